@@ -1,0 +1,91 @@
+# Needs python3 (3.11 or newer), make, and a package index that pip can reach; everything else is set up on demand.
+# Each target makes the environment it needs, quietly, and again only when what it is made from has changed.
+
+PYTHON ?= python3
+VENV ?= .venv
+BENCH_VENV ?= .venv-bench
+DEMO ?=
+TESTS ?=
+BENCH ?=
+
+BIN := $(VENV)/bin
+MADE_FROM := pyproject.toml src/convergekit/_version.py
+
+.PHONY: help demo test check format bench docs test-all constraints changelog clean
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+
+help: ## say what there is
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
+
+demo: $(VENV)/.with-test ## messages go out and come in, over real sockets, without any account
+	@$(BIN)/convergekit demo $(DEMO)
+
+test: $(VENV)/.with-test ## the whole suite; TESTS="tests/model -k address" for a part of it
+	@$(BIN)/python -m pytest $(TESTS)
+
+check: $(VENV)/.with-dev ## format, lint, types, and the direction of imports
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/python -m pytest -q tests/test_imports.py tests/test_project.py
+
+format: $(VENV)/.with-dev ## write what `check` would ask for
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: $(BENCH_VENV)/.with-bench ## ours against theirs; BENCH="inbound --json" for a part of it
+	@$(BENCH_VENV)/bin/python -m bench $(BENCH)
+
+docs: $(VENV)/.with-docs ## the site, into docs/_build/html; a warning is an error
+	@$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
+
+test-all: ## the whole suite on every Python >= 3.11 that this machine has
+	@found=$$($(PYTHON) tools/pythons.py); failed=; \
+	for each in $$found; do \
+		echo "== Python $${each%%=*}"; \
+		$(MAKE) --no-print-directory test PYTHON="$${each#*=}" VENV=".venv-$${each%%=*}" || failed="$$failed $${each%%=*}"; \
+	done; \
+	[ -n "$$found" ] || { echo "no Python >= 3.11 found"; exit 1; }; \
+	[ -z "$$failed" ] || { echo "failed on:$$failed"; exit 1; }
+
+constraints: ## pin the newest versions that fit together, anew
+	@rm -rf .venv-fresh
+	@$(MAKE) --no-print-directory VENV=.venv-fresh CONSTRAINTS= .venv-fresh/.with-dev .venv-fresh/.with-docs
+	@.venv-fresh/bin/python tools/freeze.py > constraints.txt
+	@rm -rf .venv-fresh
+	@$(MAKE) --no-print-directory VENV=.venv-fresh CONSTRAINTS= .venv-fresh/.with-bench
+	@.venv-fresh/bin/python tools/freeze.py > constraints-bench.txt
+	@rm -rf .venv-fresh
+
+changelog: $(VENV)/.with-dev ## show what the next release would say
+	@$(BIN)/towncrier build --draft
+
+clean: ## remove what make made
+	rm -rf .venv-* build dist docs/_build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find src tests bench examples docs tools -name __pycache__ -prune -exec rm -rf {} +
+	rm -rf $(VENV)
+
+# --- environments -----------------------------------------------------------------------------------------------------
+# An environment grows by dependency groups; a stamp in it says which ones it has.
+
+CONSTRAINTS = constraints.txt
+$(BENCH_VENV)/.with-bench: CONSTRAINTS = constraints-bench.txt
+
+define install
+	@echo "setting up $(@D) ($(subst .with-,,$(@F)))"
+	@[ -x $(@D)/bin/python ] || { \
+		$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("convergekit needs Python 3.11 or newer; say which one: make PYTHON=...")' \
+		&& $(PYTHON) -m venv $(@D); }
+	@$(@D)/bin/python -m pip install -qq --disable-pip-version-check $(CONSTRAINTS:%=-c %) --upgrade "pip>=25.1"
+	@$(@D)/bin/python -m pip install -qq --disable-pip-version-check $(CONSTRAINTS:%=-c %) -e . --group $(subst .with-,,$(@F))
+	@touch $@
+endef
+
+$(VENV)/.with-%: $(MADE_FROM) constraints.txt
+	$(install)
+
+$(BENCH_VENV)/.with-%: $(MADE_FROM) constraints-bench.txt
+	$(install)

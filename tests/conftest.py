@@ -1,0 +1,18 @@
+"""What every test stands on: both event loops, and the same examples on every run."""
+
+import os
+from typing import Any
+
+import pytest
+from hypothesis import settings
+
+# The suite proves the same thing each time it runs; looking for new examples is asked for by name.
+settings.register_profile("suite", deadline=None, derandomize=True, max_examples=60)
+settings.register_profile("explore", deadline=None, max_examples=5000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
+
+
+@pytest.fixture(scope="module", params=["asyncio", "trio"])
+def anyio_backend(request: pytest.FixtureRequest) -> Any:
+    """Run each async test on asyncio and on Trio."""
+    return request.param
