@@ -1,0 +1,182 @@
+"""Imports point one way, and importing convergekit costs next to nothing."""
+
+import ast
+import graphlib
+import importlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import convergekit
+
+SOURCE = Path(convergekit.__file__).parent
+MODULES = sorted(SOURCE.rglob("*.py"))
+
+#: From the one who knows nobody to those whom nobody needs; a package may import from its own row and the rows above.
+LAYERS = [
+    {"_version"},
+    {"errors", "model"},
+    {"content", "http"},
+    {"abc"},
+    {"router", "stores"},
+    {"engine"},
+    {"config", "asgi", "hub"},
+    {"sync", "testing", "cli", "__main__"},
+]
+
+#: What an adapter may import, ours like everybody's; `convergekit` itself stands for its top-level names.
+OPEN_TO_ADAPTERS = {"convergekit", "errors", "model", "content", "http", "abc"}
+
+#: Imports that the rules above forbid and that are right all the same: (importing module, imported package) to why.
+EXCEPTIONS: dict[tuple[str, str], str] = {}
+
+
+class Import(NamedTuple):
+    """One imported module or name: who, what (a dotted path inside convergekit), and where it stands."""
+
+    importer: str
+    target: str
+    line: int
+
+    @property
+    def package(self) -> str:
+        """The package below `convergekit` that is imported from, or `convergekit` for its top-level names."""
+        parts = self.target.split(".")
+        return parts[1] if len(parts) > 1 and exists(parts[1]) else "convergekit"
+
+    def __str__(self) -> str:
+        return f"{self.importer}:{self.line} imports {self.target}"
+
+
+def exists(part: str) -> bool:
+    return (SOURCE / part).is_dir() or (SOURCE / f"{part}.py").is_file()
+
+
+def dotted(path: Path) -> str:
+    return ".".join(("convergekit", *path.relative_to(SOURCE).with_suffix("").parts)).removesuffix(".__init__")
+
+
+def package_of(path: Path) -> str:
+    """Name the package, or the module, directly below `convergekit` that *path* belongs to."""
+    return path.relative_to(SOURCE).parts[0].removesuffix(".py")
+
+
+def imports(path: Path) -> Iterator[Import]:
+    """Yield what *path* imports of convergekit: anywhere in it, and for type checkers only as well."""
+    here = dotted(path)
+    package = here if path.name == "__init__.py" else here.rpartition(".")[0]
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            parents = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            module = ".".join((*parents, *([node.module] if node.module else [])))
+            names = [f"{module}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        yield from (Import(here, name, node.lineno) for name in names if name.split(".")[0] == "convergekit")
+
+
+def layer(package: str) -> int:
+    return next(row for row, names in enumerate(LAYERS) if package in names)
+
+
+INSIDE = [path for path in MODULES if package_of(path) not in {"__init__", "adapters"}]
+ADAPTERS = [path for path in MODULES if package_of(path) == "adapters"]
+
+
+def allowed(found: Import) -> bool:
+    return (found.importer, found.package) in EXCEPTIONS
+
+
+@pytest.mark.parametrize("path", INSIDE, ids=dotted)
+def test_imports_point_one_way(path: Path) -> None:
+    """`DESIGN.md`, Layout. Top-level names are for users: inside, a name comes from the module that makes it."""
+    rank = layer(package_of(path))
+    top = rank == len(LAYERS) - 1
+    wrong = [
+        str(found)
+        for found in imports(path)
+        if not allowed(found)
+        and (
+            found.package == "adapters" or (not top if found.package == "convergekit" else layer(found.package) > rank)
+        )
+    ]
+    assert wrong == []
+
+
+def test_packages_do_not_import_each_other_in_a_circle() -> None:
+    graph: dict[str, set[str]] = {}
+    for path in INSIDE:
+        needed = {found.package for found in imports(path) if not allowed(found)}
+        graph.setdefault(package_of(path), set()).update(needed - {package_of(path), "convergekit"})
+    graphlib.TopologicalSorter(graph).prepare()  # raises CycleError, which names the circle
+
+
+@pytest.mark.parametrize("path", ADAPTERS, ids=dotted)
+def test_adapters_use_public_names_only(path: Path) -> None:
+    """Ours have no private door: what they import, a stranger's plugin may import as well."""
+    own = ".".join(dotted(path).split(".")[:3])
+    wrong = [
+        str(found)
+        for found in imports(path)
+        if not (found.target + ".").startswith(own + ".")
+        and (found.package not in OPEN_TO_ADAPTERS or any(part.startswith("_") for part in found.target.split(".")))
+    ]
+    assert wrong == []
+
+
+def test_exceptions_are_still_needed() -> None:
+    met = {(found.importer, found.package) for path in INSIDE for found in imports(path)}
+    assert set(EXCEPTIONS) <= met
+
+
+def exported_for_type_checkers() -> set[str]:
+    """Read the names that the type checkers see at the top: what stands under `if TYPE_CHECKING:`."""
+    tree = ast.parse((SOURCE / "__init__.py").read_text("utf-8"))
+    blocks = [n for n in tree.body if isinstance(n, ast.If) and ast.unparse(n.test).endswith("TYPE_CHECKING")]
+    found = [n for block in blocks for n in block.body if isinstance(n, ast.ImportFrom)]
+    return {alias.asname or alias.name for node in found for alias in node.names}
+
+
+def test_top_level_names_are_the_same_for_readers_and_type_checkers() -> None:
+    names = [name for name in convergekit.__all__ if not name.startswith("__")]
+    assert len(set(names)) == len(names)
+    assert set(names) == exported_for_type_checkers()
+    assert set(names) <= set(dir(convergekit))
+
+
+@pytest.mark.parametrize("name", convergekit.__all__)
+def test_every_top_level_name_is_there(name: str) -> None:
+    assert getattr(convergekit, name) is not None
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if not p.stem.startswith("_") or p.stem == "__init__"], ids=dotted)
+def test_a_module_keeps_the_promises_it_lists(path: Path) -> None:
+    module = importlib.import_module(dotted(path))
+    missing = [name for name in getattr(module, "__all__", ()) if not hasattr(module, name)]
+    assert missing == []
+
+
+def loaded_by(statement: str) -> set[str]:
+    """Run *statement* in a new interpreter and tell what that loaded."""
+    code = f"import sys; before = {{*sys.modules}}; {statement}; print(*({{*sys.modules}} - before))"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    return set(answer.stdout.split())
+
+
+def test_importing_convergekit_loads_nothing_heavy() -> None:
+    heavy = {"pydantic", "anyio", "httpx", "sqlalchemy", "ssl"}
+    assert loaded_by("import convergekit") & heavy == set()
+
+
+def test_importing_the_hub_loads_no_client_library() -> None:
+    heavy = {
+        *("httpx", "httpx2", "aiohttp", "requests", "aiosmtplib", "slixmpp", "tweepy"),
+        *("sqlalchemy", "pydantic_settings", "starlette", "hypercorn"),
+    }
+    assert loaded_by("from convergekit import Hub, Message") & heavy == set()
