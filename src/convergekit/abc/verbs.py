@@ -1,0 +1,159 @@
+"""Optional verbs: declared by being implemented.
+
+`edit`, `retract`, `react` and `mark_read` go through the outbox after the message they are about, in its lane,
+and have the outcomes of `Adapter.send`. `typing` and `presence` are ephemeral: they may fail, and nobody retries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Any, Protocol, runtime_checkable
+
+from convergekit.errors import DeliveryError
+from convergekit.model import Address, Attachment, ConversationRef, Event, Receipt
+
+from .adapter import Outgoing
+
+__all__ = [
+    "Reconciliation",
+    "SupportsBatch",
+    "SupportsEdit",
+    "SupportsHistory",
+    "SupportsPresence",
+    "SupportsReactions",
+    "SupportsReadMarkers",
+    "SupportsReconcile",
+    "SupportsRetract",
+    "SupportsRooms",
+    "SupportsTyping",
+    "SupportsUpload",
+]
+
+
+@runtime_checkable
+class SupportsEdit(Protocol):
+    """Messages can be changed after they were sent."""
+
+    async def edit(self, out: Outgoing) -> Receipt:
+        """Replace the message `out.target` by `out.part`."""
+        ...
+
+
+@runtime_checkable
+class SupportsRetract(Protocol):
+    """Messages can be taken back."""
+
+    async def retract(self, out: Outgoing) -> Receipt:
+        """Take back the message `out.target`."""
+        ...
+
+
+@runtime_checkable
+class SupportsReactions(Protocol):
+    """Messages can be reacted to."""
+
+    async def react(self, out: Outgoing) -> Receipt:
+        """Set our reactions to the message `out.target` to those in `out.text`, separated by spaces; none is none."""
+        ...
+
+
+@runtime_checkable
+class SupportsReadMarkers(Protocol):
+    """The other side can be told how far we have read."""
+
+    async def mark_read(self, out: Outgoing) -> Receipt:
+        """Mark everything up to `out.target` as read."""
+        ...
+
+
+@runtime_checkable
+class SupportsTyping(Protocol):
+    """The other side can be shown that we type."""
+
+    async def typing(self, conversation: ConversationRef, typing: bool) -> None:
+        """Show, or stop showing."""
+        ...
+
+
+@runtime_checkable
+class SupportsPresence(Protocol):
+    """We can be seen to be there."""
+
+    async def set_presence(self, presence: str, text: str | None = None) -> None:
+        """Show *presence*: "available", "away", "busy" or "offline"."""
+        ...
+
+
+@runtime_checkable
+class SupportsRooms(Protocol):
+    """There are rooms."""
+
+    async def create_room(self, name: str, **options: Any) -> ConversationRef:
+        """Make one."""
+        ...
+
+    async def join(self, room: Address, *, nickname: str | None = None) -> ConversationRef:
+        """Enter; joining twice is joining once."""
+        ...
+
+    async def leave(self, room: Address) -> None:
+        """Leave; leaving twice is leaving once."""
+        ...
+
+    async def invite(self, room: Address, who: Address, text: str | None = None) -> None:
+        """Invite somebody."""
+        ...
+
+    async def members(self, room: Address) -> Sequence[Address]:
+        """Who is in it, as far as the medium tells."""
+        ...
+
+
+@runtime_checkable
+class SupportsUpload(Protocol):
+    """Files can be put where the medium serves them."""
+
+    async def upload(self, attachment: Attachment, conversation: ConversationRef) -> str:
+        """Store *attachment*; return its URL."""
+        ...
+
+
+@runtime_checkable
+class SupportsHistory(Protocol):
+    """The medium keeps an archive."""
+
+    async def history(
+        self, conversation: ConversationRef, cursor: Any = None, limit: int = 100
+    ) -> tuple[Sequence[Event], Any]:
+        """Events before *cursor* (None for the newest), the newest last, and the next cursor (None at the end)."""
+        ...
+
+
+class Reconciliation(StrEnum):
+    """What the medium could not confirm."""
+
+    NOT_TAKEN = "not_taken"
+    """It has certainly not taken it."""
+    DONT_KNOW = "dont_know"
+    """It cannot tell."""
+
+
+@runtime_checkable
+class SupportsReconcile(Protocol):
+    """The medium can be asked what became of an attempt."""
+
+    async def reconcile(self, out: Outgoing) -> Receipt | Reconciliation:
+        """What became of an attempt at *out* that ended unknown. Sends nothing."""
+        ...
+
+
+@runtime_checkable
+class SupportsBatch(Protocol):
+    """Several parts can be handed over in one call."""
+
+    batch_size: int
+
+    async def send_batch(self, outs: Sequence[Outgoing]) -> Sequence[Receipt | DeliveryError]:
+        """One answer for each, in order."""
+        ...

@@ -1,0 +1,156 @@
+"""Everything convergekit raises.
+
+ConvergeError
+├── ConfigurationError          settings missing, or at odds with each other
+├── InvalidInputError           bytes or values that make no sense
+│   └── SignatureError          ... or are not from whom they claim
+├── KeyConflictError            this key was used for other content
+├── NotRunningError             the hub (or this part of it) is not open
+├── DeliveryError               one attempt to hand a message over did not succeed
+│   ├── NotSentError            the other side has not taken it: try again
+│   │   └── ThrottledError      ... not before `retry_after` seconds
+│   ├── RejectedError           refused for good (RFC 3463 class 5)
+│   │   ├── UnsupportedContentError  ... by us: this channel cannot carry it
+│   │   └── SuppressedError     ... by a gate of ours: consent, loop guard, time to live
+│   ├── AccountError            not taken; the account cannot be used until a person acts
+│   │   ├── AuthenticationError ... it is refused
+│   │   └── CreditError         ... it has run out of money or quota
+│   └── UncertainError          the answer is lost; the message may have gone out
+└── StoreError                  the ledger failed
+    └── LeaseLostError          ... or has given this piece of work to somebody else
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+__all__ = [
+    "AccountError",
+    "AuthenticationError",
+    "ConfigurationError",
+    "ConvergeError",
+    "CreditError",
+    "DeliveryError",
+    "InvalidInputError",
+    "KeyConflictError",
+    "LeaseLostError",
+    "NotRunningError",
+    "NotSentError",
+    "RejectedError",
+    "SignatureError",
+    "StoreError",
+    "SuppressedError",
+    "ThrottledError",
+    "UncertainError",
+    "UnsupportedContentError",
+]
+
+
+class ConvergeError(Exception):
+    """The root of all that convergekit raises on purpose."""
+
+
+class ConfigurationError(ConvergeError):
+    """Settings are missing, or at odds with each other; the text names the setting and the way out."""
+
+
+class InvalidInputError(ConvergeError, ValueError):
+    """Bytes or values that make no sense; nothing was stored and nothing went out."""
+
+
+class SignatureError(InvalidInputError):
+    """An inbound call is not from whom it claims to be, or cannot prove it."""
+
+
+class KeyConflictError(ConvergeError):
+    """The caller's key was used before, to the same recipient, for other content."""
+
+
+class NotRunningError(ConvergeError):
+    """The hub is not entered, or is closing: use it inside `async with hub`."""
+
+
+class DeliveryError(ConvergeError):
+    """One attempt to hand a message to a channel did not succeed.
+
+    Attributes:
+        channel: Name of the channel, as the hub knows it; "?" until the engine knows.
+        code: The remote's own code, verbatim ("550 5.1.1", "21610"), or None.
+        dispatch: Id of the dispatch in the ledger, or None inside an adapter.
+    """
+
+    def __init__(
+        self, reason: str, *, channel: str = "?", code: str | None = None, dispatch: str | None = None
+    ) -> None:
+        super().__init__(reason)  # the one positional argument, so that it pickles
+        self.channel, self.code, self.dispatch = channel, code, dispatch
+
+    @property
+    def reason(self) -> str:
+        """What went wrong, without the channel and the code."""
+        return str(self.args[0])
+
+    def __str__(self) -> str:
+        return f"{self.channel}: {self.args[0]}" + (f" [{self.code}]" if self.code else "")
+
+
+class NotSentError(DeliveryError):
+    """The other side has not taken it: nothing left us, or it said so. It is tried again."""
+
+
+class ThrottledError(NotSentError):
+    """Not before `retry_after`; waiting for it costs no attempt.
+
+    Attributes:
+        retry_after: Seconds, at least 0.
+        scope: What has to wait: this "conversation", or the whole "channel".
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        retry_after: float = 1.0,
+        scope: Literal["conversation", "channel"] = "channel",
+        channel: str = "?",
+        code: str | None = None,
+        dispatch: str | None = None,
+    ) -> None:
+        super().__init__(reason, channel=channel, code=code, dispatch=dispatch)
+        self.retry_after, self.scope = max(0.0, retry_after), scope
+
+
+class RejectedError(DeliveryError):
+    """Refused for good by the remote, with its code; trying again would end the same way."""
+
+
+class UnsupportedContentError(RejectedError):
+    """This channel cannot carry the content truthfully, and nobody allowed it to be degraded."""
+
+
+class SuppressedError(RejectedError):
+    """A gate of ours said no: missing consent, a loop, an expired message."""
+
+
+class AccountError(DeliveryError):
+    """Not taken, and the account cannot be used until a person acts; the message stays queued."""
+
+
+class AuthenticationError(AccountError):
+    """The account's credentials are refused."""
+
+
+class CreditError(AccountError):
+    """The account has run out of money or quota."""
+
+
+class UncertainError(DeliveryError):
+    """The answer is lost: the message may have gone out. Never sent again blindly."""
+
+
+class StoreError(ConvergeError):
+    """The ledger failed; what was not confirmed is not stored."""
+
+
+class LeaseLostError(StoreError):
+    """The ledger has given this piece of work to somebody else; whoever held it must stop."""

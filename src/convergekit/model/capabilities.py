@@ -1,0 +1,117 @@
+"""What a channel can carry: limits, declared as values and read without a connection."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import Field
+
+from ._base import Value
+from .receipt import Status
+
+__all__ = ["AttachmentLimit", "Capabilities", "Idempotency", "IdempotencyKind", "Markup", "TextLimit"]
+
+
+class TextLimit(Value):
+    """How much text one part holds.
+
+    Args:
+        max: In `unit`; what a part may measure once rendered.
+        unit: Code points, UTF-16 code units, UTF-8 bytes, or GSM 7-bit septets (3GPP TS 23.038: text outside
+            that alphabet is measured in UCS-2 and `max` then counts septets' worth of octets, 140 for 160).
+        overflow: Longer text becomes several parts, or is refused. It is never cut.
+        max_parts: More parts than this are refused; None for any number.
+    """
+
+    max: int = Field(ge=1)
+    unit: Literal["codepoint", "utf16", "byte", "gsm7"] = "codepoint"
+    overflow: Literal["split", "refuse"] = "split"
+    max_parts: int | None = Field(default=None, ge=1)
+
+
+class Markup(Value):
+    """Which form text takes on this channel.
+
+    Args:
+        format: What the part's text is written in.
+        nodes: For "markdown" and "html", the marks that the medium shows: "strong", "em", "s", "code", "code_block",
+            "link", "image", "heading", "list", "blockquote", "hr", "table". Others are rendered as plain text.
+            None is all of them.
+        html_alternative: Whether a part carries HTML beside its text (email).
+    """
+
+    format: Literal["plain", "markdown", "html"] = "plain"
+    nodes: frozenset[str] | None = None
+    html_alternative: bool = False
+
+
+class AttachmentLimit(Value):
+    """Which attachments a part takes.
+
+    Args:
+        count: At most so many in one message; 0 for none.
+        size: Of each, in bytes; None for any.
+        total: Of all together, in bytes; None for any.
+        media_types: Patterns such as "image/*"; None for any.
+        fallback: What cannot be taken becomes a link where it has a URL, or is refused.
+    """
+
+    count: int = Field(default=0, ge=0)
+    size: int | None = Field(default=None, ge=1)
+    total: int | None = Field(default=None, ge=1)
+    media_types: frozenset[str] | None = None
+    fallback: Literal["link", "refuse"] = "link"
+
+
+class IdempotencyKind(StrEnum):
+    """How the far side recognises a repeated send."""
+
+    NONE = "none"
+    """It does not."""
+    KEY = "key"
+    """By the key that we hand over, for `window` seconds."""
+    NATURAL = "natural"
+    """By the message's own id, as long as the medium remembers it."""
+
+
+class Idempotency(Value):
+    """Whether, and for how long, sending again makes a double impossible.
+
+    Args:
+        kind: How a repeated send is recognised.
+        window: Seconds since the first attempt, or None for good.
+    """
+
+    kind: IdempotencyKind = IdempotencyKind.NONE
+    window: float | None = Field(default=None, gt=0)
+
+
+class Capabilities(Value):
+    """What a channel can carry. Verbs (edit, typing ...) are declared by being implemented, limits here.
+
+    Args:
+        text: The limit of one part, or None for none that we know.
+        markup: The form of the text.
+        attachments: What goes with it.
+        subject: Whether there is a subject line; where not, it is put before the text and reported.
+        cc: Whether further recipients can be shown.
+        threads: Whether a message can name its thread.
+        replies: Whether a message can name the one that it answers.
+        receipts: The statuses that can ever be reported, ACCEPTED among them.
+        idempotency: Whether a repeated send makes a double impossible.
+        client_chosen_ids: Whether peers choose message ids; then inbound keys are scoped by sender.
+        typing_period: Seconds after which a typing notice must be repeated, or None.
+    """
+
+    text: TextLimit | None = None
+    markup: Markup = Markup()
+    attachments: AttachmentLimit = AttachmentLimit()
+    subject: bool = False
+    cc: bool = False
+    threads: bool = False
+    replies: bool = False
+    receipts: frozenset[Status] = frozenset({Status.ACCEPTED})
+    idempotency: Idempotency = Idempotency()
+    client_chosen_ids: bool = False
+    typing_period: float | None = None

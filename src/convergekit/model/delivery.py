@@ -1,0 +1,349 @@
+"""Dispatch → Delivery → Part: what became of one message to one recipient.
+
+A dispatch is one message to one recipient. Its plan is a tree of steps; each leaf is a leg, and each leg is
+one delivery to one address on one channel. A delivery's parts are its wire units.
+All three are snapshots: the ledger replaces them, nobody changes them.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from ._base import Line, Moment, Text, Value
+from .address import Address
+from .conversation import ConversationRef
+from .message import Attachment, Importance, Message
+from .receipt import Failure, Report, Status
+
+__all__ = [
+    "Attempt",
+    "Degradation",
+    "Delivery",
+    "DeliveryState",
+    "Dispatch",
+    "DispatchState",
+    "LegStep",
+    "Operation",
+    "Part",
+    "ParallelStep",
+    "SequenceStep",
+    "Step",
+]
+
+
+class Operation(StrEnum):
+    """What a delivery does on the medium."""
+
+    SEND = "send"
+    EDIT = "edit"
+    RETRACT = "retract"
+    REACT = "react"
+    READ = "read"
+
+
+class Part(Value):
+    """One finished wire unit: rendered, split, ready to be handed over.
+
+    Args:
+        text: In the channel's format; empty where the part is only an attachment.
+        html: Beside the text, where the channel takes both.
+        subject: Where the channel has a subject line.
+        attachments: What goes with this part.
+    """
+
+    text: Text = ""
+    html: Text | None = None
+    subject: Line | None = None
+    attachments: tuple[Attachment, ...] = ()
+
+
+class Degradation(Value):
+    """Something that a channel cannot carry as it was written.
+
+    Args:
+        what: The feature: "markup", "subject", "cc", "attachment", "thread" ...
+        detail: In words, without content.
+        severity: "lossless" when nothing is lost, "lossy" when something is.
+    """
+
+    what: Line
+    detail: Line
+    severity: Literal["lossless", "lossy"] = "lossy"
+
+
+class Attempt(Value):
+    """One try to hand a part over.
+
+    Args:
+        number: 1 for the first.
+        part: Index of the part.
+        at: When it ended.
+        outcome: "accepted", "not_sent", "throttled", "rejected", "account", "uncertain", "bug" or "reconciled".
+        reason: In words, or None.
+        code: The remote's code, or None.
+    """
+
+    number: int
+    part: int
+    at: Moment
+    outcome: Literal["accepted", "not_sent", "throttled", "rejected", "account", "uncertain", "bug", "reconciled"]
+    reason: str | None = None
+    code: str | None = None
+
+
+class DeliveryState(StrEnum):
+    """Where a delivery stands in our own hands; its `status` says where it stands in the world."""
+
+    WAITING = "waiting"
+    """A later leg; opened when it is needed."""
+    QUEUED = "queued"
+    """In the outbox, to be served when `due`."""
+    SENDING = "sending"
+    """The mark that is written just before I/O: whoever finds it without a lease knows nothing."""
+    UNKNOWN = "unknown"
+    """Stopped: an attempt may have gone out. A person, or a late receipt, decides."""
+    CLOSED = "closed"
+    """Handed over, or refused for good: nothing more is done."""
+    DEAD = "dead"
+    """In the dead letters: kept for a person."""
+    CANCELLED = "cancelled"
+    """No longer needed, or no longer wanted; nothing went out after that."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the engine will still do something about it by itself."""
+        return self in (DeliveryState.WAITING, DeliveryState.QUEUED, DeliveryState.SENDING)
+
+
+class Delivery(Value):
+    """One leg: one message to one address on one channel.
+
+    Args:
+        id: In time order.
+        dispatch: Id of the dispatch that it is a leg of.
+        leg: Its number in the plan, from 0.
+        channel: Name of the channel.
+        address: To whom.
+        conversation: In which conversation.
+        operation: What it does.
+        target: For anything but a send, provider ids of the message that it is about.
+        about: For anything but a send, id of our own delivery that it is about, where it was ours.
+        parts: In order; each is sent once the one before was taken.
+        key: Handed to the medium, where it takes one; the same over all attempts.
+        importance: The class of its lane.
+        state: Where it stands in our hands.
+        report: What all receipts say.
+        unknown: Indices of parts whose attempt is open-ended.
+        sending: Index of the part that is being handed over, while SENDING.
+        attempts: Tries that count against the limit.
+        history: Each try, the oldest first; at most the last 50.
+        due: When it is to be served next.
+        hold_until: Until when, waiting for `due`, it holds up its lane.
+        passed: Whether later messages of its lane have overtaken it.
+        reason: Why it is not further than it is, or None.
+        failure: Why it ended, when we ended it.
+        degradations: What the channel could not carry as it was written.
+        opened_at: When it was first queued, or None.
+        first_attempt_at: When the first byte may have left, or None.
+        expires_at: Not sent later.
+        supersedes: Id of the delivery that this one was sent in place of.
+    """
+
+    id: Line
+    dispatch: Line
+    leg: int = 0
+    channel: Line
+    address: Address
+    conversation: ConversationRef
+    operation: Operation = Operation.SEND
+    target: tuple[Line, ...] = ()
+    about: Line | None = None
+    parts: tuple[Part, ...] = (Part(),)
+    key: Line
+    importance: Importance = Importance.NORMAL
+    state: DeliveryState = DeliveryState.QUEUED
+    report: Report = Report()
+    unknown: frozenset[int] = frozenset()
+    sending: int | None = None
+    attempts: int = 0
+    history: tuple[Attempt, ...] = ()
+    due: Moment
+    hold_until: Moment | None = None
+    passed: bool = False
+    reason: str | None = None
+    failure: Failure | None = None
+    degradations: tuple[Degradation, ...] = ()
+    opened_at: Moment | None = None
+    first_attempt_at: Moment | None = None
+    expires_at: Moment | None = None
+    supersedes: Line | None = None
+
+    def status_of(self, part: int) -> Status:
+        """What is known of one part."""
+        floor = Status.UNKNOWN if part in self.unknown else Status.QUEUED
+        return max(floor, self.report.part(part).status or Status.QUEUED)
+
+    @property
+    def status(self) -> Status:
+        """FAILED where any part failed; else what holds of every part."""
+        statuses = [self.status_of(part) for part in range(len(self.parts))]
+        return Status.FAILED if Status.FAILED in statuses else min(statuses, default=Status.QUEUED)
+
+    @property
+    def missing(self) -> tuple[int, ...]:
+        """Indices of the parts that have not been taken by anybody, or failed later."""
+        return tuple(
+            part
+            for part in range(len(self.parts))
+            if self.status_of(part) in (Status.QUEUED, Status.UNKNOWN, Status.FAILED)
+        )
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether it failed although some parts went through."""
+        return self.status is Status.FAILED and len(self.missing) < len(self.parts)
+
+    @property
+    def disputed(self) -> bool:
+        """Whether of one part both a failure and a delivery were reported."""
+        return any(self.report.part(part).disputed for part in range(len(self.parts)))
+
+    @property
+    def next_part(self) -> int | None:
+        """Index of the first part of which there is no evidence at all, or None."""
+        return next((part for part in range(len(self.parts)) if self.report.part(part).status is None), None)
+
+
+class LegStep(Value):
+    """A leaf of the plan.
+
+    Args:
+        leg: Number of the leg.
+        goal: The status that satisfies it.
+    """
+
+    kind: Literal["leg"] = "leg"
+    leg: int
+    goal: Status = Status.ACCEPTED
+
+
+class SequenceStep(Value):
+    """One after another until one is satisfied (`first_of`).
+
+    Args:
+        steps: In order.
+        within: Seconds after which a leg that has not reached its goal is left, or None.
+        tries: Attempts not sent after which a leg is left.
+    """
+
+    kind: Literal["sequence"] = "sequence"
+    steps: tuple[Step, ...]
+    within: float | None = None
+    tries: int = 1
+
+
+class ParallelStep(Value):
+    """All at once (`all_of`)."""
+
+    kind: Literal["parallel"] = "parallel"
+    steps: tuple[Step, ...]
+
+
+Step = Annotated[LegStep | SequenceStep | ParallelStep, Field(discriminator="kind")]
+SequenceStep.model_rebuild()
+ParallelStep.model_rebuild()
+
+
+class DispatchState(StrEnum):
+    """What became of a message to one recipient."""
+
+    PENDING = "pending"
+    """Something is under way."""
+    WAITING = "waiting"
+    """Everything waits for a time that has not come."""
+    SATISFIED = "satisfied"
+    """A leg reached its goal (with `all_of`: all did)."""
+    EXHAUSTED = "exhausted"
+    """No leg is left that could."""
+    EXPIRED = "expired"
+    """Its time to live ran out before."""
+    CANCELLED = "cancelled"
+    """By the caller."""
+    SUPPRESSED = "suppressed"
+    """By a gate; `reason` says which."""
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing will be sent for it any more. Receipts are still recorded."""
+        return self not in (DispatchState.PENDING, DispatchState.WAITING)
+
+
+class Dispatch(Value):
+    """One message to one recipient.
+
+    Args:
+        id: In time order.
+        key: The caller's, or one of ours; unique with `recipient`.
+        recipient: To whom: an address's URI, "contact:ID", or "CHANNEL/CONVERSATION".
+        message: What was submitted.
+        plan: The tree of steps, or None for a suppressed one.
+        deliveries: Legs in the order in which they were made.
+        state: What became of it.
+        reason: Why, or None.
+        created_at: When it was submitted.
+        wake_at: When the plan has to be looked at again even if nothing happens, or None.
+        origin: Key of the event in whose handler it was submitted, or None.
+        automatic: Whether a program, not a person, speaks.
+        version: Grows with each change.
+        fingerprint: Of the content; tells a repeated submit from a conflicting one.
+    """
+
+    id: Line
+    key: Line
+    recipient: Line
+    message: Message
+    plan: Step | None = None
+    deliveries: tuple[Delivery, ...] = ()
+    state: DispatchState = DispatchState.PENDING
+    reason: str | None = None
+    created_at: Moment
+    wake_at: Moment | None = None
+    origin: str | None = None
+    automatic: bool = False
+    version: int = 0
+    fingerprint: str = ""
+
+    def delivery(self, leg: int) -> Delivery:
+        """The delivery that stands for *leg* now: the newest, which supersedes earlier ones."""
+        return next(delivery for delivery in reversed(self.deliveries) if delivery.leg == leg)
+
+    @property
+    def current(self) -> tuple[Delivery, ...]:
+        """The deliveries that nothing has superseded."""
+        superseded = {delivery.supersedes for delivery in self.deliveries}
+        return tuple(delivery for delivery in self.deliveries if delivery.id not in superseded)
+
+    @property
+    def status(self) -> Status:
+        """The strongest evidence along the plan: of a sequence the best leg, of parallel legs the least."""
+        if self.plan is None:
+            return Status.FAILED if self.state.is_final else Status.QUEUED
+        return _status(self, self.plan)
+
+    def replaced(self, delivery: Delivery) -> tuple[Delivery, ...]:
+        """The deliveries with *delivery* in the place of the one that has its id."""
+        return tuple(delivery if each.id == delivery.id else each for each in self.deliveries)
+
+
+def _status(dispatch: Dispatch, step: LegStep | SequenceStep | ParallelStep) -> Status:
+    if isinstance(step, LegStep):
+        return dispatch.delivery(step.leg).status
+    statuses = [_status(dispatch, child) for child in step.steps]
+    if isinstance(step, ParallelStep):
+        return Status.FAILED if Status.FAILED in statuses else min(statuses)
+    # A refused first leg says nothing while the second is on its way.
+    alive = [status for status in statuses if status is not Status.FAILED]
+    return max(alive, default=Status.FAILED)

@@ -1,0 +1,188 @@
+"""Messages: what is said, before any channel has a say in how."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import AsyncIterable, Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field, StringConstraints, field_serializer, field_validator, model_validator
+
+from ._base import HeaderName, HeaderValue, Line, Moment, Text, Value
+from .address import Address
+
+__all__ = ["Attachment", "ClaimCheck", "Content", "Importance", "Message"]
+
+MediaType = Annotated[str, StringConstraints(pattern=r"^[!#$&^_.+\-0-9A-Za-z]{1,127}/[!#$&^_.+\-0-9A-Za-z]{1,127}$")]
+
+
+class Importance(StrEnum):
+    """Also the lane class: what is urgent does not queue behind what is not."""
+
+    URGENT = "urgent"
+    NORMAL = "normal"
+    BULK = "bulk"
+
+
+class ClaimCheck(Value):
+    """Content by reference (EIP Claim Check): the store holds the bytes.
+
+    Args:
+        ref: What the store calls it: "sha256:<hex>".
+        size: In bytes.
+    """
+
+    ref: Line
+    size: int = Field(ge=0)
+
+
+class Attachment(Value):
+    """A file that goes with a message. Exactly one of `data`, `path`, `stream`, `claim` and `url` says where it is.
+
+    Args:
+        data: The bytes themselves.
+        path: A file; copied into the store when the message is submitted.
+        stream: Called once to get an asynchronous stream of bytes; drained when the message is submitted.
+            It has no JSON form before that.
+        claim: Content that the store holds already.
+        url: Where the medium, or the host, serves it.
+        media_type: RFC 6838 type/subtype.
+        name: File name, without a folder.
+        size: In bytes, where known.
+        content_id: For inline content, what `cid:` refers to (RFC 2392), without angle brackets.
+    """
+
+    data: bytes | None = Field(default=None, repr=False)
+    path: Path | None = None
+    stream: Callable[[], AsyncIterable[bytes]] | None = Field(default=None, repr=False)
+    claim: ClaimCheck | None = None
+    url: Line | None = None
+    media_type: MediaType = "application/octet-stream"
+    name: Line | None = None
+    size: int | None = Field(default=None, ge=0)
+    content_id: Line | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_size(cls, value: Any) -> Any:
+        if isinstance(value, dict) and isinstance(value.get("data"), bytes) and value.get("size") is None:
+            return value | {"size": len(value["data"])}
+        return value
+
+    @field_validator("data", mode="before")
+    @classmethod
+    def _from_base64(cls, value: Any) -> Any:
+        # In JSON bytes are base64 (RFC 4648 §4); pydantic's own reading would refuse it in Python mode only.
+        return base64.b64decode(value, validate=True) if isinstance(value, str) else value
+
+    @field_validator("name")
+    @classmethod
+    def _no_folder(cls, value: str | None) -> str | None:
+        if value is not None and (value in {"", ".", ".."} or "/" in value or "\\" in value):
+            raise ValueError("must be a file name without a folder")
+        return value
+
+    @field_serializer("data", when_used="json-unless-none")
+    def _to_base64(self, value: bytes) -> str:
+        return base64.b64encode(value).decode("ascii")
+
+    @field_serializer("stream", when_used="json-unless-none")
+    def _no_json(self, value: object) -> None:
+        raise ValueError("an attachment's stream has no JSON form until the message has been submitted")
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Attachment:
+        places = (self.data, self.path, self.stream, self.claim, self.url)
+        if sum(place is not None for place in places) != 1:
+            raise ValueError("an attachment has exactly one of data, path, stream, claim and url")
+        return self
+
+
+class Content(Value):
+    """What is said; shared by what goes out (`Message`) and what comes in (`MessageReceived`).
+
+    `text`, `markdown` and `html` are forms of the same content. Whoever writes gives one; the others are derived.
+    """
+
+    text: Text | None = None
+    markdown: Text | None = None
+    html: Text | None = None
+    subject: Line | None = None
+    cc: tuple[Address, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+    reply_to: Line | None = None
+    """The medium's id of the message that this one answers."""
+    thread: Line | None = None
+    """The medium's id of the thread that this one belongs to."""
+    importance: Importance = Importance.NORMAL
+    language: Line | None = None
+    """BCP 47."""
+    headers: dict[HeaderName, HeaderValue] = {}
+    """Extra header fields, where the medium has such; never control characters."""
+
+
+class Message(Content):
+    """Content to send.
+
+    Args:
+        text: Plain text. The obvious argument, and so the only positional one.
+        markdown: CommonMark; each channel gets what it can show.
+        html: A document or a fragment; scripts and styles are not for channels that cannot show them.
+        subject: One line, where the medium has one.
+        cc: Shown as further recipients, where the medium can; each gets it by a send of its own.
+        attachments: In order.
+        reply_to: The medium's id of the message that this one answers.
+        thread: The medium's id of the thread.
+        importance: Also chooses the lane: urgent overtakes normal overtakes bulk.
+        language: BCP 47.
+        headers: Extra header fields, where the medium has such.
+        category: What consent is asked for ("marketing"); None is a message that needs no consent.
+        not_before: Not sent earlier.
+        expires_at: Not sent later.
+        native: Per adapter name, what only that medium knows; checked by the adapter's own model.
+
+    Raises:
+        pydantic.ValidationError: A value does not fit; the text names the field and never shows the content.
+    """
+
+    category: Line | None = None
+    not_before: Moment | None = None
+    expires_at: Moment | None = None
+    native: dict[str, Any] = {}
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            text: str | None = None,
+            *,
+            markdown: str | None = None,
+            html: str | None = None,
+            subject: str | None = None,
+            cc: tuple[Address | str, ...] | list[Address | str] = (),
+            attachments: tuple[Attachment, ...] | list[Attachment] = (),
+            reply_to: str | None = None,
+            thread: str | None = None,
+            importance: Importance | str = Importance.NORMAL,
+            language: str | None = None,
+            headers: dict[str, str] = {},  # noqa: B006 - read by type checkers only
+            category: str | None = None,
+            not_before: Moment | None = None,
+            expires_at: Moment | None = None,
+            native: dict[str, Any] = {},  # noqa: B006
+        ) -> None: ...
+    else:
+
+        def __init__(self, text=None, /, **data):
+            if text is not None:
+                data["text"] = text
+            self.__pydantic_validator__.validate_python(data, self_instance=self)
+
+        __init__.__pydantic_base_init__ = True  # else pydantic takes the slow path for every nested message
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to say and nothing to hand over."""
+        return not (self.text or self.markdown or self.html or self.attachments or self.native)

@@ -1,0 +1,263 @@
+"""Status, receipts, and the fold: from pieces of evidence, in any order, to what is known.
+
+Rules kept here (DESIGN, "Status"):
+
+- A part's status is the maximum over its receipts. The fold is a join: any order, any repetition and any batching
+  of the same receipts end in the same report, so a late, doubled or reordered report cannot move a status back.
+- FAILED lies above RELAYED and below DELIVERED: proof of delivery beats an earlier failure, and both together are
+  kept as *disputed*.
+- A failure's detail is merged and never erased by an emptier receipt.
+- UNKNOWN and QUEUED are states of an attempt and not receipts; `Delivery` adds them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from enum import Enum, StrEnum
+from functools import reduce, total_ordering
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import field_validator
+
+from ._base import Line, Moment, Value
+from .address import Address
+
+__all__ = ["Evidence", "Failure", "FailureKind", "PartReport", "Receipt", "Report", "Status", "fold"]
+
+
+@total_ordering
+class Status(Enum):
+    """An ordered scale of evidence: `Status.SENT < Status.DELIVERED`. In JSON, the value: "delivered"."""
+
+    QUEUED = "queued"
+    """Stored in the outbox."""
+    UNKNOWN = "unknown"
+    """An attempt is open-ended, and nothing stronger is known. Reconciling closes it."""
+    ACCEPTED = "accepted"
+    """The next hop took it."""
+    SENT = "sent"
+    """It left the next hop."""
+    RELAYED = "relayed"
+    """Passed on to something that reports no further."""
+    FAILED = "failed"
+    """It will not arrive; a `Failure` says why."""
+    DELIVERED = "delivered"
+    """It arrived."""
+    READ = "read"
+    """It was shown to its reader."""
+    ANSWERED = "answered"
+    """A person replied in the same thread."""
+
+    def __lt__(self, other: object) -> bool:
+        return _RANK[self] < _RANK[other] if isinstance(other, Status) else NotImplemented
+
+    def __str__(self) -> str:
+        return self.name
+
+
+_RANK: Final[Mapping[Status, int]] = {status: rank for rank, status in enumerate(Status)}
+
+
+class FailureKind(StrEnum):
+    """Why something failed; drives retry, fallback and suppression."""
+
+    CONFIG = "config"
+    AUTH = "auth"
+    INVALID_MESSAGE = "invalid_message"
+    INVALID_ADDRESS = "invalid_address"
+    UNREACHABLE = "unreachable"
+    OPTED_OUT = "opted_out"
+    BLOCKED = "blocked"
+    THROTTLED = "throttled"
+    QUOTA = "quota"
+    CONNECTION = "connection"
+    PROVIDER = "provider"
+    CONTENT = "content"
+    TOO_LARGE = "too_large"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    INTERNAL = "internal"
+
+
+class Failure(Value):
+    """Why a part failed.
+
+    Args:
+        kind: The class of trouble, or None where the remote did not say.
+        code: The remote's own code, verbatim, or None.
+        text: In words, without message content; or None.
+    """
+
+    kind: FailureKind | None = None
+    code: Line | None = None
+    text: Line | None = None
+
+
+class Evidence(Value):
+    """What one word of a provider means to us: the value side of a translator's table."""
+
+    status: Status
+    kind: FailureKind | None = None
+
+    if TYPE_CHECKING:
+
+        def __init__(self, status: Status, kind: FailureKind | None = None) -> None: ...
+    else:
+
+        def __init__(self, status, kind=None):
+            super().__init__(status=status, kind=kind)
+
+
+class Receipt(Value):
+    """A piece of evidence about a delivery; append-only.
+
+    Args:
+        status: What it is evidence of: ACCEPTED or above. The only positional argument.
+        ids: The provider's ids of what was taken; later reports are matched by them.
+        part: Index of the part it speaks of, or None for all of them.
+        delivery: Our id of the delivery, where the medium hands it back.
+        address: To whom, where a report names nothing else.
+        occurred_at: When it happened, where the medium says so.
+        received_at: When we learned of it; filled in by the engine.
+        failure: Why, when FAILED.
+        units: What the medium charges for: segments, credits.
+        key: Tells two identical reports from one report seen twice; or None.
+        native: The original, JSON-able.
+    """
+
+    status: Status
+    ids: tuple[Line, ...] = ()
+    part: int | None = None
+    delivery: Line | None = None
+    address: Address | None = None
+    occurred_at: Moment | None = None
+    received_at: Moment | None = None
+    failure: Failure | None = None
+    units: int | None = None
+    key: Line | None = None
+    native: Any = None
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            status: Status,
+            *,
+            ids: Iterable[str] = (),
+            part: int | None = None,
+            delivery: str | None = None,
+            address: Address | str | None = None,
+            occurred_at: datetime | None = None,
+            received_at: datetime | None = None,
+            failure: Failure | None = None,
+            units: int | None = None,
+            key: str | None = None,
+            native: Any = None,
+        ) -> None: ...
+    else:
+
+        def __init__(self, status=None, /, **data):
+            if status is not None:
+                data["status"] = status
+            self.__pydantic_validator__.validate_python(data, self_instance=self)
+
+        __init__.__pydantic_base_init__ = True
+
+    @field_validator("status")
+    @classmethod
+    def _is_evidence(cls, value: Status) -> Status:
+        if value < Status.ACCEPTED:
+            raise ValueError("QUEUED and UNKNOWN are states of an attempt; a receipt starts at ACCEPTED")
+        return value
+
+
+class PartReport(Value):
+    """What all receipts together say of one part. Joined with `|`, which is associative, commutative, idempotent."""
+
+    status: Status | None = None
+    failed: bool = False
+    failure: Failure | None = None
+    at: dict[Status, Moment] = {}
+    """Per status the earliest moment at which it was known to hold."""
+    ids: frozenset[str] = frozenset()
+    units: int = 0
+
+    @property
+    def disputed(self) -> bool:
+        """Whether a failure and a delivery were both reported."""
+        return self.failed and self.status is not None and self.status >= Status.DELIVERED
+
+    @classmethod
+    def of(cls, receipt: Receipt) -> PartReport:
+        """What *receipt* alone says."""
+        moment = receipt.occurred_at or receipt.received_at
+        failed = receipt.status is Status.FAILED
+        return cls(
+            status=receipt.status,
+            failed=failed,
+            failure=receipt.failure if failed else None,
+            at={receipt.status: moment} if moment else {},
+            ids=frozenset(receipt.ids),
+            units=receipt.units or 0,
+        )
+
+    def __or__(self, other: PartReport) -> PartReport:
+        statuses = [status for status in (self.status, other.status) if status is not None]
+        at = dict(self.at)
+        for status, moment in other.at.items():
+            at[status] = min(moment, at.get(status, moment))
+        return PartReport(
+            status=max(statuses, default=None),
+            failed=self.failed or other.failed,
+            failure=_fuller(self.failure, other.failure),
+            at=dict(sorted(at.items())),
+            ids=self.ids | other.ids,
+            units=max(self.units, other.units),
+        )
+
+
+class Report(Value):
+    """What all receipts of a delivery say: of each part, and of the delivery as a whole. Joined with `|`."""
+
+    parts: dict[int, PartReport] = {}
+    whole: PartReport = PartReport()
+
+    def part(self, index: int) -> PartReport:
+        """What is known of part *index*."""
+        found = self.parts.get(index)
+        return self.whole if found is None else found | self.whole
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """Every provider id that was ever named."""
+        return self.whole.ids.union(*(report.ids for report in self.parts.values()))
+
+    def __or__(self, other: Report) -> Report:
+        indices = sorted(self.parts.keys() | other.parts.keys())
+        empty = PartReport()
+        return Report(
+            parts={index: self.parts.get(index, empty) | other.parts.get(index, empty) for index in indices},
+            whole=self.whole | other.whole,
+        )
+
+
+def fold(receipts: Iterable[Receipt]) -> Report:
+    """Everything that *receipts* say together; in any order, any number of times, in any batches."""
+    return reduce(Report.__or__, map(_report_of, receipts), Report())
+
+
+def _report_of(receipt: Receipt) -> Report:
+    report = PartReport.of(receipt)
+    return Report(whole=report) if receipt.part is None else Report(parts={receipt.part: report})
+
+
+def _fuller(one: Failure | None, other: Failure | None) -> Failure | None:
+    """The one that says more; between equals, an arbitrary but fixed choice, so that order cannot matter."""
+    candidates = [failure for failure in (one, other) if failure is not None]
+    return max(candidates, key=_fullness, default=None)
+
+
+def _fullness(failure: Failure) -> tuple[int, str, str, str]:
+    said = (failure.kind, failure.code, failure.text)
+    return (sum(value is not None for value in said), failure.kind or "", failure.code or "", failure.text or "")
