@@ -68,29 +68,37 @@ class State(Protocol):
 
 
 class ChannelContext(Protocol):
-    """The engine's side of the contract. Safe to use from any number of tasks while the adapter is entered.
-
-    Attributes:
-        channel: The channel's name.
-        clock: Time; use nothing else.
-        log: A logger of this channel's own. Identifiers only, never content or secrets.
-        state: Small durable values: rotating tokens, part reassembly, budgets.
-        http: The one HTTP seam: pooled clients, and answers classified into the four outcomes.
-        parts: What the host passed to `add_channel` beside the configuration: a token provider, a transport.
-    """
+    """The engine's side of the contract. Safe to use from any number of tasks while the adapter is entered."""
 
     @property
-    def channel(self) -> str: ...
+    def channel(self) -> str:
+        """The channel's name."""
+        ...
+
     @property
-    def clock(self) -> Clock: ...
+    def clock(self) -> Clock:
+        """Time; use nothing else."""
+        ...
+
     @property
-    def log(self) -> logging.Logger: ...
+    def log(self) -> logging.Logger:
+        """A logger of this channel's own. Identifiers only, never content or secrets."""
+        ...
+
     @property
-    def state(self) -> State: ...
+    def state(self) -> State:
+        """Small durable values: rotating tokens, part reassembly, budgets."""
+        ...
+
     @property
-    def http(self) -> Http: ...
+    def http(self) -> Http:
+        """The one HTTP seam: pooled clients, and answers classified into the four outcomes."""
+        ...
+
     @property
-    def parts(self) -> Mapping[str, Any]: ...
+    def parts(self) -> Mapping[str, Any]:
+        """What the host passed to `add_channel` beside the configuration: a token provider, a transport."""
+        ...
 
     async def admit(self, *events: Event, cursor: Cursor | None = None) -> tuple[Admission, ...]:
         """Store *events* and *cursor* in one transaction; the medium may be told only after this has returned.

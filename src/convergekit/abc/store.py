@@ -1,0 +1,260 @@
+"""The ledger's protocol. Every change of state is in the store; tasks hold none that matters.
+
+Words: a *lane* orders work; an *entry* is an admitted event; a *dispatch* is the aggregate of a message to one
+recipient with all its deliveries. Work is served by *claiming* lanes: a claim leases a lane and hands out its head,
+and whoever holds the lease alone may report what became of it. Each method is one transaction.
+
+Rules that every store keeps:
+
+- (channel, key) of an event is admitted once, for good; a cursor is stored in the same transaction as its events.
+- (key, recipient) of a dispatch is stored once, for good; the same fingerprint returns what is there, another one is
+  a `KeyConflictError`, and a dispatch with an `origin` (submitted inside a handler) always returns what is there.
+- One lane is leased to one holder at a time. A lease ends at its time; whoever reports after that, while somebody
+  else may hold it, gets a `LeaseLostError` and has changed nothing.
+- A lane hands out its oldest item that is due. An item that waits for its `due` blocks those behind it until its
+  `hold_until`; after that they pass it, and the store sets its `passed`. What is scheduled enters its lane when due.
+- `save` replaces a dispatch only if its `version` is the stored one, and adds one to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Literal, NamedTuple, Protocol
+
+from convergekit.model import ClaimCheck, Delivery, Dispatch, Event, Receipt
+
+from .context import Admission, Clock, Cursor
+
+__all__ = ["Claim", "Direction", "Entry", "EntryState", "Lane", "Lease", "LedgerCounts", "Store"]
+
+Direction = Literal["in", "out"]
+
+
+class Lane(NamedTuple):
+    """An ordering domain: first in, first out inside, parallel across."""
+
+    direction: Direction
+    channel: str
+    conversation: str
+    importance: str = "normal"
+
+
+class EntryState(StrEnum):
+    """Where an admitted event stands."""
+
+    READY = "ready"
+    DONE = "done"
+    DEAD = "dead"
+
+
+@dataclass(slots=True, eq=False)
+class Entry:
+    """An admitted event. Read it; only the store changes it.
+
+    Args:
+        id: In order of admission.
+        event: What was admitted, with channel and conversation filled in.
+        lane: Where it is handled.
+        due: When it may be handled next.
+        state: Where it stands.
+        attempts: Times that a handler has failed.
+        hold_until: Until when, waiting for `due`, it holds up its lane.
+        passed: Whether later events of its lane have overtaken it.
+        reason: Why the last attempt failed, or None.
+    """
+
+    id: str
+    event: Event
+    lane: Lane
+    due: datetime
+    state: EntryState = EntryState.READY
+    attempts: int = 0
+    hold_until: datetime | None = None
+    passed: bool = False
+    reason: str | None = None
+
+
+@dataclass(slots=True)
+class Lease:
+    """The right to serve the head of one lane.
+
+    Args:
+        lane: Which.
+        token: Grows with each claim of the lane; the fence.
+        until: When it ends, unless renewed.
+        entry: The head of an inbound lane.
+        dispatch: The aggregate that holds the head of an outbound lane, as it was when claimed ...
+        delivery: ... and the id of the delivery in it.
+        recovered: Whether an earlier holder's lease ended on this very item.
+    """
+
+    lane: Lane
+    token: int
+    until: datetime
+    entry: Entry | None = None
+    dispatch: Dispatch | None = None
+    delivery: str = ""
+    recovered: bool = False
+
+
+class Claim(NamedTuple):
+    """What a claim found.
+
+    Args:
+        leases: Lanes to serve now.
+        more: Whether there was more than was asked for.
+        next_due: When something will become due that is not now; None if nothing will.
+    """
+
+    leases: Sequence[Lease]
+    more: bool
+    next_due: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerCounts:
+    """The ledger's sums: by channel and state, "in" and "out"."""
+
+    entries: Mapping[tuple[str, EntryState], int]
+    deliveries: Mapping[tuple[str, str], int]
+
+
+class Store(Protocol):
+    """See the module. All methods raise `StoreError` when the ledger fails; nothing of the call was then stored.
+
+    Attributes:
+        batch: How many lanes one claim should ask for where there is work: 1 where a claim costs nothing.
+    """
+
+    batch: int
+
+    def opened(self, clock: Clock) -> AbstractAsyncContextManager[None]:
+        """Use the store with *clock* inside the block."""
+        ...
+
+    # The way in
+
+    async def admit(self, channel: str, events: Sequence[Event], cursor: Cursor | None = None) -> tuple[Admission, ...]:
+        """Store what is new of *events*, which are complete: channel, key and conversation are set."""
+        ...
+
+    async def finish(self, lease: Lease, *, dispatches: Sequence[Dispatch] = ()) -> tuple[Dispatch, ...]:
+        """The entry is handled: mark it done and submit *dispatches* with it. Returns them as `submit` does."""
+        ...
+
+    async def postpone(self, lease: Lease, *, due: datetime, hold: float, reason: str) -> None:
+        """The handler failed: count it, try again when *due*, holding the lane up for at most *hold* seconds."""
+        ...
+
+    async def bury(self, lease: Lease, *, reason: str, events: Sequence[Event] = ()) -> None:
+        """The entry goes to the dead letters; *events* tell of it."""
+        ...
+
+    # Lanes
+
+    async def claim(
+        self, direction: Direction, *, limit: int, seconds: float, slots: Mapping[str, int] | None = None
+    ) -> Claim:
+        """Lease up to *limit* lanes for *seconds*; of each channel in *slots* at most so many, of others none."""
+        ...
+
+    async def renew(self, leases: Sequence[Lease], seconds: float) -> None:
+        """Prolong those of *leases* that still hold, in place; one that does not keeps its old `until`."""
+        ...
+
+    async def release(self, lease: Lease) -> None:
+        """Give the lane back as it is. Never raises for a lost lease."""
+        ...
+
+    # The way out
+
+    async def submit(self, dispatches: Sequence[Dispatch]) -> tuple[Dispatch, ...]:
+        """Store *dispatches*, all or none; for one whose (key, recipient) is known, return what is there.
+
+        Raises:
+            KeyConflictError: Known with other content.
+        """
+        ...
+
+    async def load(self, dispatch: str) -> Dispatch | None:
+        """The aggregate, or None."""
+        ...
+
+    async def save(
+        self, dispatch: Dispatch, *, lease: Lease | None = None, release: bool = False, events: Sequence[Event] = ()
+    ) -> Dispatch | None:
+        """Replace the aggregate, admit *events* with it, and with *release* give the lane back.
+
+        Returns:
+            It, with its new version; or None when the stored version is another one, and nothing was changed.
+
+        Raises:
+            LeaseLostError: *lease* is no longer held.
+        """
+        ...
+
+    async def awake(self, limit: int = 100) -> tuple[Sequence[str], datetime | None]:
+        """Ids of dispatches whose `wake_at` has come, and the next `wake_at` after those."""
+        ...
+
+    async def find(
+        self, channel: str, *, ids: Sequence[str] = (), delivery: str | None = None, address: str | None = None
+    ) -> tuple[str, str] | None:
+        """(dispatch, delivery) that a report speaks of: by our id, else a provider id, else the newest to *address*."""
+        ...
+
+    async def park(self, channel: str, receipt: Receipt) -> None:
+        """Keep a receipt that matches nothing yet."""
+        ...
+
+    async def unpark(self, channel: str, ids: Sequence[str]) -> Sequence[Receipt]:
+        """Take out the parked receipts that name one of *ids*."""
+        ...
+
+    # Small durable values, cursors, locks, blobs
+
+    async def get(self, scope: str, key: str) -> tuple[Any, int]:
+        """The value and its version; (None, 0) where there is none."""
+        ...
+
+    async def put(self, scope: str, key: str, value: Any, *, version: int | None = None) -> bool:
+        """Compare-and-set; None deletes."""
+        ...
+
+    async def cursor(self, channel: str, feed: str) -> Any:
+        """What was stored last, or None."""
+        ...
+
+    def lock(self, name: str) -> AbstractAsyncContextManager[None]:
+        """Mutual exclusion among all users of the store."""
+        ...
+
+    async def keep(self, chunks: AsyncIterable[bytes]) -> ClaimCheck:
+        """Store bytes by their content."""
+        ...
+
+    def open(self, claim: ClaimCheck) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """Read what was kept. Raises `StoreError` where it is gone."""
+        ...
+
+    # Looking
+
+    async def dispatches(self, *, limit: int = 100, recipient: str | None = None) -> Sequence[Dispatch]:
+        """The newest first."""
+        ...
+
+    async def dead_entries(self, *, limit: int = 100) -> Sequence[Entry]:
+        """Events in the dead letters, the oldest first."""
+        ...
+
+    async def dead_deliveries(self, *, limit: int = 100) -> Sequence[Delivery]:
+        """Deliveries in the dead letters, the oldest first."""
+        ...
+
+    async def counts(self) -> LedgerCounts:
+        """The ledger's sums."""
+        ...
