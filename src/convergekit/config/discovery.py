@@ -1,0 +1,190 @@
+"""Which adapters there are, and the class of one of them.
+
+- Adapters come in through the entry-point group `convergekit.adapters`, ours like everybody's.
+- The table of our own is a fast path and nothing more: a scan of what is installed costs milliseconds.
+- Listing imports no adapter; loading one imports that one and no other.
+- A broken plugin fails alone, and is named with its distribution.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import BaseModel
+
+from convergekit.abc import Adapter
+from convergekit.engine.options import ChannelOptions
+from convergekit.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+__all__ = ["GROUP", "RESERVED", "AdapterEntry", "EntryPoints", "adapter_class", "adapter_entries", "installed"]
+
+GROUP: Final = "convergekit.adapters"
+
+#: Looks up what is installed; tests and hosts with a loader of their own pass another.
+EntryPoints = Callable[[], "Iterable[EntryPoint]"]
+
+#: Settings of every channel, which an adapter's own must not hide.
+RESERVED: Final = frozenset({"adapter", "dsn", *ChannelOptions.model_fields})
+
+#: Our own adapters, found without a scan.
+_OURS: Final[Mapping[str, str]] = {
+    "loopback": "convergekit.adapters.loopback:LoopbackAdapter",
+    "webhook": "convergekit.adapters.webhook:WebhookAdapter",
+}
+
+#: What people write, and the extra that brings it.
+_EXTRAS: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("email", "e-mail", "mail", "smtp", "imap", "lmtp", "mailto"), "email"),
+    **dict.fromkeys(("sms", "tel", "smpp", "twilio"), "sms"),
+    **dict.fromkeys(("x", "twitter"), "x"),
+    **dict.fromkeys(("xmpp", "jabber"), "xmpp"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterEntry:
+    """One adapter that is installed, as its distribution announces it.
+
+    Args:
+        name: What it is called in configuration.
+        distribution: Which package brings it, or None where that is not recorded.
+        version: Of the distribution, or None.
+        target: `module:attribute`.
+        error: Why it cannot be used, as far as that shows without importing it; None when nothing shows.
+    """
+
+    name: str
+    distribution: str | None
+    version: str | None
+    target: str
+    error: str | None = None
+
+
+def installed() -> Iterable[EntryPoint]:
+    """The entry points of the group, over everything that is installed."""
+    from importlib.metadata import entry_points  # tens of milliseconds, and the fast path does without
+
+    return entry_points(group=GROUP)
+
+
+def adapter_entries(entry_points: EntryPoints = installed) -> Sequence[AdapterEntry]:
+    """Every adapter that is installed, by name; imports none of them."""
+    by_name: dict[str, list[EntryPoint]] = {}
+    for point in entry_points():
+        by_name.setdefault(point.name, []).append(point)
+    return [
+        AdapterEntry(name, *_origin(point), point.value, error=_clash(name, points) or _malformed(point))
+        for name, points in sorted(by_name.items())
+        for point in _distinct(points)
+    ]
+
+
+def adapter_class(name: str, entry_points: EntryPoints = installed) -> type[Adapter[Any]]:
+    """The adapter that configuration calls *name*; imports it and no other.
+
+    Raises:
+        ConfigurationError: Nothing of that name is installed, two distributions bring it, or the one that does is
+            broken. Says which, and the way out.
+    """
+    if (target := _OURS.get(name)) is not None:
+        module, _, attribute = target.partition(":")
+        return _usable(name, "convergekit", lambda: getattr(_imported(module), attribute))
+    points = list(entry_points())
+    found = _distinct([point for point in points if point.name == name])
+    if not found:
+        raise ConfigurationError(_unknown(name, {point.name for point in points}))
+    if (clash := _clash(name, found)) is not None:
+        raise ConfigurationError(clash)
+    return _usable(name, _brought_by(found[0]), found[0].load)
+
+
+def _imported(module: str) -> Any:
+    from importlib import import_module
+
+    return import_module(module)
+
+
+def _usable(name: str, origin: str, load: Callable[[], Any]) -> type[Adapter[Any]]:
+    cause: BaseException | None = None
+    try:
+        found = load()
+        flaw = _flaw(name, found)
+    except (Exception, SystemExit) as exc:  # whatever somebody else's module does when it is imported
+        hint = f"; try: pip install 'convergekit[{_EXTRAS[name]}]'" if name in _EXTRAS else ""
+        flaw, cause = f"{type(exc).__name__}: {exc}{hint}", exc
+    else:
+        if flaw is None:
+            adapter: type[Adapter[Any]] = found
+            return adapter
+    raise ConfigurationError(f"the adapter {name!r} ({origin}) is broken: {flaw}") from cause
+
+
+def _flaw(name: str, found: Any) -> str | None:
+    """What keeps *found* from being an adapter called *name*, or None."""
+    if not (isinstance(found, type) and issubclass(found, Adapter)):
+        return f"{found!r} is not a subclass of convergekit.abc.Adapter"
+    if inspect.isabstract(found):
+        return f"{found.__name__} does not implement {', '.join(sorted(found.__abstractmethods__))}"
+    missing = [attribute for attribute in ("name", "schemes", "Config") if not hasattr(found, attribute)]
+    if missing:
+        return f"{found.__name__} has no {' and no '.join(missing)}"
+    if found.name != name:
+        return f"{found.__name__} calls itself {found.name!r}; the entry point must have the same name"
+    settings: Any = found.Config
+    schemes: Any = found.schemes
+    if not (isinstance(settings, type) and issubclass(settings, BaseModel)):
+        return f"{found.__name__}.Config is not a pydantic model"
+    if not schemes or not isinstance(schemes, Set):
+        return f"{found.__name__}.schemes must be a set of address schemes"
+    if hidden := sorted(RESERVED & _settings_of(settings)):
+        return f"its setting {', '.join(map(repr, hidden))} has the name of one that every channel has; rename it"
+    return None
+
+
+def _settings_of(config: type[BaseModel]) -> set[str]:
+    return {str(name) for field, info in config.model_fields.items() for name in (field, info.alias) if name}
+
+
+def _unknown(name: str, known: Iterable[str]) -> str:
+    names = sorted({*known, *_OURS})
+    if (extra := _EXTRAS.get(name.lower())) is not None:
+        called = "" if extra == name else f" (the adapter is called {extra!r})"
+        return f"no adapter {name!r} is installed: pip install 'convergekit[{extra}]'{called}"
+    if near := difflib.get_close_matches(name.lower(), [*names, *_EXTRAS.values()], n=1):
+        return f"no adapter {name!r} is installed; did you mean {near[0]!r}?"
+    return f"no adapter {name!r} is installed; there are {', '.join(names)}. Install the package that brings it"
+
+
+def _distinct(points: Iterable[EntryPoint]) -> list[EntryPoint]:
+    """Without what one distribution says twice: an editable install may be seen under two paths."""
+    seen = {(point.value, *_origin(point)[:1]): point for point in points}
+    return list(seen.values())
+
+
+def _clash(name: str, points: Sequence[EntryPoint]) -> str | None:
+    if len(distinct := _distinct(points)) < 2:
+        return None
+    bringers = " and ".join(sorted(f"{_brought_by(point)} ({point.value})" for point in distinct))
+    return f"two adapters are called {name!r}: by {bringers}; uninstall one of them"
+
+
+def _malformed(point: EntryPoint) -> str | None:
+    module, colon, attribute = point.value.partition(":")
+    if module and colon and attribute and not point.extras:
+        return None
+    return f"its entry point {point.value!r} is not module:attribute"
+
+
+def _origin(point: EntryPoint) -> tuple[str | None, str | None]:
+    return (point.dist.name, point.dist.version) if point.dist is not None else (None, None)
+
+
+def _brought_by(point: EntryPoint) -> str:
+    return " ".join(part for part in _origin(point) if part) or "an unnamed distribution"
