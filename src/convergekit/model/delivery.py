@@ -340,7 +340,10 @@ class Dispatch(Value):
 
 def _status(dispatch: Dispatch, step: LegStep | SequenceStep | ParallelStep) -> Status:
     if isinstance(step, LegStep):
-        return dispatch.delivery(step.leg).status
+        delivery = dispatch.delivery(step.leg)
+        # A leg that nobody will try again is not in the outbox any more, even if nothing was ever heard of it.
+        ended = delivery.state in (DeliveryState.CANCELLED, DeliveryState.DEAD)
+        return Status.FAILED if ended and delivery.status is Status.QUEUED else delivery.status
     statuses = [_status(dispatch, child) for child in step.steps]
     if isinstance(step, ParallelStep):
         return Status.FAILED if Status.FAILED in statuses else min(statuses)
