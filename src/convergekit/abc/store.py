@@ -78,7 +78,7 @@ class Entry:
     reason: str | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Lease:
     """The right to serve the head of one lane.
 

@@ -214,7 +214,12 @@ class Delivery(Value):
     @property
     def next_part(self) -> int | None:
         """Index of the first part of which there is no evidence at all, or None."""
-        return next((part for part in range(len(self.parts)) if self.report.part(part).status is None), None)
+        return self.next_part_after(-1)
+
+    def next_part_after(self, index: int) -> int | None:
+        """Index of the first part behind *index* of which there is no evidence at all, or None."""
+        rest = range(index + 1, len(self.parts))
+        return next((part for part in rest if self.report.part(part).status is None), None)
 
 
 class LegStep(Value):
@@ -332,6 +337,10 @@ class Dispatch(Value):
         if self.plan is None:
             return Status.FAILED if self.state.is_final else Status.QUEUED
         return _status(self, self.plan)
+
+    def by_id(self, delivery: str) -> Delivery:
+        """The delivery with this id."""
+        return next(each for each in self.deliveries if each.id == delivery)
 
     def replaced(self, delivery: Delivery) -> tuple[Delivery, ...]:
         """The deliveries with *delivery* in the place of the one that has its id."""

@@ -1,0 +1,340 @@
+"""One channel at run time: entered, supervised and left in a task of its own.
+
+Rules kept here:
+
+- A channel that cannot be opened, or whose `listen` or `poll` fails, is *degraded* and tried again with exponential
+  back-off, full jitter and a cap; others do not notice.
+- An `AccountError` takes it *down* until a person acts: it is left, and probed slowly.
+- Each entry makes a new adapter, so that nothing half-broken is used again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime, timedelta
+from enum import StrEnum
+from random import Random
+from typing import Any, Final
+
+import anyio
+from anyio.abc import TaskGroup, TaskStatus
+from pydantic import BaseModel
+
+from convergekit.abc import (
+    Adapter,
+    Clock,
+    Cursor,
+    Listens,
+    Outgoing,
+    Polls,
+    RetryPolicy,
+    SupportsEdit,
+    SupportsReactions,
+    SupportsReadMarkers,
+    SupportsRetract,
+)
+from convergekit.errors import (
+    AccountError,
+    ConfigurationError,
+    NotRunningError,
+    ThrottledError,
+    UnsupportedContentError,
+)
+from convergekit.model import Delivery, IdempotencyKind, Operation, Receipt
+
+from .context import EngineContext
+from .options import ChannelOptions
+from .outcomes import Bug, Outcome, Terms
+
+__all__ = ["ChannelRuntime", "ChannelState"]
+
+RESTART: Final = RetryPolicy(base=1.0, factor=2.0, cap=300.0)
+PROBE: Final = RetryPolicy(schedule=(300.0,), jitter=0.2)
+STABLE: Final = 60.0
+_VERBS: Final[Mapping[Operation, tuple[type[Any], str]]] = {
+    Operation.EDIT: (SupportsEdit, "edit"),
+    Operation.RETRACT: (SupportsRetract, "retract"),
+    Operation.REACT: (SupportsReactions, "react"),
+    Operation.READ: (SupportsReadMarkers, "mark_read"),
+}
+
+
+class ChannelState(StrEnum):
+    """How a channel is."""
+
+    OPENING = "opening"
+    UP = "up"
+    DEGRADED = "degraded"
+    """It failed, and is tried again by itself."""
+    DOWN = "down"
+    """Its account cannot be used until a person acts; it is probed slowly."""
+    CLOSED = "closed"
+
+
+class ChannelRuntime:
+    """One configured channel.
+
+    Args:
+        name: As the hub knows it.
+        adapter_class: What connects it.
+        config: Its settings.
+        options: The engine's settings.
+        context: What the adapter is lent.
+        clock: Time.
+        random: For jitter.
+        changed: Called after `state` has changed.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        adapter_class: type[Adapter[Any]],
+        config: BaseModel,
+        options: ChannelOptions,
+        context: EngineContext,
+        clock: Clock,
+        random: Random,
+        changed: Callable[[ChannelRuntime], None],
+    ) -> None:
+        self.name = name
+        self.adapter_class = adapter_class
+        self.config = config
+        self.options = options
+        self.context = context
+        self.state = ChannelState.OPENING
+        self.reason: str | None = None
+        self.next_try: datetime | None = None
+        self.adapter: Adapter[Any] | None = None
+        self.calls_started = False  # whether this adapter is known to say when the first byte leaves
+        self._clock = clock
+        self._random = random
+        self._changed = changed
+        self._log = context.log
+        self._paused_until: datetime | None = None
+        self._next_part_at = clock.now()
+        self._leave = anyio.Event()  # set: leave the adapter
+        self._stop = anyio.Event()  # set: for good
+        self._trouble: BaseException | None = None
+
+    # What the outbox asks
+
+    @property
+    def is_serving(self) -> bool:
+        """Whether sends may be handed to it now."""
+        return self.state is ChannelState.UP and self.adapter is not None
+
+    @property
+    def send_timeout(self) -> float:
+        """Seconds."""
+        return self.adapter_class.send_timeout
+
+    def room(self, taken: int) -> int:
+        """How many more deliveries it takes now, when *taken* are under way."""
+        now = self._clock.now()
+        if not self.is_serving or (self._paused_until is not None and self._paused_until > now):
+            return 0
+        return max(0, self.options.concurrency - taken)
+
+    def opens_at(self) -> datetime | None:
+        """When `room` will change by itself."""
+        return self._paused_until
+
+    async def throttle(self) -> None:
+        """Wait for the channel's rate."""
+        rate = self.options.rate
+        if rate is None:
+            return
+        now = self._clock.now()
+        turn = max(now, self._next_part_at)
+        self._next_part_at = turn + timedelta(seconds=rate.per / rate.count)
+        if turn > now:
+            await self._clock.sleep((turn - now).total_seconds())
+
+    async def perform(self, out: Outgoing) -> object:
+        """Call the verb that *out* asks for."""
+        adapter = self.adapter
+        if adapter is None:
+            raise NotRunningError(f"channel {self.name} is not open")
+        if out.operation is Operation.SEND:
+            return await adapter.send(out)
+        protocol, verb = _VERBS[out.operation]
+        if not isinstance(adapter, protocol):
+            raise UnsupportedContentError(f"{adapter.name} cannot {out.operation.value}", channel=self.name)
+        method: Callable[[Outgoing], Awaitable[object]] = getattr(adapter, verb)
+        return await method(out)
+
+    def noticed(self, outcome: Outcome) -> None:
+        """Learn from an attempt: a throttled channel pauses, a refused account takes it down, a bug is named."""
+        if isinstance(outcome, ThrottledError) and outcome.scope == "channel":
+            until = self._clock.now() + timedelta(seconds=outcome.retry_after)
+            self._paused_until = max(until, self._paused_until or until)
+        elif isinstance(outcome, AccountError):
+            self._trouble = outcome
+            self._leave.set()
+            self._becomes(ChannelState.DOWN, outcome.reason)
+        elif isinstance(outcome, Bug):
+            self._log.error("a bug in adapter %s: %s", self.adapter_class.name, type(outcome.error).__name__)
+
+    def terms(self, random: Random) -> Terms:
+        """Under which terms its deliveries are tried again."""
+        retry = self.adapter_class.retry
+        hold = self.adapter_class.hold if self.options.hold is None else self.options.hold
+        return Terms(retry, self.options.attempts or retry.limit, hold, self._may_resend, random.random)
+
+    def _may_resend(self, delivery: Delivery, at: datetime) -> bool:
+        if self.options.on_uncertain == "resend":
+            return True
+        idempotency = self.adapter_class.capabilities.idempotency
+        if idempotency.kind is IdempotencyKind.NONE:
+            return False
+        if idempotency.window is None or delivery.first_attempt_at is None:
+            return True
+        return at < delivery.first_attempt_at + timedelta(seconds=idempotency.window)
+
+    # Life
+
+    async def run(self, *, task_status: TaskStatus[None]) -> None:
+        """Keep it open until `close`; report started once the first try has ended, well or not."""
+        failures = 0
+        announced = False
+
+        def announce() -> None:
+            nonlocal announced
+            if not announced:
+                announced = True
+                task_status.started()
+
+        while not self._stop.is_set():
+            self._leave, self._trouble = anyio.Event(), None
+            opened_at: float | None = None
+
+            def up() -> None:
+                nonlocal opened_at
+                opened_at = self._clock.monotonic()
+                self._becomes(ChannelState.UP, None)
+                announce()
+
+            try:
+                await self._entered(up)
+            except Exception as error:
+                self._trouble = _first(error)
+            if self._stop.is_set():
+                break
+            if opened_at is not None and self._clock.monotonic() - opened_at >= STABLE:
+                failures = 0
+            failures += 1
+            seconds = self._fails(failures)
+            announce()
+            await self._pause(seconds)
+        announce()
+        self._becomes(ChannelState.CLOSED, None)
+
+    async def close(self) -> None:
+        """Leave the adapter; `run` then returns."""
+        self._stop.set()
+        self._leave.set()
+
+    async def _entered(self, up: Callable[[], None]) -> None:
+        adapter = self.adapter_class(self.config, self.context)
+        try:
+            async with adapter, anyio.create_task_group() as tasks:
+                self.adapter = adapter
+                up()
+                self._start_inbound(adapter, tasks)
+                await self._leave.wait()
+                tasks.cancel_scope.cancel()
+        finally:
+            self.adapter = None
+            with anyio.move_on_after(5, shield=True):
+                await self.context.aclose()
+
+    def _start_inbound(self, adapter: Adapter[Any], tasks: TaskGroup) -> None:
+        if isinstance(adapter, Listens):
+            tasks.start_soon(self._supervised, lambda: adapter.listen(), "listen")
+        if isinstance(adapter, Polls):
+            for feed in adapter.feeds:
+                tasks.start_soon(self._supervised, lambda feed=feed: self._poll(adapter, feed), f"poll {feed}")
+
+    async def _supervised(self, work: Callable[[], Awaitable[None]], what: str) -> None:
+        failures = 0
+        while True:
+            began = self._clock.monotonic()
+            try:
+                await work()
+                return  # nothing more to hear, ever
+            except AccountError as error:
+                self.noticed(error)
+                return
+            except NotRunningError:
+                return  # the hub closes
+            except Exception as error:
+                trouble = _first(error)
+                if self._clock.monotonic() - began >= STABLE:
+                    failures = 0
+                failures += 1
+                seconds = RESTART.delay(failures, self._random.random)
+                if isinstance(trouble, ThrottledError):
+                    seconds = max(seconds, trouble.retry_after)
+                self.reason = f"{what} failed: {_words(trouble)}"
+                self._log.warning("%s failed (%s); again in %.1f s", what, type(trouble).__name__, seconds)
+                await self._clock.sleep(seconds)
+
+    async def _poll(self, adapter: Any, feed: str) -> None:
+        cursor = await self.context.cursor(feed)
+        while True:
+            polled = await adapter.poll(feed, cursor)
+            if polled.events or polled.cursor != cursor:
+                await self.context.admit(*polled.events, cursor=Cursor(polled.cursor, feed))
+                cursor = polled.cursor
+            self.reason = None
+            if not polled.more:
+                await self._clock.sleep(adapter.poll_interval if polled.wait is None else polled.wait)
+
+    def _fails(self, failures: int) -> float:
+        """Say why it is not up; returns the seconds until the next try."""
+        trouble = self._trouble
+        if isinstance(trouble, AccountError):
+            state, seconds = ChannelState.DOWN, PROBE.delay(1, self._random.random)
+        else:
+            state, seconds = ChannelState.DEGRADED, RESTART.delay(failures, self._random.random)
+        self.next_try = self._clock.now() + timedelta(seconds=seconds)
+        reason = "it ended by itself" if trouble is None else _words(trouble)
+        self._log.warning("channel %s is %s: %s; next try in %.1f s", self.name, state.value, reason, seconds)
+        self._becomes(state, reason)
+        return seconds
+
+    async def _pause(self, seconds: float) -> None:
+        async with anyio.create_task_group() as tasks:
+
+            async def stop() -> None:
+                await self._stop.wait()
+                tasks.cancel_scope.cancel()
+
+            tasks.start_soon(stop)
+            await self._clock.sleep(seconds)
+            tasks.cancel_scope.cancel()
+
+    def _becomes(self, state: ChannelState, reason: str | None) -> None:
+        if (state, reason) == (self.state, self.reason):
+            return
+        self.state, self.reason = state, reason
+        if state in (ChannelState.UP, ChannelState.CLOSED):
+            self.next_try = None
+        self._changed(self)
+
+
+def _first(error: BaseException) -> BaseException:
+    """Of a group, an account error if there is one, else the first: what a person should be told."""
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    leaves = [_first(each) for each in error.exceptions]
+    return next((leaf for leaf in leaves if isinstance(leaf, AccountError)), leaves[0])
+
+
+def _words(error: BaseException) -> str:
+    """For people and logs. Only our own errors are quoted: a library's text may hold a secret."""
+    if isinstance(error, ConfigurationError):
+        return str(error)
+    reason = getattr(error, "reason", None)
+    return reason if isinstance(reason, str) and hasattr(error, "channel") else type(error).__name__

@@ -1,0 +1,81 @@
+"""Time and identity, as arguments."""
+
+from __future__ import annotations
+
+import random as _random
+from collections.abc import Callable
+from datetime import UTC, datetime
+from time import monotonic
+
+import anyio
+
+from convergekit.abc import Clock
+
+__all__ = ["Alarm", "Ids", "SystemClock"]
+
+
+class SystemClock:
+    """The machine's own clocks."""
+
+    def now(self) -> datetime:
+        """See `Clock.now`."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """See `Clock.monotonic`."""
+        return monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """See `Clock.sleep`."""
+        await anyio.sleep(seconds)
+
+
+class Ids:
+    """Makes ids that sort by time: 48 bits of milliseconds, 16 of a counter, 64 random (after RFC 9562 §5.7)."""
+
+    def __init__(self, clock: Clock, random: _random.Random) -> None:
+        self._clock = clock
+        self._random = random
+        self._count = 0
+
+    def __call__(self) -> str:
+        """The next id: 32 hexadecimal digits."""
+        self._count = (self._count + 1) & 0xFFFF
+        milliseconds = int(self._clock.now().timestamp() * 1000)
+        return f"{milliseconds:012x}{self._count:04x}{self._random.getrandbits(64):016x}"
+
+
+class Alarm:
+    """Calls *ring* once the earliest moment that was set has come. Runs as one task, however often it is set."""
+
+    def __init__(self, clock: Clock, ring: Callable[[], None]) -> None:
+        self._clock = clock
+        self._ring = ring
+        self._at: datetime | None = None
+        self._asleep: anyio.CancelScope | None = None
+        self._set = anyio.Event()
+
+    def set(self, moment: datetime | None) -> None:
+        """Ring at *moment* too; None changes nothing."""
+        if moment is None or (self._at is not None and self._at <= moment):
+            return
+        self._at = moment
+        self._set.set()
+        if self._asleep is not None:
+            self._asleep.cancel()
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        while True:
+            if self._at is None:
+                self._set = anyio.Event()
+                await self._set.wait()
+                continue
+            seconds = (self._at - self._clock.now()).total_seconds()
+            if seconds > 0:
+                with anyio.CancelScope() as self._asleep:
+                    await self._clock.sleep(seconds)
+                self._asleep = None
+                continue
+            self._at = None
+            self._ring()

@@ -1,0 +1,71 @@
+"""Admission: what the medium delivers becomes an entry of the ledger, once."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from convergekit.abc import Admission, Cursor, Store
+from convergekit.errors import InvalidInputError, NotRunningError
+from convergekit.model import ConversationRef, Event
+
+__all__ = ["Intake", "completed"]
+
+_EPHEMERAL: Final = 1024
+
+
+class Intake:
+    """The door through which every event comes.
+
+    Args:
+        store: The ledger.
+        admitted: Called after something new was stored.
+        noticed: Called after an ephemeral event came.
+    """
+
+    def __init__(self, store: Store, *, admitted: Callable[[], None], noticed: Callable[[], None]) -> None:
+        self._store = store
+        self._admitted = admitted
+        self._noticed = noticed
+        self._ephemeral: OrderedDict[tuple[Any, ...], Event] = OrderedDict()
+        self.is_open = True
+
+    async def admit(self, channel: str, events: Sequence[Event], cursor: Cursor | None = None) -> tuple[Admission, ...]:
+        """See `ChannelContext.admit`."""
+        if not self.is_open:
+            raise NotRunningError("the hub is closing and takes nothing in; offer the event again later")
+        complete = [completed(event, channel) for event in events]
+        admissions = await self._store.admit(channel, complete, cursor)
+        self._admitted()
+        return admissions
+
+    def notify(self, channel: str, event: Event) -> None:
+        """See `ChannelContext.notify`."""
+        event = completed(event, channel, ephemeral=True)
+        about = (event.type, channel, event.conversation, event.sender)
+        self._ephemeral.pop(about, None)
+        self._ephemeral[about] = event
+        if len(self._ephemeral) > _EPHEMERAL:
+            self._ephemeral.popitem(last=False)
+        self._noticed()
+
+    def next_notice(self) -> Event | None:
+        """Take out the oldest ephemeral event that nothing newer has replaced."""
+        return self._ephemeral.popitem(last=False)[1] if self._ephemeral else None
+
+
+def completed(event: Event, channel: str, *, ephemeral: bool = False) -> Event:
+    """*event* with its channel, and with a direct conversation where it named none."""
+    if not event.key and not ephemeral:
+        raise InvalidInputError(f"{channel}: an event of type {event.type} has no key, so a repeat could not be told")
+    update: dict[str, Any] = {}
+    if event.channel != channel:
+        update["channel"] = channel
+    conversation = event.conversation
+    if conversation is None:
+        if event.sender is not None:
+            update["conversation"] = ConversationRef(channel=channel, address=event.sender)
+    elif conversation.channel != channel:
+        update["conversation"] = conversation.model_copy(update={"channel": channel})
+    return event.model_copy(update=update) if update else event

@@ -1,0 +1,195 @@
+"""Workers that serve lanes.
+
+Rules kept here:
+
+- No task per message and none per idle lane: a worker takes a lane, serves its head, and takes the next; with nothing
+  to do it parks. Workers are started as they are needed, up to `size`.
+- At most one claim is under way, and at most one wake is outstanding: a worker that has taken a lane and sees more
+  wakes the next one, so a burst wakes as many workers as are of use and a no-op handler wakes none.
+- What is claimed and not yet served is released when the pool is cancelled; what is served ends by itself.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from typing import Final
+
+import anyio
+from anyio.abc import TaskGroup
+from anyio.lowlevel import checkpoint
+
+from convergekit.abc import Clock, Direction, Lease, Store
+
+from convergekit.errors import StoreError
+
+from .clock import Alarm
+
+__all__ = ["LEASE_SECONDS", "LanePool"]
+
+LEASE_SECONDS: Final = 120.0
+_STORE_PAUSE: Final = 1.0
+_log = logging.getLogger(__name__)
+_TURN_EVERY: Final = 32  # a worker that never has to wait lets others have a turn after so many items
+
+
+class LanePool:
+    """Serves the lanes of one direction.
+
+    Args:
+        store: Where the lanes are.
+        clock: Time.
+        direction: "in" or "out".
+        serve: Called with each lease; must end it (finish, postpone, save with release ...) and not raise.
+        size: Lanes served at the same time.
+        slots: Given how many lanes of each channel are held, how many more may be claimed now; None for any number
+            of any channel. Asked before each claim.
+        next_slot: When `slots` will change by itself, or None.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        direction: Direction,
+        serve: Callable[[Lease], Awaitable[None]],
+        *,
+        size: int,
+        slots: Callable[[Mapping[str, int]], Mapping[str, int] | None] = lambda taken: None,
+        next_slot: Callable[[], datetime | None] = lambda: None,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._direction = direction
+        self._serve = serve
+        self._size = size
+        self._slots = slots
+        self._next_slot = next_slot
+        self._tasks: TaskGroup | None = None
+        self._buffer: deque[Lease] = deque()
+        self._held: dict[int, Lease] = {}
+        self._taken: Counter[str] = Counter()
+        self._parked: list[anyio.Event] = []
+        self._workers = 0
+        self._waking = False
+        self._claiming = False
+        self._dirty = False
+        self._more = False
+        self._quiet = anyio.Event()
+        self._alarm = Alarm(clock, self.wake)
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        async with anyio.create_task_group() as self._tasks:
+            try:
+                self._tasks.start_soon(self._alarm.run)
+                self._tasks.start_soon(self._renew)
+                self.wake()
+                await anyio.sleep_forever()
+            finally:
+                self._tasks = None
+
+    def wake(self) -> None:
+        """There may be something to serve."""
+        if self._tasks is None:
+            return
+        if self._claiming:
+            self._dirty = True
+        elif self._waking:
+            pass
+        elif self._parked:
+            self._waking = True
+            self._parked.pop().set()
+        elif self._workers < self._size:
+            self._waking = True
+            self._workers += 1
+            self._tasks.start_soon(self._work)
+        else:
+            self._dirty = True
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether every worker is parked and none is about to wake."""
+        return not self._waking and not self._claiming and len(self._parked) == self._workers
+
+    async def idle(self) -> None:
+        """Return once there is nothing to serve now. What waits for a time does not count."""
+        await checkpoint()
+        while not self.is_idle:
+            await self._quiet.wait()
+
+    async def _work(self) -> None:
+        self._waking = False
+        served = 0
+        while True:
+            lease = await self._next()
+            self._held[id(lease)] = lease
+            try:
+                await self._serve(lease)
+            finally:
+                del self._held[id(lease)]
+                self._taken[lease.lane.channel] -= 1
+            served += 1
+            if served % _TURN_EVERY == 0:
+                await checkpoint()
+
+    async def _next(self) -> Lease:
+        while True:
+            if self._buffer:
+                lease = self._buffer.popleft()
+                if self._buffer or self._more:
+                    self.wake()
+                return lease
+            if not self._claiming:
+                await self._claim()
+                if self._buffer or self._dirty:
+                    continue
+            await self._park()
+
+    async def _claim(self) -> None:
+        self._claiming, self._dirty = True, False
+        try:
+            limit = min(self._store.batch, len(self._parked) + 1)
+            claim = await self._store.claim(
+                self._direction, limit=limit, seconds=LEASE_SECONDS, slots=self._slots(self._taken)
+            )
+        except StoreError:
+            # The ledger may come back; what is in it is not lost. Nobody else need try meanwhile.
+            _log.exception("claiming failed; trying again in %s s", _STORE_PAUSE)
+            await self._clock.sleep(_STORE_PAUSE)
+            self._dirty = True
+            return
+        finally:
+            self._claiming = False
+        self._more = claim.more
+        for lease in claim.leases:
+            self._taken[lease.lane.channel] += 1
+            self._buffer.append(lease)
+        if not claim.leases:
+            self._alarm.set(claim.next_due)
+            self._alarm.set(self._next_slot())
+
+    async def _park(self) -> None:
+        event = anyio.Event()
+        self._parked.append(event)
+        if self.is_idle:
+            self._quiet.set()
+            self._quiet = anyio.Event()
+        await event.wait()
+        self._waking = False
+
+    async def _renew(self) -> None:
+        while True:
+            await self._clock.sleep(LEASE_SECONDS / 3)
+            held = [*self._held.values(), *self._buffer]
+            try:
+                await self._store.renew(held, LEASE_SECONDS)
+            except StoreError:
+                _log.exception("renewing %s leases failed", len(held))  # each holder looks before it sends
+
+    async def aclose(self) -> None:
+        """Give back what was claimed and not served. Call it after `run` has ended."""
+        while self._buffer:
+            await self._store.release(self._buffer.popleft())

@@ -1,0 +1,225 @@
+"""What an attempt does to a delivery: pure.
+
+Rules kept here (DESIGN, "The adapter contract"):
+
+- Not sent: tried again after back-off, until the attempts are used up; then to the dead letters.
+- Throttled: waited for, and costs no attempt.
+- Rejected: closed; a failed part makes the delivery FAILED, so the parts behind it are not sent.
+- Account: stays queued as it was; the channel goes down.
+- Uncertain: never sent again blindly. Only where the caller says that a double is impossible, or accepted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from convergekit.abc import RetryPolicy
+from convergekit.errors import (
+    AccountError,
+    DeliveryError,
+    NotSentError,
+    RejectedError,
+    ThrottledError,
+    UnsupportedContentError,
+)
+from convergekit.model import (
+    Attempt,
+    Delivery,
+    DeliveryState,
+    Failure,
+    FailureKind,
+    PartReport,
+    Receipt,
+    Report,
+    Status,
+    fold,
+)
+
+__all__ = ["Bug", "Outcome", "Terms", "apply", "buried", "expired", "marked", "with_receipt"]
+
+_HISTORY: Final = 50
+_LINE: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Bug:
+    """An exception that no adapter should raise, before anything left us."""
+
+    error: BaseException
+
+
+Outcome = Receipt | DeliveryError | Bug
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Under which terms a delivery is tried again.
+
+    Args:
+        retry: The policy.
+        attempts: Tries in all.
+        hold: Seconds for which waiting may hold up the lane.
+        resend: Whether an uncertain attempt may be repeated at the moment given.
+        random: Values in [0, 1).
+    """
+
+    retry: RetryPolicy
+    attempts: int
+    hold: float
+    resend: Callable[[Delivery, datetime], bool]
+    random: Callable[[], float]
+
+
+def marked(delivery: Delivery, index: int, now: datetime) -> Delivery:
+    """The *sending* mark, written just before I/O."""
+    return delivery.model_copy(
+        update={
+            "state": DeliveryState.SENDING,
+            "sending": index,
+            "first_attempt_at": delivery.first_attempt_at or now,
+        }
+    )
+
+
+def apply(delivery: Delivery, index: int, outcome: Outcome, now: datetime, terms: Terms) -> Delivery:
+    """What *delivery* is after the attempt at part *index* ended with *outcome*."""
+    match outcome:
+        case Receipt():
+            return _taken(delivery, index, outcome, now)
+        case Bug(error):
+            text = f"{type(error).__name__} before anything was sent: a bug in the adapter"
+            return _buried(_tried(delivery, index, now, "bug", text), index, FailureKind.INTERNAL, text, now)
+        case ThrottledError():
+            tried = _tried(delivery, index, now, "throttled", outcome.reason, outcome.code)
+            return _waiting(tried, now, outcome.retry_after, terms)
+        case NotSentError():
+            return _not_sent(delivery, index, outcome, now, terms)
+        case RejectedError():
+            return _rejected(delivery, index, outcome, now)
+        case AccountError():
+            tried = _tried(delivery, index, now, "account", outcome.reason, outcome.code)
+            return _queued(tried, due=now)
+        case _:
+            return _uncertain(delivery, index, outcome, now, terms)
+
+
+def with_receipt(delivery: Delivery, receipt: Receipt) -> Delivery:
+    """*delivery* with one more piece of evidence, whenever it comes; an unknown attempt may be closed by it."""
+    part = _part_of(delivery, receipt)
+    report = delivery.report | fold([receipt.model_copy(update={"part": part})])
+    delivery = delivery.model_copy(update={"report": report})
+    unknown = frozenset(index for index in delivery.unknown if report.part(index).status is None)
+    update: dict[str, Any] = {"unknown": unknown}
+    if delivery.state is DeliveryState.UNKNOWN and not unknown:
+        rest = delivery.next_part is not None and delivery.status is not Status.FAILED
+        update |= {"state": DeliveryState.QUEUED if rest else DeliveryState.CLOSED, "reason": None}
+    elif delivery.state is DeliveryState.QUEUED and delivery.next_part is None:
+        update |= {"state": DeliveryState.CLOSED, "reason": None}  # reported before our own attempt was answered
+    return delivery.model_copy(update=update)
+
+
+def expired(delivery: Delivery, now: datetime) -> Delivery:
+    """Its time to live ran out before it was taken."""
+    index = delivery.next_part or 0
+    failed = _failed(delivery, index, Failure(kind=FailureKind.EXPIRED, text="its time to live ran out"), now)
+    return failed.model_copy(update={"state": DeliveryState.CLOSED, "reason": "its time to live ran out"})
+
+
+def buried(delivery: Delivery, reason: str, now: datetime) -> Delivery:
+    """To the dead letters."""
+    return _buried(delivery, delivery.next_part or 0, FailureKind.INTERNAL, reason, now)
+
+
+def _taken(delivery: Delivery, index: int, receipt: Receipt, now: datetime) -> Delivery:
+    stamped = receipt.model_copy(update={"part": index, "received_at": receipt.received_at or now})
+    tried = _tried(delivery, index, now, "accepted", None)
+    tried = tried.model_copy(
+        update={
+            "report": tried.report | fold([stamped]),
+            "unknown": tried.unknown - {index},
+            "state": DeliveryState.QUEUED,
+            "reason": None,
+            "due": now,
+            "hold_until": None,
+            "passed": False,
+        }
+    )
+    done = tried.next_part is None or tried.status is Status.FAILED
+    return tried.model_copy(update={"state": DeliveryState.CLOSED}) if done else tried
+
+
+def _not_sent(delivery: Delivery, index: int, error: NotSentError, now: datetime, terms: Terms) -> Delivery:
+    tried = _tried(delivery, index, now, "not_sent", error.reason, error.code)
+    tried = tried.model_copy(update={"attempts": delivery.attempts + 1})
+    if tried.attempts >= terms.attempts:
+        text = f"not sent in {tried.attempts} attempts: {error.reason}"
+        return _buried(tried, index, FailureKind.CONNECTION, text, now, error.code)
+    return _waiting(tried, now, terms.retry.delay(tried.attempts, terms.random), terms)
+
+
+def _rejected(delivery: Delivery, index: int, error: RejectedError, now: datetime) -> Delivery:
+    kind = FailureKind.CONTENT if isinstance(error, UnsupportedContentError) else None
+    failure = Failure(kind=kind, code=_line(error.code), text=_line(error.reason))
+    tried = _failed(_tried(delivery, index, now, "rejected", error.reason, error.code), index, failure, now)
+    return tried.model_copy(update={"state": DeliveryState.CLOSED, "reason": _line(error.reason)})
+
+
+def _uncertain(delivery: Delivery, index: int, error: DeliveryError, now: datetime, terms: Terms) -> Delivery:
+    tried = _tried(delivery, index, now, "uncertain", error.reason, error.code)
+    tried = tried.model_copy(update={"attempts": delivery.attempts + 1, "unknown": delivery.unknown | {index}})
+    seconds = terms.retry.delay(tried.attempts, terms.random)
+    if tried.attempts < terms.attempts and terms.resend(tried, now + timedelta(seconds=seconds)):
+        return _waiting(tried, now, seconds, terms)
+    return tried.model_copy(update={"state": DeliveryState.UNKNOWN})
+
+
+def _waiting(delivery: Delivery, now: datetime, seconds: float, terms: Terms) -> Delivery:
+    queued = _queued(delivery, due=now + timedelta(seconds=seconds))
+    # One hold for one stretch of waiting, or an order of retries could hold up the lane for good.
+    hold_until = delivery.hold_until or now + timedelta(seconds=terms.hold)
+    return queued.model_copy(update={"hold_until": hold_until})
+
+
+def _queued(delivery: Delivery, *, due: datetime) -> Delivery:
+    return delivery.model_copy(update={"state": DeliveryState.QUEUED, "due": due})
+
+
+def _buried(
+    delivery: Delivery, index: int, kind: FailureKind, reason: str, now: datetime, code: str | None = None
+) -> Delivery:
+    failure = Failure(kind=kind, code=_line(code), text=_line(reason))
+    failed = _failed(delivery, index, failure, now)
+    return failed.model_copy(update={"state": DeliveryState.DEAD, "reason": _line(reason)})
+
+
+def _failed(delivery: Delivery, index: int, failure: Failure, now: datetime) -> Delivery:
+    report = PartReport(status=Status.FAILED, failed=True, failure=failure, at={Status.FAILED: now})
+    return delivery.model_copy(
+        update={"report": delivery.report | Report(parts={index: report}), "failure": failure, "sending": None}
+    )
+
+
+def _tried(
+    delivery: Delivery, index: int, now: datetime, outcome: Any, reason: str | None, code: str | None = None
+) -> Delivery:
+    number = sum(attempt.part == index for attempt in delivery.history) + 1
+    attempt = Attempt(number=number, part=index, at=now, outcome=outcome, reason=_line(reason), code=_line(code))
+    history = (*delivery.history, attempt)[-_HISTORY:]
+    return delivery.model_copy(update={"history": history, "sending": None, "reason": _line(reason)})
+
+
+def _part_of(delivery: Delivery, receipt: Receipt) -> int | None:
+    if receipt.part is not None or len(delivery.parts) == 1:
+        return receipt.part or 0
+    ids = set(receipt.ids)
+    return next((index for index, report in delivery.report.parts.items() if report.ids & ids), None)
+
+
+def _line(text: str | None) -> str | None:
+    """A remote's words on one line and of a bounded length; they end up in logs and errors."""
+    if text is None:
+        return None
+    return "".join(char if char.isprintable() else " " for char in text[:_LINE])
