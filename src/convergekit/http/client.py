@@ -1,24 +1,280 @@
-"""The HTTP client that adapters are lent."""
+"""The HTTP client that adapters are lent.
+
+Rules kept here:
+- `out.started()` is called once, just before the first byte of the request is written, and not at all where there is
+  no connection. A transport that cannot tell us when it writes (any but the library's own) may have written at any
+  time, so there it is called before the transport is.
+- Requests go to the library's transport rather than through its client: nothing logs the URL, no redirect is
+  followed, no cookie is kept, and no proxy or credential comes out of the environment.
+- No text of the client library reaches an error.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import json as jsonlib
+import logging
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Any, Final, Literal, Protocol
 
-__all__ = ["Http"]
+import anyio
+
+from convergekit._version import __version__
+from convergekit.errors import InvalidInputError
+
+from . import _library
+from ._call import WORDS, Call
+from ._pools import Pools
+from .answers import OUTCOMES, Fault, HttpAnswer, Outcome, Outcomes, error_for, outcome_for
+from .retry_after import parse_retry_after
+
+__all__ = ["Http", "Started", "Tells"]
+
+#: RFC 9110 §9.2.1: whatever becomes of such a request, there was nothing to be taken.
+_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_HEADERS: Final[Mapping[str, str]] = {
+    "user-agent": f"convergekit/{__version__}",
+    "accept": "*/*",
+    "accept-encoding": "identity",  # what is small needs no compression, and cannot be a bomb
+}
+
+_ours: ContextVar[bool] = ContextVar("convergekit_http", default=False)
+
+
+class Started(Protocol):
+    """What is told that the first byte is about to leave: an `Outgoing`."""
+
+    @property
+    def started(self) -> Callable[[], None]:
+        """Called just before."""
+        ...
+
+
+class Tells(Protocol):
+    """What tells the time of day: the context's clock."""
+
+    def now(self) -> datetime:
+        """Aware, UTC."""
+        ...
+
+
+class _SystemTime:
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+class _Quiet(logging.Filter):
+    """Drops what a client library says about our own requests: it says their URLs, which may hold a token."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not _ours.get()
 
 
 class Http:
-    """HTTP for one channel: pooled, bounded in time and size, silent in the log.
+    """HTTP for one channel: pooled, bounded in time and in size, silent in the log.
+
+    Cheap to make: the client library is loaded by the first request. Safe to use from any number of tasks.
 
     Args:
         channel: Name of the channel, for errors.
-        transport: Stands in for the network: an `httpx.AsyncBaseTransport`, or its successor's.
-        client: A whole client of the host's instead.
+        transport: Stands in for the network, in tests and behind proxies: an `httpx.AsyncBaseTransport` or one of
+            its API-compatible successor. It stays the host's to close.
+        client: A whole client of either library instead; likewise the host's to close.
+        clock: Tells the time that a `Retry-After` date is measured from.
+        connections: To one origin at the same time; further requests wait, which counts as connecting.
+        connect_timeout: Seconds until there is a connection, TLS included.
+        keep_alive: Seconds that an idle connection is kept. Less than the 5 s after which common servers close
+            theirs, since a request that meets the closing end has an uncertain outcome.
     """
 
-    def __init__(self, *, channel: str = "?", transport: Any = None, client: Any = None) -> None:
+    def __init__(
+        self,
+        *,
+        channel: str = "?",
+        transport: Any = None,
+        client: Any = None,
+        clock: Tells | None = None,
+        connections: int = 8,
+        connect_timeout: float = 5.0,
+        keep_alive: float = 4.0,
+    ) -> None:
         self.channel = channel
         self._transport, self._client = transport, client
+        self._clock = clock or _SystemTime()
+        self._timeouts = {"connect": connect_timeout, "pool": None, "read": None, "write": None}
+        self._keep_alive = keep_alive
+        self._pools = Pools(self._make_transport, connections)
+        self._quiet = _Quiet()
 
     async def aclose(self) -> None:
-        """Close every connection."""
+        """Close every connection of ours. May be called twice; a later request opens new ones."""
+        if self._client is not None:
+            self._logger().removeFilter(self._quiet)
+        await self._pools.aclose()
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        out: Started | None = None,
+        headers: Mapping[str, str] | None = None,
+        content: bytes = b"",
+        json: Any = None,
+        expect: Literal["ok", "json", "anything"] = "ok",
+        outcomes: Outcomes = OUTCOMES,
+        timeout: float = 20.0,
+        limit: int = 65536,
+    ) -> HttpAnswer:
+        """Make one request, once, and read its answer.
+
+        Args:
+            method: In upper case.
+            url: With http or https, percent-encoded, and without user name or password.
+            out: The message that goes out by this request; None for a call that sends nothing to anybody.
+            headers: Beside Host, Content-Length, User-Agent and Accept; printable ASCII.
+            content: The body.
+            json: The body as a JSON-able value, in place of *content*.
+            expect: "ok" raises for every answer that *outcomes* do not call taken; "json" also where the body of one
+                that they do is not JSON; "anything" returns any answer, for the caller to judge (`HttpAnswer.error`).
+            outcomes: The table that judges.
+            timeout: Seconds for all of it.
+            limit: Bytes of the answer's body; what is longer comes back incomplete.
+
+        Raises:
+            DeliveryError: One of the four outcomes. Where nothing was to be taken (*out* is None, and *method* is
+                safe) an uncertain one becomes a `NotSentError`.
+        """
+        headers = {**_HEADERS, **(headers or {})}
+        if json is not None:
+            content = jsonlib.dumps(json, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+            headers.setdefault("content-type", "application/json")
+        call = Call(method, url, headers, content, limit, _nobody if out is None else out.started)
+        if call.origin is not None:
+            await self._run(call, timeout)
+        answer = self._answer(call)
+        fault = call.fault
+        if fault is None and expect == "anything":
+            return answer
+        self._raise_for(fault, answer, call, outcomes, json=expect == "json", safe=out is None and method in _SAFE)
+        return answer
+
+    def _raise_for(
+        self, fault: Fault | None, answer: HttpAnswer, call: Call, outcomes: Outcomes, *, json: bool, safe: bool
+    ) -> None:
+        outcome, reason = outcome_for(answer.status, outcomes, retry_after=answer.retry_after), answer.reason
+        if fault is None and json and outcome is Outcome.TAKEN and not _is_json(answer):
+            fault = Fault.UNREADABLE
+        if fault is not None:
+            outcome, reason = outcomes.get(fault, Outcome.UNCERTAIN), WORDS[fault]
+        if safe and outcome is Outcome.UNCERTAIN:
+            outcome = Outcome.NOT_SENT
+        code = str(answer.status) if answer.status else None
+        error = error_for(outcome, reason, code=code, retry_after=answer.retry_after, channel=self.channel)
+        if error is not None:
+            # The text of what stands for INVALID may quote the URL, or a header: it must not even be the cause.
+            raise error from (None if fault is Fault.INVALID else call.failure)
+
+    async def _run(self, call: Call, timeout: float) -> None:
+        """Let *call* come as far as it can; only a stranger's exception comes out."""
+        with anyio.move_on_after(timeout) as scope:
+            try:
+                async with self._exchange(call) as response:
+                    call.status = response.status_code
+                    call.fields = response.headers.multi_items()
+                    await _read(call, response.stream, scope)
+            except Exception as exc:
+                if _library.fault_of(exc, started=call.started) is None:
+                    raise
+                call.failure = exc
+
+    @asynccontextmanager
+    async def _exchange(self, call: Call) -> AsyncGenerator[Any]:
+        if self._client is not None:
+            async with _closing(await self._over_client(call)) as response:
+                yield response
+        elif self._transport is not None:
+            async with _closing(await self._over(self._transport, call)) as response:
+                yield response
+        else:
+            assert call.origin is not None
+            async with (
+                self._pools.lend(call.origin) as transport,
+                _closing(await self._over(transport, call)) as response,
+            ):
+                yield response
+
+    async def _over(self, transport: Any, call: Call) -> Any:
+        library = _library.library(_library.library_of(transport, "AsyncBaseTransport"))
+        request = library.Request(
+            call.method, call.url, headers=call.headers, content=call.content, extensions=self._extensions(call)
+        )
+        if not _library.tells_when_it_writes(transport):
+            call.start()
+        return await transport.handle_async_request(request)
+
+    async def _over_client(self, call: Call) -> Any:
+        self._logger().addFilter(self._quiet)
+        request = self._client.build_request(
+            call.method, call.url, headers=call.headers, content=call.content, extensions=self._extensions(call)
+        )
+        call.start()
+        token = _ours.set(True)
+        try:
+            return await self._client.send(request, stream=True, follow_redirects=False)
+        finally:
+            _ours.reset(token)
+
+    def _extensions(self, call: Call) -> dict[str, Any]:
+        return {"timeout": self._timeouts, "trace": call.trace}
+
+    def _logger(self) -> logging.Logger:
+        return logging.getLogger(_library.library_of(self._client, "AsyncClient"))
+
+    def _make_transport(self, connections: int) -> Any:
+        httpx = _library.library()
+        limits = httpx.Limits(
+            max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=self._keep_alive
+        )
+        return httpx.AsyncHTTPTransport(verify=_library.tls(), trust_env=False, limits=limits)
+
+    def _answer(self, call: Call) -> HttpAnswer:
+        headers: dict[str, str] = {}
+        for name, value in call.fields:
+            name = name.lower()
+            headers[name] = f"{headers[name]}, {value}" if name in headers else value
+        retry_after = parse_retry_after(headers.get("retry-after"), self._clock.now())
+        return HttpAnswer(call.status, headers, bytes(call.body[: call.limit]), call.complete, retry_after)
+
+
+def _nobody() -> None:
+    """Nobody has to be told that the request started."""
+
+
+def _is_json(answer: HttpAnswer) -> bool:
+    try:
+        answer.json()
+    except InvalidInputError:
+        return False
+    return True
+
+
+async def _read(call: Call, stream: AsyncIterable[bytes], scope: anyio.CancelScope) -> None:
+    async for chunk in stream:
+        call.body += chunk
+        if len(call.body) > call.limit:
+            # Cancelled rather than left: so the library's nested generators are unwound from the inside, and the
+            # connection closes now; Trio warns of generators that the garbage collector has to close.
+            scope.cancel()
+    call.complete = len(call.body) <= call.limit
+
+
+@asynccontextmanager
+async def _closing(response: Any) -> AsyncGenerator[Any]:
+    try:
+        yield response
+    finally:
+        with anyio.move_on_after(2, shield=True):
+            await response.aclose()

@@ -1,0 +1,48 @@
+"""The one HTTP seam: pooled clients, answers classified into the four outcomes, signatures.
+
+httpx is loaded when the first request is made, not when this package is imported.
+"""
+
+from __future__ import annotations
+
+from .answers import (
+    OUTCOMES,
+    Fault,
+    HttpAnswer,
+    Outcome,
+    Outcomes,
+    error_for,
+    outcome_for,
+)
+from .client import (
+    Http,
+    Started,
+    Tells,
+)
+from .retry_after import (
+    parse_retry_after,
+)
+from .signatures import (
+    StandardWebhooks,
+    Verified,
+    hmac_signature,
+    verify_hmac,
+)
+
+__all__ = [
+    "OUTCOMES",
+    "Fault",
+    "Http",
+    "HttpAnswer",
+    "Outcome",
+    "Outcomes",
+    "StandardWebhooks",
+    "Started",
+    "Tells",
+    "Verified",
+    "error_for",
+    "hmac_signature",
+    "outcome_for",
+    "parse_retry_after",
+    "verify_hmac",
+]

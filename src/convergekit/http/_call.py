@@ -1,0 +1,86 @@
+"""One request under way, and how far it has come."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from ._library import fault_of
+from .answers import Fault
+
+__all__ = ["WORDS", "Call"]
+
+_UNPRINTABLE: Final = re.compile(r"[^\x20-\x7e]")
+_TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 §5.6.2
+
+#: What the error says. Never the client library's own text: it may quote the URL, or a header that is a secret.
+WORDS: Final[Mapping[Fault, str]] = {
+    Fault.INVALID: "the request cannot be written: its URL or one of its headers is malformed",
+    Fault.CONNECT: "no connection",
+    Fault.TIMEOUT_BEFORE: "no connection in time",
+    Fault.TIMEOUT_AFTER: "no answer in time",
+    Fault.LOST: "the connection ended before the answer was there",
+    Fault.MALFORMED: "the answer is not HTTP, or the connection was closed instead of it",
+    Fault.UNREADABLE: "the answer's body is not what was expected",
+}
+
+
+@dataclass(slots=True)
+class Call:
+    """What is asked, and what is known of the answer so far: nothing while `status` is 0."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    content: bytes
+    limit: int
+    tell: Callable[[], None]
+    origin: str | None = None
+    started: bool = False
+    status: int = 0
+    fields: list[tuple[str, str]] = field(default_factory=list)
+    body: bytearray = field(default_factory=bytearray)
+    complete: bool = False
+    failure: Exception | None = None
+
+    def __post_init__(self) -> None:
+        self.origin = _origin(self)
+
+    def start(self) -> None:
+        """Tell, once, that the first byte is about to be written."""
+        if not self.started:
+            self.started = True
+            self.tell()
+
+    async def trace(self, name: str, info: Mapping[str, Any]) -> None:
+        """HTTPX's trace extension; it names "http11.send_request_headers.started", "http2. ...", and much else."""
+        if name.endswith("send_request_headers.started") and info["request"].method != b"CONNECT":  # to a proxy
+            self.start()
+
+    @property
+    def fault(self) -> Fault | None:
+        """How it ended where there is no status to judge by."""
+        if self.origin is None:
+            return Fault.INVALID
+        if self.status:
+            return None  # and if the body broke off: the status says what the server made of the request
+        if self.failure is None:
+            return Fault.TIMEOUT_AFTER if self.started else Fault.TIMEOUT_BEFORE
+        return fault_of(self.failure, started=self.started)
+
+
+def _origin(call: Call) -> str | None:
+    """Scheme, host and port of a request that can be written; None for one that cannot."""
+    try:
+        url = urlsplit(call.url)
+        malformed = url.scheme not in {"http", "https"} or not url.hostname or "@" in url.netloc
+    except ValueError:
+        return None
+    if malformed or _UNPRINTABLE.search(call.url) or not _TOKEN.fullmatch(call.method):
+        return None
+    if any(_UNPRINTABLE.search(value) or not _TOKEN.fullmatch(name) for name, value in call.headers.items()):
+        return None
+    return f"{url.scheme}://{url.netloc}"

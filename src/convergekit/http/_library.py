@@ -1,0 +1,76 @@
+"""What we know of httpx and of its successor by name, so that neither has to be imported to be recognised.
+
+Traps:
+- httpx and httpx2 have the same classes under other names, and refuse each other's; a request must be made by the
+  library whose transport gets it. httpcore's exceptions, which an own transport may let through, have the same names.
+- An exception's text may quote the URL or a header value (h11: "Illegal header value b'...'"), hence is never copied.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+from functools import cache
+from importlib import import_module
+from typing import Any, Final
+
+from .answers import Fault
+
+__all__ = ["fault_of", "library", "library_of", "tells_when_it_writes", "tls"]
+
+#: Exception class, found by name among its bases, to (fault before the first byte, fault after it).
+_FAULTS: Final[Mapping[str, tuple[Fault, Fault]]] = {
+    "ConnectError": (Fault.CONNECT, Fault.CONNECT),
+    "ConnectTimeout": (Fault.TIMEOUT_BEFORE, Fault.TIMEOUT_BEFORE),
+    "PoolTimeout": (Fault.TIMEOUT_BEFORE, Fault.TIMEOUT_BEFORE),
+    "ProxyError": (Fault.CONNECT, Fault.CONNECT),
+    "UnsupportedProtocol": (Fault.INVALID, Fault.INVALID),
+    "LocalProtocolError": (Fault.INVALID, Fault.INVALID),  # h11 looks at all headers before it writes any
+    "InvalidURL": (Fault.INVALID, Fault.INVALID),
+    "CookieConflict": (Fault.INVALID, Fault.INVALID),
+    "RemoteProtocolError": (Fault.CONNECT, Fault.MALFORMED),
+    "TimeoutException": (Fault.TIMEOUT_BEFORE, Fault.TIMEOUT_AFTER),
+    "DecodingError": (Fault.CONNECT, Fault.UNREADABLE),
+    "HTTPError": (Fault.CONNECT, Fault.LOST),  # everything else that httpx raises: NetworkError and its kin
+    "StreamError": (Fault.CONNECT, Fault.LOST),
+    "NetworkError": (Fault.CONNECT, Fault.LOST),  # httpcore's, which are under no common base
+    "ProtocolError": (Fault.CONNECT, Fault.MALFORMED),
+    # What leaks from below now and then.
+    "TimeoutError": (Fault.TIMEOUT_BEFORE, Fault.TIMEOUT_AFTER),
+    "OSError": (Fault.CONNECT, Fault.LOST),
+    "EndOfStream": (Fault.CONNECT, Fault.LOST),
+    "BrokenResourceError": (Fault.CONNECT, Fault.LOST),
+    "ClosedResourceError": (Fault.CONNECT, Fault.LOST),
+}
+
+
+def fault_of(exc: BaseException, *, started: bool) -> Fault | None:
+    """Which fault *exc* stands for, depending on whether the request had *started* to leave; None for a stranger."""
+    for base in type(exc).__mro__:
+        if base.__name__ in _FAULTS:
+            return _FAULTS[base.__name__][started]
+    return None
+
+
+def library_of(thing: object, marker: str) -> str:
+    """Name of the package whose class *marker* is a base of *thing*'s; "httpx" where there is none."""
+    bases = (base for base in type(thing).__mro__ if base.__name__ == marker)
+    return next((base.__module__.partition(".")[0] for base in bases), "httpx")
+
+
+def library(name: str = "httpx") -> Any:
+    """The package itself; loaded now, if it was not."""
+    return import_module(name)
+
+
+def tells_when_it_writes(transport: object) -> bool:
+    """Whether the `trace` extension works on *transport*, so that we learn when the first byte is written."""
+    return any(base.__name__ == "AsyncHTTPTransport" for base in type(transport).__mro__)
+
+
+@cache
+def tls() -> ssl.SSLContext:
+    """The one TLS context: reading the authorities costs far more than a client does. Frozen by convention."""
+    import certifi  # comes with httpx, which trusts the same list
+
+    return ssl.create_default_context(cafile=certifi.where())

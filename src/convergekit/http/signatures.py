@@ -1,0 +1,198 @@
+"""Proof that an inbound call is genuine, and the same proof for our own calls.
+
+Bytes in, bytes compared, in constant time; one error type, whatever arrives. A signature is never decoded: ours is
+encoded and the two are compared, so there is no malformed base64 that could raise anything.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Literal, TypeAlias
+
+from pydantic import SecretStr
+
+from convergekit.errors import ConfigurationError, SignatureError
+
+__all__ = ["Encoding", "StandardWebhooks", "Verified", "hmac_signature", "verify_hmac"]
+
+Encoding: TypeAlias = Literal["hex", "base64"]
+
+#: Signatures looked at in one header: rotation needs two, and nobody has to be patient with a thousand.
+_MAX_SIGNATURES: Final = 16
+_ID: Final = re.compile(r"[\x21-\x7e]{1,256}")
+_TIMESTAMP: Final = re.compile(r"[0-9]{1,12}")
+
+
+def hmac_signature(secret: bytes, body: bytes, *, digest: str = "sha256", encoding: Encoding = "hex") -> bytes:
+    """HMAC of *body* under *secret* (RFC 2104), as the lower-case hex or base64 (RFC 4648 §4) that headers carry."""
+    raw = hmac.digest(secret, body, digest)
+    return binascii.hexlify(raw) if encoding == "hex" else base64.b64encode(raw)
+
+
+def verify_hmac(
+    body: bytes,
+    given: str | bytes | None,
+    secrets: Sequence[bytes],
+    *,
+    digest: str = "sha256",
+    encoding: Encoding = "hex",
+    prefix: str = "",
+) -> int:
+    """Check that *given* is the HMAC of *body* under one of *secrets*.
+
+    Args:
+        body: What was signed, as it came.
+        given: The header's value; None where it is missing. Any text or bytes at all.
+        secrets: All that are valid now: two while one is being replaced.
+        digest: "sha256", or what the provider uses; a name of `hashlib`.
+        encoding: How *given* is written.
+        prefix: What stands before it, such as "sha256=".
+
+    Returns:
+        Index of the secret that fits.
+
+    Raises:
+        SignatureError: It is none of them, and for nothing else that *given* may be.
+    """
+    value = _ascii(given)
+    if value is None or not value.startswith(prefix.encode()):
+        raise SignatureError("the signature is missing, or has another form")
+    value = value[len(prefix) :]
+    value = value.lower() if encoding == "hex" else value
+    fits = [
+        hmac.compare_digest(hmac_signature(secret, body, digest=digest, encoding=encoding), value) for secret in secrets
+    ]
+    if True not in fits:
+        raise SignatureError("the signature does not fit: another secret, or the body was changed on the way")
+    return fits.index(True)
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What a good signature vouches for.
+
+    Args:
+        id: The sender's id of the message: the same when it is sent again.
+        timestamp: Unix seconds, of the attempt.
+        key_index: Which of our secrets it was.
+    """
+
+    id: str
+    timestamp: int
+    key_index: int = 0
+
+
+class StandardWebhooks:
+    """The scheme of Standard Webhooks 1.0.0: HMAC-SHA256 (`v1`), with rotation and a replay window.
+
+    Args:
+        secrets: As `whsec_` and base64; the current one first. All of them sign, any of them verifies.
+        tolerance: Seconds that a timestamp may lie in the past or in the future.
+        prefix: What the three header names begin with: "webhook-", or "svix-" from those who were there before.
+
+    Raises:
+        ConfigurationError: A secret is not one; the text does not show it.
+
+    Source:
+        The Standard Webhooks specification, "Verifying webhook authenticity".
+    """
+
+    __slots__ = ("_keys", "_names", "tolerance")
+
+    def __init__(self, secrets: Iterable[SecretStr], *, tolerance: float = 300.0, prefix: str = "webhook-") -> None:
+        self._keys = tuple(parse_secret(secret) for secret in secrets)
+        self._names = (f"{prefix}id", f"{prefix}timestamp", f"{prefix}signature")
+        self.tolerance = tolerance
+
+    def __repr__(self) -> str:
+        return f"StandardWebhooks({len(self._keys)} secrets, tolerance={self.tolerance})"
+
+    def sign(self, id: str, timestamp: datetime, body: bytes) -> dict[str, str]:
+        """The three headers for *body*.
+
+        Args:
+            id: Of the message, the same over all attempts: printable ASCII, without blanks and dots.
+            timestamp: Of this attempt; aware.
+            body: As it will be sent.
+
+        Raises:
+            ConfigurationError: There is no secret to sign with, or *id* cannot be signed.
+        """
+        if not self._keys:
+            raise ConfigurationError("there is no secret to sign with")
+        if not _ID.fullmatch(id) or "." in id:
+            raise ConfigurationError("a webhook id is printable ASCII without blanks and dots, at most 256 characters")
+        seconds = str(int(timestamp.timestamp()))
+        signed = f"{id}.{seconds}.".encode() + body
+        signatures = " ".join(f"v1,{_v1(key, signed).decode()}" for key in self._keys)
+        return dict(zip(self._names, (id, seconds, signatures), strict=True))
+
+    def verify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Verified:
+        """Check that *body* comes from somebody who has one of the secrets, and that it is fresh.
+
+        Args:
+            headers: Whatever came; names are looked up in lower case.
+            body: As it came.
+            now: Aware.
+
+        Raises:
+            SignatureError: It does not; and nothing else, whatever *headers* and *body* are.
+        """
+        id, seconds, given = (headers.get(name, "") for name in self._names)
+        # The dots between the parts are not escaped: were an id to end in ".<digits>", then another message could
+        # be cut out of this one, with the same signature.
+        ambiguous = "." in id and id.rpartition(".")[2].isdigit()
+        if ambiguous or not _ID.fullmatch(id) or not _TIMESTAMP.fullmatch(seconds):
+            raise SignatureError("the id or the timestamp is missing or malformed")
+        if abs(now.timestamp() - int(seconds)) > self.tolerance:
+            raise SignatureError(f"the timestamp is more than {self.tolerance:g} s away from our clock")
+        return Verified(id, int(seconds), self._key_of(f"{id}.{seconds}.".encode() + body, given))
+
+    def _key_of(self, signed: bytes, given: str) -> int:
+        offered = [
+            value
+            for version, comma, rest in (entry.partition(",") for entry in given.split(" ", _MAX_SIGNATURES))
+            if version == "v1" and comma and (value := _ascii(rest.rstrip(","))) is not None
+        ]
+        for index, key in enumerate(self._keys):
+            expected = _v1(key, signed)
+            # Every one is compared: the time tells nothing about which of them fits.
+            if True in [hmac.compare_digest(expected, value) for value in offered]:
+                return index
+        raise SignatureError("no v1 signature fits: another secret, or the body was changed on the way")
+
+
+def parse_secret(secret: SecretStr) -> bytes:
+    """The key that a `whsec_...` secret stands for; raises `ConfigurationError`, which does not show it.
+
+    Also taken: the `v1,` that some put before it, no prefix at all, and the URL-safe alphabet (RFC 4648 §5).
+    """
+    text = secret.get_secret_value().strip().removeprefix("v1,").removeprefix("whsec_").rstrip("=")
+    text = text.replace("-", "+").replace("_", "/")
+    try:
+        key = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+    except ValueError:  # binascii.Error is one; its text is harmless, but the traceback would show the secret
+        key = b""
+    if not 24 <= len(key) <= 64:
+        raise ConfigurationError(
+            "a webhook secret is `whsec_` and the base64 of 24 to 64 random bytes; make one with: "
+            "python -c 'import base64, os; print(\"whsec_\" + base64.b64encode(os.urandom(32)).decode())'"
+        )
+    return key
+
+
+def _v1(key: bytes, signed: bytes) -> bytes:
+    return base64.b64encode(hmac.digest(key, signed, "sha256"))
+
+
+def _ascii(value: str | bytes | None) -> bytes | None:
+    """*value* as bytes that can be compared, or None; a surrogate or an umlaut is no signature."""
+    if isinstance(value, bytes):
+        return value
+    return value.encode("ascii") if value is not None and value.isascii() else None
