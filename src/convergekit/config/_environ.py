@@ -56,7 +56,7 @@ def _override_channel(result: dict[str, Any], variable: str, text: str, problems
     channels = result.get("channels")
     names = list(channels) if isinstance(channels, Mapping) else []
     rest = variable.removeprefix(f"{_PREFIX}CHANNELS__")
-    meant = [name for name in names if rest.startswith(f"{_spelt(name)}__")]
+    meant = [name for name in names if re.match(re.escape(_spelt(name)) + "_{2}[^_]", rest)]
     if len(meant) != 1:
         problems.add((), f"the environment variable {variable} {_why(rest, meant, names)}")
         return
@@ -68,7 +68,7 @@ def _why(rest: str, meant: list[str], names: Iterable[str]) -> str:
     if meant:
         return f"could mean the channels {' and '.join(map(repr, sorted(meant)))}; rename one of them"
     wanted = rest.partition("__")[0].lower()
-    return f"names no field of a channel{nearest(wanted, names)}"
+    return f"names no channel and field of it{nearest(wanted, names)}"
 
 
 def _put(table: Any, levels: list[str], text: str) -> dict[str, Any]:

@@ -32,6 +32,7 @@ __all__ = ["ChannelSettings", "Settings", "StoreSettings", "channel_settings", "
 #: A name stands in URLs, globs and environment variables; what would be read differently there is refused.
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _BAD_NAME: Final = "a channel's name is made of letters, digits and . _ - (64 at most)"
+_BAD_DSN: Final = "must be a text like scheme://user:password@host?name=value"
 _OPTIONS: Final = frozenset(ChannelOptions.model_fields)
 
 
@@ -241,13 +242,13 @@ def _adapter(
     """The adapter that *table* names, or its DSN does, or the caller did."""
     if isinstance(given, type):
         return given
-    said = given or table.get("adapter")
-    dsn = table.get("dsn")
+    said, at, dsn = given or table.get("adapter"), "adapter", table.get("dsn")
     if said is None and isinstance(dsn, str):
-        # "webhook+https://..." is webhook's, as sqlalchemy's dialect+driver.
-        said, at = re.split(r"[+:]", dsn, maxsplit=1)[0].lower(), "dsn"
-    else:
-        at = "adapter"
+        # "webhook+https://..." is webhook's, as in SQLAlchemy's dialect+driver.
+        if (scheme := re.match(r"([a-z][a-z0-9.-]*)(\+[a-z0-9.+-]*)?://", dsn, re.IGNORECASE)) is None:
+            problems.add((*path, "dsn"), _BAD_DSN)
+            return None
+        said, at = scheme[1].lower(), "dsn"
     if not isinstance(said, str) or not said:
         if problems.knows((*path, "dsn")):
             return None
@@ -290,7 +291,7 @@ def _from_dsn(kind: type[Adapter[Any]], dsn: Any, path: Path, problems: Problems
     if read is None:
         problems.add(path, f"the adapter {kind.name!r} takes no DSN; write its settings one by one")
     elif not isinstance(dsn, str):
-        problems.add(path, "must be a text like scheme://user:password@host?name=value")
+        problems.add(path, _BAD_DSN)
     else:
         problems.conceal(_pieces(dsn))
         try:
