@@ -1,0 +1,123 @@
+"""The arguments of every command. Nothing heavy is imported here, so that `--help` answers at once."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Final, NoReturn, TypeAlias
+
+from convergekit._version import __version__
+
+__all__ = ["parser"]
+
+_DESCRIPTION: Final = "One interface that sends and receives: email, XMPP, SMS, X, webhooks, and what comes next."
+_EXAMPLES: Final = """\
+examples:
+  convergekit demo                                 messages go out and come in, without any account
+  convergekit check convergekit.toml               are all channels set up, and can they do their work?
+  convergekit send --to https://example.org/hook "It works"
+  convergekit listen --port 8080                   receive webhooks, and print what comes in
+
+exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 130 interrupted
+"""
+_CONFIG: Final = "convergekit.toml"
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line; what it returns has the name of a command's module as `command`."""
+    main = _Parser(
+        prog="convergekit",
+        description=_DESCRIPTION,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    main.add_argument("--version", action="version", version=f"convergekit {__version__}")
+    commands = main.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for add in (_demo, _send, _listen, _adapters, _check, _schema):
+        add(commands)
+    return main
+
+
+if TYPE_CHECKING:
+    _Commands: TypeAlias = argparse._SubParsersAction["_Parser"]
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line; the usage is a `--help` away."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def _command(commands: _Commands, name: str, about: str, examples: str) -> _Parser:
+    found = commands.add_parser(
+        name,
+        help=about,
+        description=about[:1].upper() + about[1:] + ".",
+        epilog=f"examples:\n{examples}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    found.add_argument("--json", action="store_true", help="print one JSON object a line, for machines")
+    found.add_argument("--debug", action="store_true", help="on an error, show where it comes from")
+    return found
+
+
+def _demo(commands: _Commands) -> None:
+    about = "run the main job on real sockets of this machine, without any account"
+    found = _command(commands, "demo", about, "  convergekit demo\n  convergekit demo --json\n")
+    _add_backend(found)
+
+
+def _send(commands: _Commands) -> None:
+    about = "send one message, and say what became of it"
+    examples = (
+        '  convergekit send --to sms:+4915112345678 "Your parcel is on its way"\n'
+        "  convergekit send --to mailto:ann@example.org --subject Report - < report.txt\n"
+        '  convergekit send --to https://example.org/hook --key order-42:shipped "Shipped"\n'
+    )
+    found = _command(commands, "send", about, examples)
+    found.add_argument("--config", default=_CONFIG, metavar="FILE", help=f"settings (default: {_CONFIG})")
+    found.add_argument("--to", required=True, metavar="URI", help="to whom, such as mailto:ann@example.org")
+    found.add_argument("--channel", metavar="NAME", help="by which channel, where several serve the address")
+    found.add_argument("--key", help="sent once under this key, however often it is asked for")
+    found.add_argument("--subject", help="where the medium has one")
+    found.add_argument("--timeout", type=float, default=30.0, metavar="SECONDS", help="how long to wait (default: 30)")
+    found.add_argument("text", metavar="TEXT", help='what to say; "-" reads it from standard input')
+    _add_backend(found)
+
+
+def _listen(commands: _Commands) -> None:
+    about = "open the channels of a file, serve their webhooks, and print what comes in"
+    examples = "  convergekit listen\n  convergekit listen --config my.toml --port 8080 --json\n"
+    found = _command(commands, "listen", about, examples)
+    found.add_argument("--config", default=_CONFIG, metavar="FILE", help=f"settings (default: {_CONFIG})")
+    found.add_argument("--host", default="127.0.0.1", help="where to listen (default: 127.0.0.1, this machine only)")
+    found.add_argument("--port", type=_port, default=8000, help="default: 8000; 0 takes any that is free")
+    _add_backend(found)
+
+
+def _adapters(commands: _Commands) -> None:
+    about = "list the adapters that are installed"
+    found = _command(commands, "adapters", about, "  convergekit adapters\n  convergekit adapters --check\n")
+    found.add_argument("--check", action="store_true", help="import each, and say which are broken")
+
+
+def _check(commands: _Commands) -> None:
+    about = "check a file of settings, then each channel: credentials and reachability"
+    found = _command(commands, "check", about, "  convergekit check\n  convergekit check my.toml --json\n")
+    found.add_argument("config", nargs="?", default=_CONFIG, metavar="CONFIG", help=f"default: {_CONFIG}")
+    _add_backend(found)
+
+
+def _schema(commands: _Commands) -> None:
+    about = "print the JSON Schema of the settings, for editors"
+    _command(commands, "schema", about, "  convergekit schema > convergekit.schema.json\n")
+
+
+def _add_backend(found: argparse.ArgumentParser) -> None:
+    found.add_argument("--backend", choices=("asyncio", "trio"), default="asyncio", help="event loop to run on")
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: a number from 0 to 65535")
+    return int(text)

@@ -1,0 +1,142 @@
+"""The `convergekit` command: clear lines, exit codes, and no traceback."""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from convergekit import __version__
+from convergekit.cli import main, schema
+from convergekit.cli._console import Console
+from convergekit.errors import ConfigurationError, StoreError
+
+COMMANDS = ["demo", "send", "listen", "adapters", "check", "schema"]
+
+
+def failing(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    def run(args: argparse.Namespace, console: Console) -> int:
+        raise error
+
+    monkeypatch.setattr(schema, "run", run)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_each_command_has_examples(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([command, "--help"]) == 0
+    assert f"examples:\n  convergekit {command}" in capsys.readouterr().out
+
+
+def test_help_names_every_command_and_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    shown = capsys.readouterr().out
+    assert all(f"\n    {command} " in shown for command in COMMANDS)
+    assert "examples:\n  convergekit demo" in shown
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"convergekit {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("argv", "told"),
+    [
+        ([], "convergekit: the following arguments are required: COMMAND (see convergekit --help)\n"),
+        (
+            ["send"],
+            "convergekit send: the following arguments are required: --to, TEXT (see convergekit send --help)\n",
+        ),
+        (["listen", "--port", "65536"], "'65536' is not a port: a number from 0 to 65535"),
+        (["listen", "--port", "-1"], "'-1' is not a port"),
+        (["lsiten"], "invalid choice: 'lsiten'"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_2(argv: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(argv) == 2
+    captured = capsys.readouterr()
+    assert told in captured.err
+    assert captured.err.count("\n") == 1
+    assert captured.out == ""
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "told"),
+    [
+        (ConfigurationError("a.toml: one\na.toml: two"), 2, "convergekit: a.toml: one\nconvergekit: a.toml: two\n"),
+        (StoreError("the ledger failed"), 1, "convergekit: the ledger failed\n"),
+        (OSError(98, "address already in use"), 1, "convergekit: [Errno 98] address already in use\n"),
+        (ExceptionGroup("tasks", [StoreError("one"), StoreError("two")]), 1, "convergekit: one\nconvergekit: two\n"),
+        (KeyError("x"), 1, "convergekit: KeyError: 'x' (this is a bug; --debug shows where)\n"),
+        (KeyboardInterrupt(), 130, ""),
+        (BaseExceptionGroup("tasks", [KeyboardInterrupt()]), 130, ""),
+    ],
+)
+def test_errors_are_clear_lines_and_a_code(
+    error: BaseException,
+    code: int,
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    failing(monkeypatch, error)
+    assert main(["schema"]) == code
+    assert capsys.readouterr().err == told
+
+
+def test_debug_shows_where_an_error_comes_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    failing(monkeypatch, StoreError("the ledger failed"))
+    with pytest.raises(StoreError):
+        main(["schema", "--debug"])
+
+
+def test_interrupting_stays_quiet_in_debug_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    failing(monkeypatch, KeyboardInterrupt())
+    assert main(["schema", "--debug"]) == 130
+
+
+def run(*argv: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "import sys; from convergekit.cli import main; sys.exit(main())", *argv]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, **options)
+
+
+def test_a_reader_who_leaves_is_no_error() -> None:
+    """As in `convergekit schema | head -1`: the pipe is closed before everything is written."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    code = "import sys; from convergekit.cli import main; sys.exit(main(['schema']))"
+    done = subprocess.run([sys.executable, "-c", code], stdout=writer, stderr=subprocess.PIPE, timeout=60, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_a_terminal_that_lacks_a_character_gets_its_number() -> None:
+    done = run("check", "no-such-file-\u2713.toml", env={"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"})
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("convergekit: no-such-file-\\u2713.toml: there is no such file")
+
+
+def test_help_answers_at_once() -> None:
+    """Nothing heavy is loaded before a command is chosen."""
+    code = (
+        "import sys; before = {*sys.modules}; from convergekit.cli import main; main(['--help']); main(['send', '-h']);"
+        "print(*({*sys.modules} - before), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    heavy = {"pydantic", "anyio", "httpx", "asyncio", "trio", "hypercorn", "importlib.metadata", "ssl"}
+    assert set(done.stderr.split()) & heavy == set()
+
+
+def test_the_command_is_installed() -> None:
+    done = subprocess.run(
+        [Path(sys.executable).with_name("convergekit"), "adapters", "--json"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert {"loopback", "webhook"} <= {json.loads(line)["name"] for line in done.stdout.splitlines()}
