@@ -66,7 +66,7 @@ class Fault(StrEnum):
 Outcomes: TypeAlias = Mapping[int | str, Outcome]
 
 #: Cautious: what may have been taken is uncertain, and an adapter that knows its provider says so in its own copy.
-OUTCOMES: Final[Outcomes] = MappingProxyType(
+OUTCOMES: Final[MappingProxyType[int | str, Outcome]] = MappingProxyType(
     {
         Fault.INVALID: Outcome.REJECTED,  # the next attempt would fail in the same way
         Fault.CONNECT: Outcome.NOT_SENT,

@@ -1,0 +1,179 @@
+"""The webhook channel: translate, sign, hand over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from convergekit.abc import (
+    Adapter,
+    Admission,
+    ChannelContext,
+    Health,
+    Outgoing,
+    Request,
+    Response,
+    RetryPolicy,
+)
+from convergekit.errors import (
+    AuthenticationError,
+    InvalidInputError,
+    RejectedError,
+    StoreError,
+    ThrottledError,
+    UnsupportedContentError,
+)
+from convergekit.model import (
+    Address,
+    AttachmentLimit,
+    Capabilities,
+    Event,
+    Idempotency,
+    IdempotencyKind,
+    Markup,
+    Receipt,
+    Status,
+)
+
+from . import signature, translator
+from .config import WebhookConfig, is_allowed
+from .transport import GONE, Endpoint
+
+__all__ = ["WebhookAdapter"]
+
+_MINUTE: Final = 60.0
+_HOUR: Final = 3600.0
+
+
+class WebhookAdapter(Adapter[WebhookConfig]):
+    """Sends and receives webhooks, signed both ways by Standard Webhooks 1.0.0.
+
+    Enter it once; inside, `send` may be called from any number of tasks.
+
+    Args:
+        config: The partner.
+        context: What the engine lends.
+    """
+
+    name = "webhook"
+    schemes = frozenset({"http", "https"})
+    Config = WebhookConfig
+    capabilities = Capabilities(
+        markup=Markup(format="plain", html_alternative=True),
+        attachments=AttachmentLimit(count=100, total=262_144),
+        subject=True,
+        cc=True,
+        threads=True,
+        replies=True,
+        receipts=frozenset({Status.ACCEPTED, Status.DELIVERED, Status.FAILED}),
+        # The other side knows a repeat by its `webhook-id`.
+        idempotency=Idempotency(kind=IdempotencyKind.KEY),
+    )
+    #: About 76 hours, as the specification proposes.
+    retry = RetryPolicy(
+        schedule=(
+            5.0,
+            5 * _MINUTE,
+            30 * _MINUTE,
+            2 * _HOUR,
+            5 * _HOUR,
+            10 * _HOUR,
+            14 * _HOUR,
+            20 * _HOUR,
+            24 * _HOUR,
+        ),
+        jitter=0.2,
+    )
+    hold = 0.0  # an endpoint that is away for hours must not hold up what comes after
+    send_timeout = 65.0  # above the longest `timeout` of the settings, which tells better what happened
+
+    def __init__(self, config: WebhookConfig, context: ChannelContext) -> None:
+        super().__init__(config, context)
+        limit = AttachmentLimit(count=100, total=config.inline_limit) if config.inline_limit else AttachmentLimit()
+        self.capabilities = type(self).capabilities.model_copy(update={"attachments": limit})
+        self._home = None if config.url is None else Address(config.url)
+        self._signs, self._verifies = signature.outbound(config), signature.inbound(config)
+        self._endpoint = Endpoint(config, context.http)
+
+    async def send(self, out: Outgoing) -> Receipt:
+        """Sign *out* and post it; a 2xx means that the endpoint has it."""
+        self._refuse_what_cannot_go(out)
+        now = self.context.clock.now()
+        id = translator.webhook_id(out.key)
+        document = translator.to_document(
+            out, await self._attachments(out), type=self.config.event_type, sender=self.config.sender, at=now
+        )
+        body = translator.to_body(document)
+        if len(body) > self.config.max_body:
+            raise UnsupportedContentError(f"the document has {len(body)} bytes; max_body is {self.config.max_body}")
+        try:
+            await self._endpoint.post(out, self._signs.sign(id, now, body), body)
+        except ThrottledError as exc:
+            raise self._clamped(exc, out.attempt) from exc
+        except RejectedError as exc:
+            if exc.code == GONE:
+                await self._tell_gone(out, id)
+            raise
+        return translator.to_receipt(out, id)
+
+    async def check(self) -> Health:
+        """Whether the configured endpoint can be reached."""
+        if self.config.url is None:
+            return Health(ok=True, detail="there is no url; this channel receives, and sends where it is told to")
+        return await self._endpoint.probe(self.config.url)
+
+    def challenge(self, request: Request) -> Response | None:
+        """Standard Webhooks has none."""
+        return None
+
+    async def verify(self, request: Request) -> None:
+        """Check the signature over the raw bytes, and that they are fresh."""
+        self._verifies.verify(request.headers, request.body, self.context.clock.now())
+
+    def parse(self, request: Request) -> Sequence[Event]:
+        """One document, one event; its key is the `webhook-id`."""
+        if len(request.body) > self.config.max_body:
+            raise InvalidInputError(f"the document is larger than max_body, {self.config.max_body} bytes")
+        event = translator.to_event(
+            request.body,
+            key=request.headers["webhook-id"],
+            type=self.config.event_type,
+            channel=self.context.channel,
+            home=self._home,
+        )
+        return (event,)
+
+    def reply(self, request: Request, admitted: Sequence[Admission]) -> Response:
+        """The same for what is new and for what we have already."""
+        return Response(204)
+
+    def _refuse_what_cannot_go(self, out: Outgoing) -> None:
+        if not self.config.secrets:
+            raise AuthenticationError("nothing can be signed: set `secrets`", channel=self.context.channel)
+        if not is_allowed(out.to.uri, allow_http=self.config.allow_http):
+            raise RejectedError("plain http is refused: use https, or set `allow_http = true`")
+
+    async def _attachments(self, out: Outgoing) -> list[dict[str, Any]]:
+        found, left = [], self.config.inline_limit
+        for attachment in out.part.attachments:
+            content = None
+            if attachment.url is None:
+                content = await self.context.read(attachment, limit=left)
+                left -= len(content)
+            found.append(translator.to_attachment(attachment, content))
+        return found
+
+    def _clamped(self, exc: ThrottledError, attempt: int) -> ThrottledError:
+        """Between what we would have waited and a bound: an endpoint may slow us down, and not for days."""
+        scheduled = self.retry.delay(attempt, lambda: 1.0)
+        seconds = min(max(exc.retry_after, scheduled), max(2 * scheduled, _HOUR))
+        return ThrottledError(
+            exc.reason, retry_after=seconds, scope="conversation", code=exc.code, channel=self.context.channel
+        )
+
+    async def _tell_gone(self, out: Outgoing, id: str) -> None:
+        try:
+            await self.context.admit(translator.disabled(out, id))
+        except StoreError:
+            # The refusal is what matters to this message; it comes back with the next one to this endpoint.
+            self.context.log.warning("an endpoint answered 410, which could not be stored")

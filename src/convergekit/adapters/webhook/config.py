@@ -1,0 +1,156 @@
+"""Settings of a webhook channel."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Any, Final, Self
+from urllib.parse import quote, unquote, urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+from convergekit.errors import ConfigurationError
+from convergekit.http import StandardWebhooks
+from convergekit.model import Address
+
+__all__ = ["WebhookConfig", "is_allowed"]
+
+_SCHEMES: Final = {"webhook": "https", "webhook+http": "http"}
+_NAME: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,256}")  # RFC 9110 §5.6.2
+_VALUE: Final = re.compile(r"[\x20-\x7e]{0,8192}")
+#: What the adapter, or the protocol below it, says itself.
+_TAKEN: Final = frozenset(
+    {"host", "content-length", "content-type", "transfer-encoding", "connection", "te", "trailer", "upgrade"}
+)
+
+
+class WebhookConfig(BaseModel):
+    """One webhook partner: where to send to, and the secrets shared with it.
+
+    `secrets` sign what goes out, and prove what comes in unless `inbound_secrets` are given. To replace a secret
+    without a gap, put the new one first, wait until the other side has it, and remove the old one.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    url: str | None = Field(
+        default=None,
+        repr=False,  # its path may be a secret
+        description="Where replies go, and who a webhook is from that does not say so: an https URL, or none.",
+    )
+    secrets: tuple[SecretStr, ...] = Field(
+        default=(), description="`whsec_` and base64 of 24 to 64 bytes, the current one first; all of them sign."
+    )
+    inbound_secrets: tuple[SecretStr, ...] = Field(
+        default=(), description="The same for what comes in, where the other side has secrets of its own."
+    )
+    tolerance: float = Field(
+        default=300.0, gt=0, le=86400, description="Seconds that an inbound timestamp may differ from our clock."
+    )
+    sender: str | None = Field(
+        default=None, description="Address (a URI) that the other side is told as ours, such as where we are called."
+    )
+    event_type: str = Field(
+        default="message.created",
+        pattern=r"^[a-zA-Z0-9_]+(\.[a-zA-Z0-9_]+)*$",
+        description="The `type` of a message, both ways.",
+    )
+    headers: dict[str, SecretStr] = Field(
+        default={}, description="Further request headers, such as Authorization; printable ASCII."
+    )
+    allow_http: bool = Field(
+        default=False, description="Whether to send over plain http to hosts other than this machine."
+    )
+    timeout: float = Field(default=20.0, gt=0, le=60, description="Seconds for one attempt, the connection included.")
+    inline_limit: int = Field(
+        default=262_144, ge=0, description="Bytes of attachments in one message that are sent inside of it, in base64."
+    )
+    max_body: int = Field(default=1_048_576, ge=1024, description="Bytes of one document, in either direction.")
+
+    @field_validator("secrets", "inbound_secrets", mode="before")
+    @classmethod
+    def _one_or_more(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str | SecretStr) else value
+
+    @field_validator("secrets", "inbound_secrets")
+    @classmethod
+    def _are_secrets(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        try:
+            StandardWebhooks(value)
+        except ConfigurationError as exc:
+            raise ValueError(str(exc)) from None
+        return value
+
+    @field_validator("url", "sender")
+    @classmethod
+    def _is_address(cls, value: str | None) -> str | None:
+        return None if value is None else Address.parse(value).uri  # refuses user name and password, among others
+
+    @field_validator("headers")
+    @classmethod
+    def _are_headers(cls, value: dict[str, SecretStr]) -> dict[str, SecretStr]:
+        for name, secret in value.items():
+            if not _NAME.fullmatch(name) or name.lower() in _TAKEN or name.lower().startswith("webhook-"):
+                raise ValueError(f"{name[:80]!a} is not a header that can be set here")
+            if not _VALUE.fullmatch(secret.get_secret_value()):
+                raise ValueError(f"the value of {name} is not printable ASCII on one line")
+        return value
+
+    @model_validator(mode="after")
+    def _can_do_something(self) -> Self:
+        if not self.secrets and not self.inbound_secrets:
+            raise ValueError("secrets is empty: nothing could be signed, and nothing that comes in be believed")
+        if self.url is not None and not is_allowed(self.url, allow_http=self.allow_http):
+            raise ValueError("url must be https; allow_http = true permits http to other hosts than this one")
+        return self
+
+    @classmethod
+    def from_dsn(cls, dsn: str) -> Self:
+        """Read `webhook://SECRET@host/path?query`: the URL with the secret before it, percent-encoded.
+
+        Several secrets are parted by commas. `webhook+http://` sends over plain http. The query belongs to the URL;
+        other settings stand beside the DSN.
+
+        Raises:
+            ConfigurationError: It has another form; the text does not show it.
+        """
+        try:
+            parts = urlsplit(dsn)
+            scheme = _SCHEMES[parts.scheme]
+        except (ValueError, KeyError):
+            raise ConfigurationError("a webhook DSN looks like webhook://SECRET@host/path") from None
+        userinfo, at, host = parts.netloc.rpartition("@")
+        if not at or not host or ":" in userinfo:
+            raise ConfigurationError("a webhook DSN looks like webhook://SECRET@host/path, with one secret or more")
+        settings: dict[str, Any] = {
+            "url": parts._replace(scheme=scheme, netloc=host).geturl(),
+            "secrets": tuple(SecretStr(unquote(secret)) for secret in userinfo.split(",")),
+        }
+        if scheme == "http":
+            settings["allow_http"] = True
+        return cls(**settings)
+
+    def to_dsn(self) -> str:
+        """The DSN with `***` in place of secrets, path and query: for people to recognise."""
+        if self.url is None:
+            return "webhook://***"
+        parts = urlsplit(self.url)
+        scheme = "webhook" if parts.scheme == "https" else "webhook+http"
+        return f"{scheme}://***@{quote(parts.netloc, safe='[]:')}/***"
+
+
+def is_allowed(url: str, *, allow_http: bool) -> bool:
+    """Whether *url* may be sent to: https, or http to this machine, or to any if *allow_http*."""
+    parts = urlsplit(url)
+    if parts.scheme == "https":
+        return True
+    return parts.scheme == "http" and (allow_http or _is_this_machine(parts.hostname or ""))
+
+
+def _is_this_machine(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):  # RFC 6761 §6.3
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,231 @@
+"""Our values to and from the JSON document of a webhook.
+
+    {"type": "message.created",                 dotted; what it is about
+     "timestamp": "2026-01-01T12:00:00Z",       when it happened
+     "data": {"text": "...", ...}}
+
+Fields of `data` in a message, all of them optional and left out when empty: `text`, `markdown`, `html`, `subject`,
+`sender` (a URI), `cc` (URIs), `reply_to`, `thread`, `importance`, `language`, `headers`, `automated`, `id` (of the
+message, where it is another than `webhook-id`), `part` (`{"index", "count"}`, where there are several), and
+`attachments`: objects with `name`, `media_type`, `size`, `content_id`, and either `data` (base64) or `url`.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from convergekit.abc import Outgoing
+from convergekit.errors import InvalidInputError, UnsupportedContentError
+from convergekit.model import (
+    Address,
+    Attachment,
+    ConversationRef,
+    CustomReceived,
+    EndpointDisabled,
+    Event,
+    Importance,
+    MessageReceived,
+    Receipt,
+    Status,
+)
+
+__all__ = ["disabled", "to_body", "to_document", "to_event", "to_receipt", "webhook_id"]
+
+_PLAIN_ID: Final = re.compile(r"[A-Za-z0-9_\-:/]{1,200}")
+_TYPE: Final = re.compile(r"[a-zA-Z0-9_]+(\.[a-zA-Z0-9_]+)*")
+#: What a document may say about a message. Never more: `path`, say, would read a file of ours.
+_CONTENT: Final = (
+    "text",
+    "markdown",
+    "html",
+    "subject",
+    "cc",
+    "reply_to",
+    "thread",
+    "importance",
+    "language",
+    "headers",
+)
+_ATTACHMENT: Final = ("data", "url", "media_type", "name", "content_id")
+
+
+class Native(BaseModel):
+    """`Message(native={"webhook": ...})`: another type, or further fields of `data`, which win over ours."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    type: str | None = Field(default=None, pattern=rf"^{_TYPE.pattern}$")
+    data: dict[str, Any] = {}
+
+
+def webhook_id(key: str) -> str:
+    """The id that stands for *key*: the key itself where it can be signed as it is, else a digest of it."""
+    return key if _PLAIN_ID.fullmatch(key) else "key_" + hashlib.sha256(key.encode()).hexdigest()
+
+
+def to_document(
+    out: Outgoing, attachments: Sequence[Mapping[str, Any]], *, type: str, sender: str | None, at: datetime
+) -> dict[str, Any]:
+    """The document for *out*; *attachments* as `to_attachment` made them."""
+    native = _native(out)
+    message = out.message
+    data: dict[str, Any] = {
+        "text": out.part.text,
+        "html": out.part.html,
+        "markdown": message.markdown if out.index == 0 else None,
+        "subject": out.part.subject,
+        "sender": sender,
+        "cc": [address.uri for address in message.cc],
+        "reply_to": message.reply_to,
+        "thread": message.thread or out.conversation.thread,
+        "importance": None if message.importance is Importance.NORMAL else message.importance.value,
+        "language": message.language,
+        "headers": message.headers,
+        "part": {"index": out.index, "count": out.count} if out.count > 1 else None,
+        "attachments": attachments,
+    }
+    data = {name: value for name, value in data.items() if value}
+    return {"type": native.type or type, "timestamp": _written(at), "data": data | native.data}
+
+
+def to_attachment(attachment: Attachment, content: bytes | None) -> dict[str, Any]:
+    """What stands for *attachment*: its *content*, or where there is none, its URL."""
+    fields: dict[str, Any] = {
+        "name": attachment.name,
+        "media_type": attachment.media_type,
+        "size": attachment.size if content is None else len(content),
+        "content_id": attachment.content_id,
+        "url": attachment.url if content is None else None,
+        "data": None if content is None else base64.b64encode(content).decode("ascii"),
+    }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def to_body(document: Mapping[str, Any]) -> bytes:
+    """The bytes that are signed and sent; raises `UnsupportedContentError` where `native` is not JSON."""
+    try:
+        return json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    except (ValueError, TypeError, RecursionError):
+        raise UnsupportedContentError("native data for a webhook must be JSON") from None
+
+
+def to_receipt(out: Outgoing, id: str) -> Receipt:
+    """What a 2xx is evidence of."""
+    return Receipt(Status.DELIVERED, ids=(id,), part=out.index)
+
+
+def disabled(out: Outgoing, id: str) -> EndpointDisabled:
+    """HTTP 410: the endpoint wants no more. Told once for each message that ran into it."""
+    return EndpointDisabled(key=f"disabled:{id}", address=out.to, reason="the endpoint answered 410 Gone")
+
+
+def to_event(body: bytes, *, key: str, type: str, channel: str, home: Address | None) -> Event:
+    """The event that a verified document stands for.
+
+    Args:
+        body: As it came.
+        key: The `webhook-id`.
+        type: Which `type` is a message.
+        channel: Name of the channel, which stands in for a sender whom nobody named.
+        home: Where replies go, whatever the document says; or None.
+
+    Raises:
+        InvalidInputError: It is no such document.
+    """
+    document = _document(body)
+    name, data = document.get("type"), document.get("data")
+    if not isinstance(name, str) or not _TYPE.fullmatch(name):
+        raise InvalidInputError("the document has no type")
+    sender = _sender(data) or home or Address(f"webhook:{channel}")
+    common = {"key": key, "sender": sender, "at": document.get("timestamp"), "native": document}
+    if name == type:
+        if not isinstance(data, dict):
+            raise InvalidInputError("the document has no data")
+        return _message(data, common, key, home)
+    conversation = _conversation(None, sender, home)
+    return CustomReceived.model_validate({**common, "conversation": conversation, "name": name, "data": data})
+
+
+def _message(data: Mapping[str, Any], common: Mapping[str, Any], key: str, home: Address | None) -> MessageReceived:
+    fields = {name: data[name] for name in _CONTENT if data.get(name) is not None}
+    if data.get("attachments"):
+        fields["attachments"] = [_attachment(item) for item in data["attachments"]]
+    return MessageReceived.model_validate(
+        {
+            **common,
+            **fields,
+            "message_id": data.get("id") or key,
+            "automated": data.get("automated", False),
+            "conversation": _conversation(data.get("thread"), common["sender"], home),
+        }
+    )
+
+
+def _sender(data: Any) -> Address | None:
+    said = data.get("sender") if isinstance(data, dict) else None
+    if said is not None and not isinstance(said, str):
+        raise InvalidInputError("the sender is not a URI")
+    return Address.parse(said) if said else None
+
+
+def _conversation(thread: Any, sender: Address, home: Address | None) -> ConversationRef:
+    """Where an answer goes: to the configured URL and nowhere else, lest a document could send us anywhere.
+
+    Several people may stand behind that URL. Each has a conversation of their own, which the answer names as its
+    `thread`: the one that the document names, or else the sender.
+    """
+    if home is None or home == sender:
+        return ConversationRef(address=sender, thread=thread)
+    return ConversationRef(address=home, thread=thread or sender.uri)
+
+
+def _attachment(item: Any) -> dict[str, Any]:
+    if not isinstance(item, dict):
+        raise InvalidInputError("an attachment is not an object")
+    return {name: item[name] for name in _ATTACHMENT if item.get(name) is not None}
+
+
+def _native(out: Outgoing) -> Native:
+    if out.native is None:
+        return Native()
+    try:
+        return Native.model_validate(out.native)
+    except ValidationError as exc:
+        where = ", ".join(".".join(map(str, error["loc"])) or "native" for error in exc.errors())
+        raise UnsupportedContentError(f"native for a webhook takes type and data; not so: {where}") from None
+
+
+def _written(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _document(body: bytes) -> dict[str, Any]:
+    try:
+        document = _DECODER.decode(body.decode())
+        if b"\\u" in body:
+            json.dumps(document, ensure_ascii=False).encode()  # a lone surrogate, which nothing can store
+    except (ValueError, RecursionError):
+        raise InvalidInputError("the document is not JSON") from None  # the cause would show it
+    if not isinstance(document, dict):
+        raise InvalidInputError("the document is not a JSON object")
+    return document
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("a number that is none")
+    return number
+
+
+# RFC 8259 §6 has neither NaN nor infinity, and no store of ours takes them.
+_DECODER: Final = json.JSONDecoder(parse_float=_finite, parse_constant=_finite)
