@@ -208,7 +208,7 @@ class TestWithin:
         assert states(advance(value, at(59))) == [Q, W]
         result = advance(value, at(60))
         assert states(result) == [GONE, Q]
-        assert result.delivery(0).reason == "left: not ACCEPTED within 60 s"
+        assert result.delivery(0).reason == "left: not within 60 s"
         assert result.delivery(0).failure is not None
         assert result.delivery(0).failure.kind is FailureKind.CANCELLED
 
@@ -332,6 +332,14 @@ class TestTheEnd:
         assert value.state is DispatchState.EXHAUSTED
         assert advance(told(value, 0, Status.DELIVERED), NOW).state is DispatchState.SATISFIED
 
+    @pytest.mark.parametrize("within", [None, 60.0])
+    def test_a_resend_of_a_leg_that_was_left_is_tried_as_often_as_any(self, within: float | None) -> None:
+        value = advance(tried(advance(one_after_another(within=within), NOW), 0, "not_sent"), NOW)
+        again = leg(0, id="again", supersedes="d0", state=Q, opened_at=at(5))
+        value = value.model_copy(update={"deliveries": (*value.deliveries, again)})
+        value = advance(change(tried(value, 0, "not_sent"), 1, state=DEAD), at(600))
+        assert (states(value), value.state) == ([Q, DEAD], DispatchState.PENDING)
+
     def test_a_resend_makes_an_exhausted_dispatch_pending_again(self) -> None:
         value = advance(change(advance(one_after_another(), NOW), 0, state=DEAD), NOW)
         value = advance(change(value, 1, state=DEAD), NOW)
@@ -360,6 +368,11 @@ class TestTheEnd:
         value = advance(value, at(60))
         assert (value.state, states(value)) == (DispatchState.EXPIRED, [CLOSED])
         assert advance(told(value, 0, Status.DELIVERED), at(61)).state is DispatchState.SATISFIED
+
+    def test_a_failure_after_its_time_does_not_make_it_exhausted(self) -> None:
+        value = advance(dispatch(LegStep(leg=0, goal=Status.DELIVERED), leg(0, expires_at=at(60))), NOW)
+        value = advance(told(value, 0, Status.ACCEPTED, state=CLOSED), at(60))
+        assert advance(told(value, 0, Status.FAILED), at(61)).state is DispatchState.EXPIRED
 
     def test_what_was_exhausted_does_not_expire_later(self) -> None:
         value = advance(dispatch(LegStep(leg=0), leg(0), message=Message("hello", expires_at=at(60))), NOW)
@@ -490,7 +503,7 @@ def test_what_is_under_way_is_never_touched(tree: Step, story: list[tuple[str, i
 @given(TREES, STORIES)
 def test_nothing_is_opened_behind_a_leg_that_may_be_going_out(tree: Step, story: list[tuple[str, int, int]]) -> None:
     for before, after, _ in history(tree, story):
-        for sequence in sequences(before.plan or LegStep(leg=0)):
+        for sequence in sequences(tree_of(before)):
             for index, child in enumerate(sequence.steps[:-1]):
                 if not any(unsure(before.delivery(leaf.leg)) for leaf in leaves(child)):
                     continue
@@ -502,15 +515,15 @@ def test_nothing_is_opened_behind_a_leg_that_may_be_going_out(tree: Step, story:
 def test_two_legs_of_a_sequence_go_out_only_when_the_first_was_late(
     tree: Step, story: list[tuple[str, int, int]]
 ) -> None:
-    for _, after, now in history(tree, story):
-        for sequence in sequences(after.plan or LegStep(leg=0)):
+    for before, after, now in history(tree, story):
+        for sequence in sequences(tree_of(after)):
             for index, child in enumerate(sequence.steps):
                 first = [after.delivery(leaf.leg) for leaf in leaves(child)]
                 rest = [after.delivery(leaf.leg) for step in sequence.steps[index + 1 :] for leaf in leaves(step)]
-                if all(map(untouched, rest)):
-                    continue
-                assert not any(each.state in (W, Q, S) for each in first)
-                if any(each.state is CLOSED and not each.missing for each in first) and len(first) == 1:
+                if not all(map(untouched, rest)):
+                    assert not any(each.state in (W, Q, S) for each in first)
+                taken = len(first) == 1 and first[0].state is CLOSED and not first[0].missing
+                if taken and {each.leg for each in rest} & set(opened(before, after)):
                     assert sequence.within is not None
                     assert first[0].opened_at is not None
                     assert now >= first[0].opened_at + timedelta(seconds=sequence.within)

@@ -99,10 +99,6 @@ class _Run:
 
     # -- what holds -----------------------------------------------------------------------------------------------
 
-    def held(self, step: Step) -> bool:
-        """Whether the plan must not move on from *step*, since something in it may be going out."""
-        return any(_is_held(self.legs[leaf.leg], leaf.goal) for leaf in _leaves(step))
-
     def started(self, step: Step) -> bool:
         return any(_is_started(self.legs[leaf.leg]) for leaf in _leaves(step))
 
@@ -142,7 +138,7 @@ class _Run:
             delivery = self.change(delivery, state=DeliveryState.QUEUED, due=due, opened_at=due)
         elif delivery.opened_at is None:
             delivery = self.change(delivery, opened_at=max(self.now, delivery.due))
-        elif tries is not None and (why := _given_up(delivery, tries)):
+        elif tries is not None and delivery.supersedes is None and (why := _given_up(delivery, tries)):
             self.cancel(delivery, why)
             return _Verdict.LOST
         if expires is not None:
@@ -152,17 +148,16 @@ class _Run:
     def drive_sequence(self, step: SequenceStep, tries: int | None) -> _Verdict:
         undecided = False
         for index, child in enumerate(step.steps):
-            rest = step.steps[index + 1 :]
-            passed = any(map(self.started, rest))
-            if undecided and not (passed or self.started(child)):
+            is_last = index == len(step.steps) - 1
+            if undecided and not self.started(child):
                 break
-            deadline = self.deadline(child, step.within) if rest else None
-            if passed or (deadline is not None and deadline <= self.now and not self.held(child)):
-                verdict = self.leave(child, step)
+            deadline = None if is_last else self.deadline(child, step.within)
+            if deadline is not None and deadline <= self.now:
+                verdict = self.leave(child, f"left: not within {step.within:g} s")
             else:
-                verdict = self.drive(child, step.tries if rest else tries)
-                deadline = self.deadline(child, step.within) if rest else None  # it may have been opened just now
-                if verdict is _Verdict.OPEN and deadline is not None and deadline > self.now:
+                verdict = self.drive(child, tries if is_last else step.tries)
+                deadline = None if is_last else self.deadline(child, step.within)  # it may have been opened just now
+                if verdict is _Verdict.OPEN and deadline is not None:
                     self.timers.append(deadline)
             if verdict is _Verdict.REACHED:
                 self.release(step)
@@ -170,18 +165,16 @@ class _Run:
             undecided = undecided or verdict is _Verdict.OPEN
         return _Verdict.OPEN if undecided else _Verdict.LOST
 
-    def leave(self, step: Step, sequence: SequenceStep) -> _Verdict:
+    def leave(self, step: Step, why: str) -> _Verdict:
         """Close *step* as far as that can be done; what was taken before may still reach its goal."""
-        if self.held(step):
-            for leaf in _leaves(step):
-                if _is_held(self.legs[leaf.leg], leaf.goal):
-                    self.still_open(self.legs[leaf.leg])
+        held = [self.legs[leaf.leg] for leaf in _leaves(step) if _is_held(self.legs[leaf.leg], leaf.goal)]
+        if held:
+            self.open.update((delivery.leg, delivery) for delivery in held)
             return _Verdict.OPEN
-        late = "" if sequence.within is None else f" within {sequence.within:g} s"
         for leaf in _leaves(step):
-            # A resend was asked for by a person after the plan had gone on; the plan does not take it back.
-            if not reached(self.legs[leaf.leg], leaf.goal) and self.legs[leaf.leg].supersedes is None:
-                self.cancel(self.legs[leaf.leg], f"left: not {leaf.goal}{late}")
+            # A resend was asked for by a person; the plan does not take it back.
+            if self.legs[leaf.leg].supersedes is None:
+                self.cancel(self.legs[leaf.leg], why)
         return self.look(step)
 
     def look(self, step: Step) -> _Verdict:
