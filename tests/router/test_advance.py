@@ -28,6 +28,8 @@ from convergekit.model import (
     Status,
     Step,
     fold,
+    from_json,
+    to_json,
 )
 from convergekit.router.advance import advance, reached
 
@@ -568,3 +570,10 @@ def test_the_timer_is_all_that_the_clock_needs(tree: Step, story: list[tuple[str
 def tree_of(value: Dispatch) -> Step:
     assert value.plan is not None
     return value.plan
+
+
+@given(TREES)
+def test_a_plan_survives_json(tree: Step) -> None:
+    """It is stored; and what tells its steps apart must be there, although it is a default."""
+    value = submitted(tree)
+    assert from_json(Dispatch, to_json(value)) == value

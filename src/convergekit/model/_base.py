@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    SerializerFunctionWrapHandler,
+    StringConstraints,
+    model_serializer,
+)
 
-__all__ = ["CONTROL", "HeaderName", "HeaderValue", "Line", "Moment", "Text", "Value"]
+__all__ = ["CONTROL", "HeaderName", "HeaderValue", "Line", "Moment", "Tagged", "Text", "Value"]
 
 #: C0, DEL and C1: what must never reach a header, a stanza or a log line.
 CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -24,6 +32,14 @@ class Value(BaseModel):
         ser_json_bytes="base64",
         val_json_bytes="base64",
     )
+
+
+class Tagged(Value):
+    """A member of a union that its field `kind` tells apart. It is written even where fields with their default are left out."""
+
+    @model_serializer(mode="wrap")
+    def _with_kind(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {"kind": getattr(self, "kind"), **handler(self)}  # noqa: B009 - each member narrows it to its own
 
 
 #: Text of any length that every store and every medium can hold: no lone surrogates, no NUL.

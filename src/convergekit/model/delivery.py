@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from ._base import Line, Moment, Text, Value
+from ._base import Line, Moment, Tagged, Text, Value
 from .address import Address
 from .conversation import ConversationRef
 from .message import Attachment, Importance, Message
@@ -27,8 +27,8 @@ __all__ = [
     "DispatchState",
     "LegStep",
     "Operation",
-    "Part",
     "ParallelStep",
+    "Part",
     "SequenceStep",
     "Step",
 ]
@@ -222,7 +222,7 @@ class Delivery(Value):
         return next((part for part in rest if self.report.part(part).status is None), None)
 
 
-class LegStep(Value):
+class LegStep(Tagged):
     """A leaf of the plan.
 
     Args:
@@ -235,7 +235,7 @@ class LegStep(Value):
     goal: Status = Status.ACCEPTED
 
 
-class SequenceStep(Value):
+class SequenceStep(Tagged):
     """One after another until one is satisfied (`first_of`).
 
     Args:
@@ -250,7 +250,7 @@ class SequenceStep(Value):
     tries: int = 1
 
 
-class ParallelStep(Value):
+class ParallelStep(Tagged):
     """All at once (`all_of`)."""
 
     kind: Literal["parallel"] = "parallel"
