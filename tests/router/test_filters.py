@@ -109,7 +109,7 @@ def test_filters_are_values() -> None:
 
 def test_and_or_not_are_refused_rather_than_misread() -> None:
     """`channel("a") and text("b")` would mean `text("b")`, in silence."""
-    with pytest.raises(TypeError, match="&, | and ~"):
+    with pytest.raises(TypeError, match=r"&, \| and ~"):
         channel("a") and text("b")
     with pytest.raises(TypeError):
         channel("a") & shouts  # type: ignore[operator]

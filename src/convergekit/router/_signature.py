@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -54,6 +55,15 @@ class Parameter:
         return ConfigurationError(f"{self.owner}: parameter `{typed}` cannot be injected: {reason}")
 
 
+if sys.version_info >= (3, 14):
+    from annotationlib import Format
+
+    # PEP 649: an annotation is evaluated when it is asked for. One that cannot be must not hide the others.
+    _signature: Callable[..., inspect.Signature] = partial(inspect.signature, annotation_format=Format.FORWARDREF)
+else:
+    _signature = inspect.signature
+
+
 def bare(fn: Any) -> Any:
     """What a partial, or a partial of one, is of."""
     while isinstance(fn, partial):
@@ -63,11 +73,17 @@ def bare(fn: Any) -> Any:
 
 def function_of(fn: Any) -> Any:
     """The function that the author wrote: behind a partial, a decorator, an object with `__call__`, a class."""
-    fn = bare(fn)
-    if isinstance(fn, type):
-        return fn.__init__  # type: ignore[misc]
-    fn = inspect.unwrap(fn)
-    return fn if inspect.isroutine(fn) else inspect.unwrap(type(fn).__call__)
+    while True:
+        if isinstance(fn, type):
+            return fn.__init__  # type: ignore[misc]
+        if isinstance(fn, partial):
+            fn = fn.func
+        elif hasattr(fn, "__wrapped__"):
+            fn = fn.__wrapped__
+        elif inspect.isroutine(fn):
+            return fn
+        else:
+            fn = type(fn).__call__
 
 
 def is_async(fn: Any) -> bool:
@@ -89,7 +105,7 @@ def parameters_of(fn: Callable[..., Any], owner: str) -> list[Parameter]:
         ConfigurationError: An annotation names something that is not there at run time.
     """
     try:
-        signature = inspect.signature(fn)
+        signature = _signature(fn)
     except ValueError:  # a builtin that does not tell
         return []
     return [
@@ -119,7 +135,7 @@ def _evaluated(raw: inspect.Parameter, fn: Callable[..., Any], owner: str) -> An
     except Exception as exc:  # an annotation is an expression, and can raise anything
         raise ConfigurationError(
             f"{owner}: the type of parameter {raw.name!r} cannot be read ({raw.annotation}: {exc}); "
-            "import what it names at run time rather than under TYPE_CHECKING, and at module level"
+            "what it names must be there at run time, at module level: neither under TYPE_CHECKING nor in a function"
         ) from exc
 
 

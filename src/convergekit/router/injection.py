@@ -85,8 +85,8 @@ def compile_handler(fn: Callable[..., Any], types: Sequence[type[Event]], *, tim
 
 
 def _check(fn: Any, owner: str, timeout: float | None) -> None:
-    if isinstance(fn, type):
-        raise ConfigurationError(f"{owner}: give a function, not a class")
+    if isinstance(fn, type) or not callable(fn):
+        raise ConfigurationError(f"{owner}: give a function, and filters by name, as in channel='support-*'")
     if inspect.isgeneratorfunction(function_of(fn)) or inspect.isasyncgenfunction(function_of(fn)):
         raise ConfigurationError(f"{owner} is a generator: return one reply, and send what else there is to say")
     if timeout is not None and not 0 < timeout < float("inf"):
