@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convergekit import ChannelOptions
-from convergekit.config import ChannelSettings, Settings, channel_settings, load
+from convergekit.config import ChannelSettings, Settings, StoreSettings, channel_settings, load
 from convergekit.errors import ConfigurationError
 
 from .plugins import Nothing, PlainAdapter, PostAdapter, PostConfig, plugins, point
@@ -39,7 +39,7 @@ def refused(path: Path, text: str, environ: Mapping[str, str] | None = None, *, 
 
 
 def only(settings: Settings) -> ChannelSettings:
-    (channel,) = settings.channels
+    (channel,) = settings.channels.values()
     return channel
 
 
@@ -68,15 +68,16 @@ class TestFile:
             {"sender": "support", "server": {"host": "post.example.org", "port": 2525}}
         )
         assert channel.options == ChannelOptions.model_validate({"concurrency": 2, "rate": {"count": 5, "per": 60}})
-        assert settings.store.url == "memory:"
+        assert settings.store == StoreSettings(url="memory:")
         assert settings.source == path
 
     def test_channels_keep_their_order(self, path: Path) -> None:
         settings = read(path, "".join(f'[channels.{name}]\nadapter = "plain"\n' for name in "zam"))
-        assert [channel.name for channel in settings.channels] == ["z", "a", "m"]
+        assert list(settings.channels) == ["z", "a", "m"]
+        assert [channel.name for channel in settings.channels.values()] == ["z", "a", "m"]
 
     def test_a_file_without_channels_is_a_hub_without_channels(self, path: Path) -> None:
-        assert read(path, "").channels == ()
+        assert read(path, "").channels == {}
 
     def test_only_the_adapters_that_are_named_are_loaded(self, path: Path) -> None:
         path.write_text(MEMORY + '[channels.a]\nadapter = "plain"\n')
@@ -123,7 +124,15 @@ class TestStore:
         assert "not said, which means sqlite:///convergekit.db" in line
 
     def test_memory_may_be_said_in_the_environment(self, path: Path) -> None:
-        assert read(path, "", {"CONVERGEKIT_STORE__URL": "memory:"}, store="").store.url == "memory:"
+        store = read(path, "", {"CONVERGEKIT_STORE__URL": "memory:"}, store="").store
+        assert store == StoreSettings(url="memory:")
+
+    def test_a_host_that_brings_its_store_need_not_name_one(self, path: Path) -> None:
+        path.write_text("")
+        assert load(path, {}, needs_store=False).store is None
+        path.write_text("[store]\nurl = 3\n")
+        with pytest.raises(ConfigurationError, match="store.url"):
+            load(path, {}, needs_store=False)
 
     @pytest.mark.parametrize(
         ("store", "told"),
@@ -201,7 +210,7 @@ class TestProblems:
 
     def test_defaults_for_different_schemes_live_together(self, path: Path) -> None:
         text = '[channels.a]\nadapter = "plain"\n[channels.b]\ndsn = "post://b"\ndefault = true\n'
-        assert [channel.options.default for channel in read(path, text).channels] == [False, True]
+        assert [channel.options.default for channel in read(path, text).channels.values()] == [False, True]
 
     def test_no_problem_carries_the_validation_error_along(self, path: Path) -> None:
         """Its text has the values in it; whoever logs the chain of causes would log them."""

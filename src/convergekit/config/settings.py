@@ -68,13 +68,13 @@ class Settings:
     """What a file and the environment say together.
 
     Args:
-        channels: In the order of the file.
-        store: Where the ledger is.
+        channels: By name, in the order of the file.
+        store: Where the ledger is; None where the file does not say, and need not.
         source: The file.
     """
 
-    channels: tuple[ChannelSettings, ...]
-    store: StoreSettings
+    channels: Mapping[str, ChannelSettings]
+    store: StoreSettings | None
     source: FilePath
 
 
@@ -82,9 +82,16 @@ def load(
     path: str | os.PathLike[str],
     environ: Mapping[str, str] = os.environ,
     *,
+    needs_store: bool = True,
     entry_points: EntryPoints = installed,
 ) -> Settings:
     """Read the TOML file *path*, with what *environ* adds to it; imports the adapters that it names and no others.
+
+    Args:
+        path: The file.
+        environ: Where `{ env = "NAME" }` and `CONVERGEKIT_...` are looked up.
+        needs_store: Whether the file has to say where the ledger is; False where the host brings one.
+        entry_points: Looks up installed adapters.
 
     Raises:
         ConfigurationError: The file cannot be read, or is not right. One line for each problem: file, key path,
@@ -96,10 +103,11 @@ def load(
     raw = overridden(document, environ, problems)
     for unknown in raw.keys() - {"store", "channels"}:
         problems.add((unknown,), "unknown setting" + nearest(unknown, ("store", "channels")))
-    store = _store(resolved(raw.get("store", {}), environ, problems, ("store",)), problems)
+    store = None
+    if needs_store or "store" in raw:
+        store = _store(resolved(raw.get("store", {}), environ, problems, ("store",)), problems)
     channels = _channels(raw.get("channels", {}), environ, problems, _once(entry_points))
     problems.raise_if_any()
-    assert store is not None
     return Settings(channels=channels, store=store, source=source)
 
 
@@ -180,17 +188,18 @@ def _store(table: Any, problems: Problems) -> StoreSettings | None:
 
 def _channels(
     tables: Any, environ: Mapping[str, str], problems: Problems, entry_points: EntryPoints
-) -> tuple[ChannelSettings, ...]:
+) -> Mapping[str, ChannelSettings]:
+    found: dict[str, ChannelSettings] = {}
     if not isinstance(tables, Mapping):
         problems.add(("channels",), "must be a table of tables: [channels.NAME]")
-        return ()
-    found = []
+        return found
     for name, table in tables.items():
         path: Path = ("channels", name)
-        found.append(_channel(name, resolved(table, environ, problems, path), path, problems, entry_points))
-    channels = tuple(channel for channel in found if channel is not None)
-    _check_defaults(channels, problems)
-    return channels
+        channel = _channel(name, resolved(table, environ, problems, path), path, problems, entry_points)
+        if channel is not None:
+            found[name] = channel
+    _check_defaults(found.values(), problems)
+    return found
 
 
 def _check_defaults(channels: Iterable[ChannelSettings], problems: Problems) -> None:
@@ -310,7 +319,8 @@ def _pieces(dsn: str) -> Iterable[str]:
     _, _, rest = dsn.partition("://")
     userinfo = rest.rpartition("@")[0]
     values = re.findall(r"[?&][^=&]*=([^&]*)", rest)
-    written = [userinfo, *userinfo.split(":", 1), *values]
+    path = re.split(r"[?#]", rest.rpartition("@")[2].partition("/")[2])[0]
+    written = [userinfo, *userinfo.split(":", 1), *values, *([path] if len(path) >= 8 else [])]
     return [*written, *map(unquote, written), *map(unquote_plus, written)]
 
 
