@@ -76,10 +76,10 @@ def _origin(call: Call) -> str | None:
     """Scheme, host and port of a request that can be written; None for one that cannot."""
     try:
         url = urlsplit(call.url)
-        malformed = url.scheme not in {"http", "https"} or not url.hostname or "@" in url.netloc
+        malformed = url.scheme not in {"http", "https"} or not url.hostname or url.port == 0 or "@" in url.netloc
     except ValueError:
         return None
-    if malformed or _UNPRINTABLE.search(call.url) or not _TOKEN.fullmatch(call.method):
+    if malformed or " " in call.url or _UNPRINTABLE.search(call.url) or not _TOKEN.fullmatch(call.method):
         return None
     if any(_UNPRINTABLE.search(value) or not _TOKEN.fullmatch(name) for name, value in call.headers.items()):
         return None

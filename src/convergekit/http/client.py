@@ -66,7 +66,25 @@ class _SystemTime:
 
 
 class _Quiet(logging.Filter):
-    """Drops what a client library says about our own requests: it says their URLs, which may hold a token."""
+    """Drops what a client library says about our own requests: it says their URLs, which may hold a token.
+
+    Entered, it is on the library's logger; it lets pass what others log meanwhile.
+    """
+
+    def __init__(self, logger: str) -> None:
+        super().__init__()
+        self._logger, self._users = logging.getLogger(logger), 0
+
+    def __enter__(self) -> None:
+        self._users += 1
+        self._logger.addFilter(self)  # which adds it once
+        _ours.set(True)
+
+    def __exit__(self, *exc: object) -> None:
+        _ours.set(False)
+        self._users -= 1
+        if not self._users:
+            self._logger.removeFilter(self)
 
     def filter(self, record: logging.LogRecord) -> bool:
         return not _ours.get()
@@ -106,12 +124,10 @@ class Http:
         self._timeouts = {"connect": connect_timeout, "pool": None, "read": None, "write": None}
         self._keep_alive = keep_alive
         self._pools = Pools(self._make_transport, connections)
-        self._quiet = _Quiet()
+        self._quiet = _Quiet(_library.library_of(client, "AsyncClient"))
 
     async def aclose(self) -> None:
         """Close every connection of ours. May be called twice; a later request opens new ones."""
-        if self._client is not None:
-            self._logger().removeFilter(self._quiet)
         await self._pools.aclose()
 
     async def request(
@@ -216,22 +232,15 @@ class Http:
         return await transport.handle_async_request(request)
 
     async def _over_client(self, call: Call) -> Any:
-        self._logger().addFilter(self._quiet)
         request = self._client.build_request(
             call.method, call.url, headers=call.headers, content=call.content, extensions=self._extensions(call)
         )
         call.start()
-        token = _ours.set(True)
-        try:
+        with self._quiet:
             return await self._client.send(request, stream=True, follow_redirects=False)
-        finally:
-            _ours.reset(token)
 
     def _extensions(self, call: Call) -> dict[str, Any]:
         return {"timeout": self._timeouts, "trace": call.trace}
-
-    def _logger(self) -> logging.Logger:
-        return logging.getLogger(_library.library_of(self._client, "AsyncClient"))
 
     def _make_transport(self, connections: int) -> Any:
         httpx = _library.library()

@@ -1,0 +1,144 @@
+"""Signatures: what is genuine passes, and nothing that arrives raises anything but `SignatureError`."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import SecretStr
+
+from convergekit.errors import ConfigurationError, SignatureError
+from convergekit.http import StandardWebhooks, Verified, hmac_signature, verify_hmac
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+OLD, NEW, OTHER = (SecretStr("whsec_" + base64.b64encode(bytes([n]) * 32).decode()) for n in (1, 2, 3))
+SCHEME = StandardWebhooks([NEW, OLD])
+BODY = '{"text":"ä"}'.encode()
+
+
+def test_the_example_of_the_specification_holds() -> None:
+    scheme = StandardWebhooks([SecretStr("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")])
+    at = datetime.fromtimestamp(1614265330, UTC)
+    headers = scheme.sign("msg_p5jXN8AQM9LWM0D4loKWxJek", at, b'{"test": 2432232314}')
+    assert headers["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+    assert scheme.verify(headers, b'{"test": 2432232314}', at).id == "msg_p5jXN8AQM9LWM0D4loKWxJek"
+
+
+@given(st.from_regex(r"\A[A-Za-z0-9_:/-]{1,60}\Z"), st.binary())
+def test_what_was_signed_is_verified(id: str, body: bytes) -> None:
+    assert SCHEME.verify(SCHEME.sign(id, NOW, body), body, NOW) == Verified(id, int(NOW.timestamp()), 0)
+
+
+def test_rotation_signs_with_all_and_tells_which_key_fitted() -> None:
+    headers = SCHEME.sign("m1", NOW, BODY)
+    assert len(headers["webhook-signature"].split()) == 2
+    assert StandardWebhooks([OLD]).verify(headers, BODY, NOW).key_index == 0
+    assert StandardWebhooks([OTHER, OLD]).verify(headers, BODY, NOW).key_index == 1
+    with pytest.raises(SignatureError):
+        StandardWebhooks([OTHER]).verify(headers, BODY, NOW)
+
+
+@pytest.mark.parametrize(("seconds", "good"), [(0, True), (300, True), (-300, True), (301, False), (-301, False)])
+def test_the_replay_window_is_open_both_ways(seconds: int, good: bool) -> None:
+    headers = SCHEME.sign("m1", NOW, BODY)
+    later = NOW + timedelta(seconds=seconds)
+    if good:
+        assert SCHEME.verify(headers, BODY, later)
+    else:
+        with pytest.raises(SignatureError):
+            SCHEME.verify(headers, BODY, later)
+
+
+@pytest.mark.parametrize("name", ["webhook-id", "webhook-timestamp", "webhook-signature"])
+@given(
+    st.text() | st.sampled_from(["", ",", "v1", "v1,", "v1,,", "v1,a,b", "v1,ä", "\ud800", "9" * 400, "٣", "v1,A==="])
+)
+def test_no_hostile_header_raises_anything_else(name: str, value: str) -> None:
+    headers = SCHEME.sign("m1", NOW, BODY)
+    if headers[name] != value:
+        with pytest.raises(SignatureError):
+            SCHEME.verify(headers | {name: value}, BODY, NOW)
+
+
+@given(
+    st.dictionaries(st.sampled_from(["webhook-id", "webhook-timestamp", "webhook-signature"]), st.text()), st.binary()
+)
+def test_no_hostile_call_raises_anything_else(headers: dict[str, str], body: bytes) -> None:
+    with pytest.raises(SignatureError):
+        SCHEME.verify(headers, body, NOW)
+
+
+@given(st.integers(0, len(BODY) * 8 - 1))
+def test_any_flipped_bit_is_noticed(bit: int) -> None:
+    body = bytearray(BODY)
+    body[bit // 8] ^= 1 << bit % 8
+    with pytest.raises(SignatureError):
+        SCHEME.verify(SCHEME.sign("m1", NOW, BODY), bytes(body), NOW)
+
+
+def test_one_message_cannot_be_cut_into_another() -> None:
+    """The signed form, id.timestamp.body, has no escapes: dots that an attacker controls would move the borders."""
+    seconds = int(NOW.timestamp())
+    body = f"{seconds}.evil".encode()
+    headers = SCHEME.sign("m1", NOW, body)
+    with pytest.raises(SignatureError):
+        SCHEME.verify(headers | {"webhook-id": f"m1.{seconds}"}, b"evil", NOW)
+    with pytest.raises(ConfigurationError):
+        SCHEME.sign("m.1", NOW, body)
+
+
+def test_many_signatures_cost_little_and_foreign_versions_are_passed_over() -> None:
+    good = SCHEME.sign("m1", NOW, BODY)
+    mixed = good | {"webhook-signature": "v1a,xyz v2,abc " + good["webhook-signature"]}
+    assert SCHEME.verify(mixed, BODY, NOW)
+    with pytest.raises(SignatureError):
+        SCHEME.verify(good | {"webhook-signature": "v1,x " * 100_000 + good["webhook-signature"]}, BODY, NOW)
+
+
+@pytest.mark.parametrize("form", ["{}", "whsec_{}", "v1,whsec_{}"])
+def test_the_forms_in_which_a_secret_is_handed_out(form: str) -> None:
+    raw = b"\xfb\xff" * 16
+    for text in (base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode().rstrip("=")):
+        headers = StandardWebhooks([SecretStr(form.format(text))]).sign("m1", NOW, BODY)
+        expected = hmac.digest(raw, f"m1.{int(NOW.timestamp())}.".encode() + BODY, hashlib.sha256)
+        assert headers["webhook-signature"] == "v1," + base64.b64encode(expected).decode()
+
+
+@pytest.mark.parametrize("secret", ["", "whsec_", "whsec_c2hvcnQ=", "whsec_!!SECRET!!", "ä", "whsec_" + "QUJD" * 40])
+def test_what_is_no_secret_is_refused_and_not_shown(secret: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        StandardWebhooks([SecretStr(secret)])
+    assert "SECRET" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_a_scheme_does_not_show_its_secrets() -> None:
+    assert "AQEB" not in repr(SCHEME) + str(SCHEME)
+
+
+@given(st.binary(), st.sampled_from(["hex", "base64"]), st.sampled_from(["sha256", "sha1", "sha512"]))
+def test_hmac_in_any_encoding_is_verified(body: bytes, encoding: str, digest: str) -> None:
+    for secret in (b"one", b"two"):
+        given = "sha=" + hmac_signature(secret, body, digest=digest, encoding=encoding).decode()  # type: ignore[arg-type]
+        found = verify_hmac(body, given, [b"one", b"two"], digest=digest, encoding=encoding, prefix="sha=")  # type: ignore[arg-type]
+        assert found == [b"one", b"two"].index(secret)
+
+
+@given(st.none() | st.text() | st.binary(), st.sampled_from(["hex", "base64"]), st.sampled_from(["", "sha256="]))
+def test_no_hostile_hmac_raises_anything_else(value: str | bytes | None, encoding: str, prefix: str) -> None:
+    with pytest.raises(SignatureError):
+        verify_hmac(BODY, value, [b"one", b"two"], encoding=encoding, prefix=prefix)  # type: ignore[arg-type]
+
+
+def test_no_secrets_verify_nothing() -> None:
+    with pytest.raises(SignatureError):
+        verify_hmac(BODY, hmac_signature(b"", BODY), [])
+    with pytest.raises(SignatureError):
+        StandardWebhooks([]).verify(SCHEME.sign("m1", NOW, BODY), BODY, NOW)
+    with pytest.raises(ConfigurationError):
+        StandardWebhooks([]).sign("m1", NOW, BODY)
