@@ -37,7 +37,7 @@ _REMEMBERED: Final = 8192
 class Entry:
     """One handler, as it stands after all inclusions.
 
-    Attributes:
+    Args:
         name: Unique in its dispatcher, the same in every process that registers the same handlers.
         types: Events of these types, and of those derived from them.
         filter: Which of them.

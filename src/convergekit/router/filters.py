@@ -53,7 +53,7 @@ _COMMAND: Final = re.compile(r"\s*+/(\S{1,64})(?!\S)")
 class Facts(NamedTuple):
     """What is known of an event without calling a filter.
 
-    Attributes:
+    Args:
         channel: Its channel.
         kind: The kind of its conversation, or None where it has none.
         automated: Whether a program sent it.
@@ -72,7 +72,7 @@ class FilterArgs(TypedDict, total=False):
     """The keyword form of filters; all that are given must hold, and None is the same as leaving it out."""
 
     channel: str | None
-    """A glob on the channel's name: "support-*"."""
+    """A glob on the channel's name: `support-*`."""
     kind: ConversationKind | str | None
     """Who takes part: "direct", "group" or "public"."""
     text: str | re.Pattern[str] | None
@@ -80,7 +80,7 @@ class FilterArgs(TypedDict, total=False):
     command: str | None
     """A word: "start" for texts that begin with "/start"."""
     sender: str | Address | None
-    """A glob on the sender's URI: "mailto:*@example.org"."""
+    """A glob on the sender's URI: `mailto:*@example.org`."""
     automated: bool | None
     """Whether a program sent it (RFC 3834)."""
     where: Filter | Predicate | None
@@ -371,7 +371,7 @@ def command_of(text: str | None) -> str | None:
 
 
 def channel(glob: str) -> Filter:
-    """Events of channels whose name fits *glob* ("support-*"; `*`, `?`, `[...]`, case matters)."""
+    """Events of channels whose name fits *glob*, such as `support-*`; case matters, as everywhere."""
     if not _is_text(glob):
         raise ConfigurationError(f"channel={glob!r}: give the name of a channel, or a glob such as 'support-*'")
     return ChannelLike(glob)
@@ -405,7 +405,7 @@ def command(name: str) -> Filter:
 
 
 def sender(glob: str | Address) -> Filter:
-    """Events whose sender's URI fits *glob* ("mailto:*@example.org"); an event without a sender never does."""
+    """Events whose sender's URI fits *glob*, such as `mailto:*@example.org`; an event without a sender never does."""
     shown = str(glob)
     if ":" not in shown and "*" not in shown:
         raise ConfigurationError(f"sender={glob!r}: give a URI or a glob on it, such as 'mailto:*@example.org'")

@@ -21,7 +21,7 @@ class Skip(Exception):
 class Handled(NamedTuple):
     """How the handling of one event ended.
 
-    Attributes:
+    Args:
         handler: Name of the handler that took the event, or None where none did: unhandled, whatever
             the `on_unhandled` hook said.
         reply: What it returned, to be sent together with *done*.
