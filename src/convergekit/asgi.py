@@ -23,7 +23,7 @@ from urllib.parse import quote
 import anyio
 
 from convergekit.abc import Admission, Headers, ReceivesWebhooks, Request, Response
-from convergekit.errors import NotRunningError, SignatureError, StoreError
+from convergekit.errors import InvalidInputError, NotRunningError, SignatureError, StoreError
 from convergekit.model import Event
 
 __all__ = ["Receiver", "Receivers", "WebhookApp"]
@@ -206,18 +206,15 @@ class WebhookApp:
             if request.method != "POST":
                 return _NOT_ALLOWED
             await adapter.verify(request)
-            try:
-                events = adapter.parse(request)
-            except SignatureError:
-                raise
-            except ValueError as exc:  # InvalidInputError and pydantic's among them
-                _log.info("%s: a signed webhook makes no sense: %s", channel, type(exc).__name__)
-                return _MALFORMED
+            events = _parsed(adapter, request)
             admitted = await receiver.admit(*events) if events else ()
             return adapter.reply(request, admitted)
         except SignatureError:
             _log.info("%s: a webhook was refused for its signature", channel)
             return _UNSIGNED
+        except InvalidInputError as exc:
+            _log.info("%s: a signed webhook makes no sense: %s", channel, type(exc.__cause__ or exc).__name__)
+            return _MALFORMED
         except (NotRunningError, StoreError) as exc:
             _log.warning("%s: a webhook could not be taken: %s", channel, type(exc).__name__)
             return _UNAVAILABLE
@@ -279,6 +276,15 @@ def _resumed(waits_for: Any, steps: Generator[Any, Any, Any]) -> Generator[Any, 
                 waits_for = next(steps) if sent is None else steps.send(sent)
         except StopIteration as done:
             return done.value
+
+
+def _parsed(adapter: ReceivesWebhooks, request: Request) -> Sequence[Event]:
+    try:
+        return adapter.parse(request)
+    except InvalidInputError:
+        raise
+    except ValueError as exc:  # pydantic's among them
+        raise InvalidInputError("it does not fit the model") from exc
 
 
 def _route(scope: Scope) -> tuple[str, str]:
