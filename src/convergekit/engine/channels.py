@@ -10,7 +10,6 @@ Rules kept here:
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -41,7 +40,7 @@ from convergekit.errors import (
     ThrottledError,
     UnsupportedContentError,
 )
-from convergekit.model import Delivery, IdempotencyKind, Operation, Receipt
+from convergekit.model import Capabilities, ConversationRef, Delivery, IdempotencyKind, Operation
 
 from .context import EngineContext
 from .options import ChannelOptions
@@ -102,7 +101,7 @@ class ChannelRuntime:
         self.config = config
         self.options = options
         self.context = context
-        self.state = ChannelState.OPENING
+        self.state = ChannelState.CLOSED
         self.reason: str | None = None
         self.next_try: datetime | None = None
         self.adapter: Adapter[Any] | None = None
@@ -115,6 +114,7 @@ class ChannelRuntime:
         self._next_part_at = clock.now()
         self._leave = anyio.Event()  # set: leave the adapter
         self._stop = anyio.Event()  # set: for good
+        self._ended = anyio.Event()
         self._trouble: BaseException | None = None
 
     # What the outbox asks
@@ -123,6 +123,15 @@ class ChannelRuntime:
     def is_serving(self) -> bool:
         """Whether sends may be handed to it now."""
         return self.state is ChannelState.UP and self.adapter is not None
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Its limits: of the adapter that is open, else as its class declares them."""
+        return self.adapter_class.capabilities if self.adapter is None else self.adapter.capabilities
+
+    def capabilities_for(self, conversation: ConversationRef) -> Capabilities:
+        """The limits in one conversation."""
+        return self.capabilities if self.adapter is None else self.adapter.capabilities_for(conversation)
 
     @property
     def send_timeout(self) -> float:
@@ -185,7 +194,7 @@ class ChannelRuntime:
     def _may_resend(self, delivery: Delivery, at: datetime) -> bool:
         if self.options.on_uncertain == "resend":
             return True
-        idempotency = self.adapter_class.capabilities.idempotency
+        idempotency = self.capabilities.idempotency
         if idempotency.kind is IdempotencyKind.NONE:
             return False
         if idempotency.window is None or delivery.first_attempt_at is None:
@@ -196,6 +205,15 @@ class ChannelRuntime:
 
     async def run(self, *, task_status: TaskStatus[None]) -> None:
         """Keep it open until `close`; report started once the first try has ended, well or not."""
+        self._stop, self._ended = anyio.Event(), anyio.Event()
+        self.state = ChannelState.OPENING
+        try:
+            await self._run(task_status)
+        finally:
+            self._becomes(ChannelState.CLOSED, None)
+            self._ended.set()
+
+    async def _run(self, task_status: TaskStatus[None]) -> None:
         failures = 0
         announced = False
 
@@ -228,12 +246,16 @@ class ChannelRuntime:
             announce()
             await self._pause(seconds)
         announce()
-        self._becomes(ChannelState.CLOSED, None)
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Leave the adapter; `run` then returns."""
         self._stop.set()
         self._leave.set()
+
+    async def closed(self) -> None:
+        """Return once `run` has, or at once if it was never started."""
+        if self.state is not ChannelState.CLOSED:
+            await self._ended.wait()
 
     async def _entered(self, up: Callable[[], None]) -> None:
         adapter = self.adapter_class(self.config, self.context)

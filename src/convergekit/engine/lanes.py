@@ -22,7 +22,6 @@ from anyio.abc import TaskGroup
 from anyio.lowlevel import checkpoint
 
 from convergekit.abc import Clock, Direction, Lease, Store
-
 from convergekit.errors import StoreError
 
 from .clock import Alarm

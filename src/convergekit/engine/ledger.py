@@ -6,8 +6,8 @@ The change itself is a pure function, so a conflict between two of them ends in 
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Final, Protocol
 from weakref import WeakSet, WeakValueDictionary
 
@@ -33,7 +33,6 @@ __all__ = ["Change", "Ledger", "Watch", "on_delivery"]
 #: Gives the changed dispatch, or None to leave it as it is.
 Change = Callable[[Dispatch], Dispatch | None]
 
-_log = logging.getLogger(__name__)
 _CONFLICTS: Final = 1000
 
 
@@ -83,17 +82,26 @@ class Ledger:
         clock: Time.
         wanted: Our own events are stored only where somebody handles them.
         placed: Called after something may have been queued.
+        timed: Called with the moment at which a dispatch has to be looked at again.
         woken: Called after something was admitted.
     """
 
     def __init__(
-        self, store: Store, clock: Clock, *, wanted: Wanted, placed: Callable[[], None], woken: Callable[[], None]
+        self,
+        store: Store,
+        clock: Clock,
+        *,
+        wanted: Wanted,
+        placed: Callable[[], None],
+        woken: Callable[[], None],
+        timed: Callable[[datetime | None], None],
     ) -> None:
         self._store = store
         self._clock = clock
         self._wanted = wanted
-        self._placed = placed
+        self.placed = placed
         self._woken = woken
+        self._timed = timed
         self._watches: WeakValueDictionary[str, Watch] = WeakValueDictionary()
         self._all: WeakSet[Watch] = WeakSet()
 
@@ -145,8 +153,14 @@ class Ledger:
     async def submit(self, dispatches: Sequence[Dispatch]) -> tuple[Dispatch, ...]:
         """Store; for what is known already, what is there."""
         stored = await self._store.submit([advance(dispatch, self._clock.now()) for dispatch in dispatches])
-        self._placed()
+        self.stored(stored)
         return stored
+
+    def stored(self, dispatches: Sequence[Dispatch]) -> None:
+        """*dispatches* have been submitted, here or together with something else."""
+        for dispatch in dispatches:
+            self._timed(dispatch.wake_at)
+        self.placed()
 
     async def receive(self, channel: str, receipt: Receipt) -> None:
         """Join a report with the delivery that it speaks of; park it where there is none yet."""
@@ -159,14 +173,14 @@ class Ledger:
             for parked in await self._store.unpark(channel, receipt.ids):
                 await self._join(channel, parked)
 
-    async def wake(self) -> None:
-        """Let every dispatch advance whose time has come."""
+    async def wake(self) -> datetime | None:
+        """Let every dispatch advance whose time has come; returns when the next one's comes."""
         while True:
-            due, _ = await self._store.awake()
+            due, next_wake = await self._store.awake()
             for dispatch in due:
                 await self.update(dispatch, lambda current: current.model_copy(update={"wake_at": None}))
             if not due:
-                return
+                return next_wake
 
     async def _find(self, channel: str, receipt: Receipt) -> tuple[str, str] | None:
         address = receipt.address.uri if receipt.address is not None else None
@@ -185,7 +199,7 @@ class Ledger:
         watch = self._watches.get(saved.id)
         if watch is not None:
             watch.ring(saved)
-        self._placed()
+        self.stored((saved,))
         if events:
             self._woken()
         known = {delivery.id: delivery.report.ids for delivery in before.deliveries}

@@ -234,7 +234,7 @@ class Outbox:
         *,
         reconcile: bool = True,
     ) -> Delivery | None:
-        """Store *outcome*. Returns the delivery if more of it can be sent at once, else None: the lane is given back."""
+        """Store *outcome*. Returns the delivery if it has a next part to send, else None: the lane is given back."""
         if isinstance(outcome, UncertainError) and reconcile:
             outcome = await self._reconciled(channel, dispatch, delivery, index, outcome)
         channel.noticed(outcome)
@@ -260,7 +260,7 @@ class Outbox:
     async def _reconciled(
         self, channel: ChannelRuntime, dispatch: Dispatch, delivery: str, index: int, error: UncertainError
     ) -> Outcome:
-        adapter = channel.adapter
+        adapter: object = channel.adapter
         if not isinstance(adapter, SupportsReconcile):
             return error
         try:

@@ -1,0 +1,1 @@
+"""Our own adapters: one package each, one inner shape, no private door."""

@@ -1,0 +1,241 @@
+"""The engine: everything that moves, in one task group."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from random import Random
+from typing import Any, Final, Self
+
+import anyio
+from anyio import AsyncContextManagerMixin
+from anyio.abc import TaskGroup
+from pydantic import BaseModel
+
+from convergekit.abc import Adapter, Clock, Store
+from convergekit.errors import ConfigurationError, NotRunningError, StoreError
+from convergekit.model import ChannelChanged, ConsentChanged, Delivery, Dispatch, Event, Message
+from convergekit.router import Dispatcher, Scope
+
+from .channels import ChannelRuntime
+from .clock import Alarm
+from .context import EngineContext
+from .handlers import Handlers
+from .intake import Intake
+from .lanes import LanePool
+from .ledger import Change, Ledger
+from .options import ChannelOptions
+from .outbox import Outbox
+
+__all__ = ["Engine"]
+
+_log = logging.getLogger(__name__)
+_OPENING: Final = 30.0
+
+
+class Engine(AsyncContextManagerMixin):
+    """Moves messages while it is entered. A `Hub` is its face.
+
+    Args:
+        store: The ledger.
+        clock: Time.
+        random: For jitter.
+        dispatcher: Gives the compiled router.
+        scope: What handlers are given.
+        answer: Makes the dispatches of a handler's reply.
+        consent: Records a change of consent.
+        recheck: Asks the gates again just before the first attempt.
+        submit_only: Only the store is opened.
+        handlers: Events handled at the same time.
+        sends: Deliveries under way at the same time, over all channels.
+        drain: Seconds that closing waits for work that is due.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        random: Random,
+        dispatcher: Callable[[], Dispatcher],
+        scope: Scope,
+        answer: Callable[[Event, str | Message, str], Awaitable[Sequence[Dispatch]]],
+        consent: Callable[[ConsentChanged], Awaitable[None]],
+        recheck: Callable[[Dispatch, Delivery], Awaitable[Change | None]],
+        submit_only: bool = False,
+        handlers: int = 64,
+        sends: int = 64,
+        drain: float = 10.0,
+    ) -> None:
+        self.store = store
+        self.channels: dict[str, ChannelRuntime] = {}
+        self._clock = clock
+        self._random = random
+        self._dispatcher = dispatcher
+        self._submit_only = submit_only
+        self._drain = drain
+        self._tasks: TaskGroup | None = None
+        self._noticed = anyio.Event()
+        self.intake = Intake(store, admitted=self._wake_inbox, noticed=lambda: self._noticed.set())
+        self.ledger = Ledger(
+            store,
+            clock,
+            wanted=self._wanted,
+            placed=self._wake_outbox,
+            woken=self._wake_inbox,
+            timed=lambda moment: self._timer.set(moment),
+        )
+        self._handlers = Handlers(store, self.ledger, clock, random, dispatcher, scope, answer, consent)
+        outbox = Outbox(store, self.ledger, clock, random, self.channels.get, recheck)
+        self.inbox_pool = LanePool(store, clock, "in", self._handlers.serve, size=handlers)
+        self.outbox_pool = LanePool(
+            store, clock, "out", outbox.serve, size=sends, slots=self._slots, next_slot=self._next_slot
+        )
+        self._timer = Alarm(clock, lambda: self._timer_rang.set())
+        self._timer_rang = anyio.Event()
+
+    @asynccontextmanager
+    async def __asynccontextmanager__(self) -> AsyncGenerator[Self]:
+        """Open the store, then everything that moves; leave in order: intake, lanes, outbox, channels, store."""
+        async with self.store.opened(self._clock):
+            if self._submit_only:
+                yield self
+                return
+            async with anyio.create_task_group() as channels, anyio.create_task_group() as pools:
+                self._tasks = channels
+                for work in (self.inbox_pool.run, self.outbox_pool.run, self._timer.run, self._keep_time, self._notice):
+                    pools.start_soon(work)
+                await self._open_all()
+                try:
+                    yield self
+                    await self.drain()
+                finally:
+                    self.intake.is_open = False
+                    self._tasks = None
+                    pools.cancel_scope.cancel()
+                    await self._close_all(channels)
+            for pool in (self.inbox_pool, self.outbox_pool):
+                await pool.aclose()
+
+    # Channels
+
+    def add(
+        self,
+        name: str,
+        adapter_class: type[Adapter[Any]],
+        config: BaseModel,
+        options: ChannelOptions,
+        parts: Mapping[str, Any],
+    ) -> ChannelRuntime:
+        """Make a channel known. While the engine runs, `open` opens it."""
+        if name in self.channels:
+            raise ConfigurationError(f"there is a channel {name!r} already; remove it first, or give another name")
+        context = EngineContext(name, self.store, self._clock, self.intake, parts)
+        runtime = ChannelRuntime(
+            name, adapter_class, config, options, context, self._clock, self._random, self._channel_changed
+        )
+        self.channels[name] = runtime
+        return runtime
+
+    async def open(self, runtime: ChannelRuntime) -> None:
+        """Open one channel; returns after its first try, well or not. Does nothing before the engine is entered."""
+        if self._tasks is not None:
+            with anyio.move_on_after(_OPENING):
+                await self._tasks.start(runtime.run)
+
+    async def remove(self, name: str) -> None:
+        """Close one channel and forget it. What is queued for it stays in the store."""
+        runtime = self.channels.get(name)
+        if runtime is None:
+            raise ConfigurationError(f"there is no channel {name!r}; there are {sorted(self.channels)}")
+        runtime.close()
+        await runtime.closed()
+        del self.channels[name]
+
+    async def _open_all(self) -> None:
+        async with anyio.create_task_group() as opening:
+            for runtime in list(self.channels.values()):
+                opening.start_soon(self.open, runtime)
+
+    async def _close_all(self, tasks: TaskGroup) -> None:
+        # Shielded and bounded: channels part in good order, and a dead peer cannot hold us.
+        with anyio.move_on_after(self._drain, shield=True):
+            for runtime in self.channels.values():
+                runtime.close()
+            for runtime in self.channels.values():
+                await runtime.closed()
+            return
+        tasks.cancel_scope.cancel()
+
+    def _channel_changed(self, runtime: ChannelRuntime) -> None:
+        self._wake_outbox()
+        self.ledger.channels_changed()
+        if self._tasks is None or not self._wanted(ChannelChanged):
+            return
+        changed = ChannelChanged(
+            key=f"channel:{self._clock.now().isoformat()}:{runtime.state.value}:{self._random.getrandbits(32):08x}",
+            lane="channel",
+            state=runtime.state.value,
+            reason=runtime.reason,
+        )
+        self._tasks.start_soon(self._announce, runtime.name, changed)
+
+    async def _announce(self, channel: str, event: Event) -> None:
+        try:
+            await self.intake.admit(channel, [event])
+        except (NotRunningError, StoreError) as error:
+            _log.warning("channel %s: %s was not stored: %s", channel, event.type, error)
+
+    # Work
+
+    async def idle(self) -> None:
+        """Return once nothing is left that could be done now. What waits for a time does not count."""
+        while True:
+            await self.inbox_pool.idle()
+            await self.outbox_pool.idle()
+            if self.inbox_pool.is_idle and self.outbox_pool.is_idle:
+                return
+
+    async def drain(self) -> None:
+        """Take nothing in any more; finish what is due, within the time that is allowed for it."""
+        self.intake.is_open = False
+        with anyio.move_on_after(self._drain):
+            await self.idle()
+
+    def _wake_inbox(self) -> None:
+        self.inbox_pool.wake()
+
+    def _wake_outbox(self) -> None:
+        self.outbox_pool.wake()
+
+    def _wanted(self, kind: type[Event]) -> bool:
+        return self._dispatcher().handles(kind)
+
+    def _slots(self, taken: Mapping[str, int]) -> Mapping[str, int]:
+        rooms = ((name, channel.room(taken.get(name, 0))) for name, channel in self.channels.items())
+        return {name: room for name, room in rooms if room}
+
+    def _next_slot(self) -> datetime | None:
+        now = self._clock.now()
+        moments = (channel.opens_at() for channel in self.channels.values())
+        return min((moment for moment in moments if moment is not None and moment > now), default=None)
+
+    async def _keep_time(self) -> None:
+        while True:
+            self._timer_rang = anyio.Event()
+            try:
+                self._timer.set(await self.ledger.wake())
+            except StoreError:
+                _log.exception("the ledger failed; timers are looked at again in a second")
+                await self._clock.sleep(1)
+                continue
+            await self._timer_rang.wait()
+
+    async def _notice(self) -> None:
+        while True:
+            self._noticed = anyio.Event()
+            while (event := self.intake.next_notice()) is not None:
+                await self._handlers.notice(event)
+            await self._noticed.wait()

@@ -1,0 +1,194 @@
+"""The way in, behind admission: one claimed event, handed to its handler.
+
+Rules kept here:
+
+- An event is *done* when its handler has finished, and a returned reply is submitted in that same transaction.
+- A send inside a handler that has no key gets one from (event key, handler, ordinal), so that a second run finds what
+  the first one sent. What a handler submits is `automatic`: a program speaks.
+- A handler that fails is tried again with back-off, then its event goes to the dead letters.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from contextvars import ContextVar
+from datetime import timedelta
+from random import Random
+from typing import Final
+
+import anyio
+
+from convergekit.abc import Clock, Lease, RetryPolicy, Store
+from convergekit.errors import LeaseLostError, StoreError
+from convergekit.model import (
+    ConsentChanged,
+    DeadLettered,
+    Dispatch,
+    Event,
+    Message,
+    MessageReceived,
+    Receipt,
+    ReceiptReceived,
+    Status,
+)
+from convergekit.router import Dispatcher, Handling, Scope
+
+from .ledger import Ledger
+
+__all__ = ["HANDLER_RETRY", "Handlers", "Running", "running"]
+
+_log = logging.getLogger(__name__)
+_CLEANUP: Final = 5.0
+HANDLER_RETRY: Final = RetryPolicy(base=1.0, factor=4.0, cap=300.0, attempts=6)
+HANDLER_HOLD: Final = 60.0
+
+#: What is being handled in this task, so that a send inside a handler knows whose it is.
+_running: ContextVar[Running | None] = ContextVar("convergekit.running", default=None)
+
+
+class Running:
+    """One run of the handlers of one event."""
+
+    __slots__ = ("_ordinals", "event", "handling", "is_over")
+
+    def __init__(self, handling: Handling) -> None:
+        self.handling = handling
+        self.event: Event = handling.event
+        self.is_over = False
+        self._ordinals: dict[str, int] = {}
+
+    def next_key(self) -> str:
+        """The key of the next send in this run; the same in the next run."""
+        handler = self.handling.handler
+        ordinal = self._ordinals[handler] = self._ordinals.get(handler, 0) + 1
+        return f"{self.event.channel}|{self.event.key}|{handler}|{ordinal}"
+
+
+def running() -> Running | None:
+    """The run that this task is part of; None outside a handler, and in a task that has outlived its handler."""
+    current = _running.get()
+    return None if current is None or current.is_over else current
+
+
+class Handlers:
+    """Serves inbound lanes.
+
+    Args:
+        store: The ledger.
+        ledger: Where dispatches change.
+        clock: Time.
+        random: For jitter.
+        dispatcher: Gives the compiled router.
+        scope: What handlers are given.
+        answer: Makes the dispatches of a reply to an event.
+        consent: Records a change of consent.
+        retry: When a failed handler is tried again.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        ledger: Ledger,
+        clock: Clock,
+        random: Random,
+        dispatcher: Callable[[], Dispatcher],
+        scope: Scope,
+        answer: Callable[[Event, str | Message, str], Awaitable[Sequence[Dispatch]]],
+        consent: Callable[[ConsentChanged], Awaitable[None]],
+        retry: RetryPolicy = HANDLER_RETRY,
+    ) -> None:
+        self._store = store
+        self._ledger = ledger
+        self._clock = clock
+        self._random = random
+        self._dispatcher = dispatcher
+        self._scope = scope
+        self._answer = answer
+        self._consent = consent
+        self._retry = retry
+
+    async def serve(self, lease: Lease) -> None:
+        """Handle the head of the lane, and end the lease. Never raises but for cancellation."""
+        entry = lease.entry
+        if entry is None:
+            raise StoreError("a lease of an inbound lane has no entry")
+        try:
+            replies = await self._handle(entry.event)
+            stored = await self._store.finish(lease, dispatches=replies)
+            if stored:
+                self._ledger.stored(stored)
+        except LeaseLostError:
+            _log.warning("the lease of event %s ended before it was done; it is handled again", entry.id)
+        except StoreError:
+            _log.exception("the ledger failed while event %s was handled", entry.id)
+        except Exception as error:
+            await self._failed(lease, entry.event, entry.attempts + 1, error)
+        except BaseException:
+            with anyio.move_on_after(_CLEANUP, shield=True):
+                await self._store.release(lease)
+            raise
+
+    async def notice(self, event: Event) -> None:
+        """Handle an ephemeral event: once, whatever comes of it."""
+        try:
+            await self._dispatcher().dispatch(Handling(event, self._scope))
+        except Exception:
+            _log.exception("a handler failed on an ephemeral %s of %s", event.type, event.channel)
+
+    async def _handle(self, event: Event) -> Sequence[Dispatch]:
+        if not isinstance(event, MessageReceived) or event.reply_to is not None:
+            await self._react(event)
+        handling = Handling(event, self._scope)
+        run = Running(handling)
+        token = _running.set(run)
+        try:
+            handled = await self._dispatcher().dispatch(handling)
+            if handled.reply is None:
+                return ()
+            return await self._answer(event, handled.reply, run.next_key())
+        finally:
+            run.is_over = True
+            _running.reset(token)
+
+    async def _react(self, event: Event) -> None:
+        """What the engine itself does about an event. Doing it twice does no harm."""
+        match event:
+            case ReceiptReceived():
+                await self._ledger.receive(event.channel, event.receipt)
+            case ConsentChanged():
+                await self._consent(event)
+            case MessageReceived(reply_to=str() as target, automated=False):
+                found = await self._store.find(event.channel, ids=(target,))
+                if found is not None:
+                    answered = Receipt(Status.ANSWERED, delivery=found[1], occurred_at=event.at)
+                    await self._ledger.receive(event.channel, answered)
+
+    async def _failed(self, lease: Lease, event: Event, attempts: int, error: Exception) -> None:
+        reason = f"{type(error).__name__} in {error.__notes__[0]}" if getattr(error, "__notes__", None) else ""
+        reason = reason or type(error).__name__
+        _log.exception("handling event %s of %s failed", event.key, event.channel, exc_info=error)
+        try:
+            if attempts >= self._retry.limit:
+                await self._store.bury(lease, reason=reason, events=self._dead_letter(lease, event, reason))
+                return
+            due = self._clock.now() + timedelta(seconds=self._retry.delay(attempts, self._random.random))
+            await self._store.postpone(lease, due=due, hold=HANDLER_HOLD, reason=reason)
+        except StoreError:
+            _log.exception("the ledger failed; event %s is handled again when its lease ends", event.key)
+
+    def _dead_letter(self, lease: Lease, event: Event, reason: str) -> Sequence[Event]:
+        if isinstance(event, DeadLettered) or lease.entry is None or not self._dispatcher().handles(DeadLettered):
+            return ()
+        identity = lease.entry.id
+        return (
+            DeadLettered(
+                key=f"dead:{identity}",
+                channel=event.channel,
+                conversation=event.conversation,
+                lane=f"dead:{identity}",
+                direction="in",
+                id=identity,
+                reason=reason,
+            ),
+        )

@@ -1,0 +1,546 @@
+"""The hub: what a host application holds."""
+
+from __future__ import annotations
+
+import logging
+import random as _random
+import signal
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, overload
+
+import anyio
+from anyio import AsyncContextManagerMixin
+from pydantic import BaseModel
+
+from ._handles import Channel, Conversation, DispatchHandle, Target, about, as_message
+from .abc import Clock, ReceivesWebhooks, Store, SupportsTyping
+from .config import ChannelSettings, channel_settings, load
+from .engine.channels import ChannelState
+from .engine.clock import Ids, SystemClock
+from .engine.engine import Engine
+from .engine.handlers import running
+from .engine.planner import Origin, Planner, Recipient, Submission
+from .errors import ConfigurationError, NotRunningError
+from .model import (
+    Address,
+    Contact,
+    ConversationKind,
+    ConversationRef,
+    DeliveryState,
+    Dispatch,
+    DispatchState,
+    Event,
+    Message,
+    MessageReceived,
+    Operation,
+)
+from .router import ConsentStore, ContactResolver, Gate, Plan, RouteLike, Router
+from .stores import MemoryStore
+
+if TYPE_CHECKING:
+    from .asgi import Receiver, WebhookApp
+
+__all__ = ["Channel", "ChannelHealth", "Conversation", "DispatchHandle", "Hub", "HubHealth"]
+
+_log = logging.getLogger(__name__)
+
+#: What can be sent.
+Content = str | Message
+#: To whom: an address, a URI, a contact, a conversation.
+To = Address | str | Contact | ConversationRef | Conversation
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelHealth:
+    """How one channel is.
+
+    Args:
+        state: "up", "degraded", "down", "opening" or "closed".
+        reason: Why, or None.
+        adapter: Name of its adapter.
+    """
+
+    state: str
+    reason: str | None
+    adapter: str
+
+
+@dataclass(frozen=True, slots=True)
+class HubHealth:
+    """How the hub is.
+
+    Args:
+        ok: Whether every channel is up.
+        channels: Each channel by name.
+    """
+
+    ok: bool
+    channels: Mapping[str, ChannelHealth]
+
+
+class Hub(AsyncContextManagerMixin):
+    """Sends and receives over any medium, through one interface. Enter it once, with `async with`.
+
+    Inside, every method may be called from any number of tasks.
+
+    Args:
+        store: The ledger. Without one it is in memory, and nothing outlives the process.
+        router: Handlers; the hub's own decorators add to it.
+        role: "all", or "submit" to open the store only: a web process beside workers.
+        gates: Asked before each leg goes; the default asks time to live, consent, the loop guard and `not_before`.
+        contacts: Who is behind an address; the default keeps contacts in the store.
+        consents: What people agreed to; the default keeps it in the store.
+        clock: Time.
+        random: Chance: jitter and ids.
+        handlers: Events handled at the same time.
+        sends: Deliveries under way at the same time, over all channels.
+        drain: Seconds that leaving waits for work that is due.
+    """
+
+    __convergekit_inject__: ClassVar[str] = "hub"
+
+    def __init__(
+        self,
+        *,
+        store: Store | None = None,
+        router: Router | None = None,
+        role: Literal["all", "submit"] = "all",
+        gates: Sequence[Gate] | None = None,
+        contacts: ContactResolver | None = None,
+        consents: ConsentStore | None = None,
+        clock: Clock | None = None,
+        random: _random.Random | None = None,
+        handlers: int = 64,
+        sends: int = 64,
+        drain: float = 10.0,
+    ) -> None:
+        self.store: Store = MemoryStore() if store is None else store
+        self.router = Router() if router is None else router
+        self.clock: Clock = SystemClock() if clock is None else clock
+        self._warn = store is None
+        chance = random or _random.Random()
+        self._ids = Ids(self.clock, chance)
+        self._open = False
+        self._engine = Engine(
+            store=self.store,
+            clock=self.clock,
+            random=chance,
+            dispatcher=self.router.compiled,
+            scope=_Scope(self),
+            answer=self._answers,
+            consent=lambda event: self._planner.consented(event),
+            recheck=lambda dispatch, delivery: self._planner.recheck(dispatch, delivery),
+            submit_only=role == "submit",
+            handlers=handlers,
+            sends=sends,
+            drain=drain,
+        )
+        self._planner = Planner(
+            self.store, self.clock, self._ids, self._engine.channels, gates=gates, contacts=contacts, consents=consents
+        )
+        self.contacts = self._planner.contacts
+        self.consents = self._planner.consents
+        # The same decorators as on a router, so that a small application needs no other object.
+        self.on_message = self.router.on_message
+        self.on_event = self.router.on_event
+        self.on_unhandled = self.router.on_unhandled
+        self.middleware = self.router.middleware
+        self.include = self.router.include
+
+    @classmethod
+    def from_toml(cls, path: str | Path, **options: Any) -> Self:
+        """A hub with the channels of a configuration file; *options* as for `Hub`.
+
+        Raises:
+            ConfigurationError: With every problem of the file.
+        """
+        settings = load(path)
+        hub = cls(**options)
+        for channel in settings.channels.values():
+            hub._add(channel, {})
+        return hub
+
+    # Life
+
+    @asynccontextmanager
+    async def __asynccontextmanager__(self) -> AsyncGenerator[Self]:
+        """Open the store, the channels and outbound work; leaving drains, then closes in order."""
+        if self._open:
+            raise ConfigurationError("this hub is entered already")
+        if self._warn:
+            _log.warning("the ledger is in memory: nothing outlives this process; pass store=... to choose another")
+        async with self._engine:
+            self._open = True
+            try:
+                yield self
+            finally:
+                self._open = False
+
+    async def run(self) -> None:
+        """Serve until SIGINT or SIGTERM, then drain. A second signal does not wait any longer."""
+        self._check_open()
+        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            async for received in signals:
+                _log.info("%s: draining", signal.Signals(received).name)
+                break
+            async with anyio.create_task_group() as tasks:
+
+                async def hurry() -> None:
+                    async for _ in signals:
+                        tasks.cancel_scope.cancel()
+
+                tasks.start_soon(hurry)
+                await self._engine.drain()
+                tasks.cancel_scope.cancel()
+
+    async def idle(self) -> None:
+        """Return once nothing is left that could be done now; what waits for a time does not count. For tests."""
+        await self._engine.idle()
+
+    def health(self) -> HubHealth:
+        """How every channel is, and why."""
+        channels = {
+            name: ChannelHealth(runtime.state.value, runtime.reason, runtime.adapter_class.name)
+            for name, runtime in self._engine.channels.items()
+        }
+        return HubHealth(all(each.state == ChannelState.UP.value for each in channels.values()), channels)
+
+    # Channels
+
+    async def add_channel(self, name: str, config: Mapping[str, Any] | str | BaseModel, **parts: Any) -> Channel:
+        """Add a channel, and open it if the hub is open; others do not notice.
+
+        Args:
+            name: As the host calls it.
+            config: A table as in TOML, a DSN, or an adapter's own `Config`.
+            parts: What the adapter may ask for beside its settings: a token provider, an HTTP `transport` ...
+
+        Raises:
+            ConfigurationError: The settings are wrong, or the name is taken.
+        """
+        channel = self._add(channel_settings(name, config), parts)
+        await self._engine.open(channel._runtime)
+        return channel
+
+    async def remove_channel(self, name: str) -> None:
+        """Close a channel and forget it; what is queued for it stays in the ledger."""
+        await self._engine.remove(name)
+
+    def channel(self, name: str) -> Channel:
+        """The handle on one channel; raises `ConfigurationError` where there is none."""
+        runtime = self._engine.channels.get(name)
+        if runtime is None:
+            raise ConfigurationError(f"there is no channel {name!r}; there are {sorted(self._engine.channels)}")
+        return Channel(runtime)
+
+    @property
+    def channels(self) -> Sequence[Channel]:
+        """Every channel."""
+        return [Channel(runtime) for runtime in self._engine.channels.values()]
+
+    def _add(self, settings: ChannelSettings, parts: Mapping[str, Any]) -> Channel:
+        return Channel(self._engine.add(settings.name, settings.adapter, settings.config, settings.options, parts))
+
+    # Sending
+
+    @overload
+    async def send(
+        self,
+        content: Content,
+        *,
+        to: To,
+        via: RouteLike | None = ...,
+        key: str | None = ...,
+        timeout: float | None = ...,
+    ) -> DispatchHandle: ...
+    @overload
+    async def send(
+        self,
+        content: Content,
+        *,
+        to: Sequence[To],
+        via: RouteLike | None = ...,
+        key: str | None = ...,
+        timeout: float | None = ...,
+    ) -> list[DispatchHandle]: ...
+
+    async def send(
+        self,
+        content: Content,
+        *,
+        to: To | Sequence[To],
+        via: RouteLike | None = None,
+        key: str | None = None,
+        timeout: float | None = 30.0,
+    ) -> DispatchHandle | list[DispatchHandle]:
+        """Submit, and wait until each leg is accepted, refused or unknown, or has to wait for something.
+
+        A leg that is still to be tried comes back as QUEUED, with the reason and the time of the next attempt.
+        Cancelling stops the waiting, not the message.
+
+        Args:
+            content: Text, or a `Message`.
+            to: To whom; several get one dispatch each, unseen by each other.
+            via: Which way; without one, the only channel that serves the address.
+            key: Unique with the recipient, for good: submitted again it finds what is there.
+            timeout: Seconds to wait at most, or None.
+
+        Raises:
+            DeliveryError: To one recipient: the ledger will not try again, or does not know (`UncertainError`).
+                For several, look at each handle's `error`.
+            ConfigurationError: No way leads there.
+            KeyConflictError: The key was used for other content.
+            pydantic.ValidationError: The content makes no sense.
+        """
+        handles = await self._submit_all(content, to, via, key)
+        async with anyio.create_task_group() as waiting:
+            for handle in handles:
+                waiting.start_soon(handle.settled, timeout)
+        if _is_several(to):
+            return handles
+        if handles[0].error is not None:
+            raise handles[0].error
+        return handles[0]
+
+    @overload
+    async def submit(
+        self, content: Content, *, to: To, via: RouteLike | None = ..., key: str | None = ...
+    ) -> DispatchHandle: ...
+    @overload
+    async def submit(
+        self, content: Content, *, to: Sequence[To], via: RouteLike | None = ..., key: str | None = ...
+    ) -> list[DispatchHandle]: ...
+
+    async def submit(
+        self,
+        content: Content,
+        *,
+        to: To | Sequence[To],
+        via: RouteLike | None = None,
+        key: str | None = None,
+    ) -> DispatchHandle | list[DispatchHandle]:
+        """Return when the message is safe in the ledger; arguments and errors as for `send`."""
+        handles = await self._submit_all(content, to, via, key)
+        return handles if _is_several(to) else handles[0]
+
+    async def plan(self, content: Content, *, to: To | Sequence[To], via: RouteLike | None = None) -> Plan:
+        """What `send` would do, and why: each leg, gate and degradation. Nothing is sent or stored."""
+        self._check_open()
+        return await self._planner.plan(as_message(content), _recipients(to), via, self._origin())
+
+    def conversation(
+        self,
+        where: ConversationRef | Address | str | MessageReceived,
+        *,
+        channel: str | None = None,
+        kind: ConversationKind = ConversationKind.DIRECT,
+        thread: str | None = None,
+    ) -> Conversation:
+        """The handle on a conversation: of an event, a stored reference, or an address on a channel.
+
+        Args:
+            where: An address needs the rest to be told apart; the others know it.
+            channel: Name; without it, the only channel that serves the address.
+            kind: PUBLIC for posts.
+            thread: The medium's thread.
+        """
+        if isinstance(where, Event):
+            if where.conversation is None:
+                raise ConfigurationError(f"the event {where.key} has no conversation")
+            return Conversation(self, where.conversation, where)
+        if isinstance(where, ConversationRef):
+            return Conversation(self, where)
+        address = where if isinstance(where, Address) else Address.parse(where)
+        name = channel or self._planner.channel_for(address)
+        return Conversation(self, ConversationRef(channel=name, address=address, kind=kind, thread=thread))
+
+    async def _submit_all(
+        self, content: Content, to: To | Sequence[To], via: RouteLike | None, key: str | None
+    ) -> list[DispatchHandle]:
+        self._check_open()
+        run = running()
+        if key is None and run is not None:
+            key = run.next_key()
+            derived = True
+        else:
+            derived = False
+        submissions = await self._planner.submissions(
+            as_message(content), _recipients(to), via, key, self._origin(), derived=derived
+        )
+        return await self._stored(submissions)
+
+    async def _stored(self, submissions: Sequence[Submission]) -> list[DispatchHandle]:
+        stored = await self._engine.ledger.submit([submission.dispatch for submission in submissions])
+        await self._planner.counted(submissions, stored)
+        return [DispatchHandle(self, self._engine.ledger.watch(dispatch)) for dispatch in stored]
+
+    # What the handles ask for
+
+    async def submit_to(
+        self, content: Content, to: ConversationRef, *, key: str | None, timeout: float | None, wait: bool
+    ) -> DispatchHandle:
+        """`send` or `submit` to a conversation."""
+        if wait:
+            return await self.send(content, to=to, key=key, timeout=timeout)
+        return await self.submit(content, to=to, key=key)
+
+    def answering(self, event: Event | None, content: Content) -> Message:
+        """*content* as an answer to *event*: it names the message, the thread and the subject, unless it does itself."""
+        message = as_message(content)
+        if not isinstance(event, MessageReceived):
+            return message
+        update: dict[str, Any] = {}
+        if message.reply_to is None and event.message_id is not None:
+            update["reply_to"] = event.message_id
+        if message.thread is None and event.thread is not None:
+            update["thread"] = event.thread
+        if message.subject is None and event.subject is not None:
+            bare = event.subject
+            update["subject"] = bare if bare[:3].lower() == "re:" else f"Re: {bare}"
+        return message.model_copy(update=update) if update else message
+
+    async def operate(
+        self, ref: ConversationRef, operation: Operation, target: Target, content: Message, key: str | None
+    ) -> DispatchHandle:
+        """Submit an edit, a retraction, a reaction or a read marker."""
+        self._check_open()
+        run = running()
+        derived = key is None and run is not None
+        if key is None and run is not None:
+            key = run.next_key()
+        delivery, ids = about(target)
+        submission = await self._planner.operation(
+            ref, operation, content, delivery, ids, key, self._origin(), derived=derived
+        )
+        return (await self._stored([submission]))[0]
+
+    async def show_typing(self, ref: ConversationRef, typing: bool) -> bool:
+        """Show that we type; tells whether the channel could."""
+        runtime = self._engine.channels.get(ref.channel)
+        adapter: object = None if runtime is None else runtime.adapter
+        if not isinstance(adapter, SupportsTyping):
+            return False
+        try:
+            with anyio.fail_after(5):
+                await adapter.typing(ref, typing)
+        except Exception as error:
+            _log.info("channel %s: typing failed with %s", ref.channel, type(error).__name__)
+            return False
+        return True
+
+    async def cancel_dispatch(self, dispatch: str) -> bool:
+        """Send nothing of it any more; tells whether there was anything to stop."""
+
+        def change(current: Dispatch) -> Dispatch | None:
+            if current.state.is_final:
+                return None
+            stopped = {"state": DeliveryState.CANCELLED, "reason": "cancelled by the caller"}
+            stoppable = (DeliveryState.WAITING, DeliveryState.QUEUED)
+            deliveries = tuple(
+                each.model_copy(update=stopped) if each.state in stoppable and not each.unknown else each
+                for each in current.deliveries
+            )
+            update = {"deliveries": deliveries, "state": DispatchState.CANCELLED, "reason": "cancelled by the caller"}
+            return current.model_copy(update=update)
+
+        return await self._engine.ledger.update(dispatch, change) is not None
+
+    def waits_for(self, channel: str) -> str | None:
+        """Why nothing can be handed to *channel* now, or None."""
+        runtime = self._engine.channels.get(channel)
+        if runtime is None:
+            return f"no worker has the channel {channel!r} open"
+        if runtime.is_serving:
+            return None
+        return f"{channel} is {runtime.state.value}" + (f": {runtime.reason}" if runtime.reason else "")
+
+    # What the engine asks for
+
+    async def _answers(self, event: Event, reply: Content, key: str) -> Sequence[Dispatch]:
+        if event.conversation is None:
+            raise ConfigurationError(f"a handler of {event.type} returned a reply, but the event has no conversation")
+        submissions = await self._planner.submissions(
+            self.answering(event, reply), [event.conversation], None, key, Origin(event), derived=True
+        )
+        return [submission.dispatch for submission in submissions]
+
+    def _origin(self) -> Origin | None:
+        run = running()
+        return None if run is None else Origin(run.event)
+
+    def receiver(self, channel: str) -> Receiver | None:
+        """The door for webhooks of one channel: what `asgi.WebhookApp` asks for. None where there is no such door.
+
+        Raises:
+            NotRunningError: The hub, or the channel, takes nothing in now.
+        """
+        self._check_open()
+        runtime = self._engine.channels.get(channel)
+        if runtime is None or not issubclass(runtime.adapter_class, ReceivesWebhooks):
+            return None
+        adapter: object = runtime.adapter
+        if not isinstance(adapter, ReceivesWebhooks) or not self._engine.intake.is_open:
+            raise NotRunningError(f"channel {channel} takes nothing in now")
+        return _Door(adapter, runtime.context.admit)
+
+    def asgi(self, **options: Any) -> WebhookApp:
+        """The ASGI app that receives for every channel, to be mounted or served; *options* as for `WebhookApp`."""
+        from .asgi import WebhookApp
+
+        return WebhookApp(self, **options)
+
+    def _check_open(self) -> None:
+        if not self._open:
+            raise NotRunningError("the hub is not open: use it inside `async with hub`")
+
+
+class _Scope:
+    """What handlers are given."""
+
+    __slots__ = ("hub",)
+
+    def __init__(self, hub: Hub) -> None:
+        self.hub = hub
+
+    def conversation(self, event: Event) -> Conversation | None:
+        return None if event.conversation is None else Conversation(self.hub, event.conversation, event)
+
+    def channel(self, event: Event) -> Channel | None:
+        runtime = self.hub._engine.channels.get(event.channel)
+        return None if runtime is None else Channel(runtime)
+
+    async def contact(self, event: Event) -> Contact | None:
+        return None if event.sender is None else await self.hub.contacts.by_address(event.sender)
+
+
+@dataclass(frozen=True, slots=True)
+class _Door:
+    """See `asgi.Receiver`."""
+
+    adapter: ReceivesWebhooks
+    admit: Callable[..., Any]
+
+
+def _is_several(to: To | Sequence[To]) -> bool:
+    return isinstance(to, Sequence) and not isinstance(to, str)
+
+
+def _recipients(to: To | Sequence[To]) -> list[Recipient]:
+    several: Sequence[Any] = to if isinstance(to, Sequence) and not isinstance(to, str) else (to,)
+    return [_recipient(each) for each in several]
+
+
+def _recipient(to: object) -> Recipient:
+    match to:
+        case str():
+            return Address.parse(to)
+        case Conversation():
+            return to.ref
+        case Address() | Contact() | ConversationRef():
+            return to
+    raise TypeError(
+        f"a recipient is an address, a URI, a Contact or a conversation, not {type(to).__name__}; a route goes into via="
+    )

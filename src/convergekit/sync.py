@@ -1,0 +1,212 @@
+"""The same hub behind blocking code: scripts, Django views, Celery tasks.
+
+    with Hub.from_toml("convergekit.toml") as hub:
+        hub.send("Your parcel is on its way.", to="sms:+4915112345678", key="order-42:shipped")
+
+The asynchronous hub runs in an event loop of its own, in a thread of its own; every call waits for it there.
+Any number of threads may share one hub. Handlers stay asynchronous, and run in that loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self, TypeVar, overload
+
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+from pydantic import BaseModel
+
+from . import hub as _asynchronous
+from ._handles import Channel
+from .errors import NotRunningError
+from .hub import Content, HubHealth, To
+from .model import Delivery, Dispatch, DispatchState, Status
+from .router import Plan, RouteLike
+
+__all__ = ["DispatchHandle", "Hub"]
+
+T = TypeVar("T")
+
+
+class DispatchHandle:
+    """See `convergekit.DispatchHandle`; `wait` and `cancel` block."""
+
+    def __init__(self, hub: Hub, handle: _asynchronous.DispatchHandle) -> None:
+        self._hub = hub
+        self._handle = handle
+
+    @property
+    def dispatch(self) -> Dispatch:
+        """The newest snapshot."""
+        return self._handle.dispatch
+
+    @property
+    def id(self) -> str:
+        """In the ledger."""
+        return self._handle.id
+
+    @property
+    def key(self) -> str:
+        """The caller's, or one of ours."""
+        return self._handle.key
+
+    @property
+    def status(self) -> Status:
+        """The strongest evidence so far."""
+        return self._handle.status
+
+    @property
+    def state(self) -> DispatchState:
+        """Where the plan stands."""
+        return self._handle.state
+
+    @property
+    def reason(self) -> str | None:
+        """Why it is not further than it is."""
+        return self._handle.reason
+
+    @property
+    def deliveries(self) -> Sequence[Delivery]:
+        """Its legs that nothing has superseded."""
+        return self._handle.deliveries
+
+    @property
+    def error(self) -> Exception | None:
+        """Why the ledger will not try again although the goal is not reached."""
+        return self._handle.error
+
+    def wait(self, until: Status = Status.ACCEPTED, *, timeout: float | None = None) -> Status:
+        """See `convergekit.DispatchHandle.wait`."""
+        return self._hub._call(lambda: self._handle.wait(until, timeout=timeout))
+
+    def cancel(self) -> bool:
+        """See `convergekit.DispatchHandle.cancel`."""
+        return self._hub._call(self._handle.cancel)
+
+    def __repr__(self) -> str:
+        return repr(self._handle)
+
+
+class Hub:
+    """See `convergekit.Hub`. Enter it with a plain `with`.
+
+    Args:
+        backend: Event loop: "asyncio" or "trio".
+        options: As for `convergekit.Hub`.
+    """
+
+    def __init__(self, *, backend: Literal["asyncio", "trio"] = "asyncio", **options: Any) -> None:
+        self._adopt(_asynchronous.Hub(**options), backend)
+
+    @classmethod
+    def from_toml(cls, path: str | Path, *, backend: Literal["asyncio", "trio"] = "asyncio", **options: Any) -> Self:
+        """See `convergekit.Hub.from_toml`."""
+        hub = cls.__new__(cls)
+        hub._adopt(_asynchronous.Hub.from_toml(path, **options), backend)
+        return hub
+
+    def _adopt(self, hub: _asynchronous.Hub, backend: Literal["asyncio", "trio"]) -> None:
+        self._hub = hub
+        self._backend: Literal["asyncio", "trio"] = backend
+        self._stack = ExitStack()
+        self._portal: BlockingPortal | None = None
+        self.on_message = hub.on_message
+        self.on_event = hub.on_event
+        self.on_unhandled = hub.on_unhandled
+        self.middleware = hub.middleware
+        self.include = hub.include
+
+    def __enter__(self) -> Self:
+        """Start the event loop, and open the hub in it."""
+        with ExitStack() as stack:
+            self._portal = stack.enter_context(start_blocking_portal(self._backend))
+            stack.enter_context(self._portal.wrap_async_context_manager(self._hub))
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        """Drain and close the hub, and end its event loop."""
+        try:
+            return self._stack.__exit__(kind, error, trace)
+        finally:
+            self._portal = None
+
+    @overload
+    def send(
+        self,
+        content: Content,
+        *,
+        to: To,
+        via: RouteLike | None = ...,
+        key: str | None = ...,
+        timeout: float | None = ...,
+    ) -> DispatchHandle: ...
+    @overload
+    def send(
+        self,
+        content: Content,
+        *,
+        to: Sequence[To],
+        via: RouteLike | None = ...,
+        key: str | None = ...,
+        timeout: float | None = ...,
+    ) -> list[DispatchHandle]: ...
+
+    def send(
+        self,
+        content: Content,
+        *,
+        to: To | Sequence[To],
+        via: RouteLike | None = None,
+        key: str | None = None,
+        timeout: float | None = 30.0,
+    ) -> DispatchHandle | list[DispatchHandle]:
+        """See `convergekit.Hub.send`."""
+        return self._handles(self._call(lambda: self._hub.send(content, to=to, via=via, key=key, timeout=timeout)))
+
+    @overload
+    def submit(
+        self, content: Content, *, to: To, via: RouteLike | None = ..., key: str | None = ...
+    ) -> DispatchHandle: ...
+    @overload
+    def submit(
+        self, content: Content, *, to: Sequence[To], via: RouteLike | None = ..., key: str | None = ...
+    ) -> list[DispatchHandle]: ...
+
+    def submit(
+        self, content: Content, *, to: To | Sequence[To], via: RouteLike | None = None, key: str | None = None
+    ) -> DispatchHandle | list[DispatchHandle]:
+        """See `convergekit.Hub.submit`."""
+        return self._handles(self._call(lambda: self._hub.submit(content, to=to, via=via, key=key)))
+
+    def plan(self, content: Content, *, to: To | Sequence[To], via: RouteLike | None = None) -> Plan:
+        """See `convergekit.Hub.plan`."""
+        return self._call(lambda: self._hub.plan(content, to=to, via=via))
+
+    def add_channel(self, name: str, config: Mapping[str, Any] | str | BaseModel, **parts: Any) -> Channel:
+        """See `convergekit.Hub.add_channel`."""
+        return self._call(lambda: self._hub.add_channel(name, config, **parts))
+
+    def remove_channel(self, name: str) -> None:
+        """See `convergekit.Hub.remove_channel`."""
+        self._call(lambda: self._hub.remove_channel(name))
+
+    def health(self) -> HubHealth:
+        """See `convergekit.Hub.health`."""
+        return self._hub.health()
+
+    def _handles(
+        self, found: _asynchronous.DispatchHandle | list[_asynchronous.DispatchHandle]
+    ) -> DispatchHandle | list[DispatchHandle]:
+        if isinstance(found, list):
+            return [DispatchHandle(self, handle) for handle in found]
+        return DispatchHandle(self, found)
+
+    def _call(self, function: Callable[[], Awaitable[T]]) -> T:
+        if self._portal is None:
+            raise NotRunningError("the hub is not open: use it inside `with hub`")
+        return self._portal.call(function)
