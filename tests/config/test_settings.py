@@ -131,7 +131,7 @@ class TestStore:
         path.write_text("")
         assert load(path, {}, needs_store=False).store is None
         path.write_text("[store]\nurl = 3\n")
-        with pytest.raises(ConfigurationError, match="store.url"):
+        with pytest.raises(ConfigurationError, match=r"store\.url"):
             load(path, {}, needs_store=False)
 
     @pytest.mark.parametrize(

@@ -6,7 +6,13 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
-__all__ = ["Console"]
+__all__ = ["Console", "aligned"]
+
+
+def aligned(cells: Sequence[Sequence[str]]) -> list[str]:
+    """One line for each row, with the columns under each other."""
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return ["  ".join(map(str.ljust, line, widths)).rstrip() for line in cells]
 
 
 class Console:
@@ -34,8 +40,7 @@ class Console:
         """*rows*; for people only their *columns*, under headings."""
         cells = [[column.upper() for column in columns]]
         cells += [[str(row[column]) if row[column] is not None else "-" for column in columns] for row in rows]
-        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-        lines = ["  ".join(map(str.ljust, line, widths)).rstrip() for line in cells]
+        lines = aligned(cells)
         self.say(lines[0])
         for row, line in zip(rows, lines[1:], strict=True):
             self.tell(line, **row)

@@ -1,0 +1,94 @@
+"""`convergekit check`: are the settings right, and can every channel do its work?
+
+Each channel is entered by itself and asked; nothing is sent, and nothing is received either: whatever a medium would
+deliver meanwhile stays with the medium, since the ledger of a real run is not open.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+
+import anyio
+
+from convergekit.abc import Health
+from convergekit.config import ChannelSettings, Settings, load
+from convergekit.engine.clock import SystemClock
+from convergekit.engine.context import EngineContext
+from convergekit.engine.intake import Intake
+from convergekit.errors import ConvergeError
+from convergekit.stores import MemoryStore
+
+from ._console import Console
+
+__all__ = ["run"]
+
+#: Seconds that one channel may take to connect and to answer.
+_PATIENCE = 30.0
+
+
+def run(args: argparse.Namespace, console: Console) -> int:
+    """Print a line for each channel; return 1 when one of them is not well."""
+    settings = load(args.config)
+    if not settings.channels:
+        console.warn(f"{args.config}: right, but there is no channel in it")
+    found = anyio.run(_checked, settings, args.backend, console, backend=args.backend)
+    rows = [
+        {
+            "channel": name,
+            "adapter": settings.channels[name].adapter.name,
+            "state": "ok" if health.ok else "not ok",
+            "detail": health.detail,
+        }
+        for name, health in found.items()
+    ]
+    if rows:
+        console.table(rows, ("channel", "adapter", "state", "detail"))
+    return int(not all(health.ok for health in found.values()))
+
+
+async def _checked(settings: Settings, backend: str, console: Console) -> Mapping[str, Health]:
+    found: dict[str, Health] = {}
+
+    async def check(channel: ChannelSettings) -> None:
+        found[channel.name] = await _health(channel, backend)
+        console.progress(f"checked {channel.name} ({len(found)} of {len(settings.channels)})")
+
+    async with anyio.create_task_group() as tasks:
+        for channel in settings.channels.values():
+            tasks.start_soon(check, channel)
+    return {name: found[name] for name in settings.channels}
+
+
+async def _health(channel: ChannelSettings, backend: str) -> Health:
+    """How *channel* is; whatever its adapter does, the others are asked as well."""
+    if backend not in channel.adapter.backends:
+        runs_on = " or ".join(sorted(channel.adapter.backends))
+        return Health(
+            ok=False, detail=f"the adapter {channel.adapter.name!r} does not run on {backend}, but on {runs_on}"
+        )
+    try:
+        with anyio.fail_after(_PATIENCE):
+            return await _asked(channel)
+    except TimeoutError:
+        return Health(ok=False, detail=f"no answer within {_PATIENCE:g} seconds")
+    except ConvergeError as exc:
+        return Health(ok=False, detail=str(exc))
+    except Exception as exc:  # an adapter's bug; its text might show anything
+        return Health(
+            ok=False, detail=f"{type(exc).__name__} in the adapter {channel.adapter.name!r}: a bug of its own"
+        )
+
+
+async def _asked(channel: ChannelSettings) -> Health:
+    store, clock = MemoryStore(), SystemClock()
+    intake = Intake(store, admitted=lambda: None, noticed=lambda: None)
+    intake.is_open = False
+    context = EngineContext(channel.name, store, clock, intake, {})
+    async with store.opened(clock):
+        try:
+            async with channel.adapter(channel.config, context) as adapter:
+                return await adapter.check()
+        finally:
+            with anyio.move_on_after(5, shield=True):
+                await context.aclose()

@@ -1,0 +1,69 @@
+"""`convergekit listen`: the channels of a file, their webhooks on a port, and what comes in on the screen."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+
+import anyio
+
+from convergekit import Event, Hub, MessageReceived, Router
+from convergekit.abc import ReceivesWebhooks
+from convergekit.model import event_to_json
+
+from ._console import Console
+from ._serving import server_installed, serving
+
+__all__ = ["run"]
+
+_INTERRUPTED = 130
+
+
+def run(args: argparse.Namespace, console: Console) -> int:
+    """Print events until a signal; return 130 after Ctrl-C, 0 after SIGTERM."""
+    server_installed()
+    hub = Hub.from_toml(args.config, router=_printing(console))
+    return anyio.run(_listen, hub, args, console, backend=args.backend)
+
+
+async def _listen(hub: Hub, args: argparse.Namespace, console: Console) -> int:
+    # In this order, so that the server stops taking before the hub drains.
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async with hub, serving(hub.asgi(), backend=args.backend, host=args.host, port=args.port) as url:
+            _greet(hub, url, console)
+            received = await anext(signals)
+            console.progress("finishing what has come in")
+    return _INTERRUPTED if received == signal.SIGINT else 0
+
+
+def _greet(hub: Hub, url: str, console: Console) -> None:
+    console.tell(f"listening on {url}, until Ctrl-C", type="listening", url=url)
+    for channel in hub.channels:
+        adapter: object = channel.adapter
+        path = f"{url}/{channel.name}" if isinstance(adapter, ReceivesWebhooks) else None
+        reason = f": {channel.reason}" if channel.reason else ""
+        text = f"  {channel.name} is {channel.state.value}{reason}" + (
+            f", and takes webhooks at {path}" if path else ""
+        )
+        console.tell(
+            text, type="channel", channel=channel.name, state=channel.state.value, reason=channel.reason, url=path
+        )
+
+
+def _printing(console: Console) -> Router:
+    """Handlers that print everything, and answer nothing."""
+    router = Router("listen")
+
+    @router.on_event(Event)
+    async def print_event(event: Event) -> None:
+        console.tell(_line(event), **json.loads(event_to_json(event)))
+
+    return router
+
+
+def _line(event: Event) -> str:
+    """What came in, in one line that no terminal takes for anything but text."""
+    who = f" from {event.sender}" if event.sender is not None else ""
+    said = f": {event.text!r}" if isinstance(event, MessageReceived) and event.text else ""
+    return f"{event.channel}: {event.type}{who}{said}"

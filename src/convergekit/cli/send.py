@@ -1,0 +1,63 @@
+"""`convergekit send`: one message, and what became of it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+import anyio
+
+from convergekit import DispatchHandle, Hub, Message, via
+from convergekit.errors import ConfigurationError, DeliveryError
+from convergekit.model import DispatchState
+
+from ._console import Console
+
+__all__ = ["run"]
+
+
+def run(args: argparse.Namespace, console: Console) -> int:
+    """Send it; return 0 when it was taken, 1 when it was not or nobody knows."""
+    text = _text(args.text)
+    hub = Hub.from_toml(args.config)
+    return anyio.run(_send, hub, text, args, console, backend=args.backend)
+
+
+async def _send(hub: Hub, text: str, args: argparse.Namespace, console: Console) -> int:
+    message = Message(text, subject=args.subject)
+    route = via(args.channel) if args.channel else None
+    async with hub:
+        if args.channel:
+            hub.channel(args.channel)  # an unknown name is told before anything else
+        console.progress(f"sending to {args.to}, for at most {args.timeout:g} seconds")
+        handle = await hub.submit(message, to=args.to, via=route, key=args.key)
+        await handle.settled(args.timeout)
+        return _told(handle, handle.error, console)
+
+
+def _told(handle: DispatchHandle, error: DeliveryError | None, console: Console) -> int:
+    taken = error is None and handle.state is DispatchState.SATISFIED
+    reason = str(error) if error is not None else handle.reason
+    text = f"{handle.status}: {reason}" if reason else str(handle.status)
+    if not taken and error is None:
+        text += "; it was not taken in time, and the ledger in memory ends here"
+    console.tell(
+        text,
+        status=handle.status.value,
+        state=handle.state.value,
+        reason=reason,
+        code=error.code if error is not None else None,
+        dispatch=handle.id,
+        key=handle.key,
+        channels=[delivery.channel for delivery in handle.deliveries],
+    )
+    return int(not taken)
+
+
+def _text(said: str) -> str:
+    if said != "-":
+        return said
+    try:
+        return sys.stdin.buffer.read().decode("utf-8")
+    except UnicodeDecodeError as exc:
+        raise ConfigurationError(f"what comes from standard input is not UTF-8 at byte {exc.start}") from None
