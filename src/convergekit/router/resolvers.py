@@ -65,22 +65,23 @@ class StoredContacts:
         An address belongs to the contact that was stored with it last. Interrupted half-way, an address may be known
         to nobody until the same contact is put again; it is never known to the wrong one.
         """
-        before, _ = await self._state.get(_key("contact", contact.id))
+        before = await self.get(contact.id)
         await self._state.put(_key("contact", contact.id), to_json(contact))
-        kept = set(contact.addresses)
-        for address in set(() if before is None else from_json(Contact, before).addresses) - kept:
+        for address in set(before.addresses if before is not None else ()) - set(contact.addresses):
             await self._disown(address, contact.id)
-        for address in contact.addresses:
+        # Read again: whoever stored the same contact meanwhile may have had back an address that was disowned here.
+        current = await self.get(contact.id)
+        for address in current.addresses if current is not None else ():
             await self._state.put(_key("address", address.uri), contact.id)
 
     async def remove(self, id: str) -> bool:
         """Forget a contact; tells whether there was one."""
-        before, _ = await self._state.get(_key("contact", id))
+        before = await self.get(id)
         if before is None:
             return False
-        for address in from_json(Contact, before).addresses:
-            await self._disown(address, id)
         await self._state.put(_key("contact", id), None)
+        for address in before.addresses:
+            await self._disown(address, id)
         return True
 
     async def by_address(self, address: Address) -> Contact | None:
@@ -115,7 +116,9 @@ class StoredConsents:
     async def consents(self, address: Address, contact: Contact | None = None) -> Mapping[str | None, bool]:
         """Per category what is known; the category None is everything."""
         stored, _ = await self._state.get(_key("consent", address.uri))
-        found: dict[str | None, bool] = dict(contact.consents) if contact is not None else {}
+        found: dict[str | None, bool] = {}
+        if contact is not None:
+            found.update(contact.consents.items())
         for category, granted, _at in stored or ():
             found[category] = granted and found.get(category, True)
         return found
