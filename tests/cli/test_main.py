@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -97,6 +98,29 @@ def test_debug_shows_where_an_error_comes_from(monkeypatch: pytest.MonkeyPatch) 
 def test_interrupting_stays_quiet_in_debug_too(monkeypatch: pytest.MonkeyPatch) -> None:
     failing(monkeypatch, KeyboardInterrupt())
     assert main(["schema", "--debug"]) == 130
+
+
+@pytest.mark.parametrize(
+    ("argv", "told"),
+    [
+        (["schema"], "convergekit: a handler failed (KeyError; --debug shows where)\n"),
+        (["schema", "--debug"], "Traceback (most recent call last):"),
+    ],
+)
+def test_what_the_library_logs_is_a_line(
+    argv: list[str], told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(args: argparse.Namespace, console: Console) -> int:
+        try:
+            raise KeyError("x")
+        except KeyError:
+            logging.getLogger("convergekit.somewhere").exception("a handler failed\nwith details")
+        return 0
+
+    monkeypatch.setattr(schema, "run", run)
+    assert main(argv) == 0
+    assert told in capsys.readouterr().err
+    assert not [each for each in logging.getLogger().handlers if type(each) is logging.StreamHandler]
 
 
 def run(*argv: str, **options: Any) -> subprocess.CompletedProcess[str]:

@@ -15,6 +15,7 @@ from typing import TextIO
 from convergekit.errors import ConfigurationError, ConvergeError
 
 from ._console import Console
+from ._logs import logging_to
 from ._parser import parser
 
 __all__ = ["main"]
@@ -32,9 +33,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         args = parser().parse_args(argv)
         debug = args.debug
-        console = Console(_tolerant(sys.stdout), _tolerant(sys.stderr), as_json=args.json)
-        code: int = import_module(f".{args.command}", __package__).run(args, console)
-        sys.stdout.flush()
+        out, err = _tolerant(sys.stdout), _tolerant(sys.stderr)
+        with logging_to(err, debug=debug):
+            command = import_module(f".{args.command}", __package__)
+            code: int = command.run(args, Console(out, err, as_json=args.json))
+            out.flush()
         return code
     except SystemExit as exc:  # argparse's way: --help, --version, wrong usage
         return exc.code if isinstance(exc.code, int) else OK if exc.code is None else USAGE

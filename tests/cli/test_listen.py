@@ -1,0 +1,63 @@
+"""`convergekit listen`: real webhooks on a real port, printed as they come in."""
+
+import base64
+import json
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from convergekit.cli import main
+from convergekit.http import StandardWebhooks
+
+SECRET = "whsec_" + base64.b64encode(bytes(32)).decode()
+SETTINGS = f'[store]\nurl = "memory:"\n[channels.hook]\nadapter = "webhook"\nsecrets = ["{SECRET}"]\n'
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "convergekit.toml"
+    path.write_text(SETTINGS)
+    return path
+
+
+def post(url: str, text: str) -> int:
+    body = json.dumps({"type": "message.created", "timestamp": "2026-01-01T12:00:00Z", "data": {"text": text}}).encode()
+    headers = StandardWebhooks([SecretStr(SECRET)]).sign("msg_1", datetime.now(UTC), body)
+    return httpx.post(url, content=body, headers=dict(headers), trust_env=False).status_code
+
+
+@pytest.mark.parametrize(("backend", "ends", "code"), [("asyncio", signal.SIGINT, 130), ("trio", signal.SIGTERM, 0)])
+def test_events_are_printed_until_a_signal(config: Path, backend: str, ends: signal.Signals, code: int) -> None:
+    command = "import sys; from convergekit.cli import main; sys.exit(main())"
+    argv = ["listen", "--json", "--config", str(config), "--port", "0", "--backend", backend]
+    with subprocess.Popen(
+        [sys.executable, "-c", command, *argv], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        try:
+            assert json.loads(process.stdout.readline())["type"] == "listening"
+            channel = json.loads(process.stdout.readline())
+            assert (channel["channel"], channel["state"]) == ("hook", "up")
+            assert post(channel["url"], "hello") == 204
+            event = json.loads(process.stdout.readline())
+            assert (event["type"], event["channel"], event["text"]) == ("message.received", "hook", "hello")
+            process.send_signal(ends)
+            assert process.wait(timeout=30) == code
+            assert process.stderr.read() == ""
+        finally:
+            process.kill()
+
+
+def test_without_a_server_it_says_what_to_install(
+    config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "hypercorn", None)
+    assert main(["listen", "--config", str(config)]) == 2
+    assert "pip install 'convergekit[serve]'" in capsys.readouterr().err

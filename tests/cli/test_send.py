@@ -1,0 +1,94 @@
+"""`convergekit send`: status and reason, and an exit code that scripts can trust."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from convergekit.cli import main
+
+STORE = '[store]\nurl = "memory:"\n'
+LOOPBACK = STORE + '[channels.one]\nadapter = "loopback"\n'
+
+
+@pytest.fixture
+def send(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Any:
+    """Run `convergekit send` over *settings*; return exit code, stdout and stderr."""
+
+    def run(*argv: str, settings: str = LOOPBACK) -> tuple[int, str, str]:
+        path = tmp_path / "convergekit.toml"
+        path.write_text(settings)
+        code = main(["send", "--config", str(path), *argv])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_what_is_taken_is_0(send: Any, backend: str) -> None:
+    assert send("--to", "loopback:ann", "hello", "--backend", backend) == (0, "ACCEPTED\n", "")
+
+
+def test_machines_get_an_object(send: Any) -> None:
+    code, out, _ = send("--to", "loopback:ann", "--key", "k1", "--subject", "S", "hello", "--json")
+    told = json.loads(out)
+    assert code == 0
+    assert told.pop("dispatch")
+    assert told == {
+        "status": "accepted",
+        "state": "satisfied",
+        "reason": None,
+        "code": None,
+        "key": "k1",
+        "channels": ["one"],
+    }
+
+
+def test_text_may_come_from_standard_input(send: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO("grüß dich".encode())))
+    assert send("--to", "loopback:ann", "-")[0] == 0
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"gr\xfc\xdf dich")))
+    code, _, err = send("--to", "loopback:ann", "-")
+    assert (code, err) == (2, "convergekit: what comes from standard input is not UTF-8 at byte 2\n")
+
+
+def test_a_channel_is_chosen_where_several_serve(send: Any) -> None:
+    settings = LOOPBACK + '[channels.two]\nadapter = "loopback"\n'
+    code, out, _ = send("--to", "loopback:ann", "--channel", "two", "hello", "--json", settings=settings)
+    assert (code, json.loads(out)["channels"]) == (0, ["two"])
+    code, out, err = send("--to", "loopback:ann", "hello", settings=settings)
+    assert (code, out) == (2, "")
+    assert "one" in err
+    assert "two" in err
+
+
+@pytest.mark.parametrize(
+    ("argv", "code", "told"),
+    [
+        (("--to", "ann@example.org", "hello"), 1, "did you mean 'mailto:ann@example.org'?"),
+        (("--to", "loopback:ann", "--channel", "tow", "hello"), 2, "there is no channel 'tow'"),
+        (("--to", "sms:+4915112345678", "hello"), 2, "sms"),
+    ],
+)
+def test_what_cannot_be_sent_says_why(send: Any, argv: tuple[str, ...], code: int, told: str) -> None:
+    found, out, err = send(*argv)
+    assert (found, out) == (code, "")
+    assert told in err
+    assert err.startswith("convergekit: ")
+    assert err.count("\n") == 1
+
+
+def test_what_waits_is_1_and_says_for_what(send: Any) -> None:
+    """The ledger is in memory and ends with the process: what waits in it will never go out."""
+    secret = "whsec_" + "A" * 44
+    settings = STORE + f'[channels.hook]\nadapter = "webhook"\nsecrets = ["{secret}"]\n'
+    code, out, _ = send("--to", "http://127.0.0.1:1/hook", "hello", "--json", settings=settings)
+    told = json.loads(out)
+    assert (code, told["status"], told["state"]) == (1, "queued", "pending")
+    assert told["reason"]
+    code, out, _ = send("--to", "http://127.0.0.1:1/hook", "hello", settings=settings)
+    assert code == 1
+    assert "the ledger in memory ends here" in out
