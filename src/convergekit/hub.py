@@ -22,7 +22,7 @@ from .engine.channels import ChannelState
 from .engine.clock import Ids, SystemClock
 from .engine.engine import Engine
 from .engine.handlers import running
-from .engine.planner import Origin, Planner, Recipient, Submission
+from .engine.planner import Origin, Planner
 from .errors import ConfigurationError, NotRunningError
 from .model import (
     Address,
@@ -37,7 +37,7 @@ from .model import (
     MessageReceived,
     Operation,
 )
-from .router import ConsentStore, ContactResolver, Gate, Plan, RouteLike, Router
+from .router import ConsentStore, ContactResolver, Gate, Plan, Recipient, RouteLike, Router
 from .stores import MemoryStore
 
 if TYPE_CHECKING:
@@ -51,6 +51,10 @@ _log = logging.getLogger(__name__)
 Content = str | Message
 #: To whom: an address, a URI, a contact, a conversation.
 To = Address | str | Contact | ConversationRef | Conversation
+#: To several. No bare `Sequence`, for a string is one.
+Several = (
+    list[str] | list[Address] | list[Contact] | list[ConversationRef] | list[Conversation] | list[To] | tuple[To, ...]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +127,7 @@ class Hub(AsyncContextManagerMixin):
         self._warn = store is None
         chance = random or _random.Random()
         self._ids = Ids(self.clock, chance)
-        self._open = False
+        self._open = self._entered = False
         self._engine = Engine(
             store=self.store,
             clock=self.clock,
@@ -131,6 +135,7 @@ class Hub(AsyncContextManagerMixin):
             dispatcher=self.router.compiled,
             scope=_Scope(self),
             answer=self._answers,
+            counted=lambda made, stored: self._planner.counted(made, stored),
             consent=lambda event: self._planner.consented(event),
             recheck=lambda dispatch, delivery: self._planner.recheck(dispatch, delivery),
             submit_only=role == "submit",
@@ -168,8 +173,9 @@ class Hub(AsyncContextManagerMixin):
     @asynccontextmanager
     async def __asynccontextmanager__(self) -> AsyncGenerator[Self]:
         """Open the store, the channels and outbound work; leaving drains, then closes in order."""
-        if self._open:
-            raise ConfigurationError("this hub is entered already")
+        if self._entered:
+            raise ConfigurationError("a hub is entered once; make another one, with the same store if you like")
+        self._entered = True
         if self._warn:
             _log.warning("the ledger is in memory: nothing outlives this process; pass store=... to choose another")
         async with self._engine:
@@ -261,7 +267,7 @@ class Hub(AsyncContextManagerMixin):
         self,
         content: Content,
         *,
-        to: Sequence[To],
+        to: Several,
         via: RouteLike | None = ...,
         key: str | None = ...,
         timeout: float | None = ...,
@@ -271,7 +277,7 @@ class Hub(AsyncContextManagerMixin):
         self,
         content: Content,
         *,
-        to: To | Sequence[To],
+        to: To | Several,
         via: RouteLike | None = None,
         key: str | None = None,
         timeout: float | None = 30.0,
@@ -311,14 +317,14 @@ class Hub(AsyncContextManagerMixin):
     ) -> DispatchHandle: ...
     @overload
     async def submit(
-        self, content: Content, *, to: Sequence[To], via: RouteLike | None = ..., key: str | None = ...
+        self, content: Content, *, to: Several, via: RouteLike | None = ..., key: str | None = ...
     ) -> list[DispatchHandle]: ...
 
     async def submit(
         self,
         content: Content,
         *,
-        to: To | Sequence[To],
+        to: To | Several,
         via: RouteLike | None = None,
         key: str | None = None,
     ) -> DispatchHandle | list[DispatchHandle]:
@@ -326,7 +332,7 @@ class Hub(AsyncContextManagerMixin):
         handles = await self._submit_all(content, to, via, key)
         return handles if _is_several(to) else handles[0]
 
-    async def plan(self, content: Content, *, to: To | Sequence[To], via: RouteLike | None = None) -> Plan:
+    async def plan(self, content: Content, *, to: To | Several, via: RouteLike | None = None) -> Plan:
         """What `send` would do, and why: each leg, gate and degradation. Nothing is sent or stored."""
         self._check_open()
         return await self._planner.plan(as_message(content), _recipients(to), via, self._origin())
@@ -358,7 +364,7 @@ class Hub(AsyncContextManagerMixin):
         return Conversation(self, ConversationRef(channel=name, address=address, kind=kind, thread=thread))
 
     async def _submit_all(
-        self, content: Content, to: To | Sequence[To], via: RouteLike | None, key: str | None
+        self, content: Content, to: To | Several, via: RouteLike | None, key: str | None
     ) -> list[DispatchHandle]:
         self._check_open()
         run = running()
@@ -367,14 +373,14 @@ class Hub(AsyncContextManagerMixin):
             derived = True
         else:
             derived = False
-        submissions = await self._planner.submissions(
+        dispatches = await self._planner.dispatches(
             as_message(content), _recipients(to), via, key, self._origin(), derived=derived
         )
-        return await self._stored(submissions)
+        return await self._stored(dispatches)
 
-    async def _stored(self, submissions: Sequence[Submission]) -> list[DispatchHandle]:
-        stored = await self._engine.ledger.submit([submission.dispatch for submission in submissions])
-        await self._planner.counted(submissions, stored)
+    async def _stored(self, dispatches: Sequence[Dispatch]) -> list[DispatchHandle]:
+        stored = await self._engine.ledger.submit(dispatches)
+        await self._planner.counted(dispatches, stored)
         return [DispatchHandle(self, self._engine.ledger.watch(dispatch)) for dispatch in stored]
 
     # What the handles ask for
@@ -388,7 +394,7 @@ class Hub(AsyncContextManagerMixin):
         return await self.submit(content, to=to, key=key)
 
     def answering(self, event: Event | None, content: Content) -> Message:
-        """*content* as an answer to *event*: it names the message, the thread and the subject, unless it does itself."""
+        """*content* as an answer to *event*: names its message, thread and subject, unless it does so itself."""
         message = as_message(content)
         if not isinstance(event, MessageReceived):
             return message
@@ -412,10 +418,10 @@ class Hub(AsyncContextManagerMixin):
         if key is None and run is not None:
             key = run.next_key()
         delivery, ids = about(target)
-        submission = await self._planner.operation(
+        dispatch = await self._planner.operation(
             ref, operation, content, delivery, ids, key, self._origin(), derived=derived
         )
-        return (await self._stored([submission]))[0]
+        return (await self._stored([dispatch]))[0]
 
     async def show_typing(self, ref: ConversationRef, typing: bool) -> bool:
         """Show that we type; tells whether the channel could."""
@@ -462,10 +468,10 @@ class Hub(AsyncContextManagerMixin):
     async def _answers(self, event: Event, reply: Content, key: str) -> Sequence[Dispatch]:
         if event.conversation is None:
             raise ConfigurationError(f"a handler of {event.type} returned a reply, but the event has no conversation")
-        submissions = await self._planner.submissions(
+        dispatches = await self._planner.dispatches(
             self.answering(event, reply), [event.conversation], None, key, Origin(event), derived=True
         )
-        return [submission.dispatch for submission in submissions]
+        return dispatches
 
     def _origin(self) -> Origin | None:
         run = running()
@@ -524,12 +530,12 @@ class _Door:
     admit: Callable[..., Any]
 
 
-def _is_several(to: To | Sequence[To]) -> bool:
-    return isinstance(to, Sequence) and not isinstance(to, str)
+def _is_several(to: To | Several) -> bool:
+    return isinstance(to, list | tuple)
 
 
-def _recipients(to: To | Sequence[To]) -> list[Recipient]:
-    several: Sequence[Any] = to if isinstance(to, Sequence) and not isinstance(to, str) else (to,)
+def _recipients(to: To | Several) -> list[Recipient]:
+    several: Sequence[Any] = to if isinstance(to, list | tuple) else (to,)
     return [_recipient(each) for each in several]
 
 
@@ -542,5 +548,6 @@ def _recipient(to: object) -> Recipient:
         case Address() | Contact() | ConversationRef():
             return to
     raise TypeError(
-        f"a recipient is an address, a URI, a Contact or a conversation, not {type(to).__name__}; a route goes into via="
+        f"a recipient is an address, a URI, a Contact or a conversation, not {type(to).__name__}; "
+        "a route goes into via="
     )

@@ -21,7 +21,7 @@ from pydantic import BaseModel
 from . import hub as _asynchronous
 from ._handles import Channel
 from .errors import NotRunningError
-from .hub import Content, HubHealth, To
+from .hub import Content, HubHealth, Several, To
 from .model import Delivery, Dispatch, DispatchState, Status
 from .router import Plan, RouteLike
 
@@ -150,7 +150,7 @@ class Hub:
         self,
         content: Content,
         *,
-        to: Sequence[To],
+        to: Several,
         via: RouteLike | None = ...,
         key: str | None = ...,
         timeout: float | None = ...,
@@ -160,13 +160,14 @@ class Hub:
         self,
         content: Content,
         *,
-        to: To | Sequence[To],
+        to: To | Several,
         via: RouteLike | None = None,
         key: str | None = None,
         timeout: float | None = 30.0,
     ) -> DispatchHandle | list[DispatchHandle]:
         """See `convergekit.Hub.send`."""
-        return self._handles(self._call(lambda: self._hub.send(content, to=to, via=via, key=key, timeout=timeout)))
+        found: Any = self._call(lambda: self._hub.send(content, to=to, via=via, key=key, timeout=timeout))
+        return self._handles(found)  # type: ignore[no-any-return]
 
     @overload
     def submit(
@@ -174,16 +175,17 @@ class Hub:
     ) -> DispatchHandle: ...
     @overload
     def submit(
-        self, content: Content, *, to: Sequence[To], via: RouteLike | None = ..., key: str | None = ...
+        self, content: Content, *, to: Several, via: RouteLike | None = ..., key: str | None = ...
     ) -> list[DispatchHandle]: ...
 
     def submit(
-        self, content: Content, *, to: To | Sequence[To], via: RouteLike | None = None, key: str | None = None
+        self, content: Content, *, to: To | Several, via: RouteLike | None = None, key: str | None = None
     ) -> DispatchHandle | list[DispatchHandle]:
         """See `convergekit.Hub.submit`."""
-        return self._handles(self._call(lambda: self._hub.submit(content, to=to, via=via, key=key)))
+        found: Any = self._call(lambda: self._hub.submit(content, to=to, via=via, key=key))
+        return self._handles(found)  # type: ignore[no-any-return]
 
-    def plan(self, content: Content, *, to: To | Sequence[To], via: RouteLike | None = None) -> Plan:
+    def plan(self, content: Content, *, to: To | Several, via: RouteLike | None = None) -> Plan:
         """See `convergekit.Hub.plan`."""
         return self._call(lambda: self._hub.plan(content, to=to, via=via))
 
@@ -199,9 +201,7 @@ class Hub:
         """See `convergekit.Hub.health`."""
         return self._hub.health()
 
-    def _handles(
-        self, found: _asynchronous.DispatchHandle | list[_asynchronous.DispatchHandle]
-    ) -> DispatchHandle | list[DispatchHandle]:
+    def _handles(self, found: Any) -> Any:
         if isinstance(found, list):
             return [DispatchHandle(self, handle) for handle in found]
         return DispatchHandle(self, found)

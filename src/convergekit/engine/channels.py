@@ -46,12 +46,12 @@ from .context import EngineContext
 from .options import ChannelOptions
 from .outcomes import Bug, Outcome, Terms
 
-__all__ = ["ChannelRuntime", "ChannelState"]
+__all__ = ["VERBS", "ChannelRuntime", "ChannelState"]
 
 RESTART: Final = RetryPolicy(base=1.0, factor=2.0, cap=300.0)
 PROBE: Final = RetryPolicy(schedule=(300.0,), jitter=0.2)
 STABLE: Final = 60.0
-_VERBS: Final[Mapping[Operation, tuple[type[Any], str]]] = {
+VERBS: Final[Mapping[Operation, tuple[type[Any], str]]] = {
     Operation.EDIT: (SupportsEdit, "edit"),
     Operation.RETRACT: (SupportsRetract, "retract"),
     Operation.REACT: (SupportsReactions, "react"),
@@ -167,7 +167,7 @@ class ChannelRuntime:
             raise NotRunningError(f"channel {self.name} is not open")
         if out.operation is Operation.SEND:
             return await adapter.send(out)
-        protocol, verb = _VERBS[out.operation]
+        protocol, verb = VERBS[out.operation]
         if not isinstance(adapter, protocol):
             raise UnsupportedContentError(f"{adapter.name} cannot {out.operation.value}", channel=self.name)
         method: Callable[[Outgoing], Awaitable[object]] = getattr(adapter, verb)

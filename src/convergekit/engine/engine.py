@@ -45,6 +45,7 @@ class Engine(AsyncContextManagerMixin):
         dispatcher: Gives the compiled router.
         scope: What handlers are given.
         answer: Makes the dispatches of a handler's reply.
+        counted: Told which of the dispatches that were made are stored.
         consent: Records a change of consent.
         recheck: Asks the gates again just before the first attempt.
         submit_only: Only the store is opened.
@@ -62,6 +63,7 @@ class Engine(AsyncContextManagerMixin):
         dispatcher: Callable[[], Dispatcher],
         scope: Scope,
         answer: Callable[[Event, str | Message, str], Awaitable[Sequence[Dispatch]]],
+        counted: Callable[[Sequence[Dispatch], Sequence[Dispatch]], Awaitable[None]],
         consent: Callable[[ConsentChanged], Awaitable[None]],
         recheck: Callable[[Dispatch, Delivery], Awaitable[Change | None]],
         submit_only: bool = False,
@@ -87,7 +89,7 @@ class Engine(AsyncContextManagerMixin):
             woken=self._wake_inbox,
             timed=lambda moment: self._timer.set(moment),
         )
-        self._handlers = Handlers(store, self.ledger, clock, random, dispatcher, scope, answer, consent)
+        self._handlers = Handlers(store, self.ledger, clock, random, dispatcher, scope, answer, counted, consent)
         outbox = Outbox(store, self.ledger, clock, random, self.channels.get, recheck)
         self.inbox_pool = LanePool(store, clock, "in", self._handlers.serve, size=handlers)
         self.outbox_pool = LanePool(
@@ -103,6 +105,7 @@ class Engine(AsyncContextManagerMixin):
             if self._submit_only:
                 yield self
                 return
+            trouble: BaseException | None = None
             async with anyio.create_task_group() as channels, anyio.create_task_group() as pools:
                 self._tasks = channels
                 for work in (self.inbox_pool.run, self.outbox_pool.run, self._timer.run, self._keep_time, self._notice):
@@ -111,6 +114,10 @@ class Engine(AsyncContextManagerMixin):
                 try:
                     yield self
                     await self.drain()
+                except anyio.get_cancelled_exc_class():
+                    raise
+                except BaseException as error:
+                    trouble = error  # raised below: the caller's own error is not to come out as a group
                 finally:
                     self.intake.is_open = False
                     self._tasks = None
@@ -118,6 +125,8 @@ class Engine(AsyncContextManagerMixin):
                     await self._close_all(channels)
             for pool in (self.inbox_pool, self.outbox_pool):
                 await pool.aclose()
+            if trouble is not None:
+                raise trouble
 
     # Channels
 

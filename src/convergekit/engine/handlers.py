@@ -82,6 +82,7 @@ class Handlers:
         dispatcher: Gives the compiled router.
         scope: What handlers are given.
         answer: Makes the dispatches of a reply to an event.
+        counted: Told which of the dispatches that were made are stored.
         consent: Records a change of consent.
         retry: When a failed handler is tried again.
     """
@@ -95,6 +96,7 @@ class Handlers:
         dispatcher: Callable[[], Dispatcher],
         scope: Scope,
         answer: Callable[[Event, str | Message, str], Awaitable[Sequence[Dispatch]]],
+        counted: Callable[[Sequence[Dispatch], Sequence[Dispatch]], Awaitable[None]],
         consent: Callable[[ConsentChanged], Awaitable[None]],
         retry: RetryPolicy = HANDLER_RETRY,
     ) -> None:
@@ -105,6 +107,7 @@ class Handlers:
         self._dispatcher = dispatcher
         self._scope = scope
         self._answer = answer
+        self._counted = counted
         self._consent = consent
         self._retry = retry
 
@@ -118,6 +121,7 @@ class Handlers:
             stored = await self._store.finish(lease, dispatches=replies)
             if stored:
                 self._ledger.stored(stored)
+                await self._counted(replies, stored)
         except LeaseLostError:
             _log.warning("the lease of event %s ended before it was done; it is handled again", entry.id)
         except StoreError:
@@ -146,7 +150,7 @@ class Handlers:
             handled = await self._dispatcher().dispatch(handling)
             if handled.reply is None:
                 return ()
-            return await self._answer(event, handled.reply, run.next_key())
+            return self._ledger.opened(await self._answer(event, handled.reply, run.next_key()))
         finally:
             run.is_over = True
             _running.reset(token)

@@ -152,9 +152,13 @@ class Ledger:
 
     async def submit(self, dispatches: Sequence[Dispatch]) -> tuple[Dispatch, ...]:
         """Store; for what is known already, what is there."""
-        stored = await self._store.submit([advance(dispatch, self._clock.now()) for dispatch in dispatches])
+        stored = await self._store.submit(self.opened(dispatches))
         self.stored(stored)
         return stored
+
+    def opened(self, dispatches: Sequence[Dispatch]) -> list[Dispatch]:
+        """*dispatches* with their first legs queued, ready to be stored."""
+        return [advance(dispatch, self._clock.now()) for dispatch in dispatches]
 
     def stored(self, dispatches: Sequence[Dispatch]) -> None:
         """*dispatches* have been submitted, here or together with something else."""

@@ -1,40 +1,431 @@
-"""From what a caller wants to dispatches that can be stored: blobs, contacts, consents, routes, gates, rendering."""
+"""From what a caller wants to dispatches that can be stored.
+
+`router.prepare` decides; this module fetches what it has to know (contacts, consents, counts), has large content kept
+by the store, and writes the result down as the legs of a dispatch. What `plan` says is what `dispatches` would do.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
 
+from convergekit.abc import Clock, Store
+from convergekit.content import render
+from convergekit.errors import ConfigurationError, UnsupportedContentError
 from convergekit.model import (
     Address,
+    Capabilities,
+    ConsentChanged,
     Contact,
     ConversationRef,
+    Delivery,
+    DeliveryState,
     Dispatch,
+    DispatchState,
     Event,
+    LegStep,
+    Message,
+    Operation,
+    Part,
+    to_json,
+)
+from convergekit.router import (
+    STANDARD,
+    ConsentStore,
+    ContactResolver,
+    Defer,
+    Divert,
+    Drop,
+    Gate,
+    GateInput,
+    Plan,
+    PlannedLeg,
+    Prepared,
+    PreparedLeg,
+    Recipient,
+    RouteLike,
+    StoredConsents,
+    StoredContacts,
+    decide_all,
+    expiry,
+    prepare,
+    recipient_key,
+    resolve,
+    route_to_json,
+    to_route,
+    via,
 )
 
-__all__ = ["Origin", "Planner", "Recipient", "Submission"]
-Recipient = Address | Contact | ConversationRef
+from convergekit.router.gates import LoopGuard
+
+from .blobs import checked_in
+from .channels import VERBS, ChannelRuntime, ChannelState
+from .clock import Ids
+from .context import StoredState
+from .ledger import Change
+
+__all__ = ["Origin", "Planner"]
+
+_WINDOW: Final = 3600.0
+_AUTOMATIC: Final = "automatic"
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
+    """In whose handler something is sent.
+
+    Args:
+        event: What is being handled.
+    """
+
     event: Event
 
 
 @dataclass(frozen=True, slots=True)
-class Submission:
-    dispatch: Dispatch
+class _View:
+    """A channel as planning sees it."""
+
+    runtime: ChannelRuntime = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        return self.runtime.name
+
+    @property
+    def schemes(self) -> frozenset[str]:
+        return self.runtime.adapter_class.schemes
+
+    @property
+    def default(self) -> bool:
+        return self.runtime.options.default
+
+    @property
+    def degrade(self) -> Any:
+        return self.runtime.options.degrade
+
+    @property
+    def state(self) -> str:
+        if self.runtime.state is ChannelState.UP:
+            return ""
+        return self.runtime.state.value + (f": {self.runtime.reason}" if self.runtime.reason else "")
+
+    def capabilities_for(self, conversation: ConversationRef) -> Capabilities:
+        return self.runtime.capabilities_for(conversation)
 
 
 class Planner:
-    def __init__(self, store, clock, ids, channels, *, gates, contacts, consents):
-        self.contacts = contacts
-        self.consents = consents
+    """Makes dispatches.
 
-    async def consented(self, event): ...
-    async def recheck(self, dispatch, delivery):
+    Args:
+        store: The ledger.
+        clock: Time.
+        ids: Makes ids.
+        channels: Those of the engine, by name.
+        gates: Asked before each leg; None for the standard ones.
+        contacts: Who is behind an address; None for those kept in the store.
+        consents: What people agreed to; None for those kept in the store.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        ids: Ids,
+        channels: Mapping[str, ChannelRuntime],
+        *,
+        gates: Sequence[Gate] | None = None,
+        contacts: ContactResolver | None = None,
+        consents: ConsentStore | None = None,
+    ) -> None:
+        self.contacts: ContactResolver = contacts or StoredContacts(StoredState(store, "contacts"))
+        self.consents: ConsentStore = consents or StoredConsents(StoredState(store, "consents"))
+        self._store = store
+        self._clock = clock
+        self._ids = ids
+        self._channels = channels
+        self._gates = STANDARD if gates is None else tuple(gates)
+        self._window = max((gate.per for gate in self._gates if isinstance(gate, LoopGuard)), default=_WINDOW)
+        self._counts = StoredState(store, _AUTOMATIC)
+
+    # What the hub asks
+
+    async def plan(
+        self, message: Message, recipients: Sequence[Recipient], route: RouteLike | None, origin: Origin | None
+    ) -> Plan:
+        """What `dispatches` would do."""
+        prepared = [await self._prepare(message, recipient, route, origin) for recipient in recipients]
+        return Plan(recipients=tuple(each.summary() for each in prepared))
+
+    async def dispatches(
+        self,
+        message: Message,
+        recipients: Sequence[Recipient],
+        route: RouteLike | None,
+        key: str | None,
+        origin: Origin | None,
+        *,
+        derived: bool = False,
+    ) -> list[Dispatch]:
+        """One dispatch for each of *recipients*.
+
+        Args:
+            message: What to send.
+            recipients: To whom.
+            route: Which way; None for the recipient's own.
+            key: The caller's, or None.
+            origin: In whose handler this is.
+            derived: Whether *key* was made from the event that is handled.
+
+        Raises:
+            ConfigurationError: No way leads there.
+            InvalidInputError: There is nothing to send, or this recipient cannot be reached.
+            UnsupportedContentError: The channel cannot carry the content.
+        """
+        message = await checked_in(message, self._store)
+        found = []
+        for recipient in recipients:
+            prepared = await self._prepare(message, recipient, route, origin)
+            if prepared.error is not None:
+                raise prepared.error
+            dispatch = self._dispatch(message, prepared.recipient, key, origin, derived)
+            update = self._fingerprinted(message, prepared) if key is not None and not derived else {}
+            found.append(dispatch.model_copy(update=update | self._legs(dispatch, prepared)))
+        return found
+
+    async def operation(
+        self,
+        ref: ConversationRef,
+        operation: Operation,
+        message: Message,
+        about: str | None,
+        target: tuple[str, ...],
+        key: str | None,
+        origin: Origin | None,
+        *,
+        derived: bool = False,
+    ) -> Dispatch:
+        """An edit, a retraction, a reaction or a read marker, as a dispatch of one leg."""
+        runtime = self._channels.get(ref.channel)
+        if runtime is None:
+            raise ConfigurationError(f"there is no open channel {ref.channel!r}")
+        if not hasattr(runtime.adapter_class, VERBS[operation][1]):
+            raise UnsupportedContentError(f"{runtime.adapter_class.name} cannot {operation.value}", channel=ref.channel)
+        parts: tuple[Part, ...] = (Part(text=message.text or ""),)
+        if operation is Operation.EDIT:
+            message = await checked_in(message, self._store)
+            view = _View(runtime)
+            parts = render(message, view.capabilities_for(ref), policy=view.degrade).parts
+        dispatch = self._dispatch(message, recipient_key(ref), key, origin, derived)
+        delivery = self._delivery(dispatch, 0, ref, parts, dispatch.created_at).model_copy(
+            update={"operation": operation, "about": about, "target": target}
+        )
+        fingerprint = _fingerprint(operation.value, about, target, to_json(message)) if key is not None else ""
+        update = {"plan": LegStep(leg=0), "deliveries": (delivery,), "fingerprint": fingerprint}
+        return dispatch.model_copy(update=update)
+
+    def channel_for(self, address: Address) -> str:
+        """The only channel that serves *address*, or the default one; raises `ConfigurationError`."""
+        found = resolve(via(address), recipient=address, message=Message(), channels=self._views())
+        return found.legs[0].channel
+
+    # What the engine asks
+
+    async def consented(self, event: ConsentChanged) -> None:
+        """Remember what somebody agreed to."""
+        await self.consents.record(event)
+
+    async def recheck(self, dispatch: Dispatch, delivery: Delivery) -> Change | None:
+        """Ask the gates again about what has waited; what is to be done instead of sending, or None."""
+        if delivery.due <= dispatch.created_at:
+            return None  # asked a moment ago, when it was submitted
+        leg = PlannedLeg(
+            leg=delivery.leg,
+            channel=delivery.channel,
+            address=delivery.address,
+            conversation=delivery.conversation,
+        )
+        facts = await self._facts(dispatch.message, leg, None, None, created_at=dispatch.created_at)
+        gates = [gate for gate in self._gates if not isinstance(gate, LoopGuard)]  # it has counted this one already
+        records = decide_all(gates, facts)
+        decision = records[-1].decision if records else None
+        match decision:
+            case Defer():
+                return _on_leg(delivery.id, {"due": decision.until, "reason": decision.reason})
+            case Drop():
+                return _suppressed(delivery.id, f"{records[-1].gate}: {decision.reason}")
+            case Divert():
+                return await self._diverted(dispatch, delivery, decision)
         return None
 
-    async def counted(self, submissions, stored): ...
-    async def submissions(self, *a, **k):
-        raise NotImplementedError
+    async def counted(self, made: Sequence[Dispatch], stored: Sequence[Dispatch]) -> None:
+        """Count the automatic messages that were really new, for the loop guard."""
+        for wanted, dispatch in zip(made, stored, strict=True):
+            if dispatch.automatic and dispatch.id == wanted.id:
+                for delivery in dispatch.deliveries:
+                    await self._count(delivery.channel, delivery.address)
+
+    # Preparing
+
+    async def _prepare(
+        self, message: Message, recipient: Recipient, route: RouteLike | None, origin: Origin | None
+    ) -> Prepared:
+        contact = recipient if isinstance(recipient, Contact) else None
+        address = contact.addresses[0] if contact is not None and contact.addresses else None
+        if isinstance(recipient, Address):
+            address = recipient
+        elif isinstance(recipient, ConversationRef):
+            address = recipient.address
+        consents = {} if address is None else await self.consents.consents(address, contact)
+
+        async def facts(leg: PlannedLeg) -> GateInput:
+            return await self._facts(message, leg, contact, origin)
+
+        return await prepare(
+            message,
+            recipient=recipient,
+            channels=self._views(),
+            gates=self._gates,
+            facts=facts,
+            render=render,
+            route=route,
+            conversation=None if origin is None else origin.event.conversation,
+            consents=consents,
+        )
+
+    async def _facts(
+        self,
+        message: Message,
+        leg: PlannedLeg,
+        contact: Contact | None,
+        origin: Origin | None,
+        created_at: datetime | None = None,
+    ) -> GateInput:
+        if contact is None:
+            contact = await self.contacts.by_address(leg.address)
+        event = None if origin is None else origin.event
+        return GateInput(
+            message=message,
+            address=leg.address,
+            channel=leg.channel,
+            conversation=leg.conversation,
+            now=self._clock.now(),
+            created_at=created_at,
+            automatic=event is not None,
+            replying=event is not None and event.conversation == leg.conversation,
+            in_reply_to_automated=event is not None and event.automated,
+            recent_automatic=0 if event is None else (await self._recent(leg.channel, leg.address))[0],
+            consents=await self.consents.consents(leg.address, contact),
+        )
+
+    def _views(self) -> dict[str, _View]:
+        return {name: _View(runtime) for name, runtime in self._channels.items()}
+
+    # Writing down
+
+    def _dispatch(
+        self, message: Message, recipient: str, key: str | None, origin: Origin | None, derived: bool
+    ) -> Dispatch:
+        identity = self._ids()
+        return Dispatch(
+            id=identity,
+            key=key or identity,
+            recipient=recipient,
+            message=message,
+            created_at=self._clock.now(),
+            origin=origin.event.key if origin is not None and derived else None,
+            automatic=origin is not None,
+        )
+
+    def _legs(self, dispatch: Dispatch, prepared: Prepared) -> dict[str, Any]:
+        if prepared.step is None:
+            return {"state": DispatchState.SUPPRESSED, "reason": prepared.reason}
+        now = dispatch.created_at
+        deliveries = [self._leg(dispatch, leg, now) for leg in prepared.legs]
+        return {"plan": prepared.step, "deliveries": tuple(deliveries)}
+
+    def _leg(self, dispatch: Dispatch, prepared: PreparedLeg, now: datetime) -> Delivery:
+        leg = prepared.leg
+        delivery = self._delivery(dispatch, leg.leg, leg.conversation, prepared.parts, prepared.due(now))
+        update: dict[str, Any] = {
+            "degradations": prepared.degradations,
+            "expires_at": expiry(self._gates, dispatch.message, now),
+            "state": DeliveryState.WAITING,  # the plan opens it when it is reached
+        }
+        if isinstance(prepared.decision, Defer):
+            update["reason"] = prepared.decision.reason
+        return delivery.model_copy(update=update)
+
+    def _delivery(
+        self, dispatch: Dispatch, leg: int, ref: ConversationRef, parts: Sequence[Part], due: datetime
+    ) -> Delivery:
+        identity = self._ids()
+        return Delivery(
+            id=identity,
+            dispatch=dispatch.id,
+            leg=leg,
+            channel=ref.channel,
+            address=ref.address,
+            conversation=ref,
+            parts=tuple(parts),
+            key=identity,
+            importance=dispatch.message.importance,
+            due=due,
+        )
+
+    def _fingerprinted(self, message: Message, prepared: Prepared) -> dict[str, Any]:
+        return {"fingerprint": _fingerprint(to_json(message), json.dumps(route_to_json(prepared.route)))}
+
+    async def _diverted(self, dispatch: Dispatch, delivery: Delivery, decision: Divert) -> Change:
+        """A leg that is diverted when it wakes becomes a dispatch of its own, whose key finds it the second time."""
+        (other,) = await self.dispatches(
+            dispatch.message, [delivery.address], to_route(decision.route), f"{dispatch.key}|diverted", None
+        )
+        (stored,) = await self._store.submit([other])
+        return _suppressed(delivery.id, f"diverted to dispatch {stored.id}: {decision.reason}")
+
+    # The loop guard's counts: a window that begins with the first message in it
+
+    async def _recent(self, channel: str, address: Address) -> tuple[int, datetime, int]:
+        """(messages, begin of the window, version)."""
+        now = self._clock.now()
+        value, version = await self._counts.get(f"{channel}|{address.uri}")
+        if value is not None:
+            since = datetime.fromisoformat(value["since"])
+            if now - since < timedelta(seconds=self._window):
+                return value["count"], since, version
+        return 0, now, version
+
+    async def _count(self, channel: str, address: Address) -> None:
+        while True:
+            number, since, version = await self._recent(channel, address)
+            value = {"since": since.isoformat(), "count": number + 1}
+            if await self._counts.put(f"{channel}|{address.uri}", value, version=version):
+                return
+
+
+def _on_leg(delivery: str, update: Mapping[str, Any]) -> Change:
+    def change(dispatch: Dispatch) -> Dispatch:
+        changed = dispatch.by_id(delivery).model_copy(update=update)
+        return dispatch.model_copy(update={"deliveries": dispatch.replaced(changed)})
+
+    return change
+
+
+def _suppressed(delivery: str, reason: str) -> Change:
+    cancel = _on_leg(delivery, {"state": DeliveryState.CANCELLED, "reason": reason})
+
+    def change(dispatch: Dispatch) -> Dispatch | None:
+        cancelled = cancel(dispatch)
+        if cancelled is None or any(each.id != delivery for each in dispatch.current):
+            return cancelled  # the plan decides what that means
+        return cancelled.model_copy(update={"state": DispatchState.SUPPRESSED, "reason": reason})
+
+    return change
+
+
+def _fingerprint(*content: object) -> str:
+    return hashlib.sha256(json.dumps(content, default=str).encode()).hexdigest()

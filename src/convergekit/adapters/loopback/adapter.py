@@ -122,14 +122,14 @@ class LoopbackAdapter(Adapter[LoopbackConfig]):
         task_status.started()
         while True:
             said = await self.medium.next_pushed()
-            await self.context.admit(translator.to_event(said))
+            await self.context.admit(translator.to_event_or_invalid(said))
             self.medium.acknowledge()
 
     async def poll(self, feed: str, cursor: Any) -> Polled:
         """The feed from *cursor* on."""
         start = cursor or 0
         page = self.medium.page(start)
-        events = [translator.to_event(fields) for fields in page]
+        events = [translator.to_event_or_invalid(fields) for fields in page]
         return Polled(events, cursor=start + len(page), more=bool(self.medium.page(start + len(page))))
 
     def challenge(self, request: Request) -> Response | None:

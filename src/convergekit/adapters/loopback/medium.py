@@ -110,7 +110,8 @@ class Medium:
 
     def _with_key(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
         number = f"in-{next(self._ids)}"
-        return {"key": number, "message_id": fields.get("key", number), **fields}
+        identity = {} if "type" in fields else {"message_id": fields.get("key", number)}
+        return {"key": number, **identity, **fields}
 
     # The server's side, which the transport calls
 

@@ -9,9 +9,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from convergekit.errors import InvalidInputError
-from convergekit.model import Event, MessageReceived, event_from_json
+from convergekit.model import CustomReceived, Event, MessageReceived, event_from_json
 
-__all__ = ["to_event", "to_events"]
+__all__ = ["to_event", "to_event_or_invalid", "to_events"]
 
 
 def to_event(fields: Mapping[str, Any]) -> Event:
@@ -22,6 +22,14 @@ def to_event(fields: Mapping[str, Any]) -> Event:
         return MessageReceived.model_validate(fields)
     except ValidationError as exc:
         raise InvalidInputError(f"not a message: {exc.error_count()} fields do not fit") from exc
+
+
+def to_event_or_invalid(fields: Mapping[str, Any]) -> Event:
+    """As `to_event`; what makes no sense is kept as it is, for a person, and does not stand in the way of the next."""
+    try:
+        return to_event(fields)
+    except InvalidInputError:
+        return CustomReceived(key=str(fields["key"]), name="invalid_message", native=dict(fields))
 
 
 def to_events(body: bytes) -> Sequence[Event]:
