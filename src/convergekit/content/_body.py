@@ -1,0 +1,224 @@
+"""The text of a message in a channel's format, cut to size."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+
+from convergekit.errors import UnsupportedContentError
+from convergekit.model import Attachment, Content, Degradation, Markup, TextLimit
+
+from . import measure as measures
+from .attachments import link_text
+from .split import Broken, Piece, TooNarrow, pieces
+
+if TYPE_CHECKING:
+    from .document import Block, Document
+
+__all__ = ["Body", "Measure", "Ruler", "alternative", "body"]
+
+Measure = Callable[[str], int]
+Writer = Callable[["Sequence[Block]"], str]
+
+_NARROW: Final = "a part of this channel holds less than one character takes; its limit is too small"
+_BODY: Final = re.compile(r"<body\b[^>]*>", re.IGNORECASE)
+
+
+class Body(NamedTuple):
+    """Text of the parts, none of them blank, and what had to give way."""
+
+    parts: tuple[str, ...]
+    degradations: tuple[Degradation, ...]
+
+
+class Ruler:
+    """What fits into a part.
+
+    Args:
+        limit: Of one part, or None.
+        measure: In place of the limit's unit, or None.
+    """
+
+    def __init__(self, limit: TextLimit | None, measure: Measure | None) -> None:
+        self.limit, self._measure = limit, measure
+
+    def fits(self, text: str) -> bool:
+        """Whether *text* is a part."""
+        return self.limit is None or self._length(text) <= self.limit.max
+
+    def on(self, text: str) -> measures.Fitting:
+        """How much of *text* fits."""
+        if self.limit is None:
+            return lambda start: len(text)
+        if self._measure is None:
+            return measures.fitting(text, self.limit.max, self.limit.unit)
+        return self.searched(len(text), lambda start, end: text[start:end])
+
+    def searched(self, total: int, rendered: Callable[[int, int], str]) -> measures.Fitting:
+        """The same for what has to be rendered before it can be measured."""
+        if self.limit is None:
+            return lambda start: total
+        return measures.searched(total, self.limit.max, lambda start, end: self.fits(rendered(start, end)))
+
+    def _length(self, text: str) -> int:
+        assert self.limit is not None
+        return measures.length(text, self.limit.unit) if self._measure is None else self._measure(text)
+
+
+def body(message: Content, markup: Markup, heading: str | None, links: Sequence[Attachment], ruler: Ruler) -> Body:
+    """The text of *message* behind *heading* and before *links*, in the form that *markup* asks for.
+
+    Raises:
+        UnsupportedContentError: It is too long and must not be split, or a part is too small for anything.
+    """
+    if markup.format == "plain":
+        return _plain(message, markup, heading, links, ruler)
+    source = message.markdown if markup.format == "markdown" else message.html
+    if source and markup.nodes is None:
+        whole = _around(source, heading, links, markup.format)
+        if ruler.fits(whole):
+            return Body((whole,) if whole.strip() else (), ())
+    return _formatted(message, markup, heading, links, ruler)
+
+
+def alternative(message: Content, heading: str | None, links: Sequence[Attachment]) -> str | None:
+    """The HTML form, where the author wrote more than plain text."""
+    if message.html:
+        return _around(message.html, heading, links, "html")
+    if message.markdown:
+        from . import _html
+
+        return _html.write(_framed(_read(message), heading, links).blocks)
+    return None
+
+
+def _plain(message: Content, markup: Markup, heading: str | None, links: Sequence[Attachment], ruler: Ruler) -> Body:
+    text, notes = message.text, list[Degradation]()
+    if text is None and (message.markdown or message.html):
+        from . import _degrade
+
+        document = _read(message)
+        text = _degrade.plain(document)
+        notes = [] if markup.html_alternative else _losses(document, frozenset())
+    lines = [heading, text, *("".join(link_text(each)) for each in links)]
+    whole = "\n".join(line for line in lines if line)
+    try:
+        found = list(pieces(whole, ruler.on(whole)))
+    except TooNarrow as exc:
+        raise UnsupportedContentError(_NARROW) from exc
+    return _finished([whole[piece.start : piece.end] for piece in found], found, ruler, notes)
+
+
+def _formatted(
+    message: Content, markup: Markup, heading: str | None, links: Sequence[Attachment], ruler: Ruler
+) -> Body:
+    from . import _degrade, _html, _markdown
+
+    write = _html.write if markup.format == "html" else _markdown.write
+    document = _read(message, "html" if markup.format == "html" else "markdown")
+    notes = _losses(document, markup.nodes)
+    blocks: Sequence[Block] = _framed(document, heading, links).blocks
+    if ruler.limit is not None:
+        blocks = _degrade.without_long_targets(blocks, ruler.limit.max // 2)
+    try:
+        parts, found = _drawn(_degrade.degraded(blocks, markup.nodes), write, ruler)
+    except TooNarrow:
+        # Marks and boxes alone fill a part; without them it may go.
+        notes.append(Degradation(what="markup", detail="left out, since a part is too small for it"))
+        try:
+            parts, found = _drawn(_degrade.degraded(blocks, frozenset()), write, ruler)
+        except TooNarrow as exc:
+            raise UnsupportedContentError(_NARROW) from exc
+    return _finished(parts, found, ruler, notes)
+
+
+def _drawn(blocks: Sequence[Block], write: Writer, ruler: Ruler) -> tuple[list[str], list[Piece]]:
+    """Cut by what is to be seen, measured as it is written."""
+    from .document import Canvas
+
+    canvas = Canvas(blocks)
+
+    def rendered(start: int, end: int) -> str:
+        return write(canvas.slice(start, end))
+
+    found = list(pieces(canvas.text, ruler.searched(len(canvas.text), rendered)))
+    return [rendered(piece.start, piece.end) for piece in found], found
+
+
+def _finished(parts: Sequence[str], found: Sequence[Piece], ruler: Ruler, notes: list[Degradation]) -> Body:
+    """With the report on cuts; refuses what must not be cut."""
+    shown = tuple(part for part in parts if part.strip())
+    limit = ruler.limit
+    if len(shown) > 1 and limit is not None:
+        if limit.overflow == "refuse":
+            raise UnsupportedContentError(f"the text is longer than the channel's limit, {limit.max} ({limit.unit})")
+        if not all(map(ruler.fits, shown)):
+            raise UnsupportedContentError("the channel's measure finds a piece of text longer than the whole")
+        notes.append(Degradation(what="length", detail=f"sent in {len(shown)} parts", severity="lossless"))
+    broken = {piece.broken for piece in found}
+    notes += [degradation for kind, degradation in _BROKEN.items() if kind in broken]
+    return Body(shown, tuple(notes))
+
+
+_BROKEN: Final[dict[Broken, Degradation]] = {
+    "word": Degradation(
+        what="length", detail="a word is longer than a part and goes on in the next", severity="lossless"
+    ),
+    "url": Degradation(what="length", detail="a URL is longer than a part and goes on in the next"),
+    "cluster": Degradation(what="length", detail="a character is longer than a part and goes on in the next"),
+}
+
+
+def _losses(document: Document, nodes: frozenset[str] | None) -> list[Degradation]:
+    from ._degrade import LOSSY
+
+    missing = frozenset() if nodes is None else document.nodes() - nodes
+    notes = []
+    if missing:
+        severity: Literal["lossless", "lossy"] = "lossy" if missing & LOSSY else "lossless"
+        detail = "shown as plain text: " + ", ".join(sorted(missing))
+        notes.append(Degradation(what="markup", detail=detail, severity=severity))
+    if document.dropped:
+        notes.append(Degradation(what="markup", detail="left out: " + ", ".join(sorted(document.dropped))))
+    return notes
+
+
+def _read(message: Content, first: Literal["markdown", "html"] = "markdown") -> Document:
+    """The richest form that there is."""
+    from . import html, markdown
+    from .document import from_text
+
+    if message.html and (first == "html" or not message.markdown):
+        return html.parse(message.html)
+    return markdown.parse(message.markdown) if message.markdown else from_text(message.text or "")
+
+
+def _framed(document: Document, heading: str | None, links: Sequence[Attachment]) -> Document:
+    from .document import Block, Mark, Span
+
+    before = [Block("paragraph", (Span(heading),))] if heading else []
+    after = []
+    for name, url in map(link_text, links):
+        after.append(Block("paragraph", (Span(name), Span(url, (Mark("link", url),)))))
+    return replace(document, blocks=(*before, *document.blocks, *after))
+
+
+def _around(source: str, heading: str | None, links: Sequence[Attachment], form: str) -> str:
+    """The author's own source with *heading* and *links* put into it."""
+    if not heading and not links:
+        return source
+    from . import _html, _markdown
+    from .document import Document
+
+    write = _html.write if form == "html" else _markdown.write
+    nothing = Document(())
+    before = write(_framed(nothing, heading, ()).blocks)
+    after = write(_framed(nothing, None, links).blocks)
+    if form == "html":
+        start, end = _BODY.search(source), source.lower().rfind("</body")
+        head = start.end() if start else 0
+        tail = end if end >= head else len(source)
+        return source[:head] + before + source[head:tail] + after + source[tail:]
+    return "\n\n".join(piece for piece in (before, source, after) if piece)
