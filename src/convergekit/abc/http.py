@@ -14,30 +14,37 @@ class Headers(Mapping[str, str]):
     A field that came several times reads as one, joined by ", " (RFC 9110 §5.2); `all` has them apart.
     """
 
-    __slots__ = ("_pairs",)
+    __slots__ = ("_index", "_pairs")
 
     def __init__(self, pairs: Sequence[tuple[bytes, bytes]] | Mapping[str, str] = ()) -> None:
         if isinstance(pairs, Mapping):
-            self._pairs = [(name.lower(), value) for name, value in pairs.items()]
-        else:
-            self._pairs = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in pairs]
+            pairs = [
+                (name.encode("latin-1", "replace"), value.encode("latin-1", "replace")) for name, value in pairs.items()
+            ]
+        self._pairs = pairs
+        self._index: dict[str, str] | None = None  # made by the first look-up
 
     def all(self, name: str) -> list[str]:
         """Every value of *name*, in the order of arrival."""
         name = name.lower()
-        return [value for found, value in self._pairs if found == name]
+        return [value.decode("latin-1") for found, value in self._pairs if found.decode("latin-1").lower() == name]
 
     def __getitem__(self, name: str) -> str:
-        values = self.all(name)
-        if not values:
-            raise KeyError(name)
-        return ", ".join(values)
+        return self._joined()[name.lower()]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(dict.fromkeys(name for name, _ in self._pairs))
+        return iter(self._joined())
 
     def __len__(self) -> int:
-        return len({name for name, _ in self._pairs})
+        return len(self._joined())
+
+    def _joined(self) -> dict[str, str]:
+        if self._index is None:
+            index = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in self._pairs}
+            if len(index) != len(self._pairs):  # a field came several times
+                index.update({name: ", ".join(self.all(name)) for name in index})
+            self._index = index
+        return self._index
 
     def __repr__(self) -> str:
         return f"Headers({sorted(self)})"  # names only: values may be credentials

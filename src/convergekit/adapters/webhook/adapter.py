@@ -43,6 +43,7 @@ __all__ = ["WebhookAdapter"]
 
 _MINUTE: Final = 60.0
 _HOUR: Final = 3600.0
+_TAKEN: Final = Response(204)
 
 
 class WebhookAdapter(Adapter[WebhookConfig]):
@@ -145,7 +146,7 @@ class WebhookAdapter(Adapter[WebhookConfig]):
 
     def reply(self, request: Request, admitted: Sequence[Admission]) -> Response:
         """The same for what is new and for what we have already."""
-        return Response(204)
+        return _TAKEN
 
     def _refuse_what_cannot_go(self, out: Outgoing) -> None:
         if not self.config.secrets:

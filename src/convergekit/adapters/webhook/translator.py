@@ -19,9 +19,11 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import from_json
 
 from convergekit.abc import Outgoing
 from convergekit.errors import InvalidInputError, UnsupportedContentError
@@ -143,49 +145,49 @@ def to_event(body: bytes, *, key: str, type: str, channel: str, home: Address | 
     """
     document = _document(body)
     name, data = document.get("type"), document.get("data")
-    if not isinstance(name, str) or not _TYPE.fullmatch(name):
+    if name != type and not (isinstance(name, str) and _TYPE.fullmatch(name)):
         raise InvalidInputError("the document has no type")
-    sender = _sender(data) or home or Address(f"webhook:{channel}")
-    common = {"key": key, "sender": sender, "at": document.get("timestamp"), "native": document}
-    if name == type:
-        if not isinstance(data, dict):
-            raise InvalidInputError("the document has no data")
-        return _message(data, common, key, home)
-    conversation = _conversation(None, sender, home)
-    return CustomReceived.model_validate({**common, "conversation": conversation, "name": name, "data": data})
+    said, thread = (data.get("sender"), data.get("thread")) if isinstance(data, dict) else (None, None)
+    if not isinstance(said, str | None) or not isinstance(thread, str | None):
+        raise InvalidInputError("sender and thread are strings")
+    sender, conversation = _whence(said or None, thread or None, channel, home)
+    fields: dict[str, Any] = {
+        "key": key,
+        "sender": sender,
+        "conversation": conversation,
+        "at": document.get("timestamp"),
+        "native": document,
+    }
+    if name != type:
+        return CustomReceived.model_validate({**fields, "name": name, "data": data})
+    if not isinstance(data, dict):
+        raise InvalidInputError("the document has no data")
+    return MessageReceived.model_validate({**fields, **_content(data, key)})
 
 
-def _message(data: Mapping[str, Any], common: Mapping[str, Any], key: str, home: Address | None) -> MessageReceived:
-    fields = {name: data[name] for name in _CONTENT if data.get(name) is not None}
+def _content(data: Mapping[str, Any], key: str) -> dict[str, Any]:
+    fields = {name: value for name, value in data.items() if name in _CONTENT and value is not None}
+    fields["message_id"] = data.get("id") or key
+    fields["automated"] = data.get("automated", False)
+    fields.setdefault("headers", {})  # checking an empty one takes pydantic less time than copying its default
     if data.get("attachments"):
         fields["attachments"] = [_attachment(item) for item in data["attachments"]]
-    return MessageReceived.model_validate(
-        {
-            **common,
-            **fields,
-            "message_id": data.get("id") or key,
-            "automated": data.get("automated", False),
-            "conversation": _conversation(data.get("thread"), common["sender"], home),
-        }
-    )
+    return fields
 
 
-def _sender(data: Any) -> Address | None:
-    said = data.get("sender") if isinstance(data, dict) else None
-    if said is not None and not isinstance(said, str):
-        raise InvalidInputError("the sender is not a URI")
-    return Address.parse(said) if said else None
-
-
-def _conversation(thread: Any, sender: Address, home: Address | None) -> ConversationRef:
-    """Where an answer goes: to the configured URL and nowhere else, lest a document could send us anywhere.
+@lru_cache(maxsize=1024)
+def _whence(
+    said: str | None, thread: str | None, channel: str, home: Address | None
+) -> tuple[Address, ConversationRef]:
+    """Who it is from, and where an answer goes: to *home* and nowhere else, lest a document could send us anywhere.
 
     Several people may stand behind that URL. Each has a conversation of their own, which the answer names as its
     `thread`: the one that the document names, or else the sender.
     """
+    sender = Address(said) if said else home or Address(f"webhook:{channel}")
     if home is None or home == sender:
-        return ConversationRef(address=sender, thread=thread)
-    return ConversationRef(address=home, thread=thread or sender.uri)
+        return sender, ConversationRef(address=sender, thread=thread)
+    return sender, ConversationRef(address=home, thread=thread or sender.uri)
 
 
 def _attachment(item: Any) -> dict[str, Any]:
@@ -210,22 +212,19 @@ def _written(at: datetime) -> str:
 
 def _document(body: bytes) -> dict[str, Any]:
     try:
-        document = _DECODER.decode(body.decode())
-        if b"\\u" in body:
-            json.dumps(document, ensure_ascii=False).encode()  # a lone surrogate, which nothing can store
-    except (ValueError, RecursionError):
-        raise InvalidInputError("the document is not JSON") from None  # the cause would show it
-    if not isinstance(document, dict):
-        raise InvalidInputError("the document is not a JSON object")
+        document = from_json(body, allow_inf_nan=False)  # strict about surrogates and about nesting, too
+    except ValueError:
+        raise InvalidInputError("the document is not JSON") from None  # the cause might show it
+    if not isinstance(document, dict) or not _is_finite(document):
+        raise InvalidInputError("the document is not a JSON object, or holds a number that is none")
     return document
 
 
-def _finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError("a number that is none")
-    return number
-
-
-# RFC 8259 §6 has neither NaN nor infinity, and no store of ours takes them.
-_DECODER: Final = json.JSONDecoder(parse_float=_finite, parse_constant=_finite)
+def _is_finite(value: Any) -> bool:
+    """Whether no number in *value* is infinite: 1e999 is read as such, and JSON has no way to write it again."""
+    kind = type(value)
+    if kind is dict:
+        return all(map(_is_finite, value.values()))
+    if kind is list:
+        return all(map(_is_finite, value))
+    return kind is not float or math.isfinite(value)
