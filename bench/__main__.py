@@ -1,0 +1,69 @@
+"""Run comparisons and print their lines."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from importlib import import_module
+
+import anyio
+
+from .measure import Effort, Line
+
+#: What can be named, and the module whose `run` measures it.
+NAMES = ("inbound", "webhook", "server", "import", "message", "send")
+MODULES = {"import": "imports"}
+
+MISSED, UNKNOWN = 1, 3
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Returns the exit code: 0; 1 where a goal was missed; 3 where only a peer is missing."""
+    options = _parser().parse_args(arguments)
+    effort = Effort(rounds=2, scale=0.05) if options.quick else Effort(rounds=options.rounds)
+    lines: list[Line] = []
+    if not options.json:
+        print(_row("metric", "ours", "theirs", "ratio", "goal", "ok", "peer"), flush=True)
+    for name in options.names or NAMES:
+        for line in anyio.run(_run_of(name), effort):
+            lines.append(line)
+            print(line.to_json() if options.json else _table_row(line), flush=True)
+    return _code(lines)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench", description="convergekit beside its peers, in one run.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"some of {', '.join(NAMES)}; all of them if none")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.add_argument("--rounds", type=int, default=7, help="rounds that count, of each side (7)")
+    parser.add_argument("--quick", action="store_true", help="see that it runs; its figures mean little")
+    return parser
+
+
+def _run_of(name: str) -> Callable[[Effort], Awaitable[Iterator[Line]]]:
+    if name not in NAMES:
+        sys.exit(f"there is no {name!r}; there are {', '.join(NAMES)}")
+    run: Callable[[Effort], Awaitable[Iterator[Line]]] = import_module(f".{MODULES.get(name, name)}", __package__).run
+    return run
+
+
+def _code(lines: Sequence[Line]) -> int:
+    if any(line.ok is False for line in lines):
+        return MISSED
+    return UNKNOWN if any(line.is_unknown for line in lines) else 0
+
+
+def _table_row(line: Line) -> str:
+    ok = {True: "yes", False: "NO", None: "?" if line.is_unknown else "-"}[line.ok]
+    theirs = "-" if line.theirs is None else f"{line.theirs:g}"
+    ratio = "-" if line.ratio is None else f"{line.ratio:g}"
+    return _row(line.metric, f"{line.ours:g}", theirs, ratio, line.goal, ok, line.peer)
+
+
+def _row(metric: str, ours: str, theirs: str, ratio: str, goal: str, ok: str, peer: str) -> str:
+    return f"{metric:<58}{ours:>9}{theirs:>9}{ratio:>9}  {goal:<9}{ok:<5}{peer}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
