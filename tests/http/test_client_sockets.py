@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 from typing import Any
@@ -302,3 +303,19 @@ async def test_a_safe_request_that_sends_nothing_is_never_uncertain() -> None:
         with pytest.raises(UncertainError):
             await http.request("POST", origin)
         await http.aclose()
+
+
+@pytest.mark.parametrize("size", [100, 20_000_000])
+async def test_a_server_that_refuses_before_it_has_read_all_is_heard_or_uncertain(size: int) -> None:
+    """And nothing is left for the garbage collector to complain about."""
+
+    async def script(stream: SocketStream) -> None:
+        await stream.receive(10)
+        await stream.send(b"HTTP/1.1 413 Content Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+
+    http = Http()
+    async with raw.serving(script) as origin:
+        with pytest.raises((RejectedError, UncertainError)):
+            await http.request("POST", origin, out=Mark(), content=b"x" * size)
+        await http.aclose()
+    gc.collect()

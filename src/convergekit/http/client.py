@@ -223,24 +223,23 @@ class Http:
                 yield response
 
     async def _over(self, transport: Any, call: Call) -> Any:
-        library = _library.library(_library.library_of(transport, "AsyncBaseTransport"))
-        request = library.Request(
-            call.method, call.url, headers=call.headers, content=call.content, extensions=self._extensions(call)
-        )
+        name = _library.library_of(transport, "AsyncBaseTransport")
+        request = self._prepared(_library.library(name).Request, name, call)
         if not _library.tells_when_it_writes(transport):
             call.start()
         return await transport.handle_async_request(request)
 
     async def _over_client(self, call: Call) -> Any:
-        request = self._client.build_request(
-            call.method, call.url, headers=call.headers, content=call.content, extensions=self._extensions(call)
-        )
+        request = self._prepared(self._client.build_request, _library.library_of(self._client, "AsyncClient"), call)
         call.start()
         with self._quiet:
             return await self._client.send(request, stream=True, follow_redirects=False)
 
-    def _extensions(self, call: Call) -> dict[str, Any]:
-        return {"timeout": self._timeouts, "trace": call.trace}
+    def _prepared(self, make: Callable[..., Any], name: str, call: Call) -> Any:
+        extensions = {"timeout": self._timeouts, "trace": call.trace}
+        request = make(call.method, call.url, headers=call.headers, content=call.content, extensions=extensions)
+        request.stream = _library.body_of(name)(call.content)
+        return request
 
     def _make_transport(self, connections: int) -> Any:
         httpx = _library.library()

@@ -170,8 +170,8 @@ def _content(data: Mapping[str, Any], key: str) -> dict[str, Any]:
     fields["message_id"] = data.get("id") or key
     fields["automated"] = data.get("automated", False)
     fields.setdefault("headers", {})  # checking an empty one takes pydantic less time than copying its default
-    if data.get("attachments"):
-        fields["attachments"] = [_attachment(item) for item in data["attachments"]]
+    if attachments := data.get("attachments"):
+        fields["attachments"] = [_attachment(item) for item in _list(attachments)]
     return fields
 
 
@@ -188,6 +188,12 @@ def _whence(
     if home is None or home == sender:
         return sender, ConversationRef(address=sender, thread=thread)
     return sender, ConversationRef(address=home, thread=thread or sender.uri)
+
+
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise InvalidInputError("attachments are a list")
+    return value
 
 
 def _attachment(item: Any) -> dict[str, Any]:
