@@ -414,7 +414,7 @@ class TestPlan:
             "     gates: mine allows",
             "     lossy: markup: tables as text",
             "  not used: 1. alerts to sms:+4915112345678 until DELIVERED: mine drops it (quiet)",
-            "               gates: mine drops it (quiet)",
+            "     gates: mine drops it (quiet)",
             "to contact:ann by first_of(via('mail'), via('alerts'))",
             "  one after another:",
             "    0. mail to mailto:ann@example.org until ACCEPTED: 1 part",

@@ -117,7 +117,7 @@ class RecipientPlan(Value):
             yield f"  nothing is sent{'' if self.error is None else ': ' + self.error}"
         for leg in self.legs:
             if leg.leg not in used:
-                yield from _leg_lines(leg, "  not used: ")
+                yield from _leg_lines(leg, "  ", "not used: ")
         for warning in self.warnings:
             yield f"  warning: {warning}"
 
@@ -174,9 +174,9 @@ def _leaves(step: Step) -> Iterator[LegStep]:
             yield from _leaves(child)
 
 
-def _leg_lines(leg: LegPlan, indent: str) -> Iterator[str]:
-    yield f"{indent}{leg.leg}. {leg}"
-    yield from (" " * len(indent) + f"   {line}" for line in leg.details())
+def _leg_lines(leg: LegPlan, indent: str, what: str = "") -> Iterator[str]:
+    yield f"{indent}{what}{leg.leg}. {leg}"
+    yield from (f"{indent}   {line}" for line in leg.details())
 
 
 def _said(record: GateRecord) -> str:

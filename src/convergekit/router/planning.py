@@ -264,7 +264,7 @@ def _pruned(step: Step, prepared: Mapping[int, PreparedLeg], detours: Mapping[in
             return None if isinstance(leg.decision, Drop) else step
         case ParallelStep():
             found = [_pruned(child, prepared, detours) for child in step.steps]
-            return grouped(step, [child for child in found if child is not None])
+            return grouped(_like(step), [child for child in found if child is not None])
         case SequenceStep():
             kept: list[Step] = []
             refusals: list[UnsupportedContentError] = []
@@ -277,7 +277,11 @@ def _pruned(step: Step, prepared: Mapping[int, PreparedLeg], detours: Mapping[in
                     kept += [] if left is None else [left]
             if refusals and not kept:
                 raise refusals[0]
-            return grouped(step, kept)
+            return grouped(_like(step), kept)
+
+
+def _like(step: SequenceStep | ParallelStep) -> Callable[[tuple[Step, ...]], Step]:
+    return lambda steps: step.model_copy(update={"steps": steps})
 
 
 def _numbers(step: Step | None) -> set[int]:

@@ -11,7 +11,7 @@ Rules kept here:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, Literal, NamedTuple, Protocol
 
 from convergekit.errors import ConfigurationError, InvalidInputError
@@ -165,11 +165,19 @@ def resolve(
     return Resolved(step, tuple(resolver.legs), tuple(resolver.warnings))
 
 
-def grouped(like: SequenceStep | ParallelStep, steps: list[Step]) -> Step | None:
-    """*steps* under a step like that one; a single one needs none, and without any there is nothing to do."""
+def grouped(group: Callable[[tuple[Step, ...]], Step], steps: Sequence[Step]) -> Step | None:
+    """*steps* as one step; a single one needs no *group* around it, and without any there is nothing to do."""
     if len(steps) < 2:
         return steps[0] if steps else None
-    return like.model_copy(update={"steps": tuple(steps)})
+    return group(tuple(steps))
+
+
+def _sequence(route: FirstOf | Preferred) -> Callable[[tuple[Step, ...]], Step]:
+    return lambda steps: SequenceStep(steps=steps, within=route.within, tries=route.tries)
+
+
+def _parallel(steps: tuple[Step, ...]) -> Step:
+    return ParallelStep(steps=steps)
 
 
 def _addresses(recipient: Recipient) -> tuple[Address, ...]:
@@ -211,12 +219,12 @@ class _Resolver:
             case Preferred():
                 goal = max(goal, route.until)
                 legs: list[Step] = [self.leg(ref, goal) for ref in self.preferred()]
-                return grouped(SequenceStep(steps=(), within=route.within, tries=route.tries), legs)
+                return grouped(_sequence(route), legs)
             case FirstOf():
                 return self.first_of(route, max(goal, route.until))
             case AllOf():
                 found = [self.step(child, max(goal, route.until)) for child in route.routes]
-                return grouped(ParallelStep(steps=()), [child for child in found if child is not None])
+                return grouped(_parallel, [child for child in found if child is not None])
             case When():
                 way = route.then if route.condition.holds(self.situation) else route.otherwise
                 if way is None:
@@ -282,7 +290,7 @@ class _Resolver:
         if missed and not steps:
             raise _NoWayError("; ".join(map(str, missed)))
         self.warnings += map(str, missed)
-        return grouped(SequenceStep(steps=(), within=route.within, tries=route.tries), steps)
+        return grouped(_sequence(route), steps)
 
     # -- legs -----------------------------------------------------------------------------------------------------
 

@@ -249,6 +249,4 @@ def _routes(name: str, values: tuple[Any, ...]) -> tuple[Route, ...]:
 def _no_route(value: object) -> TypeError:
     if isinstance(value, list | tuple | set | frozenset):
         return TypeError("several routes do not say how: use first_of(...) for one after another, all_of(...) for all")
-    return TypeError(
-        f"{type(value).__name__} is no route: use via(...), preferred(), first_of(...), a channel's name"
-    )
+    return TypeError(f"{type(value).__name__} is no route: use via(...), preferred(), first_of(...), a channel's name")
