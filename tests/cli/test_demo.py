@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from convergekit import Conversation, MessageReceived
 from convergekit.cli import demo, main
 from convergekit.cli._partner import Got, Partner
 
@@ -90,11 +91,10 @@ class TestWhatDoesNotHappen:
     def test_a_handler_that_says_something_else(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        async def answer(self: Any, message: Any, conversation: Any) -> None:
+        async def answer(self: Any, message: MessageReceived, conversation: Conversation) -> None:
             self._handled.append(message)
             await conversation.reply("something else")
 
-        answer.__annotations__ = demo._Story._answer.__annotations__
         monkeypatch.setattr(demo._Story, "_answer", answer)
         assert self.missed(capsys) == ["replied"]
 

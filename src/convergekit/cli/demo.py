@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import base64
 import secrets
+from contextlib import closing
 from typing import Any
 
 import anyio
@@ -37,22 +38,24 @@ def run(args: argparse.Namespace, console: Console) -> int:
 
 async def _play(backend: str, console: Console) -> int:
     theirs, ours = _secret(), _secret()
-    partner = Partner(signs=theirs, verifies=ours, answers={"/ann/old": 410})
-    hub = Hub(store=MemoryStore())
-    story = _Story(hub, partner, console)
-    try:
-        with anyio.fail_after(_PATIENCE):
-            # Left from the inside out: our server, then the hub, and the partner's server last.
-            async with serving(partner, backend=backend) as there, hub, serving(hub.asgi(), backend=backend) as here:
-                config = {"adapter": "webhook", "url": f"{there}/inbox", "secrets": [ours], "inbound_secrets": [theirs]}
-                await hub.add_channel("shop", config)
-                await story.play(here, there)
-    except TimeoutError:
-        console.warn(f"the demonstration did not end within {_PATIENCE:g} seconds")
-        return 1
-    finally:
-        partner.close()
-    story.ends()
+    with closing(Partner(signs=theirs, verifies=ours, answers={"/ann/old": 410})) as partner:
+        hub = Hub(store=MemoryStore())
+        story = _Story(hub, partner, console)
+        try:
+            with anyio.fail_after(_PATIENCE):
+                # Left from the inside out: our server, then the hub, and the partner's server last.
+                async with (
+                    serving(partner, backend=backend) as there,
+                    hub,
+                    serving(hub.asgi(), backend=backend) as here,
+                ):
+                    settings = {"url": f"{there}/inbox", "secrets": [ours], "inbound_secrets": [theirs]}
+                    await hub.add_channel("shop", {"adapter": "webhook", **settings})
+                    await story.play(here, there)
+        except TimeoutError:
+            console.warn(f"the demonstration did not end within {_PATIENCE:g} seconds")
+            return 1
+        story.ends()
     return int(bool(story.missed))
 
 
@@ -209,18 +212,18 @@ def _facts(got: Got | None) -> dict[str, Any]:
 def _row(dispatch: Dispatch, leg: Delivery) -> dict[str, Any]:
     tries = [f"{attempt.outcome} {attempt.code or ''}".strip() for attempt in leg.history]
     return {
-        "to": dispatch.recipient,
+        "to": dispatch.recipient if dispatch.recipient.startswith("contact:") else "the one who asked",
         "leg": leg.leg + 1,
         "address": leg.address.uri,
         "channel": leg.channel,
         "attempts": ", ".join(tries),
         "status": leg.status.value,
-        "dispatch": dispatch.state.value,
+        "message": dispatch.state.value,
     }
 
 
 def _lines(rows: list[dict[str, Any]]) -> list[str]:
-    columns = ("leg", "address", "attempts", "status", "dispatch")
-    return aligned(
-        [[column.upper() for column in columns], *([str(row[column]) for column in columns] for row in rows)]
-    )
+    """The rows for people: which message, each way it was tried, and what is known of that."""
+    columns = ("to", "leg", "address", "attempts", "status", "message")
+    heads = [column.upper() for column in columns]
+    return aligned([heads, *([str(row[column]) for column in columns] for row in rows)])

@@ -8,9 +8,9 @@ import signal
 
 import anyio
 
-from convergekit import Event, Hub, MessageReceived, Router
+from convergekit import Event, Hub, MemoryStore, MessageReceived, Router
 from convergekit.abc import ReceivesWebhooks
-from convergekit.model import event_to_json
+from convergekit.model import ChannelChanged, event_to_json
 
 from ._console import Console
 from ._serving import server_installed, serving
@@ -23,7 +23,8 @@ _INTERRUPTED = 130
 def run(args: argparse.Namespace, console: Console) -> int:
     """Print events until a signal; return 130 after Ctrl-C, 0 after SIGTERM."""
     server_installed()
-    hub = Hub.from_toml(args.config, router=_printing(console))
+    # The file has asked for the store in memory by name: there is no other in this version.
+    hub = Hub.from_toml(args.config, store=MemoryStore(), router=_printing(console))
     return anyio.run(_listen, hub, args, console, backend=args.backend)
 
 
@@ -65,5 +66,11 @@ def _printing(console: Console) -> Router:
 def _line(event: Event) -> str:
     """What came in, in one line that no terminal takes for anything but text."""
     who = f" from {event.sender}" if event.sender is not None else ""
-    said = f": {event.text!r}" if isinstance(event, MessageReceived) and event.text else ""
+    match event:
+        case MessageReceived(text=str() as text) if text:
+            said = f": {text!r}"
+        case ChannelChanged():
+            said = f": {event.state}" + (f", {event.reason!r}" if event.reason else "")
+        case _:
+            said = ""
     return f"{event.channel}: {event.type}{who}{said}"

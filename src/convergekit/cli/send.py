@@ -7,7 +7,7 @@ import sys
 
 import anyio
 
-from convergekit import DispatchHandle, Hub, Message, via
+from convergekit import DispatchHandle, Hub, MemoryStore, Message, via
 from convergekit.errors import ConfigurationError, DeliveryError
 from convergekit.model import DispatchState
 
@@ -19,7 +19,7 @@ __all__ = ["run"]
 def run(args: argparse.Namespace, console: Console) -> int:
     """Send it; return 0 when it was taken, 1 when it was not or nobody knows."""
     text = _text(args.text)
-    hub = Hub.from_toml(args.config)
+    hub = Hub.from_toml(args.config, store=MemoryStore())  # which the file has asked for by name
     return anyio.run(_send, hub, text, args, console, backend=args.backend)
 
 

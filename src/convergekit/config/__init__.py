@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from .channel import (
+    ChannelSettings,
+    channel_settings,
+)
 from .discovery import (
     AdapterEntry,
     EntryPoints,
@@ -12,10 +16,8 @@ from .schema import (
     json_schema,
 )
 from .settings import (
-    ChannelSettings,
     Settings,
     StoreSettings,
-    channel_settings,
     load,
 )
 
