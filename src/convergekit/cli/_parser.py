@@ -80,7 +80,9 @@ def _send(commands: _Commands) -> None:
     found.add_argument("--channel", metavar="NAME", help="by which channel, where several serve the address")
     found.add_argument("--key", help="sent once under this key, however often it is asked for")
     found.add_argument("--subject", help="where the medium has one")
-    found.add_argument("--timeout", type=float, default=30.0, metavar="SECONDS", help="how long to wait (default: 30)")
+    found.add_argument(
+        "--timeout", type=_seconds, default=30.0, metavar="SECONDS", help="how long to wait (default: 30)"
+    )
     found.add_argument("text", metavar="TEXT", help='what to say; "-" reads it from standard input')
     _add_backend(found)
 
@@ -115,6 +117,16 @@ def _schema(commands: _Commands) -> None:
 
 def _add_backend(found: argparse.ArgumentParser) -> None:
     found.add_argument("--backend", choices=("asyncio", "trio"), default="asyncio", help="event loop to run on")
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < 86400:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0 to a day")
+    return seconds
 
 
 def _port(text: str) -> int:

@@ -6,9 +6,10 @@ import argparse
 import sys
 
 import anyio
+from pydantic import ValidationError
 
-from convergekit import DispatchHandle, Hub, MemoryStore, Message, via
-from convergekit.errors import ConfigurationError, DeliveryError
+from convergekit import Address, DispatchHandle, Hub, MemoryStore, Message, via
+from convergekit.errors import ConfigurationError, DeliveryError, InvalidInputError
 from convergekit.model import DispatchState
 
 from ._console import Console
@@ -18,19 +19,18 @@ __all__ = ["run"]
 
 def run(args: argparse.Namespace, console: Console) -> int:
     """Send it; return 0 when it was taken, 1 when it was not or nobody knows."""
-    text = _text(args.text)
+    to, message = _address(args.to), _message(args)
     hub = Hub.from_toml(args.config, store=MemoryStore())  # which the file has asked for by name
-    return anyio.run(_send, hub, text, args, console, backend=args.backend)
+    return anyio.run(_send, hub, to, message, args, console, backend=args.backend)
 
 
-async def _send(hub: Hub, text: str, args: argparse.Namespace, console: Console) -> int:
-    message = Message(text, subject=args.subject)
+async def _send(hub: Hub, to: Address, message: Message, args: argparse.Namespace, console: Console) -> int:
     route = via(args.channel) if args.channel else None
     async with hub:
         if args.channel:
             hub.channel(args.channel)  # an unknown name is told before anything else
-        console.progress(f"sending to {args.to}, for at most {args.timeout:g} seconds")
-        handle = await hub.submit(message, to=args.to, via=route, key=args.key)
+        console.progress(f"sending to {to}, for at most {args.timeout:g} seconds")
+        handle = await hub.submit(message, to=to, via=route, key=args.key)
         await handle.settled(args.timeout)
         return _told(handle, handle.error, console)
 
@@ -52,6 +52,21 @@ def _told(handle: DispatchHandle, error: DeliveryError | None, console: Console)
         channels=[delivery.channel for delivery in handle.deliveries],
     )
     return int(not taken)
+
+
+def _address(uri: str) -> Address:
+    try:
+        return Address.parse(uri)
+    except InvalidInputError as exc:
+        raise ConfigurationError(f"--to: {exc}") from None
+
+
+def _message(args: argparse.Namespace) -> Message:
+    try:
+        return Message(_text(args.text), subject=args.subject)
+    except ValidationError as exc:
+        wrong = " and ".join(sorted({str(error["loc"][0]) for error in exc.errors()}))
+        raise ConfigurationError(f"{wrong}: there are characters in it that no medium carries") from None
 
 
 def _text(said: str) -> str:
