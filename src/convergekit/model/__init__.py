@@ -87,6 +87,7 @@ from .wire import (
 )
 
 __all__ = [
+    "VERSION",
     "Address",
     "Attachment",
     "AttachmentLimit",
@@ -142,7 +143,6 @@ __all__ = [
     "TextLimit",
     "TypingChanged",
     "UnknownEvent",
-    "VERSION",
     "Value",
     "event_from_json",
     "event_to_json",

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
+import math
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 from pydantic import (
-    AfterValidator,
     AwareDatetime,
     BaseModel,
     ConfigDict,
+    GetCoreSchemaHandler,
     SerializerFunctionWrapHandler,
     StringConstraints,
     model_serializer,
 )
+from pydantic_core import CoreSchema, core_schema
 
-__all__ = ["CONTROL", "HeaderName", "HeaderValue", "Line", "Moment", "Tagged", "Text", "Value"]
+__all__ = ["CONTROL", "HeaderName", "HeaderValue", "Line", "Moment", "Native", "Tagged", "Text", "Value"]
 
 #: C0, DEL and C1: what must never reach a header, a stanza or a log line.
 CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -29,13 +34,14 @@ class Value(BaseModel):
         extra="forbid",
         # A validation error is printed and logged by everybody; a message body must not be in it.
         hide_input_in_errors=True,
+        allow_inf_nan=False,  # JSON has no way to write them
         ser_json_bytes="base64",
         val_json_bytes="base64",
     )
 
 
 class Tagged(Value):
-    """A member of a union that its field `kind` tells apart. It is written even where fields with their default are left out."""
+    """A member of a union that its field `kind` tells apart; written even where fields with their default are not."""
 
     @model_serializer(mode="wrap")
     def _with_kind(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -47,14 +53,19 @@ class Tagged(Value):
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 
 
-def _one_line(value: str) -> str:
-    if CONTROL.search(value):
-        raise ValueError("must not contain control characters or line breaks")
-    return value
+class _OneLine:
+    """What `CONTROL` forbids, judged without a call into Python: every event has several such fields."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.custom_error_schema(
+            core_schema.str_schema(pattern=r"^[^\x00-\x1f\x7f-\x9f]*$", max_length=8192),
+            custom_error_type="line",
+            custom_error_message="Input should be one line of at most 8192 characters without control characters",
+        )
 
 
 #: One line of text: subjects, names, identifiers.
-Line = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$", max_length=8192), AfterValidator(_one_line)]
+Line = Annotated[str, _OneLine()]
 
 #: RFC 9110 §5.6.2 token, which is within RFC 5322's field-name.
 HeaderName = Annotated[str, StringConstraints(pattern=r"^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,256}$")]
@@ -62,3 +73,66 @@ HeaderValue = Line
 
 #: A point in time: aware; UTC by convention.
 Moment = AwareDatetime
+
+_BYTES: Final = "$bytes"
+_QUOTED: Final = "$"
+_DEEPEST: Final = 180  # pydantic reads JSON of 200 levels, and a document has a few of its own
+
+
+class _Foreign:
+    """What a medium gave us: any JSON with bytes anywhere inside. Python values pass unseen; only JSON has a form."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.json_or_python_schema(
+            json_schema=core_schema.no_info_after_validator_function(_unpacked, core_schema.any_schema()),
+            python_schema=core_schema.any_schema(),
+            serialization=core_schema.plain_serializer_function_ser_schema(_packed, when_used="json-unless-none"),
+        )
+
+
+#: The untouched original of a medium, or what only a medium knows: JSON-able, or bytes.
+Native = Annotated[Any, _Foreign()]
+
+
+def _packed(native: Any, level: int = 0) -> Any:
+    if native is None or isinstance(native, str | int):  # a bool is an int
+        return native
+    if isinstance(native, float):
+        if not math.isfinite(native):
+            raise ValueError("native holds a number that JSON cannot write")
+        return native
+    if isinstance(native, bytes | bytearray | memoryview):
+        return {_BYTES: base64.b64encode(native).decode("ascii")}
+    if level > _DEEPEST:
+        raise ValueError(f"native is nested more than {_DEEPEST} levels deep")
+    if isinstance(native, Mapping):
+        # An object with a key of ours goes two levels down: "$" around it says that its "$bytes" is its own.
+        packed = {str(key): _packed(value, level + 2) for key, value in native.items()}
+        return {_QUOTED: packed} if packed.keys() & {_BYTES, _QUOTED} else packed
+    if isinstance(native, list | tuple):
+        return [_packed(item, level + 1) for item in native]
+    raise ValueError(f"native holds a {type(native).__name__}, which is neither JSON nor bytes")
+
+
+def _unpacked(native: Any) -> Any:
+    if isinstance(native, dict):
+        if native.keys() == {_BYTES}:
+            return _decoded(native[_BYTES])
+        inner = native[_QUOTED] if native.keys() == {_QUOTED} else native
+        if not isinstance(inner, dict):
+            raise ValueError(f"the value of {_QUOTED!r} is an object")
+        return {key: _unpacked(value) for key, value in inner.items()}
+    if isinstance(native, list):
+        return [_unpacked(item) for item in native]
+    if isinstance(native, float) and not math.isfinite(native):  # 1e999
+        raise ValueError("a number is too great")
+    return native
+
+
+def _decoded(text: Any) -> bytes:
+    if not isinstance(text, str):
+        raise ValueError(f"the value of {_BYTES!r} is base64 in a string")
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error as exc:
+        raise ValueError(f"the value of {_BYTES!r} is not base64") from exc

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from ._base import Value
+from ._base import Line, Value
 from .receipt import Status
 
 __all__ = ["AttachmentLimit", "Capabilities", "Idempotency", "IdempotencyKind", "Markup", "TextLimit"]
@@ -42,7 +42,7 @@ class Markup(Value):
     """
 
     format: Literal["plain", "markdown", "html"] = "plain"
-    nodes: frozenset[str] | None = None
+    nodes: frozenset[Line] | None = None
     html_alternative: bool = False
 
 
@@ -60,7 +60,7 @@ class AttachmentLimit(Value):
     count: int = Field(default=0, ge=0)
     size: int | None = Field(default=None, ge=1)
     total: int | None = Field(default=None, ge=1)
-    media_types: frozenset[str] | None = None
+    media_types: frozenset[Line] | None = None
     fallback: Literal["link", "refuse"] = "link"
 
 
@@ -114,4 +114,4 @@ class Capabilities(Value):
     receipts: frozenset[Status] = frozenset({Status.ACCEPTED})
     idempotency: Idempotency = Idempotency()
     client_chosen_ids: bool = False
-    typing_period: float | None = None
+    typing_period: float | None = Field(default=None, gt=0)

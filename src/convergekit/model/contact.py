@@ -24,12 +24,12 @@ class Contact(Value):
     """
 
     id: Line
-    addresses: tuple[Address, ...] = Field(default=())
+    addresses: tuple[Address, ...] = ()
     name: Line | None = None
     preferred: Line | None = None
     locale: Line | None = None
     time_zone: Line | None = None
-    consents: dict[str, bool] = {}
+    consents: dict[Line, bool] = Field(default_factory=dict)
 
     def ordered(self) -> tuple[Address, ...]:
         """The addresses, those of the preferred medium first."""

@@ -47,4 +47,5 @@ class ConversationRef(Value):
     @property
     def key(self) -> str:
         """Names the conversation inside its channel; the default lane."""
-        return self.address.uri if self.thread is None else f"{self.address.uri}#{self.thread}"
+        uri = self.address.uri.replace("#", "%23")  # a plugin's own scheme may have one; then "#" still means a thread
+        return uri if self.thread is None else f"{uri}#{self.thread}"

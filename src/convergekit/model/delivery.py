@@ -90,8 +90,8 @@ class Attempt(Value):
     part: int
     at: Moment
     outcome: Literal["accepted", "not_sent", "throttled", "rejected", "account", "uncertain", "bug", "reconciled"]
-    reason: str | None = None
-    code: str | None = None
+    reason: Text | None = None
+    code: Line | None = None
 
 
 class DeliveryState(StrEnum):
@@ -173,7 +173,7 @@ class Delivery(Value):
     due: Moment
     hold_until: Moment | None = None
     passed: bool = False
-    reason: str | None = None
+    reason: Text | None = None
     failure: Failure | None = None
     degradations: tuple[Degradation, ...] = ()
     opened_at: Moment | None = None
@@ -245,7 +245,7 @@ class SequenceStep(Tagged):
     """
 
     kind: Literal["sequence"] = "sequence"
-    steps: tuple[Step, ...]
+    steps: tuple[Step, ...] = Field(min_length=1)
     within: float | None = None
     tries: int = 1
 
@@ -254,7 +254,7 @@ class ParallelStep(Tagged):
     """All at once (`all_of`)."""
 
     kind: Literal["parallel"] = "parallel"
-    steps: tuple[Step, ...]
+    steps: tuple[Step, ...] = Field(min_length=1)
 
 
 Step = Annotated[LegStep | SequenceStep | ParallelStep, Field(discriminator="kind")]
@@ -313,13 +313,13 @@ class Dispatch(Value):
     plan: Step | None = None
     deliveries: tuple[Delivery, ...] = ()
     state: DispatchState = DispatchState.PENDING
-    reason: str | None = None
+    reason: Text | None = None
     created_at: Moment
     wake_at: Moment | None = None
-    origin: str | None = None
+    origin: Text | None = None
     automatic: bool = False
     version: int = 0
-    fingerprint: str = ""
+    fingerprint: Line = ""
 
     def delivery(self, leg: int) -> Delivery:
         """The delivery that stands for *leg* now: the newest, which supersedes earlier ones."""

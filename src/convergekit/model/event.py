@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from convergekit.errors import ConfigurationError
 
-from ._base import Line, Moment, Text, Value
+from ._base import Line, Moment, Native, Text, Value
 from .address import Address
 from .conversation import ConversationRef
 from .message import Content, Message
@@ -63,18 +63,23 @@ class Event(Value):
 
     type: ClassVar[str] = "event"
 
-    key: str = ""
+    key: Line = ""
     channel: Line = ""
     conversation: ConversationRef | None = None
     sender: Address | None = None
     at: Moment | None = None
     automated: bool = False
-    lane: str | None = None
-    native: Any = Field(default=None, repr=False)
+    lane: Line | None = None
+    native: Native = Field(default=None, repr=False)
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         super().__pydantic_init_subclass__(**kwargs)
+        if taken := cls.model_fields.keys() & {"type", "v"}:
+            raise ConfigurationError(
+                f"{cls.__qualname__} has a field {min(taken)!r}, which the JSON form needs for itself; "
+                "give the field another name, and the event its type by `type: ClassVar[str] = ...`"
+            )
         name = cls.__dict__.get("type")
         if name is None:
             return  # a refinement of an event, which travels as that event
@@ -85,6 +90,9 @@ class Event(Value):
                 f"{known.__module__} and {cls.__qualname__} of {cls.__module__}"
             )
         _TYPES[name] = cls
+
+
+_TYPES[Event.type] = Event
 
 
 def event_type(name: str) -> type[Event] | None:
@@ -143,7 +151,7 @@ class ReactionChanged(Event):
     type: ClassVar[str] = "reaction.changed"
 
     target: Line
-    reactions: tuple[str, ...] = ()
+    reactions: tuple[Line, ...] = ()
 
 
 class ReceiptReceived(Event):
@@ -176,7 +184,7 @@ class DeliveryChanged(Event):
     dispatch: Line
     status: Status
     previous: Status
-    reason: str | None = None
+    reason: Text | None = None
     disputed: bool = False
 
 
@@ -285,7 +293,7 @@ class ChannelChanged(Event):
     type: ClassVar[str] = "channel.changed"
 
     state: Line
-    reason: str | None = None
+    reason: Text | None = None
 
 
 class GapDetected(Event):
@@ -303,7 +311,7 @@ class GapDetected(Event):
     feed: Line = ""
     since: Moment | None = None
     until: Moment | None = None
-    reason: str | None = None
+    reason: Text | None = None
 
 
 class AuthorisationRevoked(Event):
@@ -312,7 +320,7 @@ class AuthorisationRevoked(Event):
     type: ClassVar[str] = "authorisation.revoked"
 
     account: Line = ""
-    reason: str | None = None
+    reason: Text | None = None
 
 
 class EndpointDisabled(Event):
@@ -326,7 +334,7 @@ class EndpointDisabled(Event):
     type: ClassVar[str] = "endpoint.disabled"
 
     address: Address
-    reason: str | None = None
+    reason: Text | None = None
 
 
 class DeadLettered(Event):
@@ -342,7 +350,7 @@ class DeadLettered(Event):
 
     direction: Literal["in", "out"]
     id: Line
-    reason: str
+    reason: Text
 
 
 class CustomReceived(Event):
@@ -350,13 +358,13 @@ class CustomReceived(Event):
 
     Args:
         name: The medium's word for it.
-        data: JSON-able.
+        data: JSON-able, or bytes.
     """
 
     type: ClassVar[str] = "custom.received"
 
     name: Line
-    data: Any = None
+    data: Native = Field(default=None, repr=False)
 
 
 class UnknownEvent(Event):
@@ -368,4 +376,11 @@ class UnknownEvent(Event):
 
     type: ClassVar[str] = "unknown"
 
-    original: dict[str, Any] = {}
+    original: dict[str, Any] = Field(repr=False)
+
+    @field_validator("original")
+    @classmethod
+    def _has_type(cls, value: dict[str, Any]) -> dict[str, Any]:
+        if not isinstance(value.get("type"), str):
+            raise ValueError("must have the type that it was read with")
+        return value

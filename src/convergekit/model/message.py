@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, StringConstraints, field_serializer, field_validator, model_validator
 
-from ._base import HeaderName, HeaderValue, Line, Moment, Text, Value
+from ._base import HeaderName, HeaderValue, Line, Moment, Native, Text, Value
 from .address import Address
 
 __all__ = ["Attachment", "ClaimCheck", "Content", "Importance", "Message"]
@@ -42,7 +42,7 @@ class Attachment(Value):
     """A file that goes with a message. Exactly one of `data`, `path`, `stream`, `claim` and `url` says where it is.
 
     Args:
-        data: The bytes themselves.
+        data: The bytes themselves; in JSON, and in a dict that came from JSON, base64 (RFC 4648 §4).
         path: A file; copied into the store when the message is submitted.
         stream: Called once to get an asynchronous stream of bytes; drained when the message is submitted.
             It has no JSON form before that.
@@ -50,7 +50,7 @@ class Attachment(Value):
         url: Where the medium, or the host, serves it.
         media_type: RFC 6838 type/subtype.
         name: File name, without a folder.
-        size: In bytes, where known.
+        size: In bytes, where known; of `data` it is taken from there.
         content_id: For inline content, what `cid:` refers to (RFC 2392), without angle brackets.
     """
 
@@ -66,21 +66,16 @@ class Attachment(Value):
 
     @model_validator(mode="before")
     @classmethod
-    def _with_size(cls, value: Any) -> Any:
-        if isinstance(value, dict) and isinstance(value.get("data"), bytes) and value.get("size") is None:
-            return value | {"size": len(value["data"])}
-        return value
-
-    @field_validator("data", mode="before")
-    @classmethod
-    def _from_base64(cls, value: Any) -> Any:
-        # In JSON bytes are base64 (RFC 4648 §4); pydantic's own reading would refuse it in Python mode only.
-        return base64.b64decode(value, validate=True) if isinstance(value, str) else value
+    def _decoded(cls, value: Any) -> Any:
+        if not isinstance(value, dict) or not isinstance(data := value.get("data"), str | bytes):
+            return value
+        content = base64.b64decode(data, validate=True) if isinstance(data, str) else data
+        return value | {"data": content, "size": len(content)}
 
     @field_validator("name")
     @classmethod
     def _no_folder(cls, value: str | None) -> str | None:
-        if value is not None and (value in {"", ".", ".."} or "/" in value or "\\" in value):
+        if value is not None and (value.strip() in {"", ".", ".."} or "/" in value or "\\" in value):
             raise ValueError("must be a file name without a folder")
         return value
 
@@ -119,7 +114,7 @@ class Content(Value):
     importance: Importance = Importance.NORMAL
     language: Line | None = None
     """BCP 47."""
-    headers: dict[HeaderName, HeaderValue] = {}
+    headers: dict[HeaderName, HeaderValue] = Field(default_factory=dict)  # cheaper than a default that is copied
     """Extra header fields, where the medium has such; never control characters."""
 
 
@@ -150,7 +145,7 @@ class Message(Content):
     category: Line | None = None
     not_before: Moment | None = None
     expires_at: Moment | None = None
-    native: dict[str, Any] = {}
+    native: dict[Line, Native] = Field(default_factory=dict, repr=False)
 
     if TYPE_CHECKING:
 

@@ -18,9 +18,9 @@ from enum import Enum, StrEnum
 from functools import reduce, total_ordering
 from typing import TYPE_CHECKING, Any, Final
 
-from pydantic import field_validator
+from pydantic import Field, field_validator
 
-from ._base import Line, Moment, Value
+from ._base import Line, Moment, Native, Value
 from .address import Address
 
 __all__ = ["Evidence", "Failure", "FailureKind", "PartReport", "Receipt", "Report", "Status", "fold"]
@@ -123,20 +123,20 @@ class Receipt(Value):
         failure: Why, when FAILED.
         units: What the medium charges for: segments, credits.
         key: Tells two identical reports from one report seen twice; or None.
-        native: The original, JSON-able.
+        native: The original: JSON-able, or bytes.
     """
 
     status: Status
     ids: tuple[Line, ...] = ()
-    part: int | None = None
+    part: int | None = Field(default=None, ge=0)
     delivery: Line | None = None
     address: Address | None = None
     occurred_at: Moment | None = None
     received_at: Moment | None = None
     failure: Failure | None = None
-    units: int | None = None
+    units: int | None = Field(default=None, ge=0)
     key: Line | None = None
-    native: Any = None
+    native: Native = Field(default=None, repr=False)
 
     if TYPE_CHECKING:
 
@@ -178,9 +178,9 @@ class PartReport(Value):
     status: Status | None = None
     failed: bool = False
     failure: Failure | None = None
-    at: dict[Status, Moment] = {}
+    at: dict[Status, Moment] = Field(default_factory=dict)
     """Per status the earliest moment at which it was known to hold."""
-    ids: frozenset[str] = frozenset()
+    ids: frozenset[Line] = frozenset()
     units: int = 0
 
     @property
@@ -220,7 +220,7 @@ class PartReport(Value):
 class Report(Value):
     """What all receipts of a delivery say: of each part, and of the delivery as a whole. Joined with `|`."""
 
-    parts: dict[int, PartReport] = {}
+    parts: dict[int, PartReport] = Field(default_factory=dict)
     whole: PartReport = PartReport()
 
     def part(self, index: int) -> PartReport:

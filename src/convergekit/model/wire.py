@@ -1,22 +1,24 @@
 """The JSON form of values: documented, versioned, and kind to what it does not know.
 
-An event is an object with its `type`; every document written by `to_json` is `{"v": 1, "type": ..., ...fields}`.
+An event is an object with its `type`; every document written by `to_json` is `{"v": 1, ...fields}`, and every one
+written by `event_to_json` is `{"v": 1, "type": ..., ...fields}`.
 Fields that have their default are left out. Bytes are base64, times RFC 3339, durations seconds.
 
-Compatibility: a reader refuses a `v` that it does not know; within one `v` fields are only ever added, and an event
-whose type is not known is read as `UnknownEvent`, which writes back what was read.
+Compatibility: a reader refuses a `v` that it does not know. Within one `v` fields are only ever added, and a reader
+passes over those that it does not know; an event whose type it does not know is read as `UnknownEvent`, which writes
+back what was read.
 `native` may hold bytes anywhere inside; they are written as `{"$bytes": "..."}`, and an object that has such a key
 of its own is written as `{"$": {...}}`.
 """
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Mapping
 from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
+from pydantic_core import from_json as parsed
 
 from convergekit.errors import InvalidInputError
 
@@ -27,95 +29,92 @@ __all__ = ["VERSION", "event_from_json", "event_to_json", "from_json", "to_json"
 
 VERSION: Final = 1
 ValueT = TypeVar("ValueT", bound=Value)
-_BYTES: Final = "$bytes"
-_QUOTED: Final = "$"
+_NAMED: Final = 5  # so many fields an error names at most
 
 
 def to_json(value: Value) -> str:
-    """The JSON form of any value of the model but events."""
-    return json.dumps({"v": VERSION, **_dumped(value)}, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    """The JSON form of any value of the model but events. Raises `InvalidInputError` where there is none."""
+    return _written(_fields(type(value), value))
 
 
 def from_json(kind: type[ValueT], text: str | bytes) -> ValueT:
     """Read a *kind*; raises `InvalidInputError`, which names the fields and never shows their content."""
-    return _validated(kind, _document(text))
+    _document(text)
+    return _validated(kind, text)
 
 
 def event_to_json(event: Event) -> str:
-    """The JSON form of an event."""
+    """The JSON form of an event. Raises `InvalidInputError` where there is none."""
     if isinstance(event, UnknownEvent):
-        fields: Mapping[str, Any] = event.original
-    else:
-        fields = {"type": event.type, **_dumped(event)}
-    return json.dumps({"v": VERSION, **fields}, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        return _written(event.original)
+    if event.type == Event.type and type(event) is not Event:
+        raise InvalidInputError(f"{type(event).__qualname__} has no `type` of its own to be written under")
+    # A refinement travels as the event that it refines, with that one's fields and defaults.
+    kind = event_type(event.type)
+    fields = _fields(kind if kind is not None and isinstance(event, kind) else type(event), event)
+    return _written({"type": event.type, **fields})
 
 
 def event_from_json(text: str | bytes) -> Event:
     """Read an event; of a type that is not known, an `UnknownEvent`. Raises `InvalidInputError`."""
     fields = _document(text)
-    name = fields.pop("type", None)
+    name = fields.get("type")
     if not isinstance(name, str):
         raise InvalidInputError("not an event: it has no type")
     kind = event_type(name)
-    if kind is None or kind is UnknownEvent:
-        known = {field: fields[field] for field in ("key", "channel", "lane") if isinstance(fields.get(field), str)}
-        return UnknownEvent(**known, original={"type": name, **fields})
-    return _validated(kind, fields)
+    if kind is not None and kind is not UnknownEvent:
+        return _validated(kind, text)
+    known = {field: fields[field] for field in ("key", "channel", "lane") if isinstance(fields.get(field), str)}
+    try:
+        return UnknownEvent(**known, original=fields)
+    except ValidationError as exc:
+        raise _invalid(UnknownEvent, exc) from exc
 
 
 def _document(text: str | bytes) -> dict[str, Any]:
     try:
-        fields = json.loads(text)
-    except (ValueError, RecursionError) as exc:  # ValueError: JSONDecodeError and UnicodeDecodeError alike
+        # Strict about surrogates, nesting and size of numbers; a str that has no UTF-8 is refused here.
+        fields = parsed(text.encode() if isinstance(text, str) else text, allow_inf_nan=False)
+    except ValueError as exc:
         raise InvalidInputError("not JSON") from exc
     if not isinstance(fields, dict):
         raise InvalidInputError("not a JSON object")
     version = fields.pop("v", VERSION)
     if version != VERSION:
-        raise InvalidInputError(f"written in version {version!r} of the JSON form; this library reads {VERSION}")
+        raise InvalidInputError(
+            f"written in version {ascii(version)[:40]} of the JSON form; this library reads {VERSION}"
+        )
     return fields
 
 
-def _validated(kind: type[ValueT], fields: dict[str, Any]) -> ValueT:
-    if "native" in fields:
-        fields["native"] = _unpacked(fields["native"])
+def _validated(kind: type[ValueT], text: str | bytes) -> ValueT:
     try:
-        return kind.model_validate(fields)
+        return kind.model_validate_json(text, extra="ignore")  # `v`, `type`, and what a later version has added
     except ValidationError as exc:
-        where = ", ".join(".".join(map(str, error["loc"])) or kind.__name__ for error in exc.errors())
-        raise InvalidInputError(f"not a {kind.__name__}: {where}") from exc
+        raise _invalid(kind, exc) from exc
 
 
-def _dumped(value: Value) -> dict[str, Any]:
+def _invalid(kind: type[Value], exc: ValidationError) -> InvalidInputError:
+    errors = exc.errors(include_url=False, include_context=False, include_input=False)
+    places = [".".join(map(str, error["loc"])) or kind.__name__ for error in errors[:_NAMED]]
+    more = f" and {len(errors) - _NAMED} more" if len(errors) > _NAMED else ""
+    # A place may be a key of the document: foreign words, which must not reach a log as they are.
+    return InvalidInputError(f"not a {kind.__name__}: {', '.join(ascii(place[:80])[1:-1] for place in places)}{more}")
+
+
+def _fields(kind: type[Value], value: Value) -> dict[str, Any]:
     try:
-        fields = value.model_dump(mode="json", exclude_defaults=True, exclude={"native"})
-        native = getattr(value, "native", None)
-        if native:
-            fields["native"] = _packed(native)
+        fields = kind.__pydantic_serializer__.to_python(value, mode="json", exclude_defaults=True)
     except (ValueError, TypeError, RecursionError) as exc:
         raise InvalidInputError(f"a {type(value).__name__} has no JSON form: {exc}") from exc
+    assert isinstance(fields, dict)
     return fields
 
 
-def _packed(native: Any) -> Any:
-    if isinstance(native, bytes):
-        return {_BYTES: base64.b64encode(native).decode("ascii")}
-    if isinstance(native, Mapping):
-        packed = {str(key): _packed(value) for key, value in native.items()}
-        return {_QUOTED: packed} if packed.keys() & {_BYTES, _QUOTED} else packed
-    if isinstance(native, list | tuple):
-        return [_packed(item) for item in native]
-    if native is None or isinstance(native, str | int | float | bool):
-        return native
-    raise TypeError(f"native holds a {type(native).__name__}, which is neither JSON nor bytes")
-
-
-def _unpacked(native: Any) -> Any:
-    if isinstance(native, dict):
-        if native.keys() == {_BYTES}:
-            return base64.b64decode(native[_BYTES])
-        inner = native[_QUOTED] if native.keys() == {_QUOTED} else native
-        return {key: _unpacked(value) for key, value in inner.items()}
-    if isinstance(native, list):
-        return [_unpacked(item) for item in native]
-    return native
+def _written(fields: Mapping[str, Any]) -> str:
+    try:
+        text = json.dumps({"v": VERSION, **fields}, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        text.encode()  # what has no UTF-8 could be written, and never read again
+    except (ValueError, TypeError, RecursionError) as exc:
+        raise InvalidInputError(f"it has no JSON form: {type(exc).__name__}") from exc
+    return text
