@@ -299,13 +299,15 @@ def _route(scope: Scope) -> tuple[str, str]:
 
 async def _send(response: Response, send: Send, *, closing: bool) -> None:
     headers = _headers(response)
-    if not closing:  # RFC 9113 §8.2.2: from HTTP/2 on there is no such field, and servers refuse it
+    if not closing and response.headers:  # RFC 9113 §8.2.2: from HTTP/2 on there is no such field, and servers refuse it
         headers = [field for field in headers if field[0] != b"connection"]
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     await send({"type": "http.response.body", "body": response.body})
 
 
 def _headers(response: Response) -> list[tuple[bytes, bytes]]:
+    if response.status == 204 and not response.headers:  # most of our answers
+        return [_NOSNIFF]
     headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.headers.items()]
     names = {name for name, _ in headers}
     headers.append(_NOSNIFF)

@@ -153,6 +153,7 @@ def to_event(body: bytes, *, key: str, type: str, channel: str, home: Address | 
     sender, conversation = _whence(said or None, thread or None, channel, home)
     fields: dict[str, Any] = {
         "key": key,
+        "channel": channel,  # else admission would copy the event, and its conversation, to fill it in
         "sender": sender,
         "conversation": conversation,
         "at": document.get("timestamp"),
@@ -186,8 +187,8 @@ def _whence(
     """
     sender = Address(said) if said else home or Address(f"webhook:{channel}")
     if home is None or home == sender:
-        return sender, ConversationRef(address=sender, thread=thread)
-    return sender, ConversationRef(address=home, thread=thread or sender.uri)
+        return sender, ConversationRef(channel=channel, address=sender, thread=thread)
+    return sender, ConversationRef(channel=channel, address=home, thread=thread or sender.uri)
 
 
 def _list(value: Any) -> list[Any]:
