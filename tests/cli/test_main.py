@@ -164,3 +164,9 @@ def test_the_command_is_installed() -> None:
         check=True,
     )
     assert {"loopback", "webhook"} <= {json.loads(line)["name"] for line in done.stdout.splitlines()}
+
+
+def test_the_module_is_the_command() -> None:
+    command = [sys.executable, "-m", "convergekit", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == f"convergekit {__version__}\n"
