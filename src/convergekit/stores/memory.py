@@ -5,14 +5,17 @@ Rules kept here:
 - No method awaits between reading and writing, so each is one transaction by itself.
 - Claiming costs the same whatever is stored: lanes that can be served stand in a queue per channel, lanes that wait
   for a time stand in a heap, and a lane that is neither is not looked at.
+- Channels take turns, whoever has how many lanes; inside a channel lanes take turns (`_lane.Turns`).
+- Small values and cursors are copied on the way in and on the way out, as a store on disk would do.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections import Counter, OrderedDict, deque
+from collections import Counter, OrderedDict
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
+from copy import deepcopy
 from datetime import datetime, timedelta
 from heapq import heappop, heappush
 from itertools import count
@@ -35,23 +38,11 @@ from convergekit.abc import (
 from convergekit.errors import KeyConflictError, LeaseLostError, NotRunningError, StoreError
 from convergekit.model import ClaimCheck, Delivery, DeliveryState, Dispatch, Event, Receipt
 
+from ._lane import Item, OpenLane, Turns
+
 __all__ = ["MemoryStore"]
 
 _CHUNK = 65_536
-
-
-class _Lane:
-    """The open work of one lane, in order: entries, or (dispatch id, delivery id)."""
-
-    __slots__ = ("items", "key", "queued", "served", "token", "until")
-
-    def __init__(self, key: Lane) -> None:
-        self.key = key
-        self.items: OrderedDict[Entry | tuple[str, str], None] = OrderedDict()
-        self.token = 0
-        self.until: datetime | None = None  # while leased
-        self.served: Entry | tuple[str, str] | None = None  # the item that the lease is on
-        self.queued = False  # whether it stands in its channel's ready queue
 
 
 class MemoryStore:
@@ -66,10 +57,11 @@ class MemoryStore:
         self._seen: set[tuple[str, str]] = set()
         self._done: Counter[str] = Counter()
         self._cursors: dict[tuple[str, str], Any] = {}
-        self._lanes: dict[Lane, _Lane] = {}
-        self._ready: dict[Direction, dict[str, deque[_Lane]]] = {"in": {}, "out": {}}
-        self._leased: OrderedDict[_Lane, None] = OrderedDict()  # by the end of their leases, the next to end first
-        self._timed: dict[Direction, list[tuple[datetime, int, _Lane]]] = {"in": [], "out": []}
+        self._lanes: dict[Lane, OpenLane] = {}
+        self._ready: dict[Direction, OrderedDict[str, Turns]] = {"in": OrderedDict(), "out": OrderedDict()}
+        self._leased: dict[Direction, dict[OpenLane, None]] = {"in": {}, "out": {}}
+        self._lease_end: dict[Direction, datetime | None] = {"in": None, "out": None}  # no lease ends before it
+        self._timed: dict[Direction, list[tuple[datetime, int, OpenLane]]] = {"in": [], "out": []}
         self._scheduled: list[tuple[datetime, int, str, str]] = []
         self._dispatches: dict[str, Dispatch] = {}
         self._keys: dict[tuple[str, str], str] = {}
@@ -88,9 +80,10 @@ class MemoryStore:
         if self._clock is not None:
             raise StoreError("this MemoryStore is open already; give each hub a store of its own")
         self._clock = clock
-        for lane in self._lanes.values():
-            if lane.until is not None:
-                self._let_go(lane)
+        self._locks = {}  # those of an earlier life may belong to another event loop
+        for leased in self._leased.values():
+            for lane in list(leased):
+                self._end_lease(lane)
         try:
             yield
         finally:
@@ -107,7 +100,7 @@ class MemoryStore:
         """See `Store.admit`."""
         admissions = self._admit(channel, events)
         if cursor is not None:
-            self._cursors[channel, cursor.feed] = cursor.value
+            self._cursors[channel, cursor.feed] = deepcopy(cursor.value)
         return admissions
 
     def _admit(self, channel: str, events: Iterable[Event]) -> tuple[Admission, ...]:
@@ -126,7 +119,7 @@ class MemoryStore:
             entry = Entry(f"{next(self._order):016x}", event, key, now)
             self._entries[entry.id] = entry
             lane = self._lane(key)
-            lane.items[entry] = None
+            lane.add(entry)
             if lane.until is None and not lane.queued:
                 self._enqueue(lane)
             answers.append(Admission.NEW)
@@ -139,7 +132,7 @@ class MemoryStore:
         entry.state, entry.reason = EntryState.DONE, None
         self._done[entry.event.channel] += 1
         del self._entries[entry.id]  # its key stays, for good
-        lane.items.pop(entry, None)
+        lane.discard(entry)
         self._let_go(lane)
         return stored
 
@@ -157,7 +150,7 @@ class MemoryStore:
         lane, entry = self._held(lease)
         entry.attempts += 1
         entry.state, entry.reason = EntryState.DEAD, reason
-        lane.items.pop(entry, None)
+        lane.discard(entry)
         self._let_go(lane)
         self._admit_own(events)
 
@@ -165,7 +158,7 @@ class MemoryStore:
         for event in events:
             self._admit(event.channel, (event,))
 
-    def _held(self, lease: Lease) -> tuple[_Lane, Entry]:
+    def _held(self, lease: Lease) -> tuple[OpenLane, Entry]:
         lane = self._check(lease)
         if lease.entry is None:
             raise StoreError("a lease of an outbound lane has no entry")
@@ -183,59 +176,71 @@ class MemoryStore:
         timed = self._timed[direction]
         while timed and timed[0][0] <= now:
             self._wake(heappop(timed)[2])
-        self._end_leases(now)
+        self._end_leases(direction, now)
+        leases, more = self._lease(direction, limit, now, now + timedelta(seconds=seconds), slots)
+        return Claim(leases, more, self._next_due(direction, idle=not leases))
+
+    def _lease(
+        self, direction: Direction, limit: int, now: datetime, until: datetime, slots: Mapping[str, int] | None
+    ) -> tuple[list[Lease], bool]:
+        """One lane of each channel in turn, until there are enough or no more; and whether there are more."""
         ready = self._ready[direction]
+        room = None if slots is None else dict(slots)
         leases: list[Lease] = []
-        for channel in list(ready) if slots is None else [name for name in slots if name in ready]:
-            room = limit - len(leases) if slots is None else min(limit - len(leases), slots[channel])
-            self._lease_from(ready[channel], room, now, seconds, leases)
-            if not ready[channel]:
-                del ready[channel]
-        more = any((slots is None or slots.get(channel, 0) > 0) and ready[channel] for channel in ready)
-        return Claim(leases, more, self._next_due(direction))
-
-    def _lease_from(self, queue: deque[_Lane], room: int, now: datetime, seconds: float, leases: list[Lease]) -> None:
-        while queue and room > 0:
-            lane = queue.popleft()
-            lane.queued = False
-            item = self._head(lane, now)
-            if item is None:
-                if not lane.items:
-                    self._lanes.pop(lane.key, None)
+        shut = 0
+        while len(leases) < limit and shut < len(ready):
+            channel = next(iter(ready))
+            turns = ready[channel]
+            if room is not None and room.get(channel, 0) <= 0:
+                ready.move_to_end(channel)
+                shut += 1
                 continue
-            recovered = lane.served == item
-            lane.token = next(self._order)  # of no other lane ever, so that no old lease fits by chance
-            lane.until = until = now + timedelta(seconds=seconds)
-            self._leased[lane] = None
-            lane.served = item
-            if isinstance(item, Entry):
-                lease = Lease(lane.key, lane.token, until, entry=item, recovered=recovered)
+            lease = self._lease_one(turns, now, until)
+            if turns:
+                ready.move_to_end(channel)
             else:
-                lease = Lease(lane.key, lane.token, until, None, self._dispatches[item[0]], item[1], recovered)
-            leases.append(lease)
-            room -= 1
+                del ready[channel]
+            if lease is not None:
+                leases.append(lease)
+                shut = 0
+                if room is not None:
+                    room[channel] -= 1
+        if room is None:
+            return leases, bool(ready)
+        return leases, any(room.get(channel, 0) > 0 for channel in ready)
 
-    def _head(self, lane: _Lane, now: datetime) -> Entry | tuple[str, str] | None:
-        """The item to serve now. Without one, sees to it that the lane is looked at again in time."""
-        wake: datetime | None = None
-        waiting: list[Entry | tuple[str, str]] = []
-        for item in lane.items:
-            work = item if isinstance(item, Entry) else self._delivery(item)
-            if work.due <= now:
-                for passed in waiting:
-                    self._mark_passed(passed)
-                return item
-            if work.hold_until is not None and work.hold_until > now:
-                blocked = min(work.due, work.hold_until)
-                wake = blocked if wake is None else min(wake, blocked)
-                break
-            waiting.append(item)
-            wake = work.due if wake is None else min(wake, work.due)
-        if wake is not None:
-            heappush(self._timed[lane.key.direction], (wake, next(self._order), lane))
+    def _lease_one(self, turns: Turns, now: datetime, until: datetime) -> Lease | None:
+        while turns:
+            lane = turns.popleft()
+            lane.queued = False
+            item, passed, wake = lane.head(now)
+            if item is not None:
+                for each in passed:
+                    self._mark_passed(each)
+                return self._leased_lane(lane, item, until)
+            if wake is not None:
+                heappush(self._timed[lane.key.direction], (wake, next(self._order), lane))
+            else:
+                self._lanes.pop(lane.key, None)  # it is empty
         return None
 
-    def _mark_passed(self, item: Entry | tuple[str, str]) -> None:
+    def _leased_lane(self, lane: OpenLane, item: Item, until: datetime) -> Lease:
+        recovered = lane.served == item
+        lane.token = next(self._order)  # of no other lane ever, so that no old lease fits by chance
+        lane.until, lane.served = until, item
+        direction = lane.key.direction
+        self._leased[direction][lane] = None
+        end = self._lease_end[direction]
+        if end is None or until < end:
+            self._lease_end[direction] = until
+        if isinstance(item, Entry):
+            return Lease(lane.key, lane.token, until, entry=item, recovered=recovered)
+        return Lease(lane.key, lane.token, until, None, self._dispatches[item[0]], item[1], recovered)
+
+    def _work(self, item: Item) -> Entry | Delivery:
+        return item if isinstance(item, Entry) else self._delivery(item)
+
+    def _mark_passed(self, item: Item) -> None:
         if isinstance(item, Entry):
             item.passed = True
             return
@@ -245,51 +250,71 @@ class MemoryStore:
             changed = {"deliveries": deliveries, "version": dispatch.version + 1}
             self._dispatches[dispatch.id] = dispatch.model_copy(update=changed)
 
-    def _wake(self, lane: _Lane) -> None:
+    def _wake(self, lane: OpenLane) -> None:
         """Something in the lane may be due; or it is an old note."""
         if lane.until is None and lane.items and not lane.queued:
             self._enqueue(lane)
 
-    def _end_leases(self, now: datetime) -> None:
-        while self._leased:
-            lane = next(iter(self._leased))
-            if lane.until is not None and lane.until > now:
-                return
-            del self._leased[lane]
-            lane.until = None  # `served` stays, which tells the next holder
+    def _end_leases(self, direction: Direction, now: datetime) -> None:
+        end = self._lease_end[direction]
+        if end is None or end > now:
+            return
+        leased = self._leased[direction]
+        for lane in list(leased):
+            if lane.until is None or lane.until <= now:
+                self._end_lease(lane)
+        self._lease_end[direction] = min((lane.until for lane in leased if lane.until is not None), default=None)
+
+    def _end_lease(self, lane: OpenLane) -> None:
+        """Nobody holds it any more; `served` stays, which tells the next holder."""
+        lane.until = None
+        del self._leased[lane.key.direction][lane]
+        if lane.items:
             self._wake(lane)
+        else:
+            self._lanes.pop(lane.key, None)  # what was served has been cancelled meanwhile
 
-    def _enqueue(self, lane: _Lane) -> None:
+    def _enqueue(self, lane: OpenLane) -> None:
         lane.queued = True
-        self._ready[lane.key.direction].setdefault(lane.key.channel, deque()).append(lane)
+        ready = self._ready[lane.key.direction]
+        turns = ready.get(lane.key.channel)
+        if turns is None:
+            turns = ready[lane.key.channel] = Turns()
+        turns.append(lane)
 
-    def _lane(self, key: Lane) -> _Lane:
+    def _lane(self, key: Lane) -> OpenLane:
         lane = self._lanes.get(key)
         if lane is None:
-            lane = self._lanes[key] = _Lane(key)
+            lane = self._lanes[key] = OpenLane(key, self._order, self._work)
         return lane
 
-    def _let_go(self, lane: _Lane) -> None:
+    def _let_go(self, lane: OpenLane) -> None:
         lane.until = lane.served = None
-        self._leased.pop(lane, None)
-        if not lane.items:
-            if not lane.queued:
-                self._lanes.pop(lane.key, None)
-        elif not lane.queued:
+        self._leased[lane.key.direction].pop(lane, None)
+        if lane.queued:
+            return  # its turn will tell
+        if lane.items:
             self._enqueue(lane)
+        else:
+            self._lanes.pop(lane.key, None)
 
-    def _check(self, lease: Lease) -> _Lane:
+    def _check(self, lease: Lease) -> OpenLane:
         lane = self._lanes.get(lease.lane)
         if lane is None or lane.token != lease.token or lane.until is None:
             raise LeaseLostError(f"the lease of a lane of {lease.lane.channel} has ended")
         return lane
 
-    def _next_due(self, direction: Direction) -> datetime | None:
+    def _next_due(self, direction: Direction, *, idle: bool) -> datetime | None:
         timed = self._timed[direction]
-        moments = [timed[0][0]] if timed else []
+        due = timed[0][0] if timed else None
         if direction == "out" and self._scheduled:
-            moments.append(self._scheduled[0][0])
-        return min(moments, default=None)
+            scheduled = self._scheduled[0][0]
+            due = scheduled if due is None else min(due, scheduled)
+        if idle:  # then somebody has to come when a holder has gone away; else whoever serves comes back anyway
+            for lane in self._leased[direction]:
+                if lane.until is not None:
+                    due = lane.until if due is None else min(due, lane.until)
+        return due
 
     async def renew(self, leases: Sequence[Lease], seconds: float) -> None:
         """See `Store.renew`."""
@@ -300,7 +325,9 @@ class MemoryStore:
             except LeaseLostError:
                 continue
             lane.until = lease.until = until
-            self._leased.move_to_end(lane)
+            end = self._lease_end[lane.key.direction]
+            if end is None or until < end:
+                self._lease_end[lane.key.direction] = until
 
     async def release(self, lease: Lease) -> None:
         """See `Store.release`."""
@@ -318,9 +345,10 @@ class MemoryStore:
 
     def _submit(self, dispatches: Sequence[Dispatch]) -> tuple[Dispatch, ...]:
         self._now()
+        fresh: dict[tuple[str, str], Dispatch] = {}
         for dispatch in dispatches:
-            known = self._known(dispatch)
-            if known is not None and dispatch.origin is None and known.fingerprint != dispatch.fingerprint:
+            first = self._known(dispatch) or fresh.setdefault((dispatch.key, dispatch.recipient), dispatch)
+            if dispatch.origin is None and first.fingerprint != dispatch.fingerprint:
                 raise KeyConflictError(
                     f"the key {dispatch.key!r} was used before, to the same recipient, for other content"
                 )
@@ -343,19 +371,22 @@ class MemoryStore:
         self._dispatches[dispatch.id] = dispatch
         if dispatch.wake_at is not None and (before is None or before.wake_at != dispatch.wake_at):
             heappush(self._wakes, (dispatch.wake_at, dispatch.id))
+        self._enter_scheduled(self._now())  # what was due before this comes before it
         old = {} if before is None else {delivery.id: delivery for delivery in before.deliveries}
         for delivery in dispatch.deliveries:
-            if old.get(delivery.id) is delivery:
-                continue
-            self._index(dispatch, delivery)
-            self._place(dispatch, delivery)
+            known = old.get(delivery.id)
+            if known is not delivery:
+                self._index(dispatch, known, delivery)
+                self._place(dispatch, delivery)
 
-    def _index(self, dispatch: Dispatch, delivery: Delivery) -> None:
+    def _index(self, dispatch: Dispatch, known: Delivery | None, delivery: Delivery) -> None:
+        """What is found by an address, or by an id that the medium uses again, is the newest: not what changed last."""
         here = (dispatch.id, delivery.id)
         self._homes[delivery.id] = (delivery.channel, dispatch.id)
-        if delivery.state is not DeliveryState.WAITING:
+        was_waiting = known is None or known.state is DeliveryState.WAITING
+        if was_waiting and delivery.state is not DeliveryState.WAITING:
             self._by_address[delivery.channel, delivery.address.uri] = here
-        for provider_id in delivery.report.ids:
+        for provider_id in delivery.report.ids - (known.report.ids if known is not None else frozenset()):
             self._provider_ids[delivery.channel, provider_id] = here
 
     def _place(self, dispatch: Dispatch, delivery: Delivery) -> None:
@@ -366,7 +397,7 @@ class MemoryStore:
         there = lane is not None and item in lane.items
         if not wanted:
             if lane is not None and there:
-                del lane.items[item]
+                lane.discard(item)
                 if lane.until is None:
                     self._let_go(lane)
             return
@@ -374,8 +405,10 @@ class MemoryStore:
             heappush(self._scheduled, (delivery.due, next(self._order), *item))
             return
         lane = self._lane(key)
-        if not there:
-            lane.items[item] = None
+        if there:
+            lane.sooner(item, delivery.due)
+        else:
+            lane.add(item)
         if lane.until is None and not lane.queued:
             self._enqueue(lane)
 
@@ -410,17 +443,19 @@ class MemoryStore:
     async def awake(self, limit: int = 100) -> tuple[Sequence[str], datetime | None]:
         """See `Store.awake`."""
         now = self._now()
-        due: list[str] = []
-        while self._wakes and len(due) < limit:
-            moment, dispatch = self._wakes[0]
-            if self._dispatches[dispatch].wake_at != moment:
-                heappop(self._wakes)  # an old note
-                continue
-            if moment > now:
-                break
-            heappop(self._wakes)
-            due.append(dispatch)
-        return due, self._wakes[0][0] if self._wakes else None
+        due: dict[str, datetime] = {}
+        while (first := self._next_wake()) is not None and first[0] <= now and len(due) < limit:
+            moment, dispatch = heappop(self._wakes)
+            due[dispatch] = moment
+        after = self._next_wake()
+        for dispatch, moment in due.items():  # until it has changed: whoever asked may go away before
+            heappush(self._wakes, (moment, dispatch))
+        return list(due), None if after is None else after[0]
+
+    def _next_wake(self) -> tuple[datetime, str] | None:
+        while self._wakes and self._dispatches[self._wakes[0][1]].wake_at != self._wakes[0][0]:
+            heappop(self._wakes)  # an old note
+        return self._wakes[0] if self._wakes else None
 
     async def find(
         self, channel: str, *, ids: Sequence[str] = (), delivery: str | None = None, address: str | None = None
@@ -432,7 +467,7 @@ class MemoryStore:
         for provider_id in ids:
             if (found := self._provider_ids.get((channel, provider_id))) is not None:
                 return found
-        if address is None or ids:
+        if address is None or ids or delivery is not None:
             return None  # a report that names a message is never guessed to be about another one
         return self._by_address.get((channel, address))
 
@@ -443,13 +478,20 @@ class MemoryStore:
 
     async def unpark(self, channel: str, ids: Sequence[str]) -> Sequence[Receipt]:
         """See `Store.unpark`."""
-        return [receipt for provider_id in ids for receipt in self._parked.pop((channel, provider_id), ())]
+        found = {id(each): each for name in ids for each in self._parked.get((channel, name), ())}
+        for receipt in found.values():
+            for name in receipt.ids:
+                rest = [each for each in self._parked.pop((channel, name), ()) if each is not receipt]
+                if rest:
+                    self._parked[channel, name] = rest
+        return list(found.values())
 
     # Small durable values, cursors, locks, blobs
 
     async def get(self, scope: str, key: str) -> tuple[Any, int]:
         """See `Store.get`."""
-        return self._values.get((scope, key), (None, 0))
+        value, version = self._values.get((scope, key), (None, 0))
+        return deepcopy(value), version
 
     async def put(self, scope: str, key: str, value: Any, *, version: int | None = None) -> bool:
         """See `Store.put`."""
@@ -457,18 +499,25 @@ class MemoryStore:
         if version is not None and version != current:
             return False
         # A deleted value keeps its version, or a compare-and-set could mistake its successor for it.
-        self._values[scope, key] = (value, current + 1)
+        self._values[scope, key] = (deepcopy(value), current + 1)
         return True
 
     async def cursor(self, channel: str, feed: str) -> Any:
         """See `Store.cursor`."""
-        return self._cursors.get((channel, feed))
+        return deepcopy(self._cursors.get((channel, feed)))
 
     @asynccontextmanager
     async def lock(self, name: str) -> AsyncGenerator[None]:
         """See `Store.lock`."""
-        async with self._locks.setdefault(name, anyio.Lock()):
-            yield
+        locks = self._locks
+        lock = locks.setdefault(name, anyio.Lock())
+        try:
+            async with lock:
+                yield
+        finally:
+            state = lock.statistics()
+            if not state.locked and not state.tasks_waiting:
+                locks.pop(name, None)
 
     async def keep(self, chunks: AsyncIterable[bytes]) -> ClaimCheck:
         """See `Store.keep`."""
@@ -483,7 +532,8 @@ class MemoryStore:
         content = self._blobs.get(claim.ref)
         if content is None:
             raise StoreError(f"the content {claim.ref} is not in this store")
-        yield _chunks(content)
+        async with aclosing(_chunks(content)) as chunks:
+            yield chunks
 
     # Looking
 
@@ -513,6 +563,6 @@ class MemoryStore:
         return LedgerCounts(entries=entries, deliveries=deliveries)
 
 
-async def _chunks(content: bytes) -> AsyncIterator[bytes]:
+async def _chunks(content: bytes) -> AsyncGenerator[bytes]:
     for start in range(0, len(content), _CHUNK):
         yield content[start : start + _CHUNK]
