@@ -299,7 +299,7 @@ def _route(scope: Scope) -> tuple[str, str]:
 
 async def _send(response: Response, send: Send, *, closing: bool) -> None:
     headers = _headers(response)
-    if not closing and response.headers:  # RFC 9113 §8.2.2: from HTTP/2 on there is no such field, and servers refuse it
+    if not closing and response.headers:  # RFC 9113 §8.2.2: HTTP/2 has no such field, and servers refuse it
         headers = [field for field in headers if field[0] != b"connection"]
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     await send({"type": "http.response.body", "body": response.body})
