@@ -11,36 +11,25 @@ Rules kept here:
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from heapq import heappop, heappush
 from itertools import count
-from typing import Final, NamedTuple
+from typing import Final
 
 from convergekit.abc import Entry, Lane
-from convergekit.model import Delivery, Importance
+from convergekit.model import Delivery
 
 __all__ = ["Head", "Item", "OpenLane", "Turns"]
 
 #: An admitted event, or (dispatch id, delivery id).
 Item = Entry | tuple[str, str]
 
+#: The item to be served, those that it overtakes, and without an item when to look again (None: the lane is empty).
+Head = tuple[Item | None, Sequence[Item], datetime | None]
+
 _OTHER_WAY: Final = 8
-
-
-class Head(NamedTuple):
-    """What a look at a lane found.
-
-    Args:
-        item: To be served now, or None.
-        passed: Items that it overtakes, each told once for each time of waiting.
-        wake: Without an item, when to look again; None if the lane is empty.
-    """
-
-    item: Item | None
-    passed: Sequence[Item] = ()
-    wake: datetime | None = None
 
 
 class OpenLane:
@@ -52,101 +41,127 @@ class OpenLane:
         work: Where an item's `due` and `hold_until` stand now.
     """
 
-    __slots__ = (
-        "_aside",
-        "_back",
-        "_later",
-        "_line",
-        "_order",
-        "_untold",
-        "_work",
-        "items",
-        "key",
-        "queued",
-        "served",
-        "token",
-        "until",
-    )
+    __slots__ = ("_aside", "_line", "_order", "_work", "key", "queued", "served", "token", "until")
 
     def __init__(self, key: Lane, order: count[int], work: Callable[[Item], Entry | Delivery]) -> None:
         self.key = key
-        self.items: dict[Item, int] = {}  # each with its place; what is in a queue below and not here, is gone
         self.token = 0
         self.until: datetime | None = None  # while leased
         self.served: Item | None = None  # the item that the lease is on
         self.queued = False  # whether it stands among its channel's turns
         self._order = order
         self._work = work
-        self._line: deque[tuple[int, Item]] = deque()
-        self._back: list[tuple[int, Item]] = []  # of those that were aside and are due, the oldest first
-        self._later: list[tuple[datetime, int, int, Item]] = []  # of those that are aside, the next due first
-        self._aside: dict[Item, datetime] = {}
-        self._untold: dict[Item, int] = {}  # aside, and not yet overtaken
+        self._line: OrderedDict[Item, int] = OrderedDict()  # each with its place
+        self._aside: _Aside | None = None  # most lanes never need it
+
+    def __bool__(self) -> bool:
+        return bool(self._line) or bool(self._aside)
+
+    def __contains__(self, item: Item) -> bool:
+        return item in self._line or (self._aside is not None and item in self._aside.places)
 
     def add(self, item: Item) -> None:
         """To the end of the line."""
-        place = self.items[item] = next(self._order)
-        self._line.append((place, item))
+        self._line[item] = next(self._order)
 
     def discard(self, item: Item) -> None:
         """It is done with."""
-        if self.items.pop(item, None) is not None and self._aside.pop(item, None) is not None:
-            self._untold.pop(item, None)
+        if self._line.pop(item, None) is None and self._aside is not None:
+            self._aside.discard(item)
 
     def sooner(self, item: Item, due: datetime) -> None:
         """*item* may be due earlier than it was."""
-        known = self._aside.get(item)
-        if known is not None and due < known:
-            self._step_aside(self.items[item], item, due)
+        if self._aside is not None:
+            self._aside.sooner(item, due, next(self._order))
 
     def head(self, now: datetime) -> Head:
         """Which item is to be served *now*."""
-        while self._later and self._later[0][0] <= now:
-            due, _, place, item = heappop(self._later)
-            if self._aside.get(item) == due:
-                del self._aside[item]
-                self._untold.pop(item, None)
-                heappush(self._back, (place, item))
-        while (first := self._first()) is not None:
-            place, item = first
+        if self._aside:
+            return self._oldest(now, self._aside)
+        for item in self._line:
+            work = item if isinstance(item, Entry) else self._work(item)
+            if work.due <= now:
+                return item, (), None
+            if work.hold_until is not None and work.hold_until > now:
+                return None, (), min(work.due, work.hold_until)
+            self._aside = self._aside or _Aside()
+            return self._oldest(now, self._aside)
+        return None, (), None
+
+    def _oldest(self, now: datetime, aside: _Aside) -> Head:
+        """The same where some are aside: those who are back come in between the others, each at its place."""
+        aside.bring_back(now)
+        while True:
+            item = next(iter(self._line), None)
+            back = aside.first_back()
+            if back is not None and (item is None or aside.places[back] < self._line[item]):
+                item = back
+            if item is None:
+                return None, (), aside.soonest(None)
             work = self._work(item)
             if work.due <= now:
-                return Head(item, self._overtaken(place) if self._untold else ())
+                place = aside.places[item] if item is back else self._line[item]
+                return item, aside.overtaken(place), None
             if work.hold_until is not None and work.hold_until > now:
-                return Head(None, wake=self._soonest(min(work.due, work.hold_until)))
-            self._remove_first(first)
-            self._untold[item] = place
-            self._step_aside(place, item, work.due)
-        return Head(None, wake=self._soonest(None))
+                return None, (), aside.soonest(min(work.due, work.hold_until))
+            place = aside.places[item] if item is back else self._line.pop(item)
+            aside.put(item, place, work.due, next(self._order))
 
-    def _first(self) -> tuple[int, Item] | None:
-        """The oldest that is in line or back in it."""
-        while self._line and self.items.get(self._line[0][1]) != self._line[0][0]:
-            self._line.popleft()
-        while self._back and self.items.get(self._back[0][1]) != self._back[0][0]:
+
+class _Aside:
+    """Items of a lane that are not in line: their hold is over, and they are not due; or they were, and are back."""
+
+    __slots__ = ("_back", "_due", "_later", "_untold", "places")
+
+    def __init__(self) -> None:
+        self.places: dict[Item, int] = {}
+        self._due: dict[Item, datetime] = {}  # of those that are not back
+        self._later: list[tuple[datetime, int, Item]] = []
+        self._back: list[tuple[int, Item]] = []
+        self._untold: dict[Item, int] = {}  # not back, and not yet overtaken
+
+    def __bool__(self) -> bool:
+        return bool(self.places)
+
+    def put(self, item: Item, place: int, due: datetime, number: int) -> None:
+        if self._back and self._back[0][0] == place:
             heappop(self._back)
-        if self._back and (not self._line or self._back[0][0] < self._line[0][0]):
-            return self._back[0]
-        return self._line[0] if self._line else None
+        self.places[item] = self._untold[item] = place
+        self._due[item] = due
+        heappush(self._later, (due, number, item))
 
-    def _remove_first(self, first: tuple[int, Item]) -> None:
-        if self._back and self._back[0] is first:
+    def sooner(self, item: Item, due: datetime, number: int) -> None:
+        if item in self._due and due < self._due[item]:
+            self._due[item] = due
+            heappush(self._later, (due, number, item))
+
+    def discard(self, item: Item) -> None:
+        for known in (self.places, self._due, self._untold):
+            known.pop(item, None)
+
+    def bring_back(self, now: datetime) -> None:
+        while self._later and self._later[0][0] <= now:
+            due, _, item = heappop(self._later)
+            if self._due.get(item) == due:  # else it is an old note
+                del self._due[item]
+                self._untold.pop(item, None)
+                heappush(self._back, (self.places[item], item))
+
+    def first_back(self) -> Item | None:
+        while self._back and self.places.get(self._back[0][1]) != self._back[0][0]:
             heappop(self._back)
-        else:
-            self._line.popleft()
+        return self._back[0][1] if self._back else None
 
-    def _step_aside(self, place: int, item: Item, due: datetime) -> None:
-        self._aside[item] = due
-        heappush(self._later, (due, next(self._order), place, item))
-
-    def _overtaken(self, place: int) -> Sequence[Item]:
+    def overtaken(self, place: int) -> Sequence[Item]:
+        if not self._untold:
+            return ()
         passed = [item for item, older in self._untold.items() if older < place]
         for item in passed:
             del self._untold[item]
         return passed
 
-    def _soonest(self, blocked: datetime | None) -> datetime | None:
-        while self._later and self._aside.get(self._later[0][3]) != self._later[0][0]:
+    def soonest(self, blocked: datetime | None) -> datetime | None:
+        while self._later and self._due.get(self._later[0][2]) != self._later[0][0]:
             heappop(self._later)
         if not self._later:
             return blocked
@@ -169,17 +184,17 @@ class Turns:
 
     def append(self, lane: OpenLane) -> None:
         """Behind the others of its class."""
-        match lane.key.importance:
-            case Importance.URGENT:
-                self._urgent.append(lane)
-            case Importance.BULK:
-                self._bulk.append(lane)
-            case _:
-                self._normal.append(lane)
+        importance = lane.key.importance
+        if importance == "urgent":
+            self._urgent.append(lane)
+        elif importance == "bulk":
+            self._bulk.append(lane)
+        else:
+            self._normal.append(lane)
 
     def popleft(self) -> OpenLane:
         """Whose turn it is. There must be one."""
         self._turn += 1
-        classes = (self._urgent, self._normal, self._bulk)
-        in_order = reversed(classes) if self._turn % _OTHER_WAY == 0 else classes
-        return next(lanes for lanes in in_order if lanes).popleft()
+        if self._turn % _OTHER_WAY:
+            return (self._urgent or self._normal or self._bulk).popleft()
+        return (self._bulk or self._normal or self._urgent).popleft()

@@ -59,6 +59,7 @@ class MemoryStore:
         self._cursors: dict[tuple[str, str], Any] = {}
         self._lanes: dict[Lane, OpenLane] = {}
         self._ready: dict[Direction, OrderedDict[str, Turns]] = {"in": OrderedDict(), "out": OrderedDict()}
+        self._turns: dict[tuple[Direction, str], Turns] = {}
         self._leased: dict[Direction, dict[OpenLane, None]] = {"in": {}, "out": {}}
         self._lease_end: dict[Direction, datetime | None] = {"in": None, "out": None}  # no lease ends before it
         self._timed: dict[Direction, list[tuple[datetime, int, OpenLane]]] = {"in": [], "out": []}
@@ -252,7 +253,7 @@ class MemoryStore:
 
     def _wake(self, lane: OpenLane) -> None:
         """Something in the lane may be due; or it is an old note."""
-        if lane.until is None and lane.items and not lane.queued:
+        if lane.until is None and lane and not lane.queued:
             self._enqueue(lane)
 
     def _end_leases(self, direction: Direction, now: datetime) -> None:
@@ -269,7 +270,7 @@ class MemoryStore:
         """Nobody holds it any more; `served` stays, which tells the next holder."""
         lane.until = None
         del self._leased[lane.key.direction][lane]
-        if lane.items:
+        if lane:
             self._wake(lane)
         else:
             self._lanes.pop(lane.key, None)  # what was served has been cancelled meanwhile
@@ -279,8 +280,14 @@ class MemoryStore:
         ready = self._ready[lane.key.direction]
         turns = ready.get(lane.key.channel)
         if turns is None:
-            turns = ready[lane.key.channel] = Turns()
+            turns = ready[lane.key.channel] = self._known_turns(lane.key)
         turns.append(lane)
+
+    def _known_turns(self, key: Lane) -> Turns:
+        turns = self._turns.get(key[:2])
+        if turns is None:
+            turns = self._turns[key[:2]] = Turns()
+        return turns
 
     def _lane(self, key: Lane) -> OpenLane:
         lane = self._lanes.get(key)
@@ -293,7 +300,7 @@ class MemoryStore:
         self._leased[lane.key.direction].pop(lane, None)
         if lane.queued:
             return  # its turn will tell
-        if lane.items:
+        if lane:
             self._enqueue(lane)
         else:
             self._lanes.pop(lane.key, None)
@@ -394,7 +401,7 @@ class MemoryStore:
         key = Lane("out", delivery.channel, delivery.conversation.key, delivery.importance.value)
         wanted = delivery.state in (DeliveryState.QUEUED, DeliveryState.SENDING)
         lane = self._lanes.get(key)
-        there = lane is not None and item in lane.items
+        there = lane is not None and item in lane
         if not wanted:
             if lane is not None and there:
                 lane.discard(item)
