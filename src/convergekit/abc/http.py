@@ -30,7 +30,9 @@ class Headers(Mapping[str, str]):
         return [value.decode("latin-1") for found, value in self._pairs if found.decode("latin-1").lower() == name]
 
     def __getitem__(self, name: str) -> str:
-        return self._joined()[name.lower()]
+        if self._index is None:
+            self._index = self._joined()
+        return self._index[name.lower()]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._joined())
@@ -39,12 +41,10 @@ class Headers(Mapping[str, str]):
         return len(self._joined())
 
     def _joined(self) -> dict[str, str]:
-        if self._index is None:
-            index = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in self._pairs}
-            if len(index) != len(self._pairs):  # a field came several times
-                index.update({name: ", ".join(self.all(name)) for name in index})
-            self._index = index
-        return self._index
+        index = {str(name, "latin-1").lower(): str(value, "latin-1") for name, value in self._pairs}
+        if len(index) != len(self._pairs):  # a field came several times
+            index.update({name: ", ".join(self.all(name)) for name in index})
+        return index
 
     def __repr__(self) -> str:
         return f"Headers({sorted(self)})"  # names only: values may be credentials

@@ -143,12 +143,10 @@ class StandardWebhooks:
         Raises:
             SignatureError: It does not; and nothing else, whatever *headers* and *body* are.
         """
-        named_id, named_timestamp, named_signature = self._names
-        id, seconds, given = (
-            headers.get(named_id, ""),
-            headers.get(named_timestamp, ""),
-            headers.get(named_signature, ""),
-        )
+        try:
+            id, seconds, given = [headers[name] for name in self._names]
+        except KeyError:
+            raise SignatureError("the id, the timestamp or the signature is missing") from None
         # The dots between the parts are not escaped: were an id to end in ".<digits>", then another message could
         # be cut out of this one, with the same signature.
         ambiguous = "." in id and id.rpartition(".")[2].isdigit()

@@ -24,7 +24,6 @@ from convergekit.errors import (
     UnsupportedContentError,
 )
 from convergekit.model import (
-    Address,
     AttachmentLimit,
     Capabilities,
     Event,
@@ -92,7 +91,6 @@ class WebhookAdapter(Adapter[WebhookConfig]):
         super().__init__(config, context)
         limit = AttachmentLimit(count=100, total=config.inline_limit) if config.inline_limit else AttachmentLimit()
         self.capabilities = type(self).capabilities.model_copy(update={"attachments": limit})
-        self._home = None if config.url is None else Address(config.url)
         self._signs, self._verifies = signature.outbound(config), signature.inbound(config)
         self._endpoint = Endpoint(config, context.http)
 
@@ -140,7 +138,7 @@ class WebhookAdapter(Adapter[WebhookConfig]):
             key=request.headers["webhook-id"],
             type=self.config.event_type,
             channel=self.context.channel,
-            home=self._home,
+            home=self.config.url,
         )
         return (event,)
 

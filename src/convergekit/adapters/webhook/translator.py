@@ -130,7 +130,7 @@ def disabled(out: Outgoing, id: str) -> EndpointDisabled:
     return EndpointDisabled(key=f"disabled:{id}", address=out.to, reason="the endpoint answered 410 Gone")
 
 
-def to_event(body: bytes, *, key: str, type: str, channel: str, home: Address | None) -> Event:
+def to_event(body: bytes, *, key: str, type: str, channel: str, home: str | None) -> Event:
     """The event that a verified document stands for.
 
     Args:
@@ -177,18 +177,16 @@ def _content(data: Mapping[str, Any], key: str) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=1024)
-def _whence(
-    said: str | None, thread: str | None, channel: str, home: Address | None
-) -> tuple[Address, ConversationRef]:
+def _whence(said: str | None, thread: str | None, channel: str, home: str | None) -> tuple[Address, ConversationRef]:
     """Who it is from, and where an answer goes: to *home* and nowhere else, lest a document could send us anywhere.
 
     Several people may stand behind that URL. Each has a conversation of their own, which the answer names as its
     `thread`: the one that the document names, or else the sender.
     """
-    sender = Address(said) if said else home or Address(f"webhook:{channel}")
-    if home is None or home == sender:
+    sender = Address(said or home or f"webhook:{channel}")
+    if home is None or home == sender.uri:
         return sender, ConversationRef(channel=channel, address=sender, thread=thread)
-    return sender, ConversationRef(channel=channel, address=home, thread=thread or sender.uri)
+    return sender, ConversationRef(channel=channel, address=Address(home), thread=thread or sender.uri)
 
 
 def _list(value: Any) -> list[Any]:
