@@ -24,7 +24,7 @@ LAYERS = [
     {"abc"},
     {"router", "stores"},
     {"engine"},
-    {"config", "asgi", "hub"},
+    {"config", "asgi", "_handles", "hub"},
     {"sync", "testing", "cli", "__main__"},
 ]
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast, overload
 
 import anyio
 from anyio import AsyncContextManagerMixin
@@ -22,6 +22,7 @@ from .engine.channels import ChannelState
 from .engine.clock import Ids, SystemClock
 from .engine.engine import Engine
 from .engine.handlers import running
+from .engine.options import ChannelOptions
 from .engine.planner import Origin, Planner
 from .errors import ConfigurationError, NotRunningError
 from .model import (
@@ -93,7 +94,8 @@ class Hub(AsyncContextManagerMixin):
     Args:
         store: The ledger. Without one it is in memory, and nothing outlives the process.
         router: Handlers; the hub's own decorators add to it.
-        role: "all", or "submit" to open the store only: a web process beside workers.
+        role: "all"; "send" for channels that only send, so that nothing is taken in; or "submit" to open the store
+            only: a web process beside workers.
         gates: Asked before each leg goes; the default asks time to live, consent, the loop guard and `not_before`.
         contacts: Who is behind an address; the default keeps contacts in the store.
         consents: What people agreed to; the default keeps it in the store.
@@ -111,7 +113,7 @@ class Hub(AsyncContextManagerMixin):
         *,
         store: Store | None = None,
         router: Router | None = None,
-        role: Literal["all", "submit"] = "all",
+        role: Literal["all", "send", "submit"] = "all",
         gates: Sequence[Gate] | None = None,
         contacts: ContactResolver | None = None,
         consents: ConsentStore | None = None,
@@ -138,7 +140,7 @@ class Hub(AsyncContextManagerMixin):
             counted=lambda made, stored: self._planner.counted(made, stored),
             consent=lambda event: self._planner.consented(event),
             recheck=lambda dispatch, delivery: self._planner.recheck(dispatch, delivery),
-            submit_only=role == "submit",
+            role=role,
             handlers=handlers,
             sends=sends,
             drain=drain,
@@ -162,7 +164,9 @@ class Hub(AsyncContextManagerMixin):
         Raises:
             ConfigurationError: With every problem of the file.
         """
-        settings = load(path)
+        settings = load(path, needs_store="store" not in options)
+        if settings.store is not None and "store" not in options:
+            options["store"] = MemoryStore()  # the only one that settings can name in this version
         hub = cls(**options)
         for channel in settings.channels.values():
             hub._add(channel, {})
@@ -216,18 +220,26 @@ class Hub(AsyncContextManagerMixin):
 
     # Channels
 
-    async def add_channel(self, name: str, config: Mapping[str, Any] | str | BaseModel, **parts: Any) -> Channel:
+    async def add_channel(
+        self,
+        name: str,
+        config: Mapping[str, Any] | str | BaseModel,
+        *,
+        options: ChannelOptions | None = None,
+        **parts: Any,
+    ) -> Channel:
         """Add a channel, and open it if the hub is open; others do not notice.
 
         Args:
             name: As the host calls it.
             config: A table as in TOML, a DSN, or an adapter's own `Config`.
+            options: The engine's settings; those of a table stand in the table.
             parts: What the adapter may ask for beside its settings: a token provider, an HTTP `transport` ...
 
         Raises:
             ConfigurationError: The settings are wrong, or the name is taken.
         """
-        channel = self._add(channel_settings(name, config), parts)
+        channel = self._add(channel_settings(name, config, options=options), parts)
         await self._engine.open(channel._runtime)
         return channel
 
@@ -485,12 +497,11 @@ class Hub(AsyncContextManagerMixin):
         """
         self._check_open()
         runtime = self._engine.channels.get(channel)
-        if runtime is None or not issubclass(runtime.adapter_class, ReceivesWebhooks):
+        if runtime is None or not runtime.receives_webhooks:
             return None
-        adapter: object = runtime.adapter
-        if not isinstance(adapter, ReceivesWebhooks) or not self._engine.intake.is_open:
+        if runtime.adapter is None or not self._engine.intake.is_open:
             raise NotRunningError(f"channel {channel} takes nothing in now")
-        return _Door(adapter, runtime.context.admit)
+        return _Door(cast(ReceivesWebhooks, runtime.adapter), runtime.context.admit)
 
     def asgi(self, **options: Any) -> WebhookApp:
         """The ASGI app that receives for every channel, to be mounted or served; *options* as for `WebhookApp`."""

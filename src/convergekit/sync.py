@@ -20,6 +20,8 @@ from pydantic import BaseModel
 
 from . import hub as _asynchronous
 from ._handles import Channel
+from .config import channel_settings
+from .engine.options import ChannelOptions
 from .errors import NotRunningError
 from .hub import Content, HubHealth, Several, To
 from .model import Delivery, Dispatch, DispatchState, Status
@@ -189,9 +191,18 @@ class Hub:
         """See `convergekit.Hub.plan`."""
         return self._call(lambda: self._hub.plan(content, to=to, via=via))
 
-    def add_channel(self, name: str, config: Mapping[str, Any] | str | BaseModel, **parts: Any) -> Channel:
-        """See `convergekit.Hub.add_channel`."""
-        return self._call(lambda: self._hub.add_channel(name, config, **parts))
+    def add_channel(
+        self,
+        name: str,
+        config: Mapping[str, Any] | str | BaseModel,
+        *,
+        options: ChannelOptions | None = None,
+        **parts: Any,
+    ) -> Channel:
+        """See `convergekit.Hub.add_channel`; before the hub is entered it is only made known."""
+        if self._portal is None:
+            return self._hub._add(channel_settings(name, config, options=options), parts)
+        return self._call(lambda: self._hub.add_channel(name, config, options=options, **parts))
 
     def remove_channel(self, name: str) -> None:
         """See `convergekit.Hub.remove_channel`."""

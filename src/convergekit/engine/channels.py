@@ -27,6 +27,7 @@ from convergekit.abc import (
     Listens,
     Outgoing,
     Polls,
+    ReceivesWebhooks,
     RetryPolicy,
     SupportsEdit,
     SupportsReactions,
@@ -105,6 +106,9 @@ class ChannelRuntime:
         self.reason: str | None = None
         self.next_try: datetime | None = None
         self.adapter: Adapter[Any] | None = None
+        self.takes_in = True
+        # Asked for each call, and too dear for that: an isinstance of a protocol looks up every name of it.
+        self.receives_webhooks = issubclass(adapter_class, ReceivesWebhooks)
         self.calls_started = False  # whether this adapter is known to say when the first byte leaves
         self._clock = clock
         self._random = random
@@ -263,7 +267,8 @@ class ChannelRuntime:
             async with adapter, anyio.create_task_group() as tasks:
                 self.adapter = adapter
                 up()
-                self._start_inbound(adapter, tasks)
+                if self.takes_in:
+                    self._start_inbound(adapter, tasks)
                 await self._leave.wait()
                 tasks.cancel_scope.cancel()
         finally:

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from contextlib import asynccontextmanager
 from datetime import datetime
 from random import Random
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self
 
 import anyio
 from anyio import AsyncContextManagerMixin
@@ -48,7 +48,7 @@ class Engine(AsyncContextManagerMixin):
         counted: Told which of the dispatches that were made are stored.
         consent: Records a change of consent.
         recheck: Asks the gates again just before the first attempt.
-        submit_only: Only the store is opened.
+        role: "all"; "send" to take nothing in; "submit" to open the store only.
         handlers: Events handled at the same time.
         sends: Deliveries under way at the same time, over all channels.
         drain: Seconds that closing waits for work that is due.
@@ -66,7 +66,7 @@ class Engine(AsyncContextManagerMixin):
         counted: Callable[[Sequence[Dispatch], Sequence[Dispatch]], Awaitable[None]],
         consent: Callable[[ConsentChanged], Awaitable[None]],
         recheck: Callable[[Dispatch, Delivery], Awaitable[Change | None]],
-        submit_only: bool = False,
+        role: Literal["all", "send", "submit"] = "all",
         handlers: int = 64,
         sends: int = 64,
         drain: float = 10.0,
@@ -76,7 +76,7 @@ class Engine(AsyncContextManagerMixin):
         self._clock = clock
         self._random = random
         self._dispatcher = dispatcher
-        self._submit_only = submit_only
+        self._role = role
         self._drain = drain
         self._tasks: TaskGroup | None = None
         self._noticed = anyio.Event()
@@ -102,7 +102,7 @@ class Engine(AsyncContextManagerMixin):
     async def __asynccontextmanager__(self) -> AsyncGenerator[Self]:
         """Open the store, then everything that moves; leave in order: intake, lanes, outbox, channels, store."""
         async with self.store.opened(self._clock):
-            if self._submit_only:
+            if self._role == "submit":
                 yield self
                 return
             trouble: BaseException | None = None
@@ -145,6 +145,7 @@ class Engine(AsyncContextManagerMixin):
         runtime = ChannelRuntime(
             name, adapter_class, config, options, context, self._clock, self._random, self._channel_changed
         )
+        runtime.takes_in = self._role == "all"
         self.channels[name] = runtime
         return runtime
 

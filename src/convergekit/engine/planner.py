@@ -59,7 +59,6 @@ from convergekit.router import (
     to_route,
     via,
 )
-
 from convergekit.router.gates import LoopGuard
 
 from .blobs import checked_in

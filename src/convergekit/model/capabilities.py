@@ -21,13 +21,13 @@ class TextLimit(Value):
         unit: Code points, UTF-16 code units, UTF-8 bytes, or GSM 7-bit septets (3GPP TS 23.038: text outside
             that alphabet is measured in UCS-2 and `max` then counts septets' worth of octets, 140 for 160).
         overflow: Longer text becomes several parts, or is refused. It is never cut.
-        max_parts: More parts than this are refused; None for any number.
+        max_parts: More parts than this are refused; None for any number. Nobody reads the 256th, and each costs a send.
     """
 
     max: int = Field(ge=1)
     unit: Literal["codepoint", "utf16", "byte", "gsm7"] = "codepoint"
     overflow: Literal["split", "refuse"] = "split"
-    max_parts: int | None = Field(default=None, ge=1)
+    max_parts: int | None = Field(default=255, ge=1)
 
 
 class Markup(Value):

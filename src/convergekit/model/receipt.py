@@ -108,6 +108,8 @@ class Evidence(Value):
         def __init__(self, status, kind=None):
             super().__init__(status=status, kind=kind)
 
+        __init__.__pydantic_base_init__ = True
+
 
 class Receipt(Value):
     """A piece of evidence about a delivery; append-only.
