@@ -17,13 +17,12 @@ from random import Random
 from typing import Any, Final
 
 import anyio
-from anyio.abc import TaskGroup, TaskStatus
+from anyio.abc import TaskStatus
 from pydantic import BaseModel
 
 from convergekit.abc import (
     Adapter,
     Clock,
-    Cursor,
     Listens,
     Outgoing,
     Polls,
@@ -36,8 +35,7 @@ from convergekit.abc import (
 )
 from convergekit.errors import (
     AccountError,
-    ConfigurationError,
-    NotRunningError,
+    NotSentError,
     ThrottledError,
     UnsupportedContentError,
 )
@@ -46,12 +44,12 @@ from convergekit.model import Capabilities, ConversationRef, Delivery, Idempoten
 from .context import EngineContext
 from .options import ChannelOptions
 from .outcomes import Bug, Outcome, Terms
+from .supervision import RESTART, STABLE, Hearing, first_of, in_words, polling
 
 __all__ = ["VERBS", "ChannelRuntime", "ChannelState"]
 
-RESTART: Final = RetryPolicy(base=1.0, factor=2.0, cap=300.0)
 PROBE: Final = RetryPolicy(schedule=(300.0,), jitter=0.2)
-STABLE: Final = 60.0
+_PART_COMPANY: Final = 10.0
 VERBS: Final[Mapping[Operation, tuple[type[Any], str]]] = {
     Operation.EDIT: (SupportsEdit, "edit"),
     Operation.RETRACT: (SupportsRetract, "retract"),
@@ -102,8 +100,11 @@ class ChannelRuntime:
         self.config = config
         self.options = options
         self.context = context
-        self.state = ChannelState.CLOSED
-        self.reason: str | None = None
+        self._phase = ChannelState.CLOSED
+        self._reason: str | None = None
+        self._hearings: list[Hearing] = []
+        self._busy = 0
+        self._unused = anyio.Event()
         self.next_try: datetime | None = None
         self.adapter: Adapter[Any] | None = None
         self.takes_in = True
@@ -120,13 +121,25 @@ class ChannelRuntime:
         self._stop = anyio.Event()  # set: for good
         self._ended = anyio.Event()
         self._trouble: BaseException | None = None
+        self._opened_at: float | None = None
 
     # What the outbox asks
 
     @property
+    def state(self) -> ChannelState:
+        """How it is; *degraded* also when it can send and does not hear."""
+        deaf = self._phase is ChannelState.UP and any(hearing.reason for hearing in self._hearings)
+        return ChannelState.DEGRADED if deaf else self._phase
+
+    @property
+    def reason(self) -> str | None:
+        """Why it is not up, or None."""
+        return self._reason or next((hearing.reason for hearing in self._hearings if hearing.reason), None)
+
+    @property
     def is_serving(self) -> bool:
         """Whether sends may be handed to it now."""
-        return self.state is ChannelState.UP and self.adapter is not None
+        return self._phase is ChannelState.UP and self.adapter is not None and not self._leave.is_set()
 
     @property
     def capabilities(self) -> Capabilities:
@@ -167,8 +180,17 @@ class ChannelRuntime:
     async def perform(self, out: Outgoing) -> object:
         """Call the verb that *out* asks for."""
         adapter = self.adapter
-        if adapter is None:
-            raise NotRunningError(f"channel {self.name} is not open")
+        if adapter is None or not self.is_serving:
+            raise NotSentError("the channel was closed just before", channel=self.name)
+        self._busy += 1
+        try:
+            return await self._verb(adapter, out)
+        finally:
+            self._busy -= 1
+            if not self._busy:
+                self._unused.set()
+
+    async def _verb(self, adapter: Adapter[Any], out: Outgoing) -> object:
         if out.operation is Operation.SEND:
             return await adapter.send(out)
         protocol, verb = VERBS[out.operation]
@@ -210,7 +232,7 @@ class ChannelRuntime:
     async def run(self, *, task_status: TaskStatus[None]) -> None:
         """Keep it open until `close`; report started once the first try has ended, well or not."""
         self._stop, self._ended = anyio.Event(), anyio.Event()
-        self.state = ChannelState.OPENING
+        self._phase = ChannelState.OPENING
         try:
             await self._run(task_status)
         finally:
@@ -219,37 +241,24 @@ class ChannelRuntime:
 
     async def _run(self, task_status: TaskStatus[None]) -> None:
         failures = 0
-        announced = False
-
-        def announce() -> None:
-            nonlocal announced
-            if not announced:
-                announced = True
-                task_status.started()
-
+        announce = _once(task_status.started)
         while not self._stop.is_set():
             self._leave, self._trouble = anyio.Event(), None
-            opened_at: float | None = None
-
-            def up() -> None:
-                nonlocal opened_at
-                opened_at = self._clock.monotonic()
-                self._becomes(ChannelState.UP, None)
-                announce()
-
+            self._opened_at = None
             try:
-                await self._entered(up)
+                await self._entered(announce)
             except Exception as error:
-                self._trouble = _first(error)
+                self._trouble = first_of(error)
             if self._stop.is_set():
                 break
-            if opened_at is not None and self._clock.monotonic() - opened_at >= STABLE:
-                failures = 0
-            failures += 1
+            failures = 1 if self._was_stable() else failures + 1
             seconds = self._fails(failures)
             announce()
             await self._pause(seconds)
         announce()
+
+    def _was_stable(self) -> bool:
+        return self._opened_at is not None and self._clock.monotonic() - self._opened_at >= STABLE
 
     def close(self) -> None:
         """Leave the adapter; `run` then returns."""
@@ -261,62 +270,59 @@ class ChannelRuntime:
         if self.state is not ChannelState.CLOSED:
             await self._ended.wait()
 
-    async def _entered(self, up: Callable[[], None]) -> None:
+    async def _entered(self, announce: Callable[[], None]) -> None:
         adapter = self.adapter_class(self.config, self.context)
         try:
             async with adapter, anyio.create_task_group() as tasks:
                 self.adapter = adapter
-                up()
-                if self.takes_in:
-                    self._start_inbound(adapter, tasks)
+                self._opened_at = self._clock.monotonic()
+                self._becomes(ChannelState.UP, None)
+                tasks.start_soon(self._hear, adapter, announce)
                 await self._leave.wait()
+                await self._part_company()
                 tasks.cancel_scope.cancel()
         finally:
-            self.adapter = None
+            self.adapter, self._hearings = None, []
             with anyio.move_on_after(5, shield=True):
                 await self.context.aclose()
 
-    def _start_inbound(self, adapter: Adapter[Any], tasks: TaskGroup) -> None:
+    async def _hear(self, adapter: Adapter[Any], announce: Callable[[], None]) -> None:
+        """Start what the adapter hears by; announce once each is connected, or has failed for the first time."""
+        self._hearings = self._ways_in(adapter) if self.takes_in else []
+        async with anyio.create_task_group() as tasks:
+            for hearing in self._hearings:
+                tasks.start_soon(self._supervise, hearing)
+            for hearing in self._hearings:
+                await hearing.tried.wait()
+            announce()
+
+    def _ways_in(self, adapter: object) -> list[Hearing]:
+        hearings: list[Hearing] = []
+
+        def add(what: str, work: Callable[[TaskStatus[None]], Awaitable[None]]) -> None:
+            hearings.append(Hearing(what, work, self._clock, self._random, self._log, self._tell))
+
         if isinstance(adapter, Listens):
-            tasks.start_soon(self._supervised, lambda: adapter.listen(), "listen")
-        if isinstance(adapter, Polls):
-            for feed in adapter.feeds:
-                tasks.start_soon(self._supervised, lambda feed=feed: self._poll(adapter, feed), f"poll {feed}")
+            listen = adapter.listen
+            add("listen", lambda status: listen(task_status=status))
+        for feed in adapter.feeds if isinstance(adapter, Polls) else ():
+            add(
+                f"poll {feed}".strip(),
+                lambda status, feed=feed: polling(adapter, feed, self.context, self._clock, task_status=status),  # type: ignore[misc]
+            )
+        return hearings
 
-    async def _supervised(self, work: Callable[[], Awaitable[None]], what: str) -> None:
-        failures = 0
-        while True:
-            began = self._clock.monotonic()
-            try:
-                await work()
-                return  # nothing more to hear, ever
-            except AccountError as error:
-                self.noticed(error)
-                return
-            except NotRunningError:
-                return  # the hub closes
-            except Exception as error:
-                trouble = _first(error)
-                if self._clock.monotonic() - began >= STABLE:
-                    failures = 0
-                failures += 1
-                seconds = RESTART.delay(failures, self._random.random)
-                if isinstance(trouble, ThrottledError):
-                    seconds = max(seconds, trouble.retry_after)
-                self.reason = f"{what} failed: {_words(trouble)}"
-                self._log.warning("%s failed (%s); again in %.1f s", what, type(trouble).__name__, seconds)
-                await self._clock.sleep(seconds)
+    async def _supervise(self, hearing: Hearing) -> None:
+        trouble = await hearing.run()
+        if trouble is not None:
+            self.noticed(trouble)
 
-    async def _poll(self, adapter: Any, feed: str) -> None:
-        cursor = await self.context.cursor(feed)
-        while True:
-            polled = await adapter.poll(feed, cursor)
-            if polled.events or polled.cursor != cursor:
-                await self.context.admit(*polled.events, cursor=Cursor(polled.cursor, feed))
-                cursor = polled.cursor
-            self.reason = None
-            if not polled.more:
-                await self._clock.sleep(adapter.poll_interval if polled.wait is None else polled.wait)
+    async def _part_company(self) -> None:
+        """Let sends that are under way end, for a while: cut off, their outcome would be unknown."""
+        with anyio.move_on_after(_PART_COMPANY):
+            while self._busy:
+                self._unused = anyio.Event()
+                await self._unused.wait()
 
     def _fails(self, failures: int) -> float:
         """Say why it is not up; returns the seconds until the next try."""
@@ -326,7 +332,7 @@ class ChannelRuntime:
         else:
             state, seconds = ChannelState.DEGRADED, RESTART.delay(failures, self._random.random)
         self.next_try = self._clock.now() + timedelta(seconds=seconds)
-        reason = "it ended by itself" if trouble is None else _words(trouble)
+        reason = "it ended by itself" if trouble is None else in_words(trouble)
         self._log.warning("channel %s is %s: %s; next try in %.1f s", self.name, state.value, reason, seconds)
         self._becomes(state, reason)
         return seconds
@@ -342,26 +348,25 @@ class ChannelRuntime:
             await self._clock.sleep(seconds)
             tasks.cancel_scope.cancel()
 
-    def _becomes(self, state: ChannelState, reason: str | None) -> None:
-        if (state, reason) == (self.state, self.reason):
+    def _becomes(self, phase: ChannelState, reason: str | None) -> None:
+        if (phase, reason) == (self._phase, self._reason):
             return
-        self.state, self.reason = state, reason
-        if state in (ChannelState.UP, ChannelState.CLOSED):
+        self._phase, self._reason = phase, reason
+        if phase in (ChannelState.UP, ChannelState.CLOSED):
             self.next_try = None
+        self._tell()
+
+    def _tell(self) -> None:
         self._changed(self)
 
 
-def _first(error: BaseException) -> BaseException:
-    """Of a group, an account error if there is one, else the first: what a person should be told."""
-    if not isinstance(error, BaseExceptionGroup):
-        return error
-    leaves = [_first(each) for each in error.exceptions]
-    return next((leaf for leaf in leaves if isinstance(leaf, AccountError)), leaves[0])
+def _once(function: Callable[[], None]) -> Callable[[], None]:
+    called = False
 
+    def once() -> None:
+        nonlocal called
+        if not called:
+            called = True
+            function()
 
-def _words(error: BaseException) -> str:
-    """For people and logs. Only our own errors are quoted: a library's text may hold a secret."""
-    if isinstance(error, ConfigurationError):
-        return str(error)
-    reason = getattr(error, "reason", None)
-    return reason if isinstance(reason, str) and hasattr(error, "channel") else type(error).__name__
+    return once

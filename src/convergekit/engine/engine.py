@@ -106,23 +106,26 @@ class Engine(AsyncContextManagerMixin):
                 yield self
                 return
             trouble: BaseException | None = None
-            async with anyio.create_task_group() as channels, anyio.create_task_group() as pools:
-                self._tasks = channels
-                for work in (self.inbox_pool.run, self.outbox_pool.run, self._timer.run, self._keep_time, self._notice):
-                    pools.start_soon(work)
-                await self._open_all()
+            async with anyio.create_task_group() as self._tasks:
                 try:
-                    yield self
-                    await self.drain()
-                except anyio.get_cancelled_exc_class():
-                    raise
-                except BaseException as error:
-                    trouble = error  # raised below: the caller's own error is not to come out as a group
+                    async with anyio.create_task_group() as pools:
+                        for pool in (self.inbox_pool, self.outbox_pool):
+                            pools.start_soon(pool.run)
+                        for work in (self._timer.run, self._keep_time, self._notice):
+                            pools.start_soon(work)
+                        await self._open_all()
+                        try:
+                            yield self
+                            await self.drain()
+                        except anyio.get_cancelled_exc_class():
+                            raise
+                        except BaseException as error:
+                            trouble = error  # raised below: the caller's own error is not to come out as a group
+                        finally:
+                            self.intake.is_open = False
+                            pools.cancel_scope.cancel()
                 finally:
-                    self.intake.is_open = False
-                    self._tasks = None
-                    pools.cancel_scope.cancel()
-                    await self._close_all(channels)
+                    await self._close_all()
             for pool in (self.inbox_pool, self.outbox_pool):
                 await pool.aclose()
             if trouble is not None:
@@ -169,21 +172,22 @@ class Engine(AsyncContextManagerMixin):
             for runtime in list(self.channels.values()):
                 opening.start_soon(self.open, runtime)
 
-    async def _close_all(self, tasks: TaskGroup) -> None:
+    async def _close_all(self) -> None:
         # Shielded and bounded: channels part in good order, and a dead peer cannot hold us.
         with anyio.move_on_after(self._drain, shield=True):
             for runtime in self.channels.values():
                 runtime.close()
             for runtime in self.channels.values():
                 await runtime.closed()
-            return
-        tasks.cancel_scope.cancel()
+        if self._tasks is not None:
+            self._tasks.cancel_scope.cancel()
+            self._tasks = None
 
     def _channel_changed(self, runtime: ChannelRuntime) -> None:
         self._wake_outbox()
         self.ledger.channels_changed()
-        if self._tasks is None or not self._wanted(ChannelChanged):
-            return
+        if self._tasks is None or not self.intake.is_open or not self._wanted(ChannelChanged):
+            return  # nobody is there to be told
         changed = ChannelChanged(
             key=f"channel:{self._clock.now().isoformat()}:{runtime.state.value}:{self._random.getrandbits(32):08x}",
             lane="channel",
