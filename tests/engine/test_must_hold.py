@@ -524,3 +524,23 @@ async def test_a_room_is_one_recipient(bench: Any) -> None:
 def test_types_are_what_they_seem() -> None:
     """The names used above are the public ones."""
     assert Hub and ReceiptReceived
+
+
+async def test_a_handler_that_waits_until_its_reply_is_delivered_does_not_deadlock(bench: Any) -> None:
+    """Reports of a conversation do not queue behind the handler that waits for them."""
+    statuses: list[Status] = []
+    async with bench() as b:
+
+        @b.hub.on_message
+        async def handle(conversation: Conversation) -> None:
+            reply = await conversation.reply("here")
+            await reply.wait(Status.ACCEPTED)
+            report = {"status": "delivered", "ids": [medium.sent[0].id]}
+            medium.say(type="receipt.received", key="r1", receipt=report, sender=ANN, conversation={"address": ANN})
+            statuses.append(await reply.wait(Status.DELIVERED, timeout=5))
+
+        medium = await b.add()
+        medium.say(text="hello", sender=ANN)
+        await b.settle()
+
+    assert statuses == [Status.DELIVERED]

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from convergekit.abc import Admission, Cursor, Store
 from convergekit.errors import InvalidInputError, NotRunningError
-from convergekit.model import ConversationRef, Event
+from convergekit.model import ConversationRef, Event, ReceiptReceived
 
 __all__ = ["Intake", "completed"]
 
@@ -62,6 +62,9 @@ def completed(event: Event, channel: str, *, ephemeral: bool = False) -> Event:
     update: dict[str, Any] = {}
     if event.channel != channel:
         update["channel"] = channel
+    if event.lane is None and isinstance(event, ReceiptReceived):
+        # Not in the conversation's own lane: a handler that waits there for its reply to arrive would wait for ever.
+        update["lane"] = "receipts" if event.conversation is None else f"receipts|{event.conversation.key}"
     conversation = event.conversation
     if conversation is None:
         if event.sender is not None:
