@@ -18,8 +18,11 @@ class TextLimit(Value):
 
     Args:
         max: In `unit`; what a part may measure once rendered.
-        unit: Code points, UTF-16 code units, UTF-8 bytes, or GSM 7-bit septets (3GPP TS 23.038: text outside
-            that alphabet is measured in UCS-2 and `max` then counts septets' worth of octets, 140 for 160).
+        unit: Code points, UTF-16 code units, UTF-8 bytes, or "gsm7": septets of the GSM 7-bit alphabet (3GPP
+            TS 23.038), two for a character of its extension table. A part with any character outside of it is UCS-2,
+            where each UTF-16 unit measures 16/7 septets, the sum rounded down: `max=160` holds 160 septets or
+            70 units, 153 holds 67, 152 holds 66. Each part is one message and has its alphabet to itself. For parts
+            of at most n concatenated segments say 153 * n.
         overflow: Longer text becomes several parts, or is refused. It is never cut.
         max_parts: More parts than this are refused; None for any number. Nobody reads the 256th, and each costs a send.
     """
