@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from convergekit.errors import UnsupportedContentError
@@ -105,7 +106,7 @@ def _plain(message: Content, markup: Markup, heading: str | None, links: Sequenc
     lines = [heading, text, *("".join(link_text(each)) for each in links)]
     whole = "\n".join(line for line in lines if line)
     try:
-        found = list(pieces(whole, ruler.on(whole)))
+        found = _cut(whole, ruler.on(whole), ruler)
     except TooNarrow as exc:
         raise UnsupportedContentError(_NARROW) from exc
     return _finished([whole[piece.start : piece.end] for piece in found], found, ruler, notes)
@@ -143,17 +144,33 @@ def _drawn(blocks: Sequence[Block], write: Writer, ruler: Ruler) -> tuple[list[s
     def rendered(start: int, end: int) -> str:
         return write(canvas.slice(start, end))
 
-    found = list(pieces(canvas.text, ruler.searched(len(canvas.text), rendered)))
+    found = _cut(canvas.text, ruler.searched(len(canvas.text), rendered), ruler)
     return [rendered(piece.start, piece.end) for piece in found], found
 
 
+def _cut(text: str, fitting: measures.Fitting, ruler: Ruler) -> list[Piece]:
+    """The pieces, as long as there may be more of them."""
+    limit = ruler.limit
+    if limit is None:
+        return list(pieces(text, fitting))
+    most = 1 if limit.overflow == "refuse" else limit.max_parts
+    try:
+        found = list(islice(pieces(text, fitting), None if most is None else most + 1))
+    except TooNarrow:
+        if limit.overflow == "split":
+            raise
+        most, found = 0, [Piece(0, 0)]
+    if most is not None and len(found) > most:
+        parts = "one part" if limit.overflow == "refuse" else f"max_parts = {most} parts"
+        raise UnsupportedContentError(f"the text is longer than {parts} of at most {limit.max} ({limit.unit})")
+    return found
+
+
 def _finished(parts: Sequence[str], found: Sequence[Piece], ruler: Ruler, notes: list[Degradation]) -> Body:
-    """With the report on cuts; refuses what must not be cut."""
+    """With the report on cuts; refuses a measure that contradicts itself."""
     shown = tuple(part for part in parts if part.strip())
     limit = ruler.limit
     if len(shown) > 1 and limit is not None:
-        if limit.overflow == "refuse":
-            raise UnsupportedContentError(f"the text is longer than the channel's limit, {limit.max} ({limit.unit})")
         if not all(map(ruler.fits, shown)):
             raise UnsupportedContentError("the channel's measure finds a piece of text longer than the whole")
         notes.append(Degradation(what="length", detail=f"sent in {len(shown)} parts", severity="lossless"))

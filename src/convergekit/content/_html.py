@@ -90,7 +90,7 @@ def _inline(spans: Iterable[Span], depth: int = 0) -> Iterator[str]:
         elif mark == BREAK:
             yield from ("<br>\n" for _ in group)
         elif mark.name == "image":
-            yield _image(mark, "".join(span.text for span in group))
+            yield from (_image(mark, span.text) for span in group)  # two of one kind are two
         else:
             yield _element(mark, "".join(_inline(group, depth + 1)))
 

@@ -109,7 +109,7 @@ def _tokens(spans: Iterable[Span], depth: int, count: list[int]) -> Iterator[_To
         elif mark == BREAK:
             yield from (_Token("\\\n") for _ in group)
         elif mark.name == "image":
-            yield _Token("!" + _link(_escaped("".join(span.text for span in group)), mark))
+            yield from (_Token("!" + _link(_escaped(span.text), mark)) for span in group)
         elif mark.name == "code":
             yield _Token(_code("".join(span.text for span in group)))
         elif mark.name == "link":

@@ -52,7 +52,8 @@ def boundary_before(text: str, start: int, position: int) -> int:
         return position
     # GB4, GB5: nothing joins across a line feed, but for CR LF, which lies before it.
     boundary = max(start, text.rfind("\n", start, position) + 1)
-    for match in _pattern().finditer(text, boundary):
+    # Whether there is a break depends on one code point behind it and no more; a cluster may go on for megabytes.
+    for match in _pattern().finditer(text, boundary, position + 1):
         if match.end() > position:
             break
         boundary = match.end()

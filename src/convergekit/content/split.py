@@ -179,9 +179,11 @@ class _Window:
         """The last boundary between two words (UAX #29) near the end of what fits, or None."""
         low = max(run, whole - _NEAR)
         near = self.text[low : whole + _NEAR]
-        for position in reversed([match.start() for match in _words().finditer(near)]):
+        # Both ends of the excerpt look like boundaries, and are not known to be any.
+        found = [match.start() for match in _words().finditer(near) if 0 < match.start() < len(near)]
+        for position in reversed(found):
             at = low + position
-            if self.start < at <= whole and boundary_before(self.text, self.start, at) == at:
+            if at <= whole and boundary_before(self.text, self.start, at) == at:
                 return at if self._url_around(at, run) is None else None
         return None
 
