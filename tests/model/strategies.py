@@ -3,6 +3,7 @@
 import typing
 from datetime import UTC, datetime, timedelta, timezone
 from enum import Enum
+from functools import cache
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union
@@ -79,6 +80,7 @@ BOUND: dict[tuple[type[Value], str], st.SearchStrategy[Any]] = {
 }
 
 
+@cache
 def values(kind: type[Value]) -> st.SearchStrategy[Any]:
     """Values of *kind*; fields are left out as often as they may be."""
     if kind is model.Address:

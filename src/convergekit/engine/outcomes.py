@@ -11,7 +11,7 @@ Rules kept here (DESIGN, "The adapter contract"):
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -108,15 +108,15 @@ def apply(delivery: Delivery, index: int, outcome: Outcome, now: datetime, terms
 
 def with_receipt(delivery: Delivery, receipt: Receipt) -> Delivery:
     """*delivery* with one more piece of evidence, whenever it comes; an unknown attempt may be closed by it."""
-    part = _part_of(delivery, receipt)
-    report = delivery.report | fold([receipt.model_copy(update={"part": part})])
+    about = [receipt.model_copy(update={"part": part}) for part in _parts_of(delivery, receipt)]
+    report = delivery.report | fold(about)
     delivery = delivery.model_copy(update={"report": report})
     unknown = frozenset(index for index in delivery.unknown if report.part(index).status is None)
     update: dict[str, Any] = {"unknown": unknown}
     if delivery.state is DeliveryState.UNKNOWN and not unknown:
         rest = delivery.next_part is not None and delivery.status is not Status.FAILED
         update |= {"state": DeliveryState.QUEUED if rest else DeliveryState.CLOSED, "reason": None}
-    elif delivery.state is DeliveryState.QUEUED and delivery.next_part is None:
+    elif delivery.state is DeliveryState.QUEUED and (delivery.next_part is None or delivery.status is Status.FAILED):
         update |= {"state": DeliveryState.CLOSED, "reason": None}  # reported before our own attempt was answered
     return delivery.model_copy(update=update)
 
@@ -211,11 +211,21 @@ def _tried(
     return delivery.model_copy(update={"history": history, "sending": None, "reason": _line(reason)})
 
 
-def _part_of(delivery: Delivery, receipt: Receipt) -> int | None:
+def _parts_of(delivery: Delivery, receipt: Receipt) -> Sequence[int | None]:
+    """Which parts *receipt* speaks of; (None,) is the whole. Never of one that has not gone out: it would stay here."""
     if receipt.part is not None or len(delivery.parts) == 1:
-        return receipt.part or 0
+        return (receipt.part or 0,)
     ids = set(receipt.ids)
-    return next((index for index, report in delivery.report.parts.items() if report.ids & ids), None)
+    named = [index for index, report in delivery.report.parts.items() if report.ids & ids]
+    if named:
+        return named
+    if delivery.next_part is None or receipt.status is Status.FAILED:  # after a failure nothing goes out any more
+        return (None,)
+    in_doubt = [delivery.sending] if delivery.sending is not None else sorted(delivery.unknown)
+    if ids and in_doubt:  # an id that we have not been told of is that of a part whose answer is still to come
+        return in_doubt[:1]
+    gone = [part for part in range(len(delivery.parts)) if delivery.report.part(part).status is not None]
+    return sorted({*gone, *in_doubt}) or (0,)
 
 
 def _line(text: str | None) -> str | None:
