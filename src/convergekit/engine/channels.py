@@ -3,13 +3,16 @@
 Rules kept here:
 
 - A channel that cannot be opened, or whose `listen` or `poll` fails, is *degraded* and tried again with exponential
-  back-off, full jitter and a cap; others do not notice.
+  back-off, full jitter and a cap; others do not notice. While only its `listen` or `poll` fails, it goes on sending.
 - An `AccountError` takes it *down* until a person acts: it is left, and probed slowly.
 - Each entry makes a new adapter, so that nothing half-broken is used again.
+- It is left once the sends under way have ended, within bounds: leaving makes no outcome unknown that need not be.
+- One that hangs on opening is given up in time and tried again, and can be closed meanwhile.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -50,6 +53,7 @@ __all__ = ["VERBS", "ChannelRuntime", "ChannelState"]
 
 PROBE: Final = RetryPolicy(schedule=(300.0,), jitter=0.2)
 _PART_COMPANY: Final = 10.0
+_OPENING: Final = 30.0
 VERBS: Final[Mapping[Operation, tuple[type[Any], str]]] = {
     Operation.EDIT: (SupportsEdit, "edit"),
     Operation.RETRACT: (SupportsRetract, "retract"),
@@ -122,6 +126,7 @@ class ChannelRuntime:
         self._ended = anyio.Event()
         self._trouble: BaseException | None = None
         self._opened_at: float | None = None
+        self._opening: anyio.CancelScope | None = None
 
     # What the outbox asks
 
@@ -229,33 +234,34 @@ class ChannelRuntime:
 
     # Life
 
-    async def run(self, *, task_status: TaskStatus[None]) -> None:
-        """Keep it open until `close`; report started once the first try has ended, well or not."""
-        self._stop, self._ended = anyio.Event(), anyio.Event()
+    def opens(self) -> None:
+        """`run` is about to be started; from now on `closed` waits for its end."""
         self._phase = ChannelState.OPENING
+
+    async def run(self, tried: Callable[[], None]) -> None:
+        """Keep it open until `close`; call *tried* once the first try has ended, well or not."""
         try:
-            await self._run(task_status)
+            await self._run(tried)
         finally:
             self._becomes(ChannelState.CLOSED, None)
             self._ended.set()
+            tried()
 
-    async def _run(self, task_status: TaskStatus[None]) -> None:
+    async def _run(self, tried: Callable[[], None]) -> None:
         failures = 0
-        announce = _once(task_status.started)
         while not self._stop.is_set():
             self._leave, self._trouble = anyio.Event(), None
             self._opened_at = None
             try:
-                await self._entered(announce)
+                await self._entered(tried)
             except Exception as error:
                 self._trouble = first_of(error)
             if self._stop.is_set():
                 break
             failures = 1 if self._was_stable() else failures + 1
             seconds = self._fails(failures)
-            announce()
+            tried()
             await self._pause(seconds)
-        announce()
 
     def _was_stable(self) -> bool:
         return self._opened_at is not None and self._clock.monotonic() - self._opened_at >= STABLE
@@ -264,37 +270,44 @@ class ChannelRuntime:
         """Leave the adapter; `run` then returns."""
         self._stop.set()
         self._leave.set()
+        if self._opening is not None:
+            self._opening.cancel()
 
     async def closed(self) -> None:
         """Return once `run` has, or at once if it was never started."""
         if self.state is not ChannelState.CLOSED:
             await self._ended.wait()
 
-    async def _entered(self, announce: Callable[[], None]) -> None:
+    async def _entered(self, tried: Callable[[], None]) -> None:
         adapter = self.adapter_class(self.config, self.context)
         try:
-            async with adapter, anyio.create_task_group() as tasks:
-                self.adapter = adapter
-                self._opened_at = self._clock.monotonic()
-                self._becomes(ChannelState.UP, None)
-                tasks.start_soon(self._hear, adapter, announce)
-                await self._leave.wait()
-                await self._part_company()
-                tasks.cancel_scope.cancel()
+            with anyio.move_on_after(_OPENING) as opening:
+                self._opening = opening
+                async with adapter, anyio.create_task_group() as tasks:
+                    opening.deadline, self._opening = math.inf, None
+                    self.adapter = adapter
+                    self._opened_at = self._clock.monotonic()
+                    self._becomes(ChannelState.UP, None)
+                    tasks.start_soon(self._hear, adapter, tried)
+                    await self._leave.wait()
+                    await self._part_company()
+                    tasks.cancel_scope.cancel()
+            if opening.cancelled_caught and not self._stop.is_set():
+                raise NotSentError(f"it did not open within {_OPENING:g} s", channel=self.name)
         finally:
-            self.adapter, self._hearings = None, []
+            self.adapter, self._hearings, self._opening = None, [], None
             with anyio.move_on_after(5, shield=True):
                 await self.context.aclose()
 
-    async def _hear(self, adapter: Adapter[Any], announce: Callable[[], None]) -> None:
-        """Start what the adapter hears by; announce once each is connected, or has failed for the first time."""
+    async def _hear(self, adapter: Adapter[Any], tried: Callable[[], None]) -> None:
+        """Start what the adapter hears by; call *tried* once each is connected, or has failed for the first time."""
         self._hearings = self._ways_in(adapter) if self.takes_in else []
         async with anyio.create_task_group() as tasks:
             for hearing in self._hearings:
                 tasks.start_soon(self._supervise, hearing)
             for hearing in self._hearings:
                 await hearing.tried.wait()
-            announce()
+            tried()
 
     def _ways_in(self, adapter: object) -> list[Hearing]:
         hearings: list[Hearing] = []
@@ -358,15 +371,3 @@ class ChannelRuntime:
 
     def _tell(self) -> None:
         self._changed(self)
-
-
-def _once(function: Callable[[], None]) -> Callable[[], None]:
-    called = False
-
-    def once() -> None:
-        nonlocal called
-        if not called:
-            called = True
-            function()
-
-    return once

@@ -32,7 +32,8 @@ from .outbox import Outbox
 __all__ = ["Engine"]
 
 _log = logging.getLogger(__name__)
-_OPENING: Final = 30.0
+_OPENING: Final = 35.0  # a little more than a channel gives itself
+_CLOSING: Final = 5.0
 
 
 class Engine(AsyncContextManagerMixin):
@@ -155,8 +156,11 @@ class Engine(AsyncContextManagerMixin):
     async def open(self, runtime: ChannelRuntime) -> None:
         """Open one channel; returns after its first try, well or not. Does nothing before the engine is entered."""
         if self._tasks is not None:
-            with anyio.move_on_after(_OPENING):
-                await self._tasks.start(runtime.run)
+            tried = anyio.Event()
+            runtime.opens()
+            self._tasks.start_soon(runtime.run, tried.set)
+            with anyio.move_on_after(_OPENING):  # one that never says that it is connected goes on without us
+                await tried.wait()
 
     async def remove(self, name: str) -> None:
         """Close one channel and forget it. What is queued for it stays in the store."""
@@ -165,7 +169,7 @@ class Engine(AsyncContextManagerMixin):
             raise ConfigurationError(f"there is no channel {name!r}; there are {sorted(self.channels)}")
         runtime.close()
         await runtime.closed()
-        del self.channels[name]
+        self.channels.pop(name, None)  # somebody else may have removed it meanwhile
 
     async def _open_all(self) -> None:
         async with anyio.create_task_group() as opening:
@@ -174,7 +178,7 @@ class Engine(AsyncContextManagerMixin):
 
     async def _close_all(self) -> None:
         # Shielded and bounded: channels part in good order, and a dead peer cannot hold us.
-        with anyio.move_on_after(self._drain, shield=True):
+        with anyio.move_on_after(max(self._drain, _CLOSING), shield=True):
             for runtime in self.channels.values():
                 runtime.close()
             for runtime in self.channels.values():
