@@ -208,6 +208,18 @@ class TestSameThread:
     def test_a_conversation_without_a_channel_finds_one(self) -> None:
         assert resolved(same_thread(), ConversationRef(address=MAIL)).legs[0].conversation.channel == "mail"
 
+    def test_a_thread_belongs_to_its_channel(self) -> None:
+        second = Channel("second", frozenset({"mailto"}))
+        ref = ConversationRef(channel="mail", address=MAIL, thread="t")
+        found = resolved("second", ref, channels(MAILS, second))
+        assert found.legs[0].conversation == ConversationRef(channel="second", address=MAIL)
+
+    def test_where_its_channel_is_gone_the_next_way_is_taken(self) -> None:
+        gone = ConversationRef(channel="closed", address=MAIL)
+        found = resolved(first_of(same_thread(), "alerts"), conversation=gone)
+        assert ways(found) == [("alerts", SMS)]
+        assert found.warnings == ("same_thread(): its channel 'closed' is not open",)
+
     def test_without_a_thread_the_next_way_is_taken(self) -> None:
         found = resolved(first_of(same_thread(), "alerts"))
         assert ways(found) == [("alerts", SMS)]
@@ -379,6 +391,10 @@ async def test_a_diverted_leg_goes_the_other_way_with_the_same_goal() -> None:
     found = await prepared(first_of("mail", until=Status.DELIVERED), gates=gates)
     assert found.step == LegStep(leg=1, goal=Status.DELIVERED)
     assert numbers(found) == ([1], [0])
+    assert found.warnings == ()
+
+    found = await prepared("mail", gates=[says(divert(first_of(same_thread(), "alerts"), "elsewhere"), "mail")])
+    assert found.warnings[0].startswith("same_thread() needs a conversation")
 
 
 async def test_a_diversion_inside_a_route_takes_the_place_of_its_leg() -> None:

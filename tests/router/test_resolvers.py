@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -27,6 +27,7 @@ class Small:
     def __init__(self) -> None:
         self.values: dict[str, tuple[Any, int]] = {}
         self.refuse = False
+        self.meanwhile: Callable[[], Awaitable[Any]] | None = None
 
     async def get(self, key: str) -> tuple[Any, int]:
         await anyio.lowlevel.checkpoint()
@@ -38,6 +39,9 @@ class Small:
         if self.refuse or (version is not None and version != current):
             return False
         self.values[key] = (value, current + 1)
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            await meanwhile()
         return True
 
 
@@ -58,10 +62,32 @@ class TestContacts:
         assert isinstance(contacts, ContactResolver)
 
     async def test_an_address_that_was_given_up_belongs_to_nobody(self) -> None:
-        contacts = StoredContacts(Small())
+        state = Small()
+        contacts = StoredContacts(state)
         await contacts.put(ANN)
         await contacts.put(ANN.model_copy(update={"addresses": (MAIL,)}))
         assert await contacts.by_address(SMS) is None
+        assert [value for value, _ in state.values.values()].count("ann") == 1  # and nothing is kept of it
+
+    async def test_who_is_interrupted_half_way_leaves_nobody_taken_for_somebody_else(self) -> None:
+        async def interrupted() -> None:
+            raise StoreError("the disk is full")
+
+        state = Small()
+        contacts = StoredContacts(state)
+        await contacts.put(ANN)
+        state.meanwhile = interrupted
+        with pytest.raises(StoreError):
+            await contacts.put(ANN.model_copy(update={"addresses": (MAIL,)}))
+        assert await contacts.by_address(SMS) is None
+
+    async def test_an_address_that_somebody_else_gives_back_meanwhile_is_not_lost(self) -> None:
+        state = Small()
+        contacts = StoredContacts(state)
+        await contacts.put(ANN)
+        state.meanwhile = lambda: contacts.put(ANN)
+        await contacts.put(ANN.model_copy(update={"addresses": (MAIL,)}))
+        assert await contacts.by_address(SMS) == ANN
 
     async def test_an_address_goes_to_whom_it_was_given_last(self) -> None:
         contacts = StoredContacts(Small())
