@@ -96,7 +96,7 @@ def alternative(message: Content, heading: str | None, links: Sequence[Attachmen
 
 
 def _plain(message: Content, markup: Markup, heading: str | None, links: Sequence[Attachment], ruler: Ruler) -> Body:
-    text, notes = message.text, list[Degradation]()
+    text, notes = message.text or None, list[Degradation]()
     if text is None and (message.markdown or message.html):
         from . import _degrade
 
