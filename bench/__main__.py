@@ -20,7 +20,10 @@ MISSED, UNKNOWN = 1, 3
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Returns the exit code: 0; 1 where a goal was missed; 3 where only a peer is missing."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if unknown := set(options.names) - set(NAMES):
+        parser.error(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}")
     effort = Effort(rounds=2, scale=0.05) if options.quick else Effort(rounds=options.rounds)
     lines: list[Line] = []
     if not options.json:
@@ -42,8 +45,6 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run_of(name: str) -> Callable[[Effort], Awaitable[Iterator[Line]]]:
-    if name not in NAMES:
-        sys.exit(f"there is no {name!r}; there are {', '.join(NAMES)}")
     run: Callable[[Effort], Awaitable[Iterator[Line]]] = import_module(f".{MODULES.get(name, name)}", __package__).run
     return run
 

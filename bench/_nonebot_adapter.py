@@ -55,7 +55,7 @@ class Received(BaseModel):
 class FeedEvent(Event):
     update_id: int
     message: Received
-    _parsed: FeedMessage = PrivateAttr(default=None)
+    _parsed: FeedMessage | None = PrivateAttr(default=None)
 
     def get_type(self):
         return "message"

@@ -22,7 +22,9 @@ from convergekit.http import StandardWebhooks
 
 __all__ = ["CHANNEL", "App", "Header", "Ours", "Signed", "bare", "ours"]
 
-App = Callable[[MutableMapping[str, Any], Callable[..., Awaitable[Any]], Callable[..., Awaitable[Any]]], Awaitable[None]]
+App = Callable[
+    [MutableMapping[str, Any], Callable[..., Awaitable[Any]], Callable[..., Awaitable[Any]]], Awaitable[None]
+]
 Header = tuple[bytes, bytes]
 
 CHANNEL = "shop"
@@ -61,6 +63,7 @@ class Ours:
     def __init__(self, hub: Hub) -> None:
         self.hub, self.app = hub, WebhookApp(hub)
         self.handled: Counter[str] = Counter()
+        self.signed = Signed()
 
 
 @asynccontextmanager

@@ -103,19 +103,18 @@ def missing(metric: str, ours: float, peer: str, goal: Goal) -> Line:
 
 
 class Timer:
-    """CPU time of this process over a block, for each of *items*, in microseconds."""
+    """CPU time of this process over one block or several, for each of *items*, in microseconds."""
 
     def __init__(self, items: int) -> None:
         self._items = items
         self.figure = 0.0
 
     def __enter__(self) -> Timer:
-        gc.collect()
         self._start = process_time()
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self.figure = (process_time() - self._start) / self._items * 1e6
+        self.figure += (process_time() - self._start) / self._items * 1e6
 
 
 async def compare(sides: Mapping[str, Side], rounds: int) -> dict[str, float]:
@@ -126,6 +125,7 @@ async def compare(sides: Mapping[str, Side], rounds: int) -> dict[str, float]:
     order = list(sides)
     for number in range(rounds + 1):
         for name in order:
+            gc.collect()
             figure = await sides[name]()
             if number:
                 figures[name].append(figure)

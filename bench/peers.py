@@ -37,12 +37,12 @@ def aiogram_round(handlers: int, *, states: bool) -> Round:
     handled: list[int] = []
     passed = 0
 
-    @dispatcher.message.middleware()  # type: ignore[arg-type]
     async def around(handler: Any, event: Any, data: dict[str, Any]) -> Any:
         nonlocal passed
         passed += 1
         return await handler(event, data)
 
+    dispatcher.message.middleware(around)
     for number in range(handlers):
 
         async def handler(message: Message) -> None:

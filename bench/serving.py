@@ -68,7 +68,7 @@ async def _main(kind: str) -> None:
                 await send({"type": "http.response.body", "body": body})
 
             print(listening.getsockname()[1], flush=True)
-            await serve(counted, config, shutdown_trigger=_terminated)  # type: ignore[arg-type]
+            await serve(counted, config, shutdown_trigger=_terminated)
 
 
 async def _terminated() -> None:
