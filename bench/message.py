@@ -7,7 +7,7 @@ from datetime import datetime
 from importlib.metadata import version
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from convergekit import Message
 
@@ -29,11 +29,11 @@ class Plain(BaseModel):
     thread: str | None = None
     importance: str = "normal"
     language: str | None = None
-    headers: dict[str, str] = {}
+    headers: dict[str, str] = Field(default_factory=dict)  # cheaper than a default that is copied
     category: str | None = None
     not_before: datetime | None = None
     expires_at: datetime | None = None
-    native: dict[str, Any] = {}
+    native: dict[str, Any] = Field(default_factory=dict)
 
 
 async def run(effort: Effort) -> Iterator[Line]:
