@@ -84,7 +84,8 @@ def advance(dispatch: Dispatch, now: datetime) -> Dispatch:
 
 def reached(delivery: Delivery, goal: Status) -> bool:
     """Whether the evidence for *delivery* is at or above *goal*. FAILED never is, wherever it stands on the scale."""
-    return delivery.status is not Status.FAILED and delivery.status >= goal
+    status = delivery.status
+    return status is not Status.FAILED and status >= goal
 
 
 class _Run:
@@ -126,7 +127,7 @@ class _Run:
         delivery = self.legs[step.leg]
         if reached(delivery, step.goal):
             return _Verdict.REACHED
-        if _is_held(delivery, step.goal):
+        if _is_held(delivery):
             return self.still_open(delivery)
         if _is_lost(delivery):
             return _Verdict.LOST
@@ -167,14 +168,15 @@ class _Run:
 
     def leave(self, step: Step, why: str) -> _Verdict:
         """Close *step* as far as that can be done; what was taken before may still reach its goal."""
-        held = [self.legs[leaf.leg] for leaf in _leaves(step) if _is_held(self.legs[leaf.leg], leaf.goal)]
+        legs = [(self.legs[leaf.leg], leaf.goal) for leaf in _leaves(step)]
+        held = [delivery for delivery, goal in legs if _is_held(delivery) and not reached(delivery, goal)]
         if held:
             self.open.update((delivery.leg, delivery) for delivery in held)
             return _Verdict.OPEN
-        for leaf in _leaves(step):
+        for delivery, _ in legs:
             # A resend was asked for by a person; the plan does not take it back.
-            if self.legs[leaf.leg].supersedes is None:
-                self.cancel(self.legs[leaf.leg], why)
+            if delivery.supersedes is None:
+                self.cancel(delivery, why)
         return self.look(step)
 
     def look(self, step: Step) -> _Verdict:
@@ -275,14 +277,14 @@ def _all_of(verdicts: list[_Verdict]) -> _Verdict:
     return _Verdict.LOST if _Verdict.LOST in verdicts else _Verdict.REACHED
 
 
-def _is_held(delivery: Delivery, goal: Status) -> bool:
-    """Being handed over, or unknown: whoever moved on now might make a double."""
-    if reached(delivery, goal):
-        return False
+def _is_held(delivery: Delivery) -> bool:
+    """Being handed over, or unknown: whoever moved on now, short of the goal, might make a double."""
+    if delivery.state is DeliveryState.SENDING:
+        return True
     # A receipt for a part whose attempt was open-ended decides it; the mark alone does not keep it unknown.
-    unknown = any(delivery.status_of(part) is Status.UNKNOWN for part in range(len(delivery.parts)))
-    stopped = delivery.state is DeliveryState.UNKNOWN and delivery.status is not Status.FAILED
-    return delivery.state is DeliveryState.SENDING or unknown or stopped
+    if any(delivery.status_of(part) is Status.UNKNOWN for part in delivery.unknown):
+        return True
+    return delivery.state is DeliveryState.UNKNOWN and delivery.status is not Status.FAILED
 
 
 def _is_lost(delivery: Delivery) -> bool:
