@@ -42,7 +42,8 @@ class ConversationRef(Value):
     @model_validator(mode="before")
     @classmethod
     def _from_address(cls, value: Any) -> Any:
-        return {"address": value} if isinstance(value, str | Address) else value
+        # A dict first: asking pydantic's metaclass whether it is an `Address` costs as much as all the rest.
+        return value if type(value) is dict or not isinstance(value, str | Address) else {"address": value}
 
     @property
     def key(self) -> str:
