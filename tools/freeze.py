@@ -6,13 +6,15 @@ The build tools of old environments are left out, and so is convergekit itself.
 from importlib.metadata import distributions
 
 
+_OURS = {"convergekit", "setuptools", "wheel"}
+
+
 def main() -> None:
     """Print the constraints in order of name."""
-    found = {(d.name.lower().replace("_", "-"), d.version) for d in distributions()}
+    found = {d.name.lower().replace("_", "-"): d.version for d in distributions()}
     print("# The versions that the tests ran with. Made by `make constraints`; not written by hand.")
-    for name, version in sorted(found):
-        if name not in {"convergekit", "setuptools", "wheel"}:
-            print(f"{name}=={version}")
+    for line in sorted(f"{name}=={version}" for name, version in found.items() if name not in _OURS):
+        print(line)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -247,13 +247,16 @@ class Planner:
             address=delivery.address,
             conversation=delivery.conversation,
         )
-        facts = await self._facts(dispatch.message, leg, None, None, created_at=dispatch.created_at)
+        facts = await self._facts(dispatch.message, leg, None, None)
+        facts = replace(facts, automatic=dispatch.automatic, created_at=dispatch.created_at)
         gates = [gate for gate in self._gates if not isinstance(gate, LoopGuard)]  # it has counted this one already
         records = decide_all(gates, facts)
         decision = records[-1].decision if records else None
         match decision:
             case Defer():
-                return _on_leg(delivery.id, {"due": decision.until, "reason": decision.reason})
+                # The time in which the leg has to reach its goal starts when it may first be served.
+                later = {"due": decision.until, "opened_at": decision.until, "reason": decision.reason}
+                return _on_leg(delivery.id, later)
             case Drop():
                 return _suppressed(delivery.id, f"{records[-1].gate}: {decision.reason}")
             case Divert():
@@ -301,7 +304,6 @@ class Planner:
         leg: PlannedLeg,
         contact: Contact | None,
         origin: Origin | None,
-        created_at: datetime | None = None,
     ) -> GateInput:
         if contact is None:
             contact = await self.contacts.by_address(leg.address)
@@ -312,7 +314,6 @@ class Planner:
             channel=leg.channel,
             conversation=leg.conversation,
             now=self._clock.now(),
-            created_at=created_at,
             automatic=event is not None,
             replying=event is not None and event.conversation == leg.conversation,
             in_reply_to_automated=event is not None and event.automated,
