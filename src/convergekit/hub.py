@@ -200,7 +200,7 @@ class Hub(AsyncContextManagerMixin):
 
                 async def hurry() -> None:
                     async for _ in signals:
-                        tasks.cancel_scope.cancel()
+                        await self._engine.drain(hurry=True)
 
                 tasks.start_soon(hurry)
                 await self._engine.drain()

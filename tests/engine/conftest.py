@@ -49,7 +49,7 @@ class Bench:
 
 @pytest.fixture
 def bench() -> Callable[..., Any]:
-    """Opens a hub; use it with `async with bench() as b`."""
+    """How a test opens a hub: `async with bench() as b`."""
 
     @asynccontextmanager
     async def opened(**options: Any) -> AsyncGenerator[Bench]:

@@ -523,7 +523,8 @@ async def test_a_room_is_one_recipient(bench: Any) -> None:
 
 def test_types_are_what_they_seem() -> None:
     """The names used above are the public ones."""
-    assert Hub and ReceiptReceived
+    assert Hub
+    assert ReceiptReceived
 
 
 async def test_a_handler_that_waits_until_its_reply_is_delivered_does_not_deadlock(bench: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -79,6 +80,8 @@ class Engine(AsyncContextManagerMixin):
         self._dispatcher = dispatcher
         self._role = role
         self._drain = drain
+        self._drain_until = math.inf
+        self._draining = anyio.CancelScope()
         self._tasks: TaskGroup | None = None
         self._noticed = anyio.Event()
         self.intake = Intake(store, admitted=self._wake_inbox, noticed=lambda: self._noticed.set())
@@ -107,30 +110,36 @@ class Engine(AsyncContextManagerMixin):
                 yield self
                 return
             trouble: BaseException | None = None
-            async with anyio.create_task_group() as self._tasks:
+            async with self._moving():
                 try:
-                    async with anyio.create_task_group() as pools:
-                        for pool in (self.inbox_pool, self.outbox_pool):
-                            pools.start_soon(pool.run)
-                        for work in (self._timer.run, self._keep_time, self._notice):
-                            pools.start_soon(work)
-                        await self._open_all()
-                        try:
-                            yield self
-                            await self.drain()
-                        except anyio.get_cancelled_exc_class():
-                            raise
-                        except BaseException as error:
-                            trouble = error  # raised below: the caller's own error is not to come out as a group
-                        finally:
-                            self.intake.is_open = False
-                            pools.cancel_scope.cancel()
-                finally:
-                    await self._close_all()
-            for pool in (self.inbox_pool, self.outbox_pool):
-                await pool.aclose()
+                    yield self
+                except anyio.get_cancelled_exc_class():
+                    raise
+                except BaseException as error:
+                    trouble = error  # raised below: the caller's own error is not to come out as a group
+                # An error of the host's is no reason to cut off a send, whose outcome would be unknown.
+                if trouble is None or isinstance(trouble, Exception):
+                    await self.drain()
             if trouble is not None:
                 raise trouble
+
+    @asynccontextmanager
+    async def _moving(self) -> AsyncGenerator[None]:
+        async with anyio.create_task_group() as self._tasks:
+            try:
+                async with anyio.create_task_group() as pools:
+                    for pool in (self.inbox_pool, self.outbox_pool):
+                        pools.start_soon(pool.run)
+                    for work in (self._timer.run, self._keep_time, self._notice):
+                        pools.start_soon(work)
+                    await self._open_all()
+                    try:
+                        yield
+                    finally:
+                        self.intake.is_open = False
+                        pools.cancel_scope.cancel()
+            finally:
+                await self._close_all()
 
     # Channels
 
@@ -179,6 +188,8 @@ class Engine(AsyncContextManagerMixin):
     async def _close_all(self) -> None:
         # Shielded and bounded: channels part in good order, and a dead peer cannot hold us.
         with anyio.move_on_after(max(self._drain, _CLOSING), shield=True):
+            for pool in (self.inbox_pool, self.outbox_pool):
+                await pool.aclose()
             for runtime in self.channels.values():
                 runtime.close()
             for runtime in self.channels.values():
@@ -216,10 +227,17 @@ class Engine(AsyncContextManagerMixin):
             if self.inbox_pool.is_idle and self.outbox_pool.is_idle:
                 return
 
-    async def drain(self) -> None:
-        """Take nothing in any more; finish what is due, within the time that is allowed for it."""
+    async def drain(self, *, hurry: bool = False) -> None:
+        """Take nothing in any more; finish what is due, within the time that is allowed for it, which is given once.
+
+        Args:
+            hurry: From now on no time is allowed any more.
+        """
         self.intake.is_open = False
-        with anyio.move_on_after(self._drain):
+        now = anyio.current_time()
+        self._drain_until = now if hurry else min(self._drain_until, now + self._drain)
+        self._draining.deadline = self._drain_until
+        with anyio.CancelScope(deadline=self._drain_until) as self._draining:
             await self.idle()
 
     def _wake_inbox(self) -> None:

@@ -36,9 +36,10 @@ class Intake:
         if not self.is_open:
             raise NotRunningError("the hub is closing and takes nothing in; offer the event again later")
         complete = [completed(event, channel) for event in events]
-        admissions = await self._store.admit(channel, complete, cursor)
-        self._admitted()
-        return admissions
+        try:
+            return await self._store.admit(channel, complete, cursor)
+        finally:
+            self._admitted()  # also for a caller who was cancelled just after they were stored
 
     def notify(self, channel: str, event: Event) -> None:
         """See `ChannelContext.notify`."""

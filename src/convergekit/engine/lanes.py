@@ -14,6 +14,7 @@ from __future__ import annotations
 import logging
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Mapping
+from contextvars import copy_context
 from datetime import datetime
 from typing import Final
 
@@ -78,9 +79,12 @@ class LanePool:
         self._more = False
         self._quiet = anyio.Event()
         self._alarm = Alarm(clock, self.wake)
+        self._context = copy_context()
 
     async def run(self) -> None:
         """Serve until cancelled."""
+        # Workers live long: they are not to inherit what a caller who happens to wake them has set for itself.
+        self._context = copy_context()
         async with anyio.create_task_group() as self._tasks:
             try:
                 self._tasks.start_soon(self._alarm.run)
@@ -104,7 +108,7 @@ class LanePool:
         elif self._workers < self._size:
             self._waking = True
             self._workers += 1
-            self._tasks.start_soon(self._work)
+            self._context.copy().run(self._tasks.start_soon, self._work)
         else:
             self._dirty = True
 
@@ -166,8 +170,9 @@ class LanePool:
         for lease in claim.leases:
             self._taken[lease.lane.channel] += 1
             self._buffer.append(lease)
+        # Set also where there is work now: whoever takes it may be long about it, and nobody else need look before.
+        self._alarm.set(claim.next_due)
         if not claim.leases:
-            self._alarm.set(claim.next_due)
             self._alarm.set(self._next_slot())
 
     async def _park(self) -> None:
@@ -190,5 +195,8 @@ class LanePool:
 
     async def aclose(self) -> None:
         """Give back what was claimed and not served. Call it after `run` has ended."""
-        while self._buffer:
-            await self._store.release(self._buffer.popleft())
+        try:
+            while self._buffer:
+                await self._store.release(self._buffer.popleft())
+        except StoreError:
+            _log.exception("what was claimed was not given back; it is when its lease ends")

@@ -152,9 +152,11 @@ class Ledger:
 
     async def submit(self, dispatches: Sequence[Dispatch]) -> tuple[Dispatch, ...]:
         """Store; for what is known already, what is there."""
-        stored = await self._store.submit(self.opened(dispatches))
-        self.stored(stored)
-        return stored
+        opened = self.opened(dispatches)
+        try:
+            return await self._store.submit(opened)
+        finally:
+            self.stored(opened)  # also for a caller who was cancelled just after they were stored
 
     def opened(self, dispatches: Sequence[Dispatch]) -> list[Dispatch]:
         """*dispatches* with their first legs queued, ready to be stored."""

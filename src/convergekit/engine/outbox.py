@@ -44,6 +44,7 @@ __all__ = ["Outbox"]
 
 _log = logging.getLogger(__name__)
 _CLEANUP: Final = 5.0
+_STORING: Final = 10.0
 _WAIT_FOR_ORIGINAL: Final = 30.0
 
 
@@ -247,8 +248,15 @@ class Outbox:
             return apply(current, index, outcome, now, terms)
 
         more = isinstance(outcome, Receipt) and dispatch.by_id(delivery).next_part_after(index) is not None
-        saved = await self._ledger.update(dispatch, on_delivery(delivery, change), lease=lease, release=not more)
-        if saved is None or not more:
+        # Shielded: what is known now must not be forgotten because the hub closes. Bounded: a ledger may hang.
+        with anyio.move_on_after(_STORING, shield=True) as storing:
+            saved = await self._ledger.update(dispatch, on_delivery(delivery, change), lease=lease, release=not more)
+        if storing.cancelled_caught:
+            raise StoreError(f"the outcome was not stored within {_STORING:g} s")
+        if not more:
+            return None
+        if saved is None:  # somebody else has settled it
+            await self._store.release(lease)
             return None
         settled = saved.by_id(delivery)
         if settled.state is not DeliveryState.QUEUED:

@@ -144,7 +144,6 @@ def _taken(delivery: Delivery, index: int, receipt: Receipt, now: datetime) -> D
             "reason": None,
             "due": now,
             "hold_until": None,
-            "passed": False,
         }
     )
     done = tried.next_part is None or tried.status is Status.FAILED
