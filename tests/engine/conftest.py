@@ -49,7 +49,7 @@ class Bench:
 
 @pytest.fixture
 def bench() -> Callable[..., Any]:
-    """How a test opens a hub: `async with bench() as b`."""
+    """What opens a hub for a test, to be entered with `async with`."""
 
     @asynccontextmanager
     async def opened(**options: Any) -> AsyncGenerator[Bench]:

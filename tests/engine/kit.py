@@ -54,26 +54,9 @@ def _cut(name: str) -> Any:
     return method
 
 
-_METHODS = [
-    "admit",
-    "finish",
-    "postpone",
-    "bury",
-    "claim",
-    "renew",
-    "release",
-    "submit",
-    "load",
-    "save",
-    "awake",
-    "find",
-    "park",
-    "unpark",
-    "get",
-    "put",
-    "cursor",
-    "keep",
-]
+_IN = ("admit", "finish", "postpone", "bury")
+_OUT = ("submit", "load", "save", "awake", "find", "park", "unpark")
+_BOTH = ("claim", "renew", "release", "get", "put", "cursor", "keep")
 
 
 class CutStore(MemoryStore):
@@ -84,7 +67,7 @@ class CutStore(MemoryStore):
         self.point: Callable[[], Awaitable[None]] = checkpoint
 
 
-for _name in _METHODS:
+for _name in (*_IN, *_OUT, *_BOTH):
     setattr(CutStore, _name, _cut(_name))
 
 

@@ -7,6 +7,8 @@ Rules kept here (DESIGN, "The adapter contract"):
 - Rejected: closed; a failed part makes the delivery FAILED, so the parts behind it are not sent.
 - Account: stays queued as it was; the channel goes down.
 - Uncertain: never sent again blindly. Only where the caller says that a double is impossible, or accepted.
+- A report counts whenever it comes: a part that something is known of is neither unknown nor sent again, and the parts
+  behind a failed one are not sent.
 """
 
 from __future__ import annotations
@@ -86,6 +88,10 @@ def marked(delivery: Delivery, index: int, now: datetime) -> Delivery:
 
 def apply(delivery: Delivery, index: int, outcome: Outcome, now: datetime, terms: Terms) -> Delivery:
     """What *delivery* is after the attempt at part *index* ended with *outcome*."""
+    return _settled(_after(delivery, index, outcome, now, terms))
+
+
+def _after(delivery: Delivery, index: int, outcome: Outcome, now: datetime, terms: Terms) -> Delivery:
     match outcome:
         case Receipt():
             return _taken(delivery, index, outcome, now)
@@ -110,15 +116,21 @@ def with_receipt(delivery: Delivery, receipt: Receipt) -> Delivery:
     """*delivery* with one more piece of evidence, whenever it comes; an unknown attempt may be closed by it."""
     about = [receipt.model_copy(update={"part": part}) for part in _parts_of(delivery, receipt)]
     report = delivery.report | fold(about)
-    delivery = delivery.model_copy(update={"report": report})
-    unknown = frozenset(index for index in delivery.unknown if report.part(index).status is None)
-    update: dict[str, Any] = {"unknown": unknown}
+    return _settled(delivery.model_copy(update={"report": report}))
+
+
+def _settled(delivery: Delivery) -> Delivery:
+    """What follows from the evidence, whichever way it came."""
+    if delivery.state not in (DeliveryState.QUEUED, DeliveryState.UNKNOWN):
+        return delivery
+    unknown = frozenset(index for index in delivery.unknown if delivery.report.part(index).status is None)
+    rest = delivery.next_part is not None and delivery.status is not Status.FAILED
+    update: dict[str, Any] = {} if unknown == delivery.unknown else {"unknown": unknown}
     if delivery.state is DeliveryState.UNKNOWN and not unknown:
-        rest = delivery.next_part is not None and delivery.status is not Status.FAILED
         update |= {"state": DeliveryState.QUEUED if rest else DeliveryState.CLOSED, "reason": None}
-    elif delivery.state is DeliveryState.QUEUED and (delivery.next_part is None or delivery.status is Status.FAILED):
-        update |= {"state": DeliveryState.CLOSED, "reason": None}  # reported before our own attempt was answered
-    return delivery.model_copy(update=update)
+    elif delivery.state is DeliveryState.QUEUED and not rest:
+        update |= {"state": DeliveryState.CLOSED, "reason": None}
+    return delivery.model_copy(update=update) if update else delivery
 
 
 def expired(delivery: Delivery, now: datetime) -> Delivery:
@@ -136,7 +148,7 @@ def buried(delivery: Delivery, reason: str, now: datetime) -> Delivery:
 def _taken(delivery: Delivery, index: int, receipt: Receipt, now: datetime) -> Delivery:
     stamped = receipt.model_copy(update={"part": index, "received_at": receipt.received_at or now})
     tried = _tried(delivery, index, now, "accepted", None)
-    tried = tried.model_copy(
+    return tried.model_copy(
         update={
             "report": tried.report | fold([stamped]),
             "unknown": tried.unknown - {index},
@@ -146,8 +158,6 @@ def _taken(delivery: Delivery, index: int, receipt: Receipt, now: datetime) -> D
             "hold_until": None,
         }
     )
-    done = tried.next_part is None or tried.status is Status.FAILED
-    return tried.model_copy(update={"state": DeliveryState.CLOSED}) if done else tried
 
 
 def _not_sent(delivery: Delivery, index: int, error: NotSentError, now: datetime, terms: Terms) -> Delivery:
