@@ -204,6 +204,18 @@ class RetryContract:
         assert entry is not None
         assert (entry.event.key, entry.passed) == ("1", False)
 
+    async def test_an_older_one_that_comes_back_overtakes_nobody(self, store: Store, clock: FakeClock) -> None:
+        await store.admit("c", [event("1"), event("2")])
+        for seconds in (100, 200):
+            await store.postpone(await lease(store), due=after(seconds), hold=0, reason="x")
+        assert (await claim(store)).leases == []
+        clock.advance(100)
+        assert await served(store) == ["1"]
+        clock.advance(100)
+        entry = (await lease(store)).entry
+        assert entry is not None
+        assert (entry.event.key, entry.passed) == ("2", False)
+
     async def test_a_second_failure_does_not_prolong_the_hold(self, store: Store, clock: FakeClock) -> None:
         await store.admit("c", [event("1"), event("2")])
         await store.postpone(await lease(store), due=after(30), hold=60, reason="x")

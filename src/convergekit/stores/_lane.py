@@ -118,7 +118,7 @@ class _Aside:
         self._due: dict[Item, datetime] = {}  # of those that are not back
         self._later: list[tuple[datetime, int, Item]] = []
         self._back: list[tuple[int, Item]] = []
-        self._untold: dict[Item, int] = {}  # not back, and not yet overtaken
+        self._untold: dict[Item, int] = {}  # not yet overtaken in this time of waiting
 
     def __bool__(self) -> bool:
         return bool(self.places)
@@ -144,7 +144,6 @@ class _Aside:
             due, _, item = heappop(self._later)
             if self._due.get(item) == due:  # else it is an old note
                 del self._due[item]
-                self._untold.pop(item, None)
                 heappush(self._back, (self.places[item], item))
 
     def first_back(self) -> Item | None:
