@@ -226,6 +226,7 @@ class LegStep(Tagged):
     """A leaf of the plan.
 
     Args:
+        kind: Tells the steps apart.
         leg: Number of the leg.
         goal: The status that satisfies it.
     """
@@ -239,6 +240,7 @@ class SequenceStep(Tagged):
     """One after another until one is satisfied (`first_of`).
 
     Args:
+        kind: Tells the steps apart.
         steps: In order.
         within: Seconds after which a leg that has not reached its goal is left, or None.
         tries: Attempts not sent after which a leg is left.
@@ -251,7 +253,12 @@ class SequenceStep(Tagged):
 
 
 class ParallelStep(Tagged):
-    """All at once (`all_of`)."""
+    """All at once (`all_of`).
+
+    Args:
+        kind: Tells the steps apart.
+        steps: In no order.
+    """
 
     kind: Literal["parallel"] = "parallel"
     steps: tuple[Step, ...] = Field(min_length=1)

@@ -203,7 +203,11 @@ class PresenceChanged(Event):
 
 
 class TypingChanged(Event):
-    """Ephemeral: somebody began or stopped to type."""
+    """Ephemeral: somebody began or stopped to type.
+
+    Args:
+        typing: Whether they type now.
+    """
 
     type: ClassVar[str] = "typing.changed"
 
@@ -315,7 +319,12 @@ class GapDetected(Event):
 
 
 class AuthorisationRevoked(Event):
-    """A user, or the medium, took back what our account was allowed to do."""
+    """A user, or the medium, took back what our account was allowed to do.
+
+    Args:
+        account: Which, in the medium's own word for it.
+        reason: In words, or None.
+    """
 
     type: ClassVar[str] = "authorisation.revoked"
 

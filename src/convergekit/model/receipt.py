@@ -175,13 +175,21 @@ class Receipt(Value):
 
 
 class PartReport(Value):
-    """What all receipts together say of one part. Joined with `|`, which is associative, commutative, idempotent."""
+    """What all receipts together say of one part. Joined with `|`, which is associative, commutative, idempotent.
+
+    Args:
+        status: The strongest evidence, or None where there is none.
+        failed: Whether a failure was reported, whatever came beside it.
+        failure: Its fullest detail, or None.
+        at: Per status the earliest moment at which it was known to hold.
+        ids: Every provider id that was named.
+        units: What the medium charges for: segments, credits.
+    """
 
     status: Status | None = None
     failed: bool = False
     failure: Failure | None = None
     at: dict[Status, Moment] = Field(default_factory=dict)
-    """Per status the earliest moment at which it was known to hold."""
     ids: frozenset[Line] = frozenset()
     units: int = 0
 
@@ -220,7 +228,12 @@ class PartReport(Value):
 
 
 class Report(Value):
-    """What all receipts of a delivery say: of each part, and of the delivery as a whole. Joined with `|`."""
+    """What all receipts of a delivery say: of each part, and of the delivery as a whole. Joined with `|`.
+
+    Args:
+        parts: Per index of a part, what is said of that part.
+        whole: What is said of all parts together.
+    """
 
     parts: dict[int, PartReport] = Field(default_factory=dict)
     whole: PartReport = PartReport()
