@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tools.json_form import PAGE
+from docs.json_form import PAGE
 
 
 @pytest.mark.parametrize("name", ["addresses", "messages", "events", "json-form"])

@@ -3,13 +3,13 @@
 import re
 
 from convergekit.model import event_type
-from tools.json_form import PAGE, page
+from docs.json_form import PAGE, page
 
 from .strategies import EVENTS
 
 
 def test_the_page_is_up_to_date() -> None:
-    """If not: python tools/json_form.py."""
+    """If not: python docs/json_form.py."""
     text = PAGE.read_text(encoding="utf-8")
     assert page(text) == text
 

@@ -16,8 +16,8 @@ from convergekit import model
 from convergekit.model import Content, Event, UnknownEvent, Value
 from convergekit.model._base import Native
 
-PAGE = Path(__file__).parent.parent / "docs" / "concepts" / "json-form.md"
-BEGIN = "<!-- Written by tools/json_form.py; do not edit below. -->\n"
+PAGE = Path(__file__).parent / "concepts" / "json-form.md"
+BEGIN = "<!-- Written by docs/json_form.py; do not edit below. -->\n"
 
 # Sections of the page, in its order.
 _PARTS = ("Address", "ConversationRef", "Attachment", "ClaimCheck", "Receipt", "Failure")
