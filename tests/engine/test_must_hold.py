@@ -7,7 +7,7 @@ from typing import Any
 import anyio
 import pytest
 
-from convergekit import Conversation, Hub, Message, MessageReceived, Status, first_of
+from convergekit import Conversation, Hub, MemoryStore, Message, MessageReceived, Status, first_of
 from convergekit.adapters.loopback import Medium
 from convergekit.errors import (
     AuthenticationError,
@@ -545,3 +545,18 @@ async def test_a_handler_that_waits_until_its_reply_is_delivered_does_not_deadlo
         await b.settle()
 
     assert statuses == [Status.DELIVERED]
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_a_hub_can_be_made_before_there_is_an_event_loop(backend: str) -> None:
+    """Modules make it at import, beside their handlers."""
+    medium = Medium()
+    hub = Hub(store=MemoryStore())
+
+    async def main() -> None:
+        async with hub:
+            await hub.add_channel("loop", {"adapter": "loopback"}, medium=medium)
+            await hub.send("hello", to=ANN)
+
+    anyio.run(main, backend=backend)
+    assert medium.texts() == ["hello"]

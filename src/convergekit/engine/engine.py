@@ -81,7 +81,9 @@ class Engine(AsyncContextManagerMixin):
         self._role = role
         self._drain = drain
         self._drain_until = math.inf
-        self._draining = anyio.CancelScope()
+        self._draining: anyio.CancelScope | None = (
+            None  # a scope belongs to an event loop, and a hub may be made before
+        )
         self._tasks: TaskGroup | None = None
         self._noticed = anyio.Event()
         self.intake = Intake(store, admitted=self._wake_inbox, noticed=lambda: self._noticed.set())
@@ -236,7 +238,8 @@ class Engine(AsyncContextManagerMixin):
         self.intake.is_open = False
         now = anyio.current_time()
         self._drain_until = now if hurry else min(self._drain_until, now + self._drain)
-        self._draining.deadline = self._drain_until
+        if self._draining is not None:
+            self._draining.deadline = self._drain_until
         with anyio.CancelScope(deadline=self._drain_until) as self._draining:
             await self.idle()
 
