@@ -33,18 +33,22 @@ class Bench:
         await self.hub.add_channel(name, {"adapter": "loopback", **config}, medium=self.media[name])
         return self.media[name]
 
+    async def breathe(self, turns: int = 20) -> None:
+        """Let the others have some turns, whether they come to an end or not."""
+        for _ in range(turns):
+            await checkpoint()
+
     async def settle(self) -> None:
         """Let everything happen that can happen now."""
-        for _ in range(20):
-            await checkpoint()
+        await self.breathe()
         await self.hub.idle()
 
-    async def pass_time(self, seconds: float, step: float = 1.0) -> None:
-        """Let *seconds* pass in steps, each with all that happens in it."""
+    async def pass_time(self, seconds: float, step: float = 1.0, *, idle: bool = True) -> None:
+        """Let *seconds* pass in steps, each with all that happens in it; without *idle*, work may go on over steps."""
         while seconds > 0:
             self.clock.advance(min(step, seconds))
             seconds -= step
-            await self.settle()
+            await (self.settle() if idle else self.breathe())
 
 
 @pytest.fixture
