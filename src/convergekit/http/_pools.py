@@ -1,13 +1,14 @@
-"""One small connection pool per origin.
+"""One small pool per origin, of transports that hold one connection each.
 
-httpx's own pool looks through all its connections and waiting requests for each request, and collapses when it is
-shared by many hosts or holds many waiters. Here a request waits for its turn before it meets the pool, and a pool
-only ever knows one host.
+httpx's own pool looks through all its connections and waiting requests for each request, collapses when it is shared
+by many hosts or holds many waiters, and hands one idle connection to several requests, all but one of which have to
+begin again. Here a request waits for its turn first, and is then alone on its connection: the one that was used last,
+which is the least likely to have been closed by the other side.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from time import monotonic
@@ -23,10 +24,10 @@ _ORIGINS: Final = 256
 
 
 class _Pool:
-    __slots__ = ("free", "transport", "used_at", "users")
+    __slots__ = ("free", "idle", "used_at", "users")
 
-    def __init__(self, transport: Any, connections: int) -> None:
-        self.transport = transport
+    def __init__(self, connections: int) -> None:
+        self.idle: deque[tuple[Any, float]] = deque()  # with the time of their last use; the last used at the end
         self.free = anyio.Semaphore(connections, fast_acquire=True)
         self.users, self.used_at = 0, 0.0
 
@@ -35,12 +36,12 @@ class Pools:
     """Transports by origin, the least recently used first to go.
 
     Args:
-        make: Makes a transport for up to so many connections.
+        make: Makes a transport for one connection.
         connections: To one origin, at the same time.
         clock: Seconds that never go back; for tests.
     """
 
-    def __init__(self, make: Callable[[int], Any], connections: int, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(self, make: Callable[[], Any], connections: int, clock: Callable[[], float] = monotonic) -> None:
         self._make, self._connections, self._clock = make, connections, clock
         self._pools: OrderedDict[str, _Pool] = OrderedDict()
 
@@ -52,16 +53,20 @@ class Pools:
         """Wait for one of the connections to *origin*; the transport that has it."""
         pool = self._pools.get(origin)
         if pool is None:
-            pool = self._pools[origin] = _Pool(self._make(self._connections), self._connections)
+            pool = self._pools[origin] = _Pool(self._connections)
         pool.users += 1  # from here on nobody closes it
         self._pools.move_to_end(origin)
         try:
             if len(self._pools) > 1:
                 await self._close_idle()
+            if pool.idle and self._clock() - pool.idle[0][1] > _IDLE:
+                await _close(pool.idle.popleft()[0])
             await pool.free.acquire()
+            transport = pool.idle.pop()[0] if pool.idle else self._make()
             try:
-                yield pool.transport
+                yield transport
             finally:
+                pool.idle.append((transport, self._clock()))
                 pool.free.release()
         finally:
             pool.users -= 1
@@ -73,16 +78,17 @@ class Pools:
             late = now - pool.used_at > _IDLE or len(self._pools) > _ORIGINS
             if pool.users == 0 and late:
                 del self._pools[origin]
-                await _close(pool)
+                await _close(*(transport for transport, _ in pool.idle))
 
     async def aclose(self) -> None:
         """Close all of them; a later `lend` makes new ones."""
         while self._pools:
             _, pool = self._pools.popitem()
-            await _close(pool)
+            await _close(*(transport for transport, _ in pool.idle))
 
 
-async def _close(pool: _Pool) -> None:
+async def _close(*transports: Any) -> None:
     # Shielded, so that no socket stays behind; bounded, so that a dead peer can't hold us.
     with anyio.move_on_after(2, shield=True):
-        await pool.transport.aclose()
+        for transport in transports:
+            await transport.aclose()

@@ -241,11 +241,9 @@ class Http:
         request.stream = _library.body_of(name)(call.content)
         return request
 
-    def _make_transport(self, connections: int) -> Any:
+    def _make_transport(self) -> Any:
         httpx = _library.library()
-        limits = httpx.Limits(
-            max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=self._keep_alive
-        )
+        limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=self._keep_alive)
         return httpx.AsyncHTTPTransport(verify=_library.tls(), trust_env=False, limits=limits)
 
     def _answer(self, call: Call) -> HttpAnswer:
