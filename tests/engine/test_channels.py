@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import anyio
@@ -47,7 +48,7 @@ async def test_a_channel_that_does_not_open_is_tried_again_with_growing_pauses(b
 
         assert medium.texts() == ["hello"]
         assert len(tries) == 6
-        pauses = [after - before for before, after in zip(tries, tries[1:], strict=False)]
+        pauses = [after - before for before, after in itertools.pairwise(tries)]
         assert all(pause <= 2**number + 0.5 for number, pause in enumerate(pauses))
         assert pauses != sorted(pauses) or len(set(pauses)) == len(pauses)  # they are drawn, not fixed
         assert b.hub.health().ok
@@ -200,7 +201,7 @@ async def test_the_pause_begins_anew_after_a_stable_time(bench: Any) -> None:
         await b.pass_time(1200, step=1)
 
         assert len(tries) >= 10
-        assert all(after - before <= 102 for before, after in zip(tries, tries[1:], strict=False))
+        assert all(after - before <= 102 for before, after in itertools.pairwise(tries))
 
 
 async def test_without_a_stable_time_the_pause_grows_to_its_cap(bench: Any) -> None:
@@ -216,7 +217,7 @@ async def test_without_a_stable_time_the_pause_grows_to_its_cap(bench: Any) -> N
         await b.pass_time(7200, step=5)
 
         assert 20 <= len(tries) <= 120
-        assert all(after - before <= 310 for before, after in zip(tries, tries[1:], strict=False))
+        assert all(after - before <= 310 for before, after in itertools.pairwise(tries))
 
 
 async def test_an_account_error_inside_a_group_ends_the_listening(bench: Any) -> None:
