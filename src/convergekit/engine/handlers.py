@@ -136,7 +136,9 @@ class Handlers:
     async def notice(self, event: Event) -> None:
         """Handle an ephemeral event: once, whatever comes of it."""
         try:
-            await self._dispatcher().dispatch(Handling(event, self._scope))
+            handled = await self._dispatcher().dispatch(Handling(event, self._scope))
+            if handled.reply is not None:
+                _log.warning("a reply to an ephemeral %s is not sent: handler %s", event.type, handled.handler)
         except Exception:
             _log.exception("a handler failed on an ephemeral %s of %s", event.type, event.channel)
 
@@ -169,8 +171,9 @@ class Handlers:
                     await self._ledger.receive(event.channel, answered)
 
     async def _failed(self, lease: Lease, event: Event, attempts: int, error: Exception) -> None:
-        reason = f"{type(error).__name__} in {error.__notes__[0]}" if getattr(error, "__notes__", None) else ""
-        reason = reason or type(error).__name__
+        # The router's note says which handler; anybody else's may hold anything.
+        notes = (note for note in getattr(error, "__notes__", ()) if note.startswith("in handler "))
+        reason = " ".join((type(error).__name__, *notes))
         _log.exception("handling event %s of %s failed", event.key, event.channel, exc_info=error)
         try:
             if attempts >= self._retry.limit:
