@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import pytest
 
@@ -33,6 +33,16 @@ OPEN_TO_ADAPTERS = {"convergekit", "errors", "model", "content", "http", "abc"}
 
 #: Imports that the rules above forbid and that are right all the same: (importing module, imported package) to why.
 EXCEPTIONS: dict[tuple[str, str], str] = {}
+
+
+#: Public in spelling only: names that no `__all__` lists. It should become empty, and must not grow.
+UNLISTED = {
+    "convergekit.engine.channels": {"PROBE"},
+    "convergekit.engine.handlers": {"HANDLER_HOLD"},
+    "convergekit.engine.ledger": {"Wanted"},
+    "convergekit.engine.outbox": {"Channels"},
+    "convergekit.hub": {"Content", "Several", "To"},
+}
 
 
 class Import(NamedTuple):
@@ -160,6 +170,45 @@ def test_a_module_keeps_the_promises_it_lists(path: Path) -> None:
     module = importlib.import_module(dotted(path))
     missing = [name for name in getattr(module, "__all__", ()) if not hasattr(module, name)]
     assert missing == []
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if not p.stem.startswith("_")], ids=dotted)
+def test_a_public_name_is_listed(path: Path) -> None:
+    """What a module defines and does not list would be a promise that nobody made; it gets a `_`, or its place."""
+    module = importlib.import_module(dotted(path))
+    defined = {name for name in defines(ast.parse(path.read_text("utf-8"))) if not name.startswith("_")}
+    generic = {name for name in defined if isinstance(getattr(module, name, None), TypeVar)}
+    assert defined - generic - set(getattr(module, "__all__", ())) - UNLISTED.get(dotted(path), set()) == set()
+
+
+def defines(tree: ast.Module) -> Iterator[str]:
+    """Yield the names that stand at the top of a module, but for those it imports."""
+    for node in tree.body:
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                yield node.name
+            case ast.AnnAssign(target=ast.Name(id=name)):
+                yield name
+            case ast.Assign(targets=[ast.Name(id=name)]):
+                yield name
+
+
+def test_unlisted_names_are_still_unlisted() -> None:
+    for name, unlisted in UNLISTED.items():
+        module = importlib.import_module(name)
+        assert all(hasattr(module, each) and each not in module.__all__ for each in unlisted), name
+
+
+@pytest.mark.parametrize("path", MODULES, ids=dotted)
+def test_private_names_stay_in_their_package(path: Path) -> None:
+    """`model._base` is the model's to change; whoever needs a name of it elsewhere makes it public first."""
+    wrong = [
+        str(found)
+        for found in imports(path)
+        if found.package not in {package_of(path), "convergekit"}
+        and any(part.startswith("_") and not part.startswith("__") for part in found.target.split(".")[2:])
+    ]
+    assert wrong == []
 
 
 def loaded_by(statement: str) -> set[str]:

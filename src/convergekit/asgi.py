@@ -26,7 +26,7 @@ from convergekit.abc import Admission, Headers, ReceivesWebhooks, Request, Respo
 from convergekit.errors import InvalidInputError, NotRunningError, SignatureError, StoreError
 from convergekit.model import Event
 
-__all__ = ["Receiver", "Receivers", "WebhookApp"]
+__all__ = ["Receive", "Receiver", "Receivers", "Scope", "Send", "WebhookApp"]
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -49,6 +49,8 @@ _UNAVAILABLE: Final = Response(503, b"not available; try again", _LATER)
 _BROKEN: Final = Response(500, b"internal error")
 _LIVE: Final = Response(200, b"ok")
 _NOT_READY: Final = Response(503, b"not ready", _LATER)
+#: RFC 3986 §3.3: what stands in a path as it is.
+_UNQUOTED: Final = "/:@!$&'()*+,;=~-._"
 
 
 class Receiver(Protocol):
@@ -232,10 +234,6 @@ class WebhookApp:
         if path == "/ready":
             return _LIVE if self._ready() else _NOT_READY
         return _UNKNOWN
-
-
-#: RFC 3986 §3.3: what stands in a path as it is.
-_UNQUOTED: Final = "/:@!$&'()*+,;=~-._"
 
 
 class _Watched:

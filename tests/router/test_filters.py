@@ -222,7 +222,7 @@ def test_binding_changes_no_answer(wanted: Filter, event: MessageReceived) -> No
 @given(FILTERS, MESSAGES)
 def test_after_binding_nothing_is_left_that_the_facts_tell(wanted: Filter, event: MessageReceived) -> None:
     names = {type(leaf).__name__ for leaf in wanted.bind(facts_of(event)).leaves()}
-    assert names <= {"TextLike", "SenderLike", "Where", "Constant"}
+    assert names <= {"_TextLike", "_SenderLike", "_Where", "_Constant"}
 
 
 @given(FILTERS, FILTERS, MESSAGES)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Final
 
-from .document import BREAK, Block, Box, Document, Mark, Span, gap
+from .document import BREAK, Block, Box, Document, Mark, Span, gap, prefixes
 
 __all__ = ["LOSSY", "degraded", "plain", "without_long_targets"]
 
@@ -64,7 +64,7 @@ def without_long_targets(blocks: Iterable[Block], longest: int) -> list[Block]:
 
 def _leaf(block: Block, nodes: frozenset[str], seen: set[Box]) -> tuple[Block, list[Span]]:
     path = tuple(box for box in block.path if _node(box) in nodes)
-    first, rest = _prefixes((box for box in block.path if _node(box) not in nodes), seen)
+    first, rest = prefixes((box for box in block.path if _node(box) not in nodes), seen)
     kind = block.kind if _NODE.get(block.kind, block.kind) in nodes else "paragraph"
     spans: Iterable[Span] = _spans(block.spans, nodes)
     if first or (block.kind == "code_block" and kind == "paragraph"):
@@ -74,20 +74,6 @@ def _leaf(block: Block, nodes: frozenset[str], seen: set[Box]) -> tuple[Block, l
 
 def _node(box: Box) -> str:
     return _NODE.get(box.kind, box.kind)
-
-
-def _prefixes(boxes: Iterable[Box], seen: set[Box]) -> tuple[str, str]:
-    """What stands before the first line of a block and before its other lines."""
-    first = rest = ""
-    for box in boxes:
-        if box.kind == "blockquote":
-            first, rest = first + "> ", rest + "> "
-        elif box.kind == "item":
-            marker = "- " if box.number is None else f"{box.number}. "
-            first += " " * len(marker) if box in seen else marker
-            rest += " " * len(marker)
-            seen.add(box)
-    return first, rest
 
 
 def _prefixed(spans: Iterable[Span], first: str, rest: str, *, code: bool) -> Iterator[Span]:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Final, NamedTuple
 
-from .document import BREAK, Block, Box, Mark, Span, gap
+from .document import BREAK, Block, Box, Mark, Span, gap, prefixes
 
 __all__ = ["write"]
 
@@ -38,7 +38,7 @@ def write(blocks: Sequence[Block]) -> str:
         members = list(group)
         for run in [members] if table is not None else [[block] for block in members]:
             block = run[0]
-            first, rest = _prefixes(block.path, seen)
+            first, rest = prefixes(block.path, seen)
             if before is not None:
                 pieces.append(gap(before, block).replace("\t", "\n") if pieces else "")
                 if pieces[-1] == "\n\n":
@@ -49,23 +49,10 @@ def write(blocks: Sequence[Block]) -> str:
     return "".join(pieces)
 
 
-def _prefixes(path: Iterable[Box], seen: set[Box]) -> tuple[str, str]:
-    first = rest = ""
-    for box in path:
-        if box.kind == "blockquote":
-            first, rest = first + "> ", rest + "> "
-        elif box.kind == "item":
-            marker = "- " if box.number is None else f"{box.number}. "
-            first += " " * len(marker) if box in seen else marker
-            rest += " " * len(marker)
-            seen.add(box)
-    return first, rest
-
-
 def _common(before: Block, after: Block) -> str:
     """The prefix of an empty line between two blocks: of the boxes that both stand in."""
     shared = [box for box, other in zip(before.path, after.path, strict=False) if box is other]
-    return _prefixes(shared, set(shared))[1]
+    return prefixes(shared, set(shared))[1]
 
 
 def _leaf(block: Block) -> str:

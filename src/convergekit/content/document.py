@@ -28,6 +28,7 @@ __all__ = [
     "from_text",
     "gap",
     "ordered",
+    "prefixes",
 ]
 
 #: Boxes deeper than this are left out; what stands in them is kept.
@@ -141,6 +142,25 @@ def ordered(marks: Iterable[Mark]) -> tuple[Mark, ...]:
     """Each kind of mark once, the inner one counting, in `ORDER`."""
     found = {mark.name: mark for mark in marks}
     return tuple(found[name] for name in ORDER if name in found)
+
+
+def prefixes(boxes: Iterable[Box], seen: set[Box]) -> tuple[str, str]:
+    """What stands before the first line of a block and before its other lines, in plain text and in Markdown alike.
+
+    Args:
+        boxes: Those that the block stands in, outermost first.
+        seen: Items that have had their marker; those of *boxes* are added.
+    """
+    first = rest = ""
+    for box in boxes:
+        if box.kind == "blockquote":
+            first, rest = first + "> ", rest + "> "
+        elif box.kind == "item":
+            marker = "- " if box.number is None else f"{box.number}. "
+            first += " " * len(marker) if box in seen else marker
+            rest += " " * len(marker)
+            seen.add(box)
+    return first, rest
 
 
 class Canvas:

@@ -7,7 +7,7 @@ from typing import Final, Literal, Protocol
 
 from . import gsm7
 
-__all__ = ["Fitting", "Unit", "fitting", "length"]
+__all__ = ["Fitting", "Unit", "fitting", "length", "searched"]
 
 Unit = Literal["codepoint", "utf16", "byte", "gsm7"]
 

@@ -23,7 +23,7 @@ from typing import Any, Final, Literal, NamedTuple
 from . import measure
 from .graphemes import boundary_before, joined
 
-__all__ = ["Piece", "TooNarrow", "pieces", "split"]
+__all__ = ["Broken", "Piece", "TooNarrow", "pieces", "split"]
 
 #: White space at which a line may end: not the no-break spaces U+00A0, U+2007, U+202F; but the zero-width space.
 _SPACES: Final = (
@@ -39,6 +39,7 @@ _NEAR: Final = 64
 #: White space that carries a mark is no place to cut; a text made of it must not cost a search for each.
 _TRIES: Final = 8
 
+#: What a cut went through.
 Broken = Literal["word", "url", "cluster"]
 
 

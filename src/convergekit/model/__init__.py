@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from ._base import (
+    Line,
+    Moment,
+    Native,
+    Tagged,
+    Text,
     Value,
 )
 from .address import (
@@ -121,12 +126,15 @@ __all__ = [
     "Importance",
     "InvitationReceived",
     "LegStep",
+    "Line",
     "Markup",
     "MembershipChanged",
     "Message",
     "MessageEdited",
     "MessageReceived",
     "MessageRetracted",
+    "Moment",
+    "Native",
     "Operation",
     "ParallelStep",
     "Part",
@@ -140,6 +148,8 @@ __all__ = [
     "Status",
     "Step",
     "SubscriptionRequested",
+    "Tagged",
+    "Text",
     "TextLimit",
     "TypingChanged",
     "UnknownEvent",

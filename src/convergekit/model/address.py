@@ -25,7 +25,7 @@ from convergekit.errors import InvalidInputError
 
 from ._base import Line, Value
 
-__all__ = ["Address"]
+__all__ = ["Address", "normalise"]
 
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*")  # RFC 3986 §3.1
 # Control characters, spaces, what has no UTF-8, and what makes text read otherwise than it stands.

@@ -13,8 +13,9 @@ from pydantic import Field, StringConstraints, field_serializer, field_validator
 from ._base import HeaderName, HeaderValue, Line, Moment, Native, Text, Value
 from .address import Address
 
-__all__ = ["Attachment", "ClaimCheck", "Content", "Importance", "Message"]
+__all__ = ["Attachment", "ClaimCheck", "Content", "Importance", "MediaType", "Message"]
 
+#: RFC 6838 §4.2, without parameters.
 MediaType = Annotated[str, StringConstraints(pattern=r"^[!#$&^_.+\-0-9A-Za-z]{1,127}/[!#$&^_.+\-0-9A-Za-z]{1,127}$")]
 
 
@@ -126,7 +127,8 @@ class Message(Content):
         markdown: CommonMark; each channel gets what it can show.
         html: A document or a fragment; scripts and styles are not for channels that cannot show them.
         subject: One line, where the medium has one.
-        cc: Shown as further recipients, where the medium can; each gets it by a send of its own.
+        cc: Shown as further recipients, where the medium can. Nobody is sent to by being named here: whoever is to
+            get it is among the recipients of the send.
         attachments: In order.
         reply_to: The medium's id of the message that this one answers.
         thread: The medium's id of the thread.

@@ -61,7 +61,6 @@ from .planning import (
     Prepared,
     PreparedLeg,
     Render,
-    Rendering,
     prepare,
 )
 from .resolvers import (
@@ -132,7 +131,6 @@ __all__ = [
     "Recipient",
     "RecipientPlan",
     "Render",
-    "Rendering",
     "Reply",
     "Resolved",
     "Route",

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from convergekit.model import Address, Importance, Status
-from convergekit.model._base import Tagged
+from convergekit.model import Address, Importance, Status, Tagged
 
 __all__ = ["Called", "call", "shown"]
 

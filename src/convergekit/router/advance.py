@@ -25,7 +25,7 @@ Rules kept here (DESIGN, "first_of" and "Status"):
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
@@ -43,6 +43,8 @@ from convergekit.model import (
     Status,
     Step,
 )
+
+from ._steps import leaves
 
 __all__ = ["advance", "reached"]
 
@@ -101,10 +103,10 @@ class _Run:
     # -- what holds -----------------------------------------------------------------------------------------------
 
     def started(self, step: Step) -> bool:
-        return any(_is_started(self.legs[leaf.leg]) for leaf in _leaves(step))
+        return any(_is_started(self.legs[leaf.leg]) for leaf in leaves(step))
 
     def deadline(self, step: Step, within: float | None) -> datetime | None:
-        opened = [moment for leaf in _leaves(step) if (moment := self.legs[leaf.leg].opened_at) is not None]
+        opened = [moment for leaf in leaves(step) if (moment := self.legs[leaf.leg].opened_at) is not None]
         return min(opened) + timedelta(seconds=within) if within is not None and opened else None
 
     def expires(self, delivery: Delivery) -> datetime | None:
@@ -168,7 +170,7 @@ class _Run:
 
     def leave(self, step: Step, why: str) -> _Verdict:
         """Close *step* as far as that can be done; what was taken before may still reach its goal."""
-        legs = [(self.legs[leaf.leg], leaf.goal) for leaf in _leaves(step)]
+        legs = [(self.legs[leaf.leg], leaf.goal) for leaf in leaves(step)]
         held = [delivery for delivery, goal in legs if _is_held(delivery) and not reached(delivery, goal)]
         if held:
             self.open.update((delivery.leg, delivery) for delivery in held)
@@ -218,14 +220,14 @@ class _Run:
 
     def release(self, step: Step) -> None:
         """Cancel what *step*, whose goal was reached, no longer needs; whatever is under way is finished."""
-        for leaf in _leaves(step):
+        for leaf in leaves(step):
             delivery = self.legs[leaf.leg]
             if not reached(delivery, leaf.goal) and delivery.supersedes is None and not _is_under_way(delivery):
                 self.cancel(delivery, "no longer needed")
 
     def withdraw(self, step: Step, why: str) -> None:
         """Stop all that has not gone out yet, whole or in part."""
-        for leaf in _leaves(step):
+        for leaf in leaves(step):
             self.cancel(self.legs[leaf.leg], why)
 
     # -- the end --------------------------------------------------------------------------------------------------
@@ -257,14 +259,6 @@ class _Run:
         }
         same = all(getattr(self.dispatch, name) == value for name, value in fields.items())
         return self.dispatch if same else self.dispatch.model_copy(update=fields)
-
-
-def _leaves(step: Step) -> Iterator[LegStep]:
-    if isinstance(step, LegStep):
-        yield step
-    else:
-        for child in step.steps:
-            yield from _leaves(child)
 
 
 def _is_started(delivery: Delivery) -> bool:

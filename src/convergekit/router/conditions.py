@@ -12,8 +12,7 @@ from typing import Annotated, Literal, cast
 
 from pydantic import Field
 
-from convergekit.model import Address, Importance, Message
-from convergekit.model._base import Line
+from convergekit.model import Address, Importance, Line, Message
 
 from ._calls import Called, call
 

@@ -28,9 +28,12 @@ from ._signature import is_async, name_of
 __all__ = [
     "ALWAYS",
     "NEVER",
+    "CommandIs",
     "Facts",
     "Filter",
     "FilterArgs",
+    "Predicate",
+    "TextIs",
     "automated",
     "channel",
     "command",
@@ -107,22 +110,22 @@ class Filter(ABC):
     def __and__(self, other: Filter) -> Filter:
         if not isinstance(other, Filter):
             return NotImplemented
-        return AllOf.of(self, other)
+        return _AllOf.of(self, other)
 
     def __or__(self, other: Filter) -> Filter:
         if not isinstance(other, Filter):
             return NotImplemented
-        return AnyOf.of(self, other)
+        return _AnyOf.of(self, other)
 
     def __invert__(self) -> Filter:
-        return Not.of(self)
+        return _Not.of(self)
 
     def __bool__(self) -> bool:
         raise TypeError("a filter is neither true nor false: combine filters with &, | and ~, not with and, or and not")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Constant(Filter):
+class _Constant(Filter):
     """The same answer for every event."""
 
     answer: bool
@@ -134,12 +137,12 @@ class Constant(Filter):
         return "ALWAYS" if self.answer else "NEVER"
 
 
-ALWAYS: Final = Constant(True)
-NEVER: Final = Constant(False)
+ALWAYS: Final = _Constant(True)
+NEVER: Final = _Constant(False)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Not(Filter):
+class _Not(Filter):
     """The opposite."""
 
     part: Filter
@@ -148,27 +151,27 @@ class Not(Filter):
     def of(part: Filter) -> Filter:
         """The opposite of *part*, as simple as can be."""
         match part:
-            case Constant():
+            case _Constant():
                 return NEVER if part.answer else ALWAYS
-            case Not():
+            case _Not():
                 return part.part
-        return Not(part)
+        return _Not(part)
 
     def __call__(self, event: Event) -> bool:
         return not self.part(event)
 
     def bind(self, facts: Facts) -> Filter:
-        return Not.of(self.part.bind(facts))
+        return _Not.of(self.part.bind(facts))
 
     def leaves(self) -> Iterator[Filter]:
         return self.part.leaves()
 
     def __repr__(self) -> str:
-        return f"~{self.part!r}" if not isinstance(self.part, AllOf | AnyOf) else f"~({self.part!r})"
+        return f"~{self.part!r}" if not isinstance(self.part, _AllOf | _AnyOf) else f"~({self.part!r})"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class AllOf(Filter):
+class _AllOf(Filter):
     """All parts hold; asked from left to right until one does not."""
 
     parts: tuple[Filter, ...]
@@ -176,27 +179,27 @@ class AllOf(Filter):
     @staticmethod
     def of(*parts: Filter) -> Filter:
         """*parts* together, as simple as can be."""
-        flat = [leaf for part in parts for leaf in (part.parts if isinstance(part, AllOf) else (part,))]
+        flat = [leaf for part in parts for leaf in (part.parts if isinstance(part, _AllOf) else (part,))]
         if NEVER in flat:
             return NEVER
         flat = [part for part in flat if part != ALWAYS]
-        return flat[0] if len(flat) == 1 else AllOf(tuple(flat)) if flat else ALWAYS
+        return flat[0] if len(flat) == 1 else _AllOf(tuple(flat)) if flat else ALWAYS
 
     def __call__(self, event: Event) -> bool:
         return all(part(event) for part in self.parts)
 
     def bind(self, facts: Facts) -> Filter:
-        return AllOf.of(*(part.bind(facts) for part in self.parts))
+        return _AllOf.of(*(part.bind(facts) for part in self.parts))
 
     def leaves(self) -> Iterator[Filter]:
         return (leaf for part in self.parts for leaf in part.leaves())
 
     def __repr__(self) -> str:
-        return " & ".join(f"({part!r})" if isinstance(part, AnyOf) else repr(part) for part in self.parts)
+        return " & ".join(f"({part!r})" if isinstance(part, _AnyOf) else repr(part) for part in self.parts)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class AnyOf(Filter):
+class _AnyOf(Filter):
     """One part holds; asked from left to right until one does."""
 
     parts: tuple[Filter, ...]
@@ -204,17 +207,17 @@ class AnyOf(Filter):
     @staticmethod
     def of(*parts: Filter) -> Filter:
         """One of *parts*, as simple as can be."""
-        flat = [leaf for part in parts for leaf in (part.parts if isinstance(part, AnyOf) else (part,))]
+        flat = [leaf for part in parts for leaf in (part.parts if isinstance(part, _AnyOf) else (part,))]
         if ALWAYS in flat:
             return ALWAYS
         flat = [part for part in flat if part != NEVER]
-        return flat[0] if len(flat) == 1 else AnyOf(tuple(flat)) if flat else NEVER
+        return flat[0] if len(flat) == 1 else _AnyOf(tuple(flat)) if flat else NEVER
 
     def __call__(self, event: Event) -> bool:
         return any(part(event) for part in self.parts)
 
     def bind(self, facts: Facts) -> Filter:
-        return AnyOf.of(*(part.bind(facts) for part in self.parts))
+        return _AnyOf.of(*(part.bind(facts) for part in self.parts))
 
     def leaves(self) -> Iterator[Filter]:
         return (leaf for part in self.parts for leaf in part.leaves())
@@ -224,7 +227,7 @@ class AnyOf(Filter):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class ChannelLike(Filter):
+class _ChannelLike(Filter):
     """The channel's name fits a glob."""
 
     glob: str
@@ -240,7 +243,7 @@ class ChannelLike(Filter):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class KindIs(Filter):
+class _KindIs(Filter):
     """The conversation is of this kind."""
 
     kind: ConversationKind
@@ -256,7 +259,7 @@ class KindIs(Filter):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class AutomatedIs(Filter):
+class _AutomatedIs(Filter):
     """A program sent it, or did not."""
 
     automated: bool
@@ -278,9 +281,11 @@ class CommandIs(Filter):
     name: str
 
     def __call__(self, event: Event) -> bool:
+        """Whether its text begins with this command."""
         return command_of(text_of(event)) == self.name
 
     def bind(self, facts: Facts) -> Filter:
+        """Nothing remains: the facts tell."""
         return ALWAYS if facts.command == self.name else NEVER
 
     def __repr__(self) -> str:
@@ -294,9 +299,11 @@ class TextIs(Filter):
     text: str
 
     def __call__(self, event: Event) -> bool:
+        """Whether its text is this."""
         return text_of(event) == self.text
 
     def bind(self, facts: Facts) -> Filter:
+        """Nothing remains: the facts tell."""
         return ALWAYS if facts.text == self.text else NEVER
 
     def __repr__(self) -> str:
@@ -304,7 +311,7 @@ class TextIs(Filter):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class TextLike(Filter):
+class _TextLike(Filter):
     """A pattern fits the text: all of it (a glob), or some of it."""
 
     pattern: re.Pattern[str]
@@ -319,7 +326,7 @@ class TextLike(Filter):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class SenderLike(Filter):
+class _SenderLike(Filter):
     """A pattern fits the sender's URI."""
 
     pattern: re.Pattern[str]
@@ -333,7 +340,7 @@ class SenderLike(Filter):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Where(Filter):
+class _Where(Filter):
     """A function of the host's says yes."""
 
     predicate: Predicate
@@ -374,13 +381,13 @@ def channel(glob: str) -> Filter:
     """Events of channels whose name fits *glob*, such as `support-*`; case matters, as everywhere."""
     if not _is_text(glob):
         raise ConfigurationError(f"channel={glob!r}: give the name of a channel, or a glob such as 'support-*'")
-    return ChannelLike(glob)
+    return _ChannelLike(glob)
 
 
 def kind(of: ConversationKind | str) -> Filter:
     """Events of direct, group or public conversations; an event without a conversation is none of them."""
     try:
-        return KindIs(ConversationKind(of))
+        return _KindIs(ConversationKind(of))
     except ValueError:
         choices = ", ".join(repr(each.value) for each in ConversationKind)
         raise ConfigurationError(f"kind={of!r}: give one of {choices}") from None
@@ -389,11 +396,11 @@ def kind(of: ConversationKind | str) -> Filter:
 def text(pattern: str | re.Pattern[str]) -> Filter:
     """Events whose `text` fits: a string is a glob on all of it, a compiled pattern is searched for."""
     if isinstance(pattern, re.Pattern) and _is_text(pattern.pattern):
-        return TextLike(pattern)
+        return _TextLike(pattern)
     if not _is_text(pattern):
         raise ConfigurationError(f"text={pattern!r}: give a string (a glob on the whole text), or re.compile('...')")
     pattern = str(pattern)
-    return TextLike(_globbed(pattern), pattern) if _MAGIC.search(pattern) else TextIs(pattern)
+    return _TextLike(_globbed(pattern), pattern) if _MAGIC.search(pattern) else TextIs(pattern)
 
 
 def command(name: str) -> Filter:
@@ -414,14 +421,14 @@ def sender(glob: str | Address) -> Filter:
             shown = Address.parse(shown).uri  # as the sender's own: normalised
         except InvalidInputError as exc:
             raise ConfigurationError(f"sender={shown!r}: {exc}") from exc
-    return SenderLike(_globbed(shown), shown)
+    return _SenderLike(_globbed(shown), shown)
 
 
 def automated(yes: bool = True) -> Filter:
     """Events that a program sent (RFC 3834), or with False those that none did."""
     if not isinstance(yes, bool):
         raise ConfigurationError(f"automated={yes!r}: give True, False, or leave it out for both")
-    return AutomatedIs(yes)
+    return _AutomatedIs(yes)
 
 
 def where(predicate: Filter | Predicate) -> Filter:
@@ -439,7 +446,7 @@ def where(predicate: Filter | Predicate) -> Filter:
         raise ConfigurationError(
             f"where={name_of(predicate)}: a filter cannot wait; ask in the handler, and raise Skip to pass the event on"
         )
-    return Where(predicate)
+    return _Where(predicate)
 
 
 _BY_NAME: Final[dict[str, Callable[[Any], Filter]]] = {

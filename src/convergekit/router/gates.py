@@ -19,8 +19,7 @@ from typing import Annotated, Any, Final, Literal, Protocol, runtime_checkable
 
 from pydantic import Field
 
-from convergekit.model import Address, ConversationRef, Importance, Message
-from convergekit.model._base import Line, Moment, Tagged, Value
+from convergekit.model import Address, ConversationRef, Importance, Line, Message, Moment, Tagged, Value
 
 from ._calls import Called, call
 from .routes import Route, RouteLike, to_route

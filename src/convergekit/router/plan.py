@@ -9,13 +9,15 @@ from convergekit.model import (
     ConversationRef,
     Degradation,
     LegStep,
+    Line,
     ParallelStep,
     SequenceStep,
     Status,
     Step,
+    Value,
 )
-from convergekit.model._base import Line, Value
 
+from ._steps import leaves
 from .gates import Allow, Decision, Defer, Divert, Drop, GateRecord
 from .routes import Route
 
@@ -111,7 +113,7 @@ class RecipientPlan(Value):
         yield f"to {self.recipient} by {self.route!r}"
         used: set[int] = set()
         if self.step is not None:
-            used = {leaf.leg for leaf in _leaves(self.step)}
+            used = {leaf.leg for leaf in leaves(self.step)}
             yield from self._tree(self.step, "  ")
         else:
             yield f"  nothing is sent{'' if self.error is None else ': ' + self.error}"
@@ -156,7 +158,7 @@ class Plan(Value):
             degradation
             for one in self.recipients
             if one.step is not None
-            for used in ({leaf.leg for leaf in _leaves(one.step)},)
+            for used in ({leaf.leg for leaf in leaves(one.step)},)
             for leg in one.legs
             if leg.leg in used
             for degradation in leg.degradations
@@ -164,14 +166,6 @@ class Plan(Value):
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.recipients))
-
-
-def _leaves(step: Step) -> Iterator[LegStep]:
-    if isinstance(step, LegStep):
-        yield step
-    else:
-        for child in step.steps:
-            yield from _leaves(child)
 
 
 def _leg_lines(leg: LegPlan, indent: str, what: str = "") -> Iterator[str]:

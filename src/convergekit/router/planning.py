@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from convergekit.content import Policy, Rendering
 from convergekit.errors import UnsupportedContentError
 from convergekit.model import (
     Capabilities,
@@ -28,9 +29,10 @@ from convergekit.model import (
     Step,
 )
 
+from ._steps import leaves
 from .gates import Allow, Decision, Defer, Divert, Drop, Gate, GateInput, GateRecord, decide_all
 from .plan import LegPlan, PlannedLeg, RecipientPlan
-from .resolving import ChannelView, Degrade, Recipient, Resolved, default_route, grouped, recipient_key, resolve
+from .resolving import ChannelView, Recipient, Resolved, default_route, grouped, recipient_key, resolve
 from .routes import Route, RouteLike, to_route
 
 __all__ = [
@@ -38,29 +40,14 @@ __all__ = [
     "Prepared",
     "PreparedLeg",
     "Render",
-    "Rendering",
     "prepare",
 ]
-
-
-class Rendering(Protocol):
-    """A message as a channel carries it."""
-
-    @property
-    def parts(self) -> tuple[Part, ...]:
-        """In order."""
-        ...
-
-    @property
-    def degradations(self) -> tuple[Degradation, ...]:
-        """What could not be carried as it was written."""
-        ...
 
 
 class Render(Protocol):
     """`convergekit.content.render`."""
 
-    def __call__(self, message: Message, capabilities: Capabilities, *, policy: Degrade) -> Rendering:
+    def __call__(self, message: Message, capabilities: Capabilities, *, policy: Policy) -> Rendering:
         """Raises `UnsupportedContentError` where the policy, or the content, leaves no way."""
         ...
 
@@ -224,7 +211,7 @@ async def prepare(
         step = None if step is None else _pruned(step, prepared, detours)
     except UnsupportedContentError as exc:
         step, error = None, exc
-    used = _numbers(step)
+    used = set() if step is None else {leaf.leg for leaf in leaves(step)}
     return Prepared(
         recipient=recipient_key(recipient),
         route=chosen,
@@ -282,13 +269,3 @@ def _pruned(step: Step, prepared: Mapping[int, PreparedLeg], detours: Mapping[in
 
 def _like(step: SequenceStep | ParallelStep) -> Callable[[tuple[Step, ...]], Step]:
     return lambda steps: step.model_copy(update={"steps": steps})
-
-
-def _numbers(step: Step | None) -> set[int]:
-    match step:
-        case None:
-            return set()
-        case LegStep():
-            return {step.leg}
-        case _:
-            return set().union(*map(_numbers, step.steps))

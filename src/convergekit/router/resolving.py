@@ -12,8 +12,9 @@ Rules kept here:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Final, Literal, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
+from convergekit.content import Policy
 from convergekit.errors import ConfigurationError, InvalidInputError
 from convergekit.model import (
     Address,
@@ -35,7 +36,6 @@ from .routes import AllOf, FirstOf, Preferred, Route, RouteLike, SameThread, Via
 
 __all__ = [
     "ChannelView",
-    "Degrade",
     "Recipient",
     "Resolved",
     "default_route",
@@ -45,7 +45,6 @@ __all__ = [
 ]
 
 Recipient = Address | Contact | ConversationRef
-Degrade = Literal["allow", "warn", "refuse"]
 
 
 #: Whose adapter comes with us: scheme to the adapter's name, and the extra that brings its client library.
@@ -79,7 +78,7 @@ class ChannelView(Protocol):
         ...
 
     @property
-    def degrade(self) -> Degrade:
+    def degrade(self) -> Policy:
         """What it does with content that it cannot carry as it was written."""
         ...
 

@@ -11,8 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter, field_validator, model_validator
 
 from convergekit.errors import InvalidInputError
-from convergekit.model import Address, Status
-from convergekit.model._base import Line
+from convergekit.model import Address, Line, Status
 
 from ._calls import Called, call
 from .conditions import Condition, is_condition

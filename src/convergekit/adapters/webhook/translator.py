@@ -40,7 +40,7 @@ from convergekit.model import (
     Status,
 )
 
-__all__ = ["disabled", "to_body", "to_document", "to_event", "to_receipt", "webhook_id"]
+__all__ = ["disabled", "to_attachment", "to_body", "to_document", "to_event", "to_receipt", "webhook_id"]
 
 _PLAIN_ID: Final = re.compile(r"[A-Za-z0-9_\-:/]{1,200}")
 _TYPE: Final = re.compile(r"[a-zA-Z0-9_]+(\.[a-zA-Z0-9_]+)*")
@@ -60,7 +60,7 @@ _CONTENT: Final = (
 _ATTACHMENT: Final = ("data", "url", "media_type", "name", "content_id")
 
 
-class Native(BaseModel):
+class _Native(BaseModel):
     """`Message(native={"webhook": ...})`: another type, or further fields of `data`, which win over ours."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -201,11 +201,11 @@ def _attachment(item: Any) -> dict[str, Any]:
     return {name: item[name] for name in _ATTACHMENT if item.get(name) is not None}
 
 
-def _native(out: Outgoing) -> Native:
+def _native(out: Outgoing) -> _Native:
     if out.native is None:
-        return Native()
+        return _Native()
     try:
-        return Native.model_validate(out.native)
+        return _Native.model_validate(out.native)
     except ValidationError as exc:
         where = ", ".join(".".join(map(str, error["loc"])) or "native" for error in exc.errors())
         raise UnsupportedContentError(f"native for a webhook takes type and data; not so: {where}") from None
