@@ -146,7 +146,14 @@ class Hub(AsyncContextManagerMixin):
             drain=drain,
         )
         self._planner = Planner(
-            self.store, self.clock, self._ids, self._engine.channels, gates=gates, contacts=contacts, consents=consents
+            self.store,
+            self.clock,
+            self._ids,
+            self._engine.channels,
+            submit=self._engine.ledger.submit,
+            gates=gates,
+            contacts=contacts,
+            consents=consents,
         )
         self.contacts = self._planner.contacts
         self.consents = self._planner.consents

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from convergekit.abc import Clock, Store
 from convergekit.content import render
-from convergekit.errors import ConfigurationError, UnsupportedContentError
+from convergekit.errors import ConfigurationError, DeliveryError, InvalidInputError, UnsupportedContentError
 from convergekit.model import (
     Address,
     Capabilities,
@@ -59,7 +59,7 @@ from convergekit.router import (
     to_route,
     via,
 )
-from convergekit.router.gates import LoopGuard
+from convergekit.router.gates import Consent, LoopGuard
 
 from .blobs import checked_in
 from .channels import VERBS, ChannelRuntime, ChannelState
@@ -69,6 +69,7 @@ from .ledger import Change
 
 __all__ = ["Origin", "Planner"]
 
+_ASKED: Final = timedelta(seconds=60)
 _WINDOW: Final = 3600.0
 _AUTOMATIC: Final = "automatic"
 
@@ -124,6 +125,7 @@ class Planner:
         clock: Time.
         ids: Makes ids.
         channels: Those of the engine, by name.
+        submit: Stores dispatches, and has them served.
         gates: Asked before each leg; None for the standard ones.
         contacts: Who is behind an address; None for those kept in the store.
         consents: What people agreed to; None for those kept in the store.
@@ -136,6 +138,7 @@ class Planner:
         ids: Ids,
         channels: Mapping[str, ChannelRuntime],
         *,
+        submit: Callable[[Sequence[Dispatch]], Awaitable[Sequence[Dispatch]]],
         gates: Sequence[Gate] | None = None,
         contacts: ContactResolver | None = None,
         consents: ConsentStore | None = None,
@@ -146,6 +149,7 @@ class Planner:
         self._clock = clock
         self._ids = ids
         self._channels = channels
+        self._submit = submit
         self._gates = STANDARD if gates is None else tuple(gates)
         self._window = max((gate.per for gate in self._gates if isinstance(gate, LoopGuard)), default=_WINDOW)
         self._counts = StoredState(store, _AUTOMATIC)
@@ -239,7 +243,7 @@ class Planner:
 
     async def recheck(self, dispatch: Dispatch, delivery: Delivery) -> Change | None:
         """Ask the gates again about what has waited; what is to be done instead of sending, or None."""
-        if delivery.due <= dispatch.created_at:
+        if delivery.due <= dispatch.created_at and self._clock.now() < dispatch.created_at + _ASKED:
             return None  # asked a moment ago, when it was submitted
         leg = PlannedLeg(
             leg=delivery.leg,
@@ -248,8 +252,12 @@ class Planner:
             conversation=delivery.conversation,
         )
         facts = await self._facts(dispatch.message, leg, None, None)
-        facts = replace(facts, automatic=dispatch.automatic, created_at=dispatch.created_at)
         gates = [gate for gate in self._gates if not isinstance(gate, LoopGuard)]  # it has counted this one already
+        # They had agreed when it was submitted, maybe by a contact that only the caller knows; what is known now wins.
+        agreed = {dispatch.message.category or gate.category: True for gate in gates if isinstance(gate, Consent)}
+        agreed.pop(None, None)
+        consents = {**agreed, **facts.consents}
+        facts = replace(facts, automatic=dispatch.automatic, created_at=dispatch.created_at, consents=consents)
         records = decide_all(gates, facts)
         decision = records[-1].decision if records else None
         match decision:
@@ -381,10 +389,12 @@ class Planner:
 
     async def _diverted(self, dispatch: Dispatch, delivery: Delivery, decision: Divert) -> Change:
         """A leg that is diverted when it wakes becomes a dispatch of its own, whose key finds it the second time."""
-        (other,) = await self.dispatches(
-            dispatch.message, [delivery.address], to_route(decision.route), f"{dispatch.key}|diverted", None
-        )
-        (stored,) = await self._store.submit([other])
+        route, key = to_route(decision.route), f"{dispatch.key}|diverted"
+        try:
+            made = await self.dispatches(dispatch.message, [delivery.address], route, key, None)
+        except (ConfigurationError, InvalidInputError, DeliveryError) as error:
+            return _suppressed(delivery.id, f"{decision.reason}; it cannot be diverted: {error}")
+        (stored,) = await self._submit(made)
         return _suppressed(delivery.id, f"diverted to dispatch {stored.id}: {decision.reason}")
 
     # The loop guard's counts: a window that begins with the first message in it
