@@ -13,8 +13,8 @@ from pydantic import AwareDatetime
 from pydantic.fields import FieldInfo
 
 from convergekit import model
-from convergekit.model import Content, Event, UnknownEvent, Value
-from convergekit.model._base import Native
+from convergekit.model import Content, Event, Native, UnknownEvent, Value
+
 
 PAGE = Path(__file__).parent / "concepts" / "json-form.md"
 BEGIN = "<!-- Written by docs/json_form.py; do not edit below. -->\n"
