@@ -15,7 +15,6 @@ from pydantic.fields import FieldInfo
 from convergekit import model
 from convergekit.model import Content, Event, Native, UnknownEvent, Value
 
-
 PAGE = Path(__file__).parent / "concepts" / "json-form.md"
 BEGIN = "<!-- Written by docs/json_form.py; do not edit below. -->\n"
 
