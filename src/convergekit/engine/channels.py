@@ -47,6 +47,7 @@ from convergekit.model import Capabilities, ConversationRef, Delivery, Idempoten
 from .context import EngineContext
 from .options import ChannelOptions
 from .outcomes import Bug, Outcome, Terms
+from .strays import NO_STRAYS
 from .supervision import RESTART, STABLE, Hearing, first_of, in_words, polling
 
 __all__ = ["VERBS", "ChannelRuntime", "ChannelState"]
@@ -189,7 +190,8 @@ class ChannelRuntime:
             raise NotSentError("the channel was closed just before", channel=self.name)
         self._busy += 1
         try:
-            return await self._verb(adapter, out)
+            with NO_STRAYS:
+                return await self._verb(adapter, out)
         finally:
             self._busy -= 1
             if not self._busy:
@@ -281,7 +283,7 @@ class ChannelRuntime:
     async def _entered(self, tried: Callable[[], None]) -> None:
         adapter = self.adapter_class(self.config, self.context)
         try:
-            with anyio.move_on_after(_OPENING) as opening:
+            with anyio.move_on_after(_OPENING) as opening, NO_STRAYS:
                 self._opening = opening
                 async with adapter, anyio.create_task_group() as tasks:
                     opening.deadline, self._opening = math.inf, None

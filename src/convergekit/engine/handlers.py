@@ -35,6 +35,7 @@ from convergekit.model import (
 from convergekit.router import Dispatcher, Handling, Scope
 
 from .ledger import Ledger
+from .strays import NO_STRAYS
 
 __all__ = ["HANDLER_RETRY", "Handlers", "Running", "running"]
 
@@ -149,7 +150,8 @@ class Handlers:
         run = Running(handling)
         token = _running.set(run)
         try:
-            handled = await self._dispatcher().dispatch(handling)
+            with NO_STRAYS:
+                handled = await self._dispatcher().dispatch(handling)
             if handled.reply is None:
                 return ()
             return self._ledger.opened(await self._answer(event, handled.reply, run.next_key()))

@@ -85,6 +85,13 @@ class LanePool:
         """Serve until cancelled."""
         # Workers live long: they are not to inherit what a caller who happens to wake them has set for itself.
         self._context = copy_context()
+        while True:
+            await self._run()
+            # A worker that somebody else has cancelled took the others along; what they held was given back.
+            _log.error("the workers for %sbound lanes were cancelled from elsewhere; others take over", self._direction)
+            self._workers, self._waking, self._claiming, self._parked = 0, False, False, []
+
+    async def _run(self) -> None:
         async with anyio.create_task_group() as self._tasks:
             try:
                 self._tasks.start_soon(self._alarm.run)

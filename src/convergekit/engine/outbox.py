@@ -36,6 +36,7 @@ from convergekit.model import (
 
 from .ledger import Change, Ledger, on_delivery
 from .outcomes import Bug, Outcome, apply, expired, marked, with_receipt
+from .strays import NO_STRAYS
 
 if TYPE_CHECKING:
     from .channels import ChannelRuntime
@@ -273,7 +274,7 @@ class Outbox:
             return error
         try:
             out = await self._outgoing(channel, dispatch, dispatch.by_id(delivery), index, lambda: None)
-            with anyio.fail_after(channel.send_timeout):
+            with anyio.fail_after(channel.send_timeout), NO_STRAYS:
                 answer = await adapter.reconcile(out)
         except Exception as trouble:
             _log.warning("channel %s: reconciling failed with %s", channel.name, type(trouble).__name__)

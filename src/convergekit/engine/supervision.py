@@ -18,6 +18,7 @@ from convergekit.abc import Clock, Cursor, RetryPolicy
 from convergekit.errors import AccountError, ConvergeError, NotRunningError, ThrottledError
 
 from .context import EngineContext
+from .strays import NO_STRAYS
 
 __all__ = ["RESTART", "STABLE", "Hearing", "first_of", "in_words", "polling"]
 
@@ -74,7 +75,8 @@ class Hearing(TaskStatus[None]):
             while True:
                 self._connected_at = None
                 try:
-                    await self._work(self)
+                    with NO_STRAYS:
+                        await self._work(self)
                     self._says(None)
                     return None
                 except NotRunningError:
