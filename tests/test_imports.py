@@ -24,7 +24,7 @@ LAYERS = [
     {"abc"},
     {"router", "stores"},
     {"engine"},
-    {"config", "asgi", "_handles", "hub"},
+    {"config", "asgi", "_handles", "_sending", "hub"},
     {"sync", "testing", "cli", "__main__"},
 ]
 

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 import anyio
+from pydantic import ValidationError
 
 from .abc import Adapter, Clock
 from .engine.channels import ChannelRuntime, ChannelState
 from .engine.ledger import Watch
-from .errors import DeliveryError, NotSentError, RejectedError, SuppressedError, UncertainError, UnsupportedContentError
+from .errors import (
+    DeliveryError,
+    InvalidInputError,
+    NotRunningError,
+    NotSentError,
+    RejectedError,
+    SuppressedError,
+    UncertainError,
+    UnsupportedContentError,
+)
 from .model import (
     ConversationRef,
     Delivery,
@@ -24,22 +35,33 @@ from .model import (
     Operation,
     Status,
 )
+from .router import Recipient, RouteLike
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-__all__ = ["Channel", "Conversation", "DispatchHandle", "Side", "Target", "about", "as_message"]
+__all__ = ["Channel", "Content", "Conversation", "DispatchHandle", "Side", "Target", "about", "as_message"]
+
+
+#: What can be sent.
+Content = str | Message
 
 
 class Side(Protocol):
     """What the handles ask of their hub."""
 
-    clock: Clock
-
-    def answering(self, event: Event | None, content: str | Message) -> Message: ...
-    async def submit_to(
-        self, content: str | Message, to: ConversationRef, *, key: str | None, timeout: float | None, wait: bool
-    ) -> DispatchHandle: ...
+    @property
+    def clock(self) -> Clock: ...
+    def answering(self, event: Event | None, content: Content) -> Message: ...
+    async def submit(
+        self,
+        content: Content,
+        recipients: Sequence[Recipient],
+        *,
+        via: RouteLike | None = ...,
+        key: str | None = ...,
+        answers: Event | None = ...,
+    ) -> list[DispatchHandle]: ...
     async def operate(
         self, ref: ConversationRef, operation: Operation, target: Target, content: Message, key: str | None
     ) -> DispatchHandle: ...
@@ -116,6 +138,11 @@ class DispatchHandle:
             return self._refused(dispatch)
         return None
 
+    @property
+    def _failed_later(self) -> DeliveryError | None:
+        """A failure that was reported after the goal had been reached: nothing stronger is to be waited for."""
+        return self._refused(self.dispatch) if self.state.is_final and self.status is Status.FAILED else None
+
     async def wait(self, until: Status = Status.ACCEPTED, *, timeout: float | None = None) -> Status:
         """Wait for the medium.
 
@@ -126,23 +153,32 @@ class DispatchHandle:
         Raises:
             DeliveryError: The ledger will not try again; the error says why.
             TimeoutError: The status was not reached in time. The message goes on its way all the same.
+            NotRunningError: The hub was closed. Whoever opens the same store goes on.
         """
         with anyio.fail_after(timeout):
             while True:
                 status = self.status
                 if status >= until and status is not Status.FAILED:
                     return status
-                if self.error is not None:
-                    raise self.error
+                error = self.error or self._failed_later
+                if error is not None:
+                    raise error
                 await self._watch.changed()
 
     async def cancel(self) -> bool:
         """Send nothing of it any more; what has gone out has gone out. Tells whether anything was stopped."""
         return await self._hub.cancel_dispatch(self.dispatch.id)
 
+    async def sent(self, timeout: float | None) -> DispatchHandle:
+        """Wait as `Hub.send` does, and raise as it does."""
+        await self.settled(timeout)
+        if self.error is not None:
+            raise self.error
+        return self
+
     async def settled(self, timeout: float | None) -> None:
         """Return once each leg is accepted, refused or unknown, or has to wait for something; or after *timeout*."""
-        with anyio.move_on_after(timeout):
+        with anyio.move_on_after(timeout), suppress(NotRunningError):
             while not self._is_settled:
                 await self._watch.changed()
 
@@ -187,9 +223,14 @@ _ERRORS: Final[dict[FailureKind | None, Callable[..., DeliveryError]]] = {Failur
 Target = DispatchHandle | Delivery | MessageReceived | str
 
 
-def as_message(content: str | Message) -> Message:
-    """*content*, as a message."""
-    return content if isinstance(content, Message) else Message(content)
+def as_message(content: Content) -> Message:
+    """*content*, as a message; raises `InvalidInputError`, which never shows it."""
+    if isinstance(content, Message):
+        return content
+    try:
+        return Message(content)
+    except ValidationError as exc:
+        raise InvalidInputError(f"this text cannot be sent: {exc.errors()[0]['msg']}") from None
 
 
 def about(target: Target) -> tuple[str | None, tuple[str, ...]]:
@@ -228,18 +269,18 @@ class Conversation:
         """Name of the channel."""
         return self.ref.channel
 
-    async def reply(self, content: str | Message, *, key: str | None = None) -> DispatchHandle:
+    async def reply(self, content: Content, *, key: str | None = None) -> DispatchHandle:
         """Answer the message that this conversation was got with, in its thread; submits."""
         message = self._hub.answering(self._event, content)
-        return await self._hub.submit_to(message, self.ref, key=key, timeout=None, wait=False)
+        (handle,) = await self._hub.submit(message, [self.ref], key=key, answers=self._event)
+        return handle
 
-    async def send(
-        self, content: str | Message, *, key: str | None = None, timeout: float | None = 30.0
-    ) -> DispatchHandle:
+    async def send(self, content: Content, *, key: str | None = None, timeout: float | None = 30.0) -> DispatchHandle:
         """Say something here, and wait as `Hub.send` does."""
-        return await self._hub.submit_to(content, self.ref, key=key, timeout=timeout, wait=True)
+        (handle,) = await self._hub.submit(content, [self.ref], key=key)
+        return await handle.sent(timeout)
 
-    async def edit(self, target: Target, content: str | Message, *, key: str | None = None) -> DispatchHandle:
+    async def edit(self, target: Target, content: Content, *, key: str | None = None) -> DispatchHandle:
         """Replace what was sent; it goes out after its original."""
         return await self._hub.operate(self.ref, Operation.EDIT, target, as_message(content), key)
 

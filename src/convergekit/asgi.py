@@ -23,7 +23,7 @@ from urllib.parse import quote
 import anyio
 
 from convergekit.abc import Admission, Headers, ReceivesWebhooks, Request, Response
-from convergekit.errors import InvalidInputError, NotRunningError, SignatureError, StoreError
+from convergekit.errors import InvalidInputError, NotRunningError, SignatureError, StoreError, place_of
 from convergekit.model import Event
 
 __all__ = ["Receive", "Receiver", "Receivers", "Scope", "Send", "WebhookApp"]
@@ -222,7 +222,7 @@ class WebhookApp:
             return _UNAVAILABLE
         except Exception as exc:
             # Neither the text nor the values: they may be what came in.
-            _log.error("%s: a webhook failed with %s at %s", channel, type(exc).__name__, _place(exc))
+            _log.error("%s: a webhook failed with %s at %s", channel, type(exc).__name__, place_of(exc))
             return _BROKEN
 
     def _health(self, path: str, method: str) -> Response:
@@ -322,10 +322,3 @@ async def _answer_lifespan(receive: Receive, send: Send) -> None:
         await send({"type": f"{message['type']}.complete"})
         if message["type"] == "lifespan.shutdown":
             return
-
-
-def _place(exc: BaseException) -> str:
-    traceback = exc.__traceback__
-    while traceback is not None and traceback.tb_next is not None:
-        traceback = traceback.tb_next
-    return f"{traceback.tb_frame.f_globals.get('__name__')}:{traceback.tb_lineno}" if traceback else "?"

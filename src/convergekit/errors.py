@@ -43,6 +43,7 @@ __all__ = [
     "ThrottledError",
     "UncertainError",
     "UnsupportedContentError",
+    "place_of",
 ]
 
 
@@ -154,3 +155,11 @@ class StoreError(ConvergeError):
 
 class LeaseLostError(StoreError):
     """The ledger has given this piece of work to somebody else; whoever held it must stop."""
+
+
+def place_of(error: BaseException) -> str:
+    """Where *error* was raised, as "module:line". For logs: the text of a stranger's exception may hold content."""
+    traceback = error.__traceback__
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    return f"{traceback.tb_frame.f_globals.get('__name__')}:{traceback.tb_lineno}" if traceback else "?"

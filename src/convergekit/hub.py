@@ -15,28 +15,23 @@ import anyio
 from anyio import AsyncContextManagerMixin
 from pydantic import BaseModel
 
-from ._handles import Channel, Conversation, DispatchHandle, Target, about, as_message
-from .abc import Clock, ReceivesWebhooks, Store, SupportsTyping
+from ._handles import Channel, Content, Conversation, DispatchHandle, as_message
+from ._sending import Sending
+from .abc import Clock, ReceivesWebhooks, Store
 from .config import ChannelSettings, channel_settings, load
 from .engine.channels import ChannelState
 from .engine.clock import Ids, SystemClock
 from .engine.engine import Engine
-from .engine.handlers import running
 from .engine.options import ChannelOptions
-from .engine.planner import Origin, Planner
+from .engine.planner import Planner
 from .errors import ConfigurationError, NotRunningError
 from .model import (
     Address,
     Contact,
     ConversationKind,
     ConversationRef,
-    DeliveryState,
-    Dispatch,
-    DispatchState,
     Event,
-    Message,
     MessageReceived,
-    Operation,
 )
 from .router import ConsentStore, ContactResolver, Gate, Plan, Recipient, RouteLike, Router
 from .stores import MemoryStore
@@ -44,12 +39,10 @@ from .stores import MemoryStore
 if TYPE_CHECKING:
     from .asgi import Receiver, WebhookApp
 
-__all__ = ["Channel", "ChannelHealth", "Conversation", "DispatchHandle", "Hub", "HubHealth"]
+__all__ = ["Channel", "ChannelHealth", "Content", "Conversation", "DispatchHandle", "Hub", "HubHealth", "Several", "To"]
 
 _log = logging.getLogger(__name__)
 
-#: What can be sent.
-Content = str | Message
 #: To whom: an address, a URI, a contact, a conversation.
 To = Address | str | Contact | ConversationRef | Conversation
 #: To several. No bare `Sequence`, for a string is one.
@@ -136,7 +129,7 @@ class Hub(AsyncContextManagerMixin):
             random=chance,
             dispatcher=self.router.compiled,
             scope=_Scope(self),
-            answer=self._answers,
+            answer=lambda event, reply, key: self._sending.answers(event, reply, key),
             counted=lambda made, stored: self._planner.counted(made, stored),
             consent=lambda event: self._planner.consented(event),
             recheck=lambda dispatch, delivery: self._planner.recheck(dispatch, delivery),
@@ -155,6 +148,7 @@ class Hub(AsyncContextManagerMixin):
             contacts=contacts,
             consents=consents,
         )
+        self._sending = Sending(self._engine, self._planner, self.clock, self._check_open)
         self.contacts = self._planner.contacts
         self.consents = self._planner.consents
         # The same decorators as on a router, so that a small application needs no other object.
@@ -189,12 +183,12 @@ class Hub(AsyncContextManagerMixin):
         self._entered = True
         if self._warn:
             _log.warning("the ledger is in memory: nothing outlives this process; pass store=... to choose another")
-        async with self._engine:
-            self._open = True
-            try:
+        try:
+            async with self._engine:
+                self._open = True
                 yield self
-            finally:
-                self._open = False
+        finally:
+            self._open = False  # and not before: while it drains, handlers send
 
     async def run(self) -> None:
         """Serve until SIGINT or SIGTERM, then drain. A second signal does not wait any longer."""
@@ -320,15 +314,13 @@ class Hub(AsyncContextManagerMixin):
             KeyConflictError: The key was used for other content.
             pydantic.ValidationError: The content makes no sense.
         """
-        handles = await self._submit_all(content, to, via, key)
+        handles = await self._sending.submit(content, _recipients(to), via=via, key=key)
+        if not _is_several(to):
+            return await handles[0].sent(timeout)
         async with anyio.create_task_group() as waiting:
             for handle in handles:
                 waiting.start_soon(handle.settled, timeout)
-        if _is_several(to):
-            return handles
-        if handles[0].error is not None:
-            raise handles[0].error
-        return handles[0]
+        return handles
 
     @overload
     async def submit(
@@ -348,13 +340,13 @@ class Hub(AsyncContextManagerMixin):
         key: str | None = None,
     ) -> DispatchHandle | list[DispatchHandle]:
         """Return when the message is safe in the ledger; arguments and errors as for `send`."""
-        handles = await self._submit_all(content, to, via, key)
+        handles = await self._sending.submit(content, _recipients(to), via=via, key=key)
         return handles if _is_several(to) else handles[0]
 
     async def plan(self, content: Content, *, to: To | Several, via: RouteLike | None = None) -> Plan:
         """What `send` would do, and why: each leg, gate and degradation. Nothing is sent or stored."""
         self._check_open()
-        return await self._planner.plan(as_message(content), _recipients(to), via, self._origin())
+        return await self._planner.plan(as_message(content), _recipients(to), via, self._sending.origin())
 
     def conversation(
         self,
@@ -375,126 +367,14 @@ class Hub(AsyncContextManagerMixin):
         if isinstance(where, Event):
             if where.conversation is None:
                 raise ConfigurationError(f"the event {where.key} has no conversation")
-            return Conversation(self, where.conversation, where)
+            return Conversation(self._sending, where.conversation, where)
         if isinstance(where, ConversationRef):
-            return Conversation(self, where)
+            return Conversation(self._sending, where)
         address = where if isinstance(where, Address) else Address.parse(where)
         name = channel or self._planner.channel_for(address)
-        return Conversation(self, ConversationRef(channel=name, address=address, kind=kind, thread=thread))
-
-    async def _submit_all(
-        self, content: Content, to: To | Several, via: RouteLike | None, key: str | None
-    ) -> list[DispatchHandle]:
-        self._check_open()
-        run = running()
-        if key is None and run is not None:
-            key = run.next_key()
-            derived = True
-        else:
-            derived = False
-        dispatches = await self._planner.dispatches(
-            as_message(content), _recipients(to), via, key, self._origin(), derived=derived
-        )
-        return await self._stored(dispatches)
-
-    async def _stored(self, dispatches: Sequence[Dispatch]) -> list[DispatchHandle]:
-        stored = await self._engine.ledger.submit(dispatches)
-        await self._planner.counted(dispatches, stored)
-        return [DispatchHandle(self, self._engine.ledger.watch(dispatch)) for dispatch in stored]
-
-    # What the handles ask for
-
-    async def submit_to(
-        self, content: Content, to: ConversationRef, *, key: str | None, timeout: float | None, wait: bool
-    ) -> DispatchHandle:
-        """`send` or `submit` to a conversation."""
-        if wait:
-            return await self.send(content, to=to, key=key, timeout=timeout)
-        return await self.submit(content, to=to, key=key)
-
-    def answering(self, event: Event | None, content: Content) -> Message:
-        """*content* as an answer to *event*: names its message, thread and subject, unless it does so itself."""
-        message = as_message(content)
-        if not isinstance(event, MessageReceived):
-            return message
-        update: dict[str, Any] = {}
-        if message.reply_to is None and event.message_id is not None:
-            update["reply_to"] = event.message_id
-        if message.thread is None and event.thread is not None:
-            update["thread"] = event.thread
-        if message.subject is None and event.subject is not None:
-            bare = event.subject
-            update["subject"] = bare if bare[:3].lower() == "re:" else f"Re: {bare}"
-        return message.model_copy(update=update) if update else message
-
-    async def operate(
-        self, ref: ConversationRef, operation: Operation, target: Target, content: Message, key: str | None
-    ) -> DispatchHandle:
-        """Submit an edit, a retraction, a reaction or a read marker."""
-        self._check_open()
-        run = running()
-        derived = key is None and run is not None
-        if key is None and run is not None:
-            key = run.next_key()
-        delivery, ids = about(target)
-        dispatch = await self._planner.operation(
-            ref, operation, content, delivery, ids, key, self._origin(), derived=derived
-        )
-        return (await self._stored([dispatch]))[0]
-
-    async def show_typing(self, ref: ConversationRef, typing: bool) -> bool:
-        """Show that we type; tells whether the channel could."""
-        runtime = self._engine.channels.get(ref.channel)
-        adapter: object = None if runtime is None else runtime.adapter
-        if not isinstance(adapter, SupportsTyping):
-            return False
-        try:
-            with anyio.fail_after(5):
-                await adapter.typing(ref, typing)
-        except Exception as error:
-            _log.info("channel %s: typing failed with %s", ref.channel, type(error).__name__)
-            return False
-        return True
-
-    async def cancel_dispatch(self, dispatch: str) -> bool:
-        """Send nothing of it any more; tells whether there was anything to stop."""
-
-        def change(current: Dispatch) -> Dispatch | None:
-            if current.state.is_final:
-                return None
-            stopped = {"state": DeliveryState.CANCELLED, "reason": "cancelled by the caller"}
-            stoppable = (DeliveryState.WAITING, DeliveryState.QUEUED)
-            deliveries = tuple(
-                each.model_copy(update=stopped) if each.state in stoppable and not each.unknown else each
-                for each in current.deliveries
-            )
-            update = {"deliveries": deliveries, "state": DispatchState.CANCELLED, "reason": "cancelled by the caller"}
-            return current.model_copy(update=update)
-
-        return await self._engine.ledger.update(dispatch, change) is not None
-
-    def waits_for(self, channel: str) -> str | None:
-        """Why nothing can be handed to *channel* now, or None."""
-        runtime = self._engine.channels.get(channel)
-        if runtime is None:
-            return f"no worker has the channel {channel!r} open"
-        if runtime.is_serving:
-            return None
-        return f"{channel} is {runtime.state.value}" + (f": {runtime.reason}" if runtime.reason else "")
+        return Conversation(self._sending, ConversationRef(channel=name, address=address, kind=kind, thread=thread))
 
     # What the engine asks for
-
-    async def _answers(self, event: Event, reply: Content, key: str) -> Sequence[Dispatch]:
-        if event.conversation is None:
-            raise ConfigurationError(f"a handler of {event.type} returned a reply, but the event has no conversation")
-        dispatches = await self._planner.dispatches(
-            self.answering(event, reply), [event.conversation], None, key, Origin(event), derived=True
-        )
-        return dispatches
-
-    def _origin(self) -> Origin | None:
-        run = running()
-        return None if run is None else Origin(run.event)
 
     def receiver(self, channel: str) -> Receiver | None:
         """The door for webhooks of one channel: what `asgi.WebhookApp` asks for. None where there is no such door.
@@ -530,7 +410,7 @@ class _Scope:
         self.hub = hub
 
     def conversation(self, event: Event) -> Conversation | None:
-        return None if event.conversation is None else Conversation(self.hub, event.conversation, event)
+        return None if event.conversation is None else Conversation(self.hub._sending, event.conversation, event)
 
     def channel(self, event: Event) -> Channel | None:
         runtime = self.hub._engine.channels.get(event.channel)

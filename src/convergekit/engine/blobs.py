@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Final, TypeVar
+
+import anyio
 
 from convergekit.abc import Store
-from convergekit.errors import InvalidInputError
-from convergekit.model import Attachment, Message
+from convergekit.errors import InvalidInputError, UnsupportedContentError
+from convergekit.model import Attachment, Content
 
-from .context import open_attachment
+__all__ = ["INLINE", "checked_in", "open_attachment"]
 
-__all__ = ["INLINE", "checked_in"]
-
+ContentT = TypeVar("ContentT", bound=Content)
+_CHUNK: Final = 65_536
 #: Bytes up to which content stays in the row itself.
 INLINE: Final = 65_536
 
 
-async def checked_in(message: Message, store: Store) -> Message:
+async def checked_in(message: ContentT, store: Store) -> ContentT:
     """*message* with streams drained, files copied and large content kept by the store.
 
     Raises:
@@ -47,3 +50,30 @@ async def _checked_in(attachment: Attachment, store: Store) -> Attachment:
     name = attachment.name or (attachment.path.name if attachment.path is not None else None)
     update = {"claim": claim, "data": None, "path": None, "stream": None, "size": claim.size, "name": name}
     return attachment.model_copy(update=update)
+
+
+@asynccontextmanager
+async def open_attachment(attachment: Attachment, store: Store) -> AsyncGenerator[AsyncIterator[bytes]]:
+    """The bytes of *attachment*, wherever they are. One with a `url` only has none here."""
+    if attachment.claim is not None:
+        async with store.open(attachment.claim) as chunks:
+            yield chunks
+    elif attachment.path is not None:
+        async with await anyio.open_file(attachment.path, "rb") as file:
+            yield _file_chunks(file)
+    elif attachment.stream is not None:
+        yield aiter(attachment.stream())
+    elif attachment.data is not None:
+        yield _data_chunks(attachment.data)
+    else:
+        raise UnsupportedContentError(f"the attachment {attachment.name!r} is only a URL; hand the URL on")
+
+
+async def _file_chunks(file: anyio.AsyncFile[bytes]) -> AsyncIterator[bytes]:
+    while chunk := await file.read(_CHUNK):
+        yield chunk
+
+
+async def _data_chunks(data: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(data), _CHUNK):
+        yield data[start : start + _CHUNK]

@@ -47,6 +47,7 @@ from convergekit.model import Capabilities, ConversationRef, Delivery, Idempoten
 from .context import EngineContext
 from .options import ChannelOptions
 from .outcomes import Bug, Outcome, Terms
+from .pacing import Pace
 from .strays import NO_STRAYS
 from .supervision import RESTART, STABLE, Hearing, first_of, in_words, polling
 
@@ -120,8 +121,7 @@ class ChannelRuntime:
         self._random = random
         self._changed = changed
         self._log = context.log
-        self._paused_until: datetime | None = None
-        self._next_part_at = clock.now()
+        self.pace = Pace(options.rate, clock)
         self._leave = anyio.Event()  # set: leave the adapter
         self._stop = anyio.Event()  # set: for good
         self._ended = anyio.Event()
@@ -163,25 +163,7 @@ class ChannelRuntime:
 
     def room(self, taken: int) -> int:
         """How many more deliveries it takes now, when *taken* are under way."""
-        now = self._clock.now()
-        if not self.is_serving or (self._paused_until is not None and self._paused_until > now):
-            return 0
-        return max(0, self.options.concurrency - taken)
-
-    def opens_at(self) -> datetime | None:
-        """When `room` will change by itself."""
-        return self._paused_until
-
-    async def throttle(self) -> None:
-        """Wait for the channel's rate."""
-        rate = self.options.rate
-        if rate is None:
-            return
-        now = self._clock.now()
-        turn = max(now, self._next_part_at)
-        self._next_part_at = turn + timedelta(seconds=rate.per / rate.count)
-        if turn > now:
-            await self._clock.sleep((turn - now).total_seconds())
+        return self.pace.limit(max(0, self.options.concurrency - taken)) if self.is_serving else 0
 
     async def perform(self, out: Outgoing) -> object:
         """Call the verb that *out* asks for."""
@@ -209,8 +191,7 @@ class ChannelRuntime:
     def noticed(self, outcome: Outcome) -> None:
         """Learn from an attempt: a throttled channel pauses, a refused account takes it down, a bug is named."""
         if isinstance(outcome, ThrottledError) and outcome.scope == "channel":
-            until = self._clock.now() + timedelta(seconds=outcome.retry_after)
-            self._paused_until = max(until, self._paused_until or until)
+            self.pace.pause(outcome.retry_after)
         elif isinstance(outcome, AccountError):
             self._trouble = outcome
             self._leave.set()

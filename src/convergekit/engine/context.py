@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any
-
-import anyio
 
 from convergekit.abc import Admission, Clock, Cursor, State, Store
 from convergekit.errors import UnsupportedContentError
 from convergekit.model import Attachment, Event
 
+from .blobs import open_attachment
 from .intake import Intake
 
 if TYPE_CHECKING:
     from convergekit.http import Http
 
-__all__ = ["EngineContext", "StoredState", "open_attachment"]
-
-_CHUNK = 65_536
+__all__ = ["EngineContext", "StoredState"]
 
 
 class StoredState:
@@ -101,30 +98,3 @@ class EngineContext:
         if self._http is not None:
             await self._http.aclose()
             self._http = None
-
-
-@asynccontextmanager
-async def open_attachment(attachment: Attachment, store: Store) -> AsyncGenerator[AsyncIterator[bytes]]:
-    """The bytes of *attachment*, wherever they are. One with a `url` only has none here."""
-    if attachment.claim is not None:
-        async with store.open(attachment.claim) as chunks:
-            yield chunks
-    elif attachment.path is not None:
-        async with await anyio.open_file(attachment.path, "rb") as file:
-            yield _file_chunks(file)
-    elif attachment.stream is not None:
-        yield aiter(attachment.stream())
-    elif attachment.data is not None:
-        yield _data_chunks(attachment.data)
-    else:
-        raise UnsupportedContentError(f"the attachment {attachment.name!r} is only a URL; hand the URL on")
-
-
-async def _file_chunks(file: anyio.AsyncFile[bytes]) -> AsyncIterator[bytes]:
-    while chunk := await file.read(_CHUNK):
-        yield chunk
-
-
-async def _data_chunks(data: bytes) -> AsyncIterator[bytes]:
-    for start in range(0, len(data), _CHUNK):
-        yield data[start : start + _CHUNK]

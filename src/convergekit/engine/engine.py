@@ -34,6 +34,7 @@ __all__ = ["Engine"]
 
 _log = logging.getLogger(__name__)
 _OPENING: Final = 35.0  # a little more than a channel gives itself
+_NOTICES: Final = 8  # ephemeral events handled at the same time
 _CLOSING: Final = 5.0
 
 
@@ -64,7 +65,7 @@ class Engine(AsyncContextManagerMixin):
         random: Random,
         dispatcher: Callable[[], Dispatcher],
         scope: Scope,
-        answer: Callable[[Event, str | Message, str], Awaitable[Sequence[Dispatch]]],
+        answer: Callable[[Event, str | Message, str | None], Awaitable[Sequence[Dispatch]]],
         counted: Callable[[Sequence[Dispatch], Sequence[Dispatch]], Awaitable[None]],
         consent: Callable[[ConsentChanged], Awaitable[None]],
         recheck: Callable[[Dispatch, Delivery], Awaitable[Change | None]],
@@ -107,7 +108,7 @@ class Engine(AsyncContextManagerMixin):
     @asynccontextmanager
     async def __asynccontextmanager__(self) -> AsyncGenerator[Self]:
         """Open the store, then everything that moves; leave in order: intake, lanes, outbox, channels, store."""
-        async with self.store.opened(self._clock):
+        async with self.store.opened(self._clock), self._telling():
             if self._role == "submit":
                 yield self
                 return
@@ -126,13 +127,20 @@ class Engine(AsyncContextManagerMixin):
                 raise trouble
 
     @asynccontextmanager
+    async def _telling(self) -> AsyncGenerator[None]:
+        try:
+            yield
+        finally:
+            self.ledger.close()
+
+    @asynccontextmanager
     async def _moving(self) -> AsyncGenerator[None]:
         async with anyio.create_task_group() as self._tasks:
             try:
                 async with anyio.create_task_group() as pools:
                     for pool in (self.inbox_pool, self.outbox_pool):
                         pools.start_soon(pool.run)
-                    for work in (self._timer.run, self._keep_time, self._notice):
+                    for work in (self._timer.run, self._keep_time, *[self._notice] * _NOTICES):
                         pools.start_soon(work)
                     await self._open_all()
                     try:
@@ -257,9 +265,8 @@ class Engine(AsyncContextManagerMixin):
         return {name: room for name, room in rooms if room}
 
     def _next_slot(self) -> datetime | None:
-        now = self._clock.now()
-        moments = (channel.opens_at() for channel in self.channels.values())
-        return min((moment for moment in moments if moment is not None and moment > now), default=None)
+        moments = (channel.pace.opens_at() for channel in self.channels.values())
+        return min((moment for moment in moments if moment is not None), default=None)
 
     async def _keep_time(self) -> None:
         while True:
@@ -274,7 +281,8 @@ class Engine(AsyncContextManagerMixin):
 
     async def _notice(self) -> None:
         while True:
-            self._noticed = anyio.Event()
             while (event := self.intake.next_notice()) is not None:
                 await self._handlers.notice(event)
+            if self._noticed.is_set():
+                self._noticed = anyio.Event()
             await self._noticed.wait()

@@ -20,7 +20,7 @@ from typing import Final
 import anyio
 
 from convergekit.abc import Clock, Lease, RetryPolicy, Store
-from convergekit.errors import LeaseLostError, StoreError
+from convergekit.errors import LeaseLostError, StoreError, place_of
 from convergekit.model import (
     ConsentChanged,
     DeadLettered,
@@ -49,18 +49,26 @@ _running: ContextVar[Running | None] = ContextVar("convergekit.running", default
 
 
 class Running:
-    """One run of the handlers of one event."""
+    """One run of the handlers of one event.
 
-    __slots__ = ("_ordinals", "event", "handling", "is_over")
+    Args:
+        handling: What is handled.
+        ephemeral: Whether there will be no second run, and so nothing that has to be found again.
+    """
 
-    def __init__(self, handling: Handling) -> None:
+    __slots__ = ("_ephemeral", "_ordinals", "event", "handling", "is_over")
+
+    def __init__(self, handling: Handling, *, ephemeral: bool = False) -> None:
         self.handling = handling
+        self._ephemeral = ephemeral
         self.event: Event = handling.event
         self.is_over = False
         self._ordinals: dict[str, int] = {}
 
-    def next_key(self) -> str:
-        """The key of the next send in this run; the same in the next run."""
+    def next_key(self) -> str | None:
+        """The key of the next send in this run; the same in the next run. None where there is no next run."""
+        if self._ephemeral:
+            return None
         handler = self.handling.handler
         ordinal = self._ordinals[handler] = self._ordinals.get(handler, 0) + 1
         return f"{self.event.channel}|{self.event.key}|{handler}|{ordinal}"
@@ -96,7 +104,7 @@ class Handlers:
         random: Random,
         dispatcher: Callable[[], Dispatcher],
         scope: Scope,
-        answer: Callable[[Event, str | Message, str], Awaitable[Sequence[Dispatch]]],
+        answer: Callable[[Event, str | Message, str | None], Awaitable[Sequence[Dispatch]]],
         counted: Callable[[Sequence[Dispatch], Sequence[Dispatch]], Awaitable[None]],
         consent: Callable[[ConsentChanged], Awaitable[None]],
         retry: RetryPolicy = HANDLER_RETRY,
@@ -137,24 +145,26 @@ class Handlers:
     async def notice(self, event: Event) -> None:
         """Handle an ephemeral event: once, whatever comes of it."""
         try:
-            handled = await self._dispatcher().dispatch(Handling(event, self._scope))
-            if handled.reply is not None:
-                _log.warning("a reply to an ephemeral %s is not sent: handler %s", event.type, handled.handler)
-        except Exception:
-            _log.exception("a handler failed on an ephemeral %s of %s", event.type, event.channel)
+            replies = await self._dispatched(event, ephemeral=True)
+            if replies:
+                await self._counted(replies, await self._ledger.submit(replies))
+        except Exception as error:
+            what = (event.type, event.channel, type(error).__name__, place_of(error))
+            _log.error("a handler failed on an ephemeral %s of %s: %s at %s", *what)
 
     async def _handle(self, event: Event) -> Sequence[Dispatch]:
         if not isinstance(event, MessageReceived) or event.reply_to is not None:
             await self._react(event)
+        return self._ledger.opened(await self._dispatched(event))
+
+    async def _dispatched(self, event: Event, *, ephemeral: bool = False) -> Sequence[Dispatch]:
         handling = Handling(event, self._scope)
-        run = Running(handling)
+        run = Running(handling, ephemeral=ephemeral)
         token = _running.set(run)
         try:
             with NO_STRAYS:
                 handled = await self._dispatcher().dispatch(handling)
-            if handled.reply is None:
-                return ()
-            return self._ledger.opened(await self._answer(event, handled.reply, run.next_key()))
+            return () if handled.reply is None else await self._answer(event, handled.reply, run.next_key())
         finally:
             run.is_over = True
             _running.reset(token)
@@ -176,7 +186,7 @@ class Handlers:
         # The router's note says which handler; anybody else's may hold anything.
         notes = (note for note in getattr(error, "__notes__", ()) if note.startswith("in handler "))
         reason = " ".join((type(error).__name__, *notes))
-        _log.exception("handling event %s of %s failed", event.key, event.channel, exc_info=error)
+        _log.error("handling event %s of %s failed: %s at %s", event.key, event.channel, reason, place_of(error))
         try:
             if attempts >= self._retry.limit:
                 await self._store.bury(lease, reason=reason, events=self._dead_letter(lease, event, reason))

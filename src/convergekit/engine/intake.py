@@ -8,7 +8,10 @@ from typing import Any, Final
 
 from convergekit.abc import Admission, Cursor, Store
 from convergekit.errors import InvalidInputError, NotRunningError
+from convergekit.model import Content as ModelContent
 from convergekit.model import ConversationRef, Event, ReceiptReceived
+
+from .blobs import checked_in
 
 __all__ = ["Intake", "completed"]
 
@@ -36,6 +39,9 @@ class Intake:
         if not self.is_open:
             raise NotRunningError("the hub is closing and takes nothing in; offer the event again later")
         complete = [completed(event, channel) for event in events]
+        for index, event in enumerate(complete):
+            if isinstance(event, ModelContent) and event.attachments:
+                complete[index] = await checked_in(event, self._store)
         try:
             return await self._store.admit(channel, complete, cursor)
         finally:

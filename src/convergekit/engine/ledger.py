@@ -14,6 +14,7 @@ from weakref import WeakSet, WeakValueDictionary
 import anyio
 
 from convergekit.abc import Clock, Lease, Store
+from convergekit.errors import NotRunningError, StoreError
 from convergekit.model import (
     DeadLettered,
     Delivery,
@@ -39,15 +40,23 @@ _CONFLICTS: Final = 1000
 class Watch:
     """The newest snapshot of one dispatch, and a way to wait for the next."""
 
-    __slots__ = ("__weakref__", "_changed", "dispatch")
+    __slots__ = ("__weakref__", "_changed", "dispatch", "is_closed")
 
     def __init__(self, dispatch: Dispatch) -> None:
         self.dispatch = dispatch
+        self.is_closed = False
         self._changed = anyio.Event()
 
     async def changed(self) -> None:
-        """Return after the next change of the dispatch, or of a channel."""
-        await self._changed.wait()
+        """Return after the next change of the dispatch, or of a channel.
+
+        Raises:
+            NotRunningError: The hub is closed, and nobody would tell.
+        """
+        if not self.is_closed:
+            await self._changed.wait()
+        if self.is_closed:
+            raise NotRunningError("the hub was closed; what becomes of the message is in the ledger")
 
     def ring(self, dispatch: Dispatch | None = None) -> None:
         """Wake whoever waits."""
@@ -115,6 +124,12 @@ class Ledger:
             watch.ring(dispatch)
         return watch
 
+    def close(self) -> None:
+        """Nobody is told of changes any more, and whoever waits for one is told that."""
+        for watch in list(self._all):
+            watch.is_closed = True
+            watch.ring()
+
     def channels_changed(self) -> None:
         """Wake all who wait for a dispatch: what holds it up may be a channel."""
         for watch in list(self._all):
@@ -148,7 +163,7 @@ class Ledger:
                 await self._told(before, saved, events)
                 return saved
             before = await self._store.load(before.id)
-        raise RuntimeError(f"dispatch {dispatch if isinstance(dispatch, str) else dispatch.id} changes all the time")
+        raise StoreError(f"dispatch {dispatch if isinstance(dispatch, str) else dispatch.id} changes all the time")
 
     async def submit(self, dispatches: Sequence[Dispatch]) -> tuple[Dispatch, ...]:
         """Store; for what is known already, what is there."""

@@ -22,7 +22,7 @@ from convergekit.abc import (
     Store,
     SupportsReconcile,
 )
-from convergekit.errors import DeliveryError, LeaseLostError, NotSentError, StoreError, UncertainError
+from convergekit.errors import DeliveryError, LeaseLostError, NotSentError, StoreError, UncertainError, place_of
 from convergekit.model import (
     Delivery,
     DeliveryState,
@@ -164,9 +164,15 @@ class Outbox:
             done = on_delivery(delivery.id, lambda current: current.model_copy(update={"state": DeliveryState.CLOSED}))
             await self._ledger.update(dispatch, done, lease=lease, release=True)
             return None
-        await channel.throttle()
         if not channel.is_serving:
             await self._store.release(lease)
+            return None
+        later = channel.pace.take()
+        if later is not None:
+            # It keeps its place: nothing of its lane goes before it.
+            waits = {"due": later, "hold_until": later}
+            turn = on_delivery(delivery.id, lambda current: current.model_copy(update=waits))
+            await self._ledger.update(dispatch, turn, lease=lease, release=True)
             return None
         if lease.until <= self._clock.now():
             raise LeaseLostError(f"the lease of {delivery.id} was not renewed in time")
@@ -203,7 +209,9 @@ class Outbox:
         except DeliveryError as error:
             return error
         except Exception as error:
-            _log.exception("channel %s: the adapter raised %s", delivery.channel, type(error).__name__)
+            _log.error(
+                "channel %s: the adapter raised %s at %s", delivery.channel, type(error).__name__, place_of(error)
+            )
             if channel.calls_started and not started:
                 return Bug(error)
             return UncertainError(f"the adapter raised {type(error).__name__}", channel=delivery.channel)

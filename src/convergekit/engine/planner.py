@@ -76,13 +76,15 @@ _AUTOMATIC: Final = "automatic"
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """In whose handler something is sent.
+    """Where something that is sent comes from.
 
     Args:
-        event: What is being handled.
+        event: What is being handled, or answered.
+        automatic: Whether a program speaks: inside a handler.
     """
 
     event: Event
+    automatic: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +182,7 @@ class Planner:
             recipients: To whom.
             route: Which way; None for the recipient's own.
             key: The caller's, or None.
-            origin: In whose handler this is.
+            origin: In whose handler this is, or what it answers.
             derived: Whether *key* was made from the event that is handled.
 
         Raises:
@@ -322,7 +324,7 @@ class Planner:
             channel=leg.channel,
             conversation=leg.conversation,
             now=self._clock.now(),
-            automatic=event is not None,
+            automatic=origin is not None and origin.automatic,
             replying=event is not None and event.conversation == leg.conversation,
             in_reply_to_automated=event is not None and event.automated,
             recent_automatic=0 if event is None else (await self._recent(leg.channel, leg.address))[0],
@@ -345,7 +347,7 @@ class Planner:
             message=message,
             created_at=self._clock.now(),
             origin=origin.event.key if origin is not None and derived else None,
-            automatic=origin is not None,
+            automatic=origin is not None and origin.automatic,
         )
 
     def _legs(self, dispatch: Dispatch, prepared: Prepared) -> dict[str, Any]:

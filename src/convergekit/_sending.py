@@ -1,0 +1,161 @@
+"""What the hub and its handles do to send: one place that knows whose handler is running, and which key that gives."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import anyio
+
+from ._handles import Content, DispatchHandle, Target, about, as_message
+from .abc import Clock, SupportsTyping
+from .engine.engine import Engine
+from .engine.handlers import running
+from .engine.planner import Origin, Planner
+from .errors import ConfigurationError
+from .model import (
+    ConversationRef,
+    DeliveryState,
+    Dispatch,
+    DispatchState,
+    Event,
+    Message,
+    MessageReceived,
+    Operation,
+)
+from .router import Recipient, RouteLike
+
+__all__ = ["Sending"]
+
+_log = logging.getLogger(__name__)
+
+
+class Sending:
+    """The hub's outgoing half; what `_handles.Side` asks for.
+
+    Args:
+        engine: Moves what is submitted.
+        planner: Makes dispatches.
+        clock: Time.
+        check_open: Raises `NotRunningError` where the hub is not open.
+    """
+
+    def __init__(self, engine: Engine, planner: Planner, clock: Clock, check_open: Callable[[], None]) -> None:
+        self.clock = clock
+        self._engine = engine
+        self._planner = planner
+        self._check_open = check_open
+
+    async def submit(
+        self,
+        content: Content,
+        recipients: Sequence[Recipient],
+        *,
+        via: RouteLike | None = None,
+        key: str | None = None,
+        answers: Event | None = None,
+    ) -> list[DispatchHandle]:
+        """Store one dispatch for each of *recipients*; *answers* is the event that they answer, outside its handler."""
+        self._check_open()
+        key, derived = _keyed(key)
+        dispatches = await self._planner.dispatches(
+            as_message(content), recipients, via, key, self.origin(answers), derived=derived
+        )
+        return await self._stored(dispatches)
+
+    async def answers(self, event: Event, reply: Content, key: str | None) -> list[Dispatch]:
+        """The dispatches of what a handler of *event* returned; not stored yet."""
+        if event.conversation is None:
+            raise ConfigurationError(f"a handler of {event.type} returned a reply, but the event has no conversation")
+        message = self.answering(event, reply)
+        origin = Origin(event, automatic=True)
+        return await self._planner.dispatches(message, [event.conversation], None, key, origin, derived=key is not None)
+
+    def origin(self, answers: Event | None = None) -> Origin | None:
+        """In whose handler this task is, and what is answered."""
+        run = running()
+        if run is None:
+            return None if answers is None else Origin(answers, automatic=False)
+        return Origin(run.event, automatic=True)
+
+    def answering(self, event: Event | None, content: Content) -> Message:
+        """*content* as an answer to *event*: names its message, thread and subject, unless it does so itself."""
+        message = as_message(content)
+        if not isinstance(event, MessageReceived):
+            return message
+        update: dict[str, Any] = {}
+        if message.reply_to is None and event.message_id is not None:
+            update["reply_to"] = event.message_id
+        if message.thread is None and event.thread is not None:
+            update["thread"] = event.thread
+        if message.subject is None and event.subject is not None:
+            bare = event.subject
+            update["subject"] = bare if bare[:3].lower() == "re:" else f"Re: {bare}"
+        return message.model_copy(update=update) if update else message
+
+    async def operate(
+        self, ref: ConversationRef, operation: Operation, target: Target, content: Message, key: str | None
+    ) -> DispatchHandle:
+        """Submit an edit, a retraction, a reaction or a read marker."""
+        self._check_open()
+        key, derived = _keyed(key)
+        delivery, ids = about(target)
+        dispatch = await self._planner.operation(
+            ref, operation, content, delivery, ids, key, self.origin(), derived=derived
+        )
+        return (await self._stored([dispatch]))[0]
+
+    async def show_typing(self, ref: ConversationRef, typing: bool) -> bool:
+        """Show that we type; tells whether the channel could."""
+        runtime = self._engine.channels.get(ref.channel)
+        adapter: object = None if runtime is None else runtime.adapter
+        if not isinstance(adapter, SupportsTyping):
+            return False
+        try:
+            with anyio.fail_after(5):
+                await adapter.typing(ref, typing)
+        except Exception as error:
+            _log.info("channel %s: typing failed with %s", ref.channel, type(error).__name__)
+            return False
+        return True
+
+    async def cancel_dispatch(self, dispatch: str) -> bool:
+        """Send nothing of it any more; tells whether there was anything to stop."""
+        return await self._engine.ledger.update(dispatch, _cancelled) is not None
+
+    def waits_for(self, channel: str) -> str | None:
+        """Why nothing can be handed to *channel* now, or None."""
+        runtime = self._engine.channels.get(channel)
+        if runtime is None:
+            return f"no worker has the channel {channel!r} open"
+        if runtime.is_serving:
+            return None
+        return f"{channel} is {runtime.state.value}" + (f": {runtime.reason}" if runtime.reason else "")
+
+    async def _stored(self, dispatches: Sequence[Dispatch]) -> list[DispatchHandle]:
+        stored = await self._engine.ledger.submit(dispatches)
+        await self._planner.counted(dispatches, stored)
+        return [DispatchHandle(self, self._engine.ledger.watch(dispatch)) for dispatch in stored]
+
+
+def _keyed(key: str | None) -> tuple[str | None, bool]:
+    """The key to use, and whether it was made from the event that is being handled."""
+    run = running()
+    if key is not None or run is None:
+        return key, False
+    derived = run.next_key()
+    return derived, derived is not None
+
+
+def _cancelled(dispatch: Dispatch) -> Dispatch | None:
+    if dispatch.state.is_final:
+        return None
+    reason = "cancelled by the caller"
+    stopped = {"state": DeliveryState.CANCELLED, "reason": reason}
+    stoppable = (DeliveryState.WAITING, DeliveryState.QUEUED)
+    deliveries = tuple(
+        each.model_copy(update=stopped) if each.state in stoppable and not each.unknown else each
+        for each in dispatch.deliveries
+    )
+    return dispatch.model_copy(update={"deliveries": deliveries, "state": DispatchState.CANCELLED, "reason": reason})
