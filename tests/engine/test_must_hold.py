@@ -7,16 +7,19 @@ from typing import Any
 import anyio
 import pytest
 
-from convergekit import Conversation, Hub, MemoryStore, Message, MessageReceived, Status, first_of
+from convergekit import Attachment, Contact, Conversation, Hub, MemoryStore, Message, MessageReceived, Status, first_of
 from convergekit.adapters.loopback import Medium
 from convergekit.errors import (
     AuthenticationError,
+    InvalidInputError,
     NotSentError,
     RejectedError,
+    SuppressedError,
     ThrottledError,
     UncertainError,
+    UnsupportedContentError,
 )
-from convergekit.model import ConversationRef, DeliveryState, DispatchState, Receipt, ReceiptReceived
+from convergekit.model import ConversationRef, DeliveryState, DispatchState, Receipt
 
 pytestmark = pytest.mark.anyio
 
@@ -246,15 +249,16 @@ async def test_a_channel_with_bad_credentials_stops_no_other(bench: Any) -> None
 
 
 async def test_a_contact_is_reached_on_the_second_after_the_first_refuses(bench: Any) -> None:
-    """`first_of` moves on from a refusal."""
+    """In the contact's own order, without being asked for."""
     async with bench() as b:
         medium = await b.add()
         medium.script(RejectedError("no such user", code="404"), to=ANN)
-        sent = await b.hub.send("hello", to=ANN, via=first_of(ANN, BOB))
+        sent = await b.hub.send("hello", to=Contact(id="c1", addresses=(ANN, BOB)))
 
         assert sent.status is Status.ACCEPTED
         assert medium.texts(BOB) == ["hello"]
         assert medium.texts(ANN) == []
+        assert [each.status for each in sent.deliveries] == [Status.FAILED, Status.ACCEPTED]
 
 
 async def test_first_of_never_moves_on_from_unknown(bench: Any) -> None:
@@ -508,7 +512,7 @@ async def test_scheduled_and_expiring(bench: Any) -> None:
         medium.script(*[busy] * 100)
         dying = await b.hub.send(Message("urgent news", expires_at=b.clock.now() + timedelta(seconds=30)), to=BOB)
         await b.pass_time(200, step=5)
-        assert dying.state in (DispatchState.EXPIRED, DispatchState.EXHAUSTED)
+        assert dying.state is DispatchState.EXPIRED
         assert dying.status is Status.FAILED
 
 
@@ -519,12 +523,6 @@ async def test_a_room_is_one_recipient(bench: Any) -> None:
         ref = ConversationRef(channel="loop", address="loopback:room", kind="group")
         await b.hub.send("hello all", to=ref)
         assert medium.sent[0].out.conversation == ref
-
-
-def test_types_are_what_they_seem() -> None:
-    """The names used above are the public ones."""
-    assert Hub
-    assert ReceiptReceived
 
 
 async def test_a_handler_that_waits_until_its_reply_is_delivered_does_not_deadlock(bench: Any) -> None:
@@ -560,3 +558,112 @@ def test_a_hub_can_be_made_before_there_is_an_event_loop(backend: str) -> None:
 
     anyio.run(main, backend=backend)
     assert medium.texts() == ["hello"]
+
+
+async def test_a_failure_that_is_reported_late_ends_the_waiting(bench: Any) -> None:
+    """Accepted, then bounced: nobody waits for a delivery that will not come."""
+    async with bench() as b:
+        medium = await b.add()
+        sent = await b.hub.send("hello", to=ANN)
+        report = {"status": "failed", "ids": [medium.sent[0].id], "failure": {"code": "5.1.1"}}
+        medium.say(type="receipt.received", key="r1", receipt=report)
+        await b.settle()
+        with pytest.raises(RejectedError) as caught:
+            await sent.wait(Status.DELIVERED)
+
+        assert caught.value.code == "5.1.1"
+        assert sent.status is Status.FAILED
+
+
+async def test_channels_with_a_rate_hold_no_worker(bench: Any) -> None:
+    """However long their queues are, another channel sends at once, and their own order is kept."""
+    async with bench(sends=2) as b:
+        for number in range(4):
+            await b.add(f"slow{number}", rate={"count": 1, "per": 60})
+            for text in ("1", "2", "3"):
+                await b.hub.submit(text, to=ANN, via=f"slow{number}")
+        free = await b.add("free")
+        await b.settle()
+        sent = await b.hub.send("hello", to=ANN, via="free")
+
+        assert sent.status is Status.ACCEPTED
+        assert free.texts() == ["hello"]
+        assert b.media["slow0"].texts() == ["1"]
+        await b.pass_time(61, step=10)
+        assert b.media["slow0"].texts() == ["1", "2"]
+        await b.pass_time(61, step=10)
+        assert b.media["slow0"].texts() == ["1", "2", "3"]
+
+
+async def test_a_person_may_answer_who_has_opted_out(bench: Any) -> None:
+    """STOP stops programs and new messages; it does not silence the answer to what they themselves have written."""
+    events: list[MessageReceived] = []
+    async with bench() as b:
+
+        @b.hub.on_message
+        async def handle(message: MessageReceived) -> str:
+            events.append(message)
+            return "an automatic answer"
+
+        medium = await b.add()
+        medium.say(type="consent.changed", key="stop", address=ANN, granted=False, sender=ANN)
+        medium.say(text="a question", sender=ANN)
+        await b.settle()
+        assert medium.texts() == []
+        await b.hub.conversation(events[0]).reply("a person's answer")
+        await b.settle()
+
+        assert medium.texts() == ["a person's answer"]
+        with pytest.raises(SuppressedError):
+            await b.hub.send("an offer", to=ANN)
+
+
+async def test_alerts_may_be_resent_although_a_double_is_possible(bench: Any) -> None:
+    """`on_uncertain = "resend"` is a choice of the channel."""
+    async with bench() as b:
+        medium = Medium()
+        await b.hub.add_channel("alerts", {"adapter": "loopback", "on_uncertain": "resend"}, medium=medium)
+        medium.script(UncertainError("the answer was lost"))
+        sent = await b.hub.send("fire", to=ANN)
+        await b.pass_time(10)
+
+        assert sent.status is Status.ACCEPTED
+        assert medium.texts() == ["fire", "fire"]
+
+
+async def test_content_that_makes_no_sense_is_a_typed_error(bench: Any) -> None:
+    """Nothing is stored, and the text is not shown."""
+    async with bench() as b:
+        await b.add()
+        for text in ("a secret \ud800", "a secret \x00"):
+            with pytest.raises(InvalidInputError) as caught:
+                await b.hub.send(text, to=ANN)
+            assert "secret" not in str(caught.value)
+        with pytest.raises(UnsupportedContentError):
+            await b.hub.send("word " * 2_000_000, to=ANN)
+
+        assert await b.store.dispatches() == []
+
+
+async def test_inbound_files_are_in_the_store_before_the_medium_is_told(bench: Any) -> None:
+    """A stream is drained at admission, and can be read later."""
+
+    async def chunks() -> Any:
+        yield b"x" * 100_000
+
+    async with bench() as b:
+        await b.add()
+        context = b.hub.channel("loop").adapter.context
+        file = Attachment(stream=chunks, name="a.bin")
+        await context.admit(MessageReceived(key="k", sender=ANN, text="see", attachments=(file,)))
+        found: list[Attachment] = []
+
+        @b.hub.on_message
+        async def handle(message: MessageReceived) -> None:
+            found.extend(message.attachments)
+
+        await context.admit(MessageReceived(key="k2", sender=ANN, text="see", attachments=(file,)))
+        await b.settle()
+
+        assert found[-1].claim is not None
+        assert await context.read(found[-1]) == b"x" * 100_000
