@@ -73,7 +73,38 @@ _HOMES = {
     "when": "router",
 }
 
-__all__ = ["__version__", *_HOMES]
+__all__ = [
+    "Address",
+    "Attachment",
+    "Capabilities",
+    "Channel",
+    "ChannelOptions",
+    "Contact",
+    "ConvergeError",
+    "Conversation",
+    "ConversationRef",
+    "Delivery",
+    "Depends",
+    "Dispatch",
+    "DispatchHandle",
+    "Event",
+    "Hub",
+    "Importance",
+    "MemoryStore",
+    "Message",
+    "MessageReceived",
+    "Receipt",
+    "Router",
+    "Skip",
+    "Status",
+    "__version__",
+    "all_of",
+    "first_of",
+    "preferred",
+    "same_thread",
+    "via",
+    "when",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -134,6 +134,8 @@ class DispatchHandle:
         for delivery in self.deliveries:
             if delivery.state is DeliveryState.UNKNOWN:
                 return self._uncertain(delivery)
+        if dispatch.state is DispatchState.CANCELLED and _reached(dispatch):
+            return None  # it had been on its way already
         if dispatch.state in (DispatchState.EXHAUSTED, DispatchState.EXPIRED, DispatchState.CANCELLED):
             return self._refused(dispatch)
         return None
@@ -214,6 +216,11 @@ class DispatchHandle:
 
     def __repr__(self) -> str:
         return f"<DispatchHandle {self.id} {self.status} {self.state.value}>"
+
+
+def _reached(dispatch: Dispatch) -> bool:
+    """Whether everything that was planned has been taken."""
+    return dispatch.status >= Status.ACCEPTED and dispatch.status is not Status.FAILED
 
 
 _ERRORS: Final[dict[FailureKind | None, Callable[..., DeliveryError]]] = {FailureKind.CONTENT: UnsupportedContentError}

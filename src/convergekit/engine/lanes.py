@@ -62,7 +62,7 @@ class LanePool:
     ) -> None:
         self._store = store
         self._clock = clock
-        self._direction = direction
+        self._direction: Direction = direction
         self._serve = serve
         self._size = size
         self._slots = slots

@@ -1,0 +1,120 @@
+"""Typical user code, read by the type checkers and run by nobody.
+
+What is wrong here on purpose carries an ignore with its code: a checker that stops complaining about it fails the check.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, assert_type
+
+from convergekit import (
+    Address,
+    Attachment,
+    Contact,
+    Conversation,
+    ConversationRef,
+    Depends,
+    DispatchHandle,
+    Hub,
+    Importance,
+    MemoryStore,
+    Message,
+    MessageReceived,
+    Receipt,
+    Router,
+    Status,
+    all_of,
+    first_of,
+    preferred,
+    same_thread,
+    via,
+)
+from convergekit.abc import Adapter, Health, Outgoing, Request
+from convergekit.adapters.webhook import WebhookConfig
+from convergekit.errors import RejectedError
+from convergekit.model import DeliveryChanged, Event
+from convergekit.router import Plan
+from convergekit.sync import DispatchHandle as BlockingHandle
+from convergekit.sync import Hub as BlockingHub
+
+hub = Hub(store=MemoryStore())
+router = Router()
+
+
+def user_of(message: MessageReceived) -> str:
+    return str(message.sender)
+
+
+@hub.on_message(channel="support-*", text="help*")
+async def answer(
+    message: MessageReceived, conversation: Conversation, user: Annotated[str, Depends(user_of)]
+) -> str | None:
+    assert_type(message.text, str | None)
+    assert_type(message.sender, Address | None)
+    handle = await conversation.reply(f"Thanks, {user}")
+    assert_type(handle, DispatchHandle)
+    return None
+
+
+@router.on_event(DeliveryChanged)
+async def told(event: DeliveryChanged) -> None:
+    assert_type(event.status, Status)
+
+
+@router.on_message
+def blocking_handlers_may_be_plain_functions(message: MessageReceived) -> Message:
+    return Message(message.text, importance=Importance.URGENT)
+
+
+async def send(contact: Contact, ref: ConversationRef) -> None:
+    async with hub:
+        one = await hub.send("hello", to="sms:+4915112345678", key="order-42", timeout=5)
+        assert_type(one, DispatchHandle)
+        assert_type(await one.wait(until=Status.DELIVERED, timeout=60), Status)
+        several = await hub.send(Message(markdown="**hello**"), to=["sms:+4915112345678", "mailto:ann@example.org"])
+        assert_type(several, list[DispatchHandle])
+        mixed = await hub.submit("hello", to=(contact, ref, Address("x:12345")))
+        assert_type(mixed, list[DispatchHandle])
+        assert_type(await hub.plan("hello", to=contact, via=first_of(preferred(), via("alerts"), within=60)), Plan)
+        await hub.submit("hello", to=contact, via=all_of(same_thread(), "mailto:ann@example.org"))
+        try:
+            await hub.send(Message("hello", attachments=[Attachment(data=b"x", name="x.bin")]), to=ref)
+        except RejectedError as error:
+            assert_type(error.code, str | None)
+        await hub.add_channel("hook", WebhookConfig(url="https://example.org/hook"))
+
+
+def block() -> None:
+    with BlockingHub() as blocking:
+        assert_type(blocking.send("hello", to="x:12345"), BlockingHandle)
+        assert_type(blocking.send("hello", to=["x:12345"]), list[BlockingHandle])
+
+
+class Mini(Adapter[WebhookConfig]):
+    name = "mini"
+    schemes = frozenset({"mini"})
+    Config = WebhookConfig
+
+    async def send(self, out: Outgoing) -> Receipt:
+        assert_type(self.config, WebhookConfig)
+        answer = await self.context.http.request("POST", "https://example.org", out=out, json={"text": out.text})
+        return Receipt(Status.ACCEPTED, ids=(str(answer.status),))
+
+    async def check(self) -> Health:
+        return Health(ok=True)
+
+    async def verify(self, request: Request) -> None:
+        assert_type(request.body, bytes)
+
+    def parse(self, request: Request) -> Sequence[Event]:
+        return [MessageReceived(key="1", text="hello")]
+
+
+async def wrong() -> None:
+    await hub.send("hello")  # type: ignore[call-overload]  # pyright: ignore
+    await hub.send("hello", to=5)  # type: ignore[call-overload]  # pyright: ignore
+    await hub.send(b"hello", to="x:1")  # type: ignore[call-overload]  # pyright: ignore
+    Message("hello", impotance="urgent")  # type: ignore[call-arg]  # pyright: ignore
+    Receipt("accepted")  # type: ignore[arg-type]  # pyright: ignore
+    hub.on_message(chanel="support-*")  # type: ignore[call-overload]  # pyright: ignore
