@@ -1,0 +1,63 @@
+"""Every file in `examples/` does what it is there to show, as a reader would run it: alone, in a process of its own."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from convergekit.config import load
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+PROGRAMS = sorted(path.name for path in EXAMPLES.glob("*.py"))
+SETTINGS = sorted(path.name for path in EXAMPLES.glob("*.toml"))
+
+#: What a reader sees, where no page and no other test says it.
+SHOWN = {
+    "five_lines.py": ["sent: ACCEPTED"],
+    "quickstart.py": [
+        "sent: ACCEPTED",
+        "Ann has got:",
+        "  Your parcel is on its way.",
+        "  Thanks, we have your message: 'Where is it?'",
+    ],
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_it_runs_without_a_warning_and_comes_to_its_end(name: str, tmp_path: Path) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-W", "error", str(EXAMPLES / name)],
+        cwd=tmp_path,  # what it needs lies beside it, wherever it is started
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    # A warning that is raised where nobody can catch it ends no process; Python then tells of it.
+    assert "Traceback" not in ran.stderr
+    assert "Warning" not in ran.stderr
+    if name in SHOWN:
+        assert ran.stdout.splitlines() == SHOWN[name]
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_settings_are_right(name: str) -> None:
+    assert load(EXAMPLES / name, {}).channels
+
+
+def test_nothing_lies_there_that_no_test_runs() -> None:
+    left = {path.name for path in EXAMPLES.iterdir() if path.is_file()} - {*PROGRAMS, *SETTINGS}
+    assert not left
+
+
+def test_five_lines_are_five_lines() -> None:
+    tree = ast.parse((EXAMPLES / "five_lines.py").read_text("utf-8"))
+    (main,) = [node for node in tree.body if isinstance(node, ast.AsyncFunctionDef)]
+    assert main.end_lineno is not None
+    assert main.end_lineno - main.lineno == 5
