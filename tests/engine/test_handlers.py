@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import logging
 from typing import Any
 
 import anyio
@@ -275,12 +274,13 @@ async def test_a_reply_where_there_is_no_conversation_is_an_error_that_says_so(
         assert "ConfigurationError" in (dead.reason or "")
 
 
-async def test_a_reply_to_what_is_ephemeral_is_sent_and_automatic(bench: Any) -> None:
-    """Nothing of the event is stored, so there is no key to find it by; the loop guard counts it all the same."""
+async def test_a_reply_to_what_is_ephemeral_is_sent_by_a_program(bench: Any) -> None:
+    """There is no second run, and so no key that it could be found by."""
     async with bench() as b:
 
         @b.hub.on_event(TypingChanged)
-        async def handle(event: TypingChanged) -> str:
+        async def handle(event: TypingChanged, conversation: Conversation) -> str:
+            await conversation.reply("take your time")
             return "I see you"
 
         medium = await b.add()
@@ -288,8 +288,10 @@ async def test_a_reply_to_what_is_ephemeral_is_sent_and_automatic(bench: Any) ->
             b.hub.channel("loop").adapter.context.notify(TypingChanged(sender=ANN, typing=True))
             await b.settle()
 
-        assert medium.texts() == ["I see you", "I see you"]
-        assert all(dispatch.automatic for dispatch in await b.store.dispatches())
+        assert medium.texts() == ["take your time", "I see you"] * 2
+        stored = await b.store.dispatches()
+        assert all(dispatch.automatic for dispatch in stored)
+        assert {dispatch.origin for dispatch in stored} == {None}
 
 
 # What the engine itself does about events
