@@ -1,23 +1,23 @@
-"""Everything convergekit raises.
+"""Everything convergekit raises::
 
-ConvergeError
-├── ConfigurationError          settings missing, or at odds with each other
-├── InvalidInputError           bytes or values that make no sense
-│   └── SignatureError          ... or are not from whom they claim
-├── KeyConflictError            this key was used for other content
-├── NotRunningError             the hub (or this part of it) is not open
-├── DeliveryError               one attempt to hand a message over did not succeed
-│   ├── NotSentError            the other side has not taken it: try again
-│   │   └── ThrottledError      ... not before `retry_after` seconds
-│   ├── RejectedError           refused for good (RFC 3463 class 5)
-│   │   ├── UnsupportedContentError  ... by us: this channel cannot carry it
-│   │   └── SuppressedError     ... by a gate of ours: consent, loop guard, time to live
-│   ├── AccountError            not taken; the account cannot be used until a person acts
-│   │   ├── AuthenticationError ... it is refused
-│   │   └── CreditError         ... it has run out of money or quota
-│   └── UncertainError          the answer is lost; the message may have gone out
-└── StoreError                  the ledger failed
-    └── LeaseLostError          ... or has given this piece of work to somebody else
+    ConvergeError
+    ├── ConfigurationError          settings missing, or at odds with each other
+    ├── InvalidInputError           bytes or values that make no sense
+    │   └── SignatureError          ... or are not from whom they claim
+    ├── KeyConflictError            this key was used for other content
+    ├── NotRunningError             the hub (or this part of it) is not open
+    ├── DeliveryError               one attempt to hand a message over did not succeed
+    │   ├── NotSentError            the other side has not taken it: try again
+    │   │   └── ThrottledError      ... not before `retry_after` seconds
+    │   ├── RejectedError           refused for good (RFC 3463 class 5)
+    │   │   ├── UnsupportedContentError  ... by us: this channel cannot carry it
+    │   │   └── SuppressedError     ... by a gate of ours: consent, loop guard, time to live
+    │   ├── AccountError            not taken; the account cannot be used until a person acts
+    │   │   ├── AuthenticationError ... it is refused
+    │   │   └── CreditError         ... it has run out of money or quota
+    │   └── UncertainError          the answer is lost; the message may have gone out
+    └── StoreError                  the ledger failed
+        └── LeaseLostError          ... or has given this piece of work to somebody else
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ Results go to stdout and everything else to stderr; an error is a clear line and
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -33,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         args = parser().parse_args(argv)
         debug = args.debug
-        out, err = _tolerant(sys.stdout), _tolerant(sys.stderr)
+        out, err = _tolerant(_open(sys.stdout)), _tolerant(_open(sys.stderr))
         with logging_to(err, debug=debug):
             command = import_module(f".{args.command}", __package__)
             code: int = command.run(args, Console(out, err, as_json=args.json))
@@ -58,7 +59,7 @@ def _told(error: BaseException) -> int:
         return INTERRUPTED
     for exc in found:
         for line in _lines(exc):
-            print(f"convergekit: {line}", file=_tolerant(sys.stderr))
+            print(f"convergekit: {line}", file=_tolerant(_open(sys.stderr)))
     return USAGE if any(isinstance(exc, ConfigurationError) for exc in found) else FAILED
 
 
@@ -75,6 +76,11 @@ def _lines(error: BaseException) -> list[str]:
     if isinstance(error, ConvergeError | OSError):
         return str(error).splitlines() or [type(error).__name__]
     return [f"{type(error).__name__}: {error}".splitlines()[0] + " (this is a bug; --debug shows where)"]
+
+
+def _open(stream: TextIO | None) -> TextIO:
+    """*stream*, or nowhere: Python has none where the shell has closed it (`>&-`)."""
+    return io.StringIO() if stream is None else stream
 
 
 def _tolerant(stream: TextIO) -> TextIO:

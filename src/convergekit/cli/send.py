@@ -72,6 +72,8 @@ def _message(args: argparse.Namespace) -> Message:
 def _text(said: str) -> str:
     if said != "-":
         return said
+    if sys.stdin is None:
+        raise ConfigurationError('standard input is closed, and "-" reads the text from it')
     try:
         return sys.stdin.buffer.read().decode("utf-8")
     except UnicodeDecodeError as exc:

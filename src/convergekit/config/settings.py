@@ -70,6 +70,13 @@ def load(
             value seen, way out; never a secret.
     """
     source = FilePath(path)
+    try:
+        return _load(source, environ, needs_store, entry_points)
+    except RecursionError:  # dotted keys, and lists in the environment, cost their writer nothing
+        raise ConfigurationError(f"{source}: tables or lists are nested too deep, here or in the environment") from None
+
+
+def _load(source: FilePath, environ: Mapping[str, str], needs_store: bool, entry_points: EntryPoints) -> Settings:
     document = _read(source)
     problems = Problems(str(source))
     raw = overridden(document, environ, problems)
@@ -92,10 +99,14 @@ def _read(source: FilePath) -> dict[str, Any]:
         problem = f"cannot be read: {exc.strerror}"
     except UnicodeDecodeError as exc:
         problem = f"is not UTF-8 at byte {exc.start}; TOML is"
+    except ValueError:  # a NUL
+        problem = "is not the name of a file"
     else:
         try:
             return tomllib.loads(text)
-        except (tomllib.TOMLDecodeError, RecursionError) as exc:
+        except RecursionError:
+            problem = "is not TOML: nested too deep"
+        except ValueError as exc:  # tomllib's own are such, and so is an integer of thousands of digits
             problem = f"is not TOML: {exc}"
     raise ConfigurationError(f"{source}: {problem}")
 

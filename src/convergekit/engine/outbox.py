@@ -257,6 +257,7 @@ class Outbox:
             return apply(current, index, outcome, now, terms)
 
         more = isinstance(outcome, Receipt) and dispatch.by_id(delivery).next_part_after(index) is not None
+        saved: Dispatch | None = None
         # Shielded: what is known now must not be forgotten because the hub closes. Bounded: a ledger may hang.
         with anyio.move_on_after(_STORING, shield=True) as storing:
             saved = await self._ledger.update(dispatch, on_delivery(delivery, change), lease=lease, release=not more)

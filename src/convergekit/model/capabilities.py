@@ -56,7 +56,7 @@ class AttachmentLimit(Value):
         count: At most so many in one message; 0 for none.
         size: Of each, in bytes; None for any.
         total: Of all together, in bytes; None for any.
-        media_types: Patterns such as "image/*"; None for any.
+        media_types: Patterns such as `image/*`; None for any.
         fallback: What cannot be taken becomes a link where it has a URL, or is refused.
     """
 
