@@ -1,4 +1,6 @@
-"""Everything convergekit raises::
+"""Everything convergekit raises.
+
+The branches of the tree answer the caller's one question, what can I do now::
 
     ConvergeError
     ├── ConfigurationError          settings missing, or at odds with each other
@@ -22,7 +24,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 __all__ = [
     "AccountError",
@@ -45,6 +47,8 @@ __all__ = [
     "UnsupportedContentError",
     "place_of",
 ]
+
+_A_MONTH: Final = 31 * 86400.0  # monthly quotas are the longest that anybody waits for
 
 
 class ConvergeError(Exception):
@@ -103,7 +107,8 @@ class ThrottledError(NotSentError):
     """Not before `retry_after`; waiting for it costs no attempt.
 
     Attributes:
-        retry_after: Seconds, at least 0.
+        retry_after: Seconds, from 0 to 31 days: whoever asks for more is asked again then, for a number of a
+            remote's must not silence a channel for good.
         scope: What has to wait: this "conversation", or the whole "channel".
     """
 
@@ -118,7 +123,7 @@ class ThrottledError(NotSentError):
         dispatch: str | None = None,
     ) -> None:
         super().__init__(reason, channel=channel, code=code, dispatch=dispatch)
-        self.retry_after, self.scope = max(0.0, retry_after), scope
+        self.retry_after, self.scope = min(max(0.0, retry_after), _A_MONTH), scope
 
 
 class RejectedError(DeliveryError):

@@ -7,7 +7,7 @@ Rules kept here:
 - An `AccountError` takes it *down* until a person acts: it is left, and probed slowly.
 - Each entry makes a new adapter, so that nothing half-broken is used again.
 - It is left once the sends under way have ended, within bounds: leaving makes no outcome unknown that need not be.
-- One that hangs on opening is given up in time and tried again, and can be closed meanwhile.
+- One that hangs on opening, or on leaving, is given up in time and tried again, and can be closed meanwhile.
 """
 
 from __future__ import annotations
@@ -53,9 +53,10 @@ from .supervision import RESTART, STABLE, Hearing, first_of, in_words, polling
 
 __all__ = ["VERBS", "ChannelRuntime", "ChannelState"]
 
-PROBE: Final = RetryPolicy(schedule=(300.0,), jitter=0.2)
+_PROBE: Final = RetryPolicy(schedule=(300.0,), jitter=0.2)
 _PART_COMPANY: Final = 10.0
 _OPENING: Final = 30.0
+_LEAVING: Final = 10.0
 VERBS: Final[Mapping[Operation, tuple[type[Any], str]]] = {
     Operation.EDIT: (SupportsEdit, "edit"),
     Operation.RETRACT: (SupportsRetract, "retract"),
@@ -274,13 +275,20 @@ class ChannelRuntime:
                     tasks.start_soon(self._hear, adapter, tried)
                     await self._leave.wait()
                     await self._part_company()
+                    opening.deadline = anyio.current_time() + _LEAVING
                     tasks.cancel_scope.cancel()
-            if opening.cancelled_caught and not self._stop.is_set():
-                raise NotSentError(f"it did not open within {_OPENING:g} s", channel=self.name)
+            if opening.cancelled_caught:
+                self._given_up()
         finally:
             self.adapter, self._hearings, self._opening = None, [], None
             with anyio.move_on_after(5, shield=True):
                 await self.context.aclose()
+
+    def _given_up(self) -> None:
+        if self._opened_at is not None:
+            self._log.warning("channel %s did not close within %g s, and is left as it is", self.name, _LEAVING)
+        elif not self._stop.is_set():
+            raise NotSentError(f"it did not open within {_OPENING:g} s", channel=self.name)
 
     async def _hear(self, adapter: Adapter[Any], tried: Callable[[], None]) -> None:
         """Start what the adapter hears by; call *tried* once each is connected, or has failed for the first time."""
@@ -324,7 +332,7 @@ class ChannelRuntime:
         """Say why it is not up; returns the seconds until the next try."""
         trouble = self._trouble
         if isinstance(trouble, AccountError):
-            state, seconds = ChannelState.DOWN, PROBE.delay(1, self._random.random)
+            state, seconds = ChannelState.DOWN, _PROBE.delay(1, self._random.random)
         else:
             state, seconds = ChannelState.DEGRADED, RESTART.delay(failures, self._random.random)
         self.next_try = self._clock.now() + timedelta(seconds=seconds)

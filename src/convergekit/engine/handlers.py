@@ -42,7 +42,7 @@ __all__ = ["HANDLER_RETRY", "Handlers", "Running", "running"]
 _log = logging.getLogger(__name__)
 _CLEANUP: Final = 5.0
 HANDLER_RETRY: Final = RetryPolicy(base=1.0, factor=4.0, cap=300.0, attempts=6)
-HANDLER_HOLD: Final = 60.0
+_HOLD: Final = 60.0
 
 #: What is being handled in this task, so that a send inside a handler knows whose it is.
 _running: ContextVar[Running | None] = ContextVar("convergekit.running", default=None)
@@ -192,7 +192,7 @@ class Handlers:
                 await self._store.bury(lease, reason=reason, events=self._dead_letter(lease, event, reason))
                 return
             due = self._clock.now() + timedelta(seconds=self._retry.delay(attempts, self._random.random))
-            await self._store.postpone(lease, due=due, hold=HANDLER_HOLD, reason=reason)
+            await self._store.postpone(lease, due=due, hold=_HOLD, reason=reason)
         except StoreError:
             _log.exception("the ledger failed; event %s is handled again when its lease ends", event.key)
 

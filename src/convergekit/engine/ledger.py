@@ -77,7 +77,7 @@ def on_delivery(delivery: str, change: Callable[[Delivery], Delivery | None]) ->
     return of_dispatch
 
 
-class Wanted(Protocol):
+class _Wanted(Protocol):
     """Tells whether any handler would take an event of this type."""
 
     def __call__(self, kind: type[Event], /) -> bool: ...
@@ -100,7 +100,7 @@ class Ledger:
         store: Store,
         clock: Clock,
         *,
-        wanted: Wanted,
+        wanted: _Wanted,
         placed: Callable[[], None],
         woken: Callable[[], None],
         timed: Callable[[datetime | None], None],

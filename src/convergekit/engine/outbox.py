@@ -49,7 +49,7 @@ _STORING: Final = 10.0
 _WAIT_FOR_ORIGINAL: Final = 30.0
 
 
-class Channels(Protocol):
+class _Channels(Protocol):
     """Finds an open channel."""
 
     def __call__(self, name: str, /) -> ChannelRuntime | None: ...
@@ -73,7 +73,7 @@ class Outbox:
         ledger: Ledger,
         clock: Clock,
         random: Random,
-        channels: Channels,
+        channels: _Channels,
         recheck: Callable[[Dispatch, Delivery], Awaitable[Change | None]],
     ) -> None:
         self._store = store
