@@ -11,8 +11,9 @@ from typing import Any
 
 import anyio
 import pytest
+from anyio.lowlevel import checkpoint
 
-from convergekit import Conversation, Hub, MemoryStore, MessageReceived, Status
+from convergekit import Conversation, DispatchHandle, Hub, MemoryStore, MessageReceived, Status
 from convergekit.abc import EntryState, Outgoing
 from convergekit.errors import ConfigurationError, NotRunningError, RejectedError, StoreError
 from convergekit.model import Receipt
@@ -135,10 +136,14 @@ async def test_what_waits_for_a_time_does_not_hold_the_hub(bench: Any) -> None:
 async def test_an_error_of_the_host_comes_out_as_it_is(bench: Any, error: Exception) -> None:
     """Not inside a group of ours; and the channels are closed all the same."""
     log: list[str] = []
-    with pytest.raises(type(error)) as caught:
+
+    async def host() -> None:
         async with bench() as b:
             await b.hub.add_channel("probe", ProbeConfig(), log=log)
             raise error
+
+    with pytest.raises(type(error)) as caught:
+        await host()
 
     assert caught.value is error
     assert log == ["probe left"]
@@ -153,20 +158,25 @@ async def test_an_error_of_the_host_cuts_no_send_off(bench: Any) -> None:
         return None
 
     async def open_the_gate() -> None:
-        await b.breathe(50)
+        for _ in range(50):
+            await checkpoint()
         go.set()
 
+    async def host() -> None:
+        async with bench() as b:
+            medium = await b.add()
+            medium.script(slow)
+            handles.append(await b.hub.submit("hello", to=ANN))
+            await b.breathe()
+            tasks.start_soon(open_the_gate)
+            raise ValueError("mine")
+
+    handles: list[DispatchHandle] = []
     async with anyio.create_task_group() as tasks:
         with pytest.raises(ValueError, match="mine"):
-            async with bench() as b:
-                medium = await b.add()
-                medium.script(slow)
-                handle = await b.hub.submit("hello", to=ANN)
-                await b.breathe()
-                tasks.start_soon(open_the_gate)
-                raise ValueError("mine")
+            await host()
 
-    assert handle.status is Status.ACCEPTED
+    assert handles[0].status is Status.ACCEPTED
 
 
 async def test_a_ledger_that_does_not_open_is_said_as_it_is() -> None:

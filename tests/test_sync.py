@@ -1,0 +1,205 @@
+"""The same hub behind blocking code: plain threads, any number of them, on either event loop."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+
+from convergekit import Conversation, MemoryStore, MessageReceived, Status
+from convergekit.adapters.loopback import Medium
+from convergekit.errors import ConfigurationError, KeyConflictError, NotRunningError, RejectedError
+from convergekit.model import DispatchState
+from convergekit.sync import Hub
+
+ANN = "loopback:ann"
+BOB = "loopback:bob"
+
+
+@pytest.fixture(params=["asyncio", "trio"])
+def backend(request: pytest.FixtureRequest) -> Literal["asyncio", "trio"]:
+    chosen: Literal["asyncio", "trio"] = request.param
+    return chosen
+
+
+@pytest.fixture
+def medium() -> Medium:
+    return Medium()
+
+
+@pytest.fixture
+def hub(backend: Literal["asyncio", "trio"], medium: Medium) -> Iterator[Hub]:
+    with Hub(backend=backend, store=MemoryStore()) as hub:
+        hub.add_channel("loop", {"adapter": "loopback"}, medium=medium)
+        yield hub
+
+
+def test_three_lines_send_a_message(hub: Hub, medium: Medium) -> None:
+    """The handle says what became of it, and waits where it is asked to."""
+    sent = hub.send("hello", to=ANN, key="order-42")
+
+    assert sent.status is Status.ACCEPTED
+    assert sent.wait(Status.ACCEPTED, timeout=1) is Status.ACCEPTED
+    assert (sent.key, sent.state, sent.reason, sent.error) == ("order-42", DispatchState.SATISFIED, None, None)
+    assert sent.dispatch.id == sent.id
+    assert sent.id in repr(sent)
+    assert str(sent.deliveries[0].address) == ANN
+    assert medium.texts() == ["hello"]
+
+
+def test_several_recipients_and_a_plan(hub: Hub, medium: Medium) -> None:
+    """The same overloads as the asynchronous hub."""
+    handles = hub.send("hello", to=[ANN, BOB])
+    assert [handle.status for handle in handles] == [Status.ACCEPTED] * 2
+    assert [handle.wait() for handle in hub.submit("again", to=(ANN, BOB))] == [Status.ACCEPTED] * 2
+    assert ANN in str(hub.plan("hello", to=ANN))
+    assert len(medium.sent) == 4
+
+
+def test_any_number_of_threads_may_send(hub: Hub, medium: Medium) -> None:
+    """Each waits for its own."""
+    with ThreadPoolExecutor(8) as pool:
+        statuses = list(pool.map(lambda number: hub.send(f"{number}", to=f"loopback:p{number % 5}").status, range(40)))
+
+    assert statuses == [Status.ACCEPTED] * 40
+    assert sorted(medium.texts(), key=int) == [str(number) for number in range(40)]
+
+
+def test_errors_come_out_as_they_are(hub: Hub, medium: Medium) -> None:
+    """Typed, un-grouped, with what they know."""
+    medium.script(RejectedError("no such user", code="550"))
+    with pytest.raises(RejectedError) as refused:
+        hub.send("hello", to=ANN)
+    assert refused.value.code == "550"
+    with pytest.raises(ConfigurationError, match="no channel serves fax"):
+        hub.send("hello", to="fax:1")
+    hub.submit("hello", to=ANN, key="k")
+    with pytest.raises(KeyConflictError):
+        hub.submit("other", to=ANN, key="k")
+    with pytest.raises(TimeoutError):
+        hub.submit("hello", to=ANN).wait(Status.READ, timeout=0.01)
+
+
+def test_an_error_inside_the_block_comes_out_as_it_is(backend: Literal["asyncio", "trio"]) -> None:
+    """And the hub is closed all the same."""
+    error = ValueError("mine")
+    hub = Hub(backend=backend, store=MemoryStore())
+
+    def host() -> None:
+        with hub:
+            hub.add_channel("loop", {"adapter": "loopback"})
+            raise error
+
+    with pytest.raises(ValueError, match="mine") as caught:
+        host()
+    assert caught.value is error
+    assert {each.state for each in hub.health().channels.values()} == {"closed"}
+
+
+def test_handlers_run_in_the_hubs_own_loop(hub: Hub, medium: Medium) -> None:
+    """Asynchronous ones in it, plain ones in threads beside it; the caller's thread is free."""
+    threads: list[threading.Thread] = []
+    done = threading.Event()
+
+    @hub.on_message(sender="loopback:ann")
+    async def answer(message: MessageReceived, conversation: Conversation) -> str:
+        threads.append(threading.current_thread())
+        await conversation.reply("one moment")
+        return "yes"
+
+    @hub.on_message
+    def plain(message: MessageReceived) -> str:
+        threads.append(threading.current_thread())
+        done.set()
+        return "plainly"
+
+    said(hub, medium, text="hello?", sender=ANN)
+    said(hub, medium, text="hello?", sender=BOB)
+    assert done.wait(5)
+    until(lambda: len(medium.sent) == 3)
+
+    assert medium.texts(ANN) == ["one moment", "yes"]
+    assert medium.texts(BOB) == ["plainly"]
+    assert threading.current_thread() not in threads
+
+
+def test_a_message_can_be_cancelled(backend: Literal["asyncio", "trio"]) -> None:
+    """From any thread."""
+    medium = Medium(refuses_login=OSError("away"))
+    with Hub(backend=backend, store=MemoryStore()) as hub:
+        hub.add_channel("loop", {"adapter": "loopback"}, medium=medium)
+        handle = hub.submit("hello", to=ANN)
+        assert not hub.health().ok
+        assert handle.cancel()
+        assert handle.state is DispatchState.CANCELLED
+        hub.remove_channel("loop")
+        assert hub.health().channels == {}
+    assert medium.sent == []
+
+
+def test_leaving_drains(backend: Literal["asyncio", "trio"], medium: Medium) -> None:
+    """What was submitted goes out first."""
+    with Hub(backend=backend, store=MemoryStore()) as hub:
+        hub.add_channel("loop", {"adapter": "loopback"}, medium=medium)
+        for number in range(50):
+            hub.submit(f"{number}", to=ANN)
+
+    assert medium.texts() == [str(number) for number in range(50)]
+
+
+def test_channels_may_be_added_before_it_is_open(backend: Literal["asyncio", "trio"], medium: Medium) -> None:
+    """They are opened with it."""
+    hub = Hub(backend=backend, store=MemoryStore())
+    hub.add_channel("loop", {"adapter": "loopback"}, medium=medium)
+    with pytest.raises(NotRunningError, match="with hub"):
+        hub.send("hello", to=ANN)
+    with hub:
+        assert hub.health().ok
+        handle = hub.send("hello", to=ANN)
+    with pytest.raises(NotRunningError):
+        hub.submit("hello", to=ANN)
+    assert handle.status is Status.ACCEPTED
+    with pytest.raises(NotRunningError):
+        handle.cancel()
+
+
+def test_a_hub_is_entered_once(backend: Literal["asyncio", "trio"]) -> None:
+    """No loop is left running by the second try."""
+    before = threading.active_count()
+    hub = Hub(backend=backend, store=MemoryStore())
+    with hub:
+        pass
+    with pytest.raises(ConfigurationError, match="entered once"):
+        hub.__enter__()
+    until(lambda: threading.active_count() <= before)
+
+
+def test_from_toml(backend: Literal["asyncio", "trio"], tmp_path: Path) -> None:
+    """The same file as the asynchronous hub's."""
+    path = tmp_path / "convergekit.toml"
+    path.write_text('[channels.one]\nadapter = "loopback"\n')
+    with Hub.from_toml(path, backend=backend, store=MemoryStore()) as hub:
+        assert hub.send("hello", to=ANN).status is Status.ACCEPTED
+        assert list(hub.health().channels) == ["one"]
+
+
+def said(hub: Hub, medium: Medium, **fields: Any) -> None:
+    """Say something on the medium: it belongs to the hub's own thread."""
+
+    async def say() -> None:
+        medium.say(**fields)
+
+    hub._call(say)
+
+
+def until(holds: Any) -> None:
+    """Threads have no other clock than the machine's."""
+    end = time.monotonic() + 5
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.002)
