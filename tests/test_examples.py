@@ -24,6 +24,27 @@ SHOWN = {
         "  Your parcel is on its way.",
         "  Thanks, we have your message: 'Where is it?'",
     ],
+    "sending.py": [
+        "taken: ACCEPTED satisfied",
+        "stored: QUEUED pending",
+        "waited for: ACCEPTED",
+        "to loopback:ann by via('loopback:ann')",
+        "  0. chat to loopback:ann until ACCEPTED: 1 part",
+        "     gates: loop_guard allows, ttl allows, consent allows, not_before allows",
+        "to loopback:bob by via('loopback:bob')",
+        "  0. chat to loopback:bob until ACCEPTED: 1 part",
+        "     gates: loop_guard allows, ttl allows, consent allows, not_before allows",
+        "refused for good: no such mailbox, code 550 5.1.1",
+        "may have gone out, do not repeat it: the answer was lost",
+        "ACCEPTED",
+        "loopback:ann ACCEPTED None",
+        "loopback:bob FAILED chat: no such mailbox [550 5.1.1]",
+        "one message: True",
+        "conflict: the key 'login:77' was used before, to the same recipient, for other content",
+        "scheduled: waiting True",
+        "cancelled: True cancelled",
+        "['send', 'edit', 'react', 'retract']",
+    ],
 }
 
 
