@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import anyio
 
@@ -13,7 +14,7 @@ from .abc import Clock, SupportsTyping
 from .engine.engine import Engine
 from .engine.handlers import running
 from .engine.planner import Origin, Planner
-from .errors import ConfigurationError
+from .errors import ConfigurationError, InvalidInputError
 from .model import (
     ConversationRef,
     DeliveryState,
@@ -29,6 +30,7 @@ from .router import Recipient, RouteLike
 __all__ = ["Sending"]
 
 _log = logging.getLogger(__name__)
+_KEY: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,8192}")
 
 
 class Sending:
@@ -142,6 +144,9 @@ class Sending:
 def _keyed(key: str | None) -> tuple[str | None, bool]:
     """The key to use, and whether it was made from the event that is being handled."""
     run = running()
+    if key is not None and not _KEY.fullmatch(key):
+        # Above all not an empty one: taken for none, it would send twice what was to be sent once.
+        raise InvalidInputError("a key is one line of 1 to 8192 characters; to send without one, leave it out")
     if key is not None or run is None:
         return key, False
     derived = run.next_key()

@@ -18,6 +18,7 @@ from convergekit.abc import (
 from convergekit.errors import (
     AuthenticationError,
     InvalidInputError,
+    NotRunningError,
     RejectedError,
     StoreError,
     ThrottledError,
@@ -173,6 +174,6 @@ class WebhookAdapter(Adapter[WebhookConfig]):
     async def _tell_gone(self, out: Outgoing, id: str) -> None:
         try:
             await self.context.admit(translator.disabled(out, id))
-        except StoreError:
+        except (NotRunningError, StoreError):  # the first while the hub drains
             # The refusal is what matters to this message; it comes back with the next one to this endpoint.
             self.context.log.warning("an endpoint answered 410, which could not be stored")

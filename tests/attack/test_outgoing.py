@@ -1,0 +1,145 @@
+"""What a careless host, a bad plugin and a hostile server can do to what goes out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any, Self
+
+import anyio
+import httpx
+import pytest
+from anyio.lowlevel import checkpoint
+from pydantic import BaseModel
+
+from convergekit import Hub, MemoryStore, Status
+from convergekit.abc import Outgoing
+from convergekit.adapters.loopback import Medium
+from convergekit.engine import channels
+from convergekit.errors import (
+    AuthenticationError,
+    InvalidInputError,
+    NotRunningError,
+    RejectedError,
+    ThrottledError,
+)
+from convergekit.model import Receipt
+from convergekit.testing import FakeClock
+from tests.adapters.webhook.kit import HOME, adapter_over
+from tests.engine.kit import Probe, ProbeConfig
+from tests.fakes import FakeContext, outgoing
+
+pytestmark = pytest.mark.anyio
+
+DAY = 86400
+
+
+@asynccontextmanager
+async def opened(clock: FakeClock) -> AsyncGenerator[Hub]:
+    with anyio.fail_after(10):
+        async with Hub(store=MemoryStore(), clock=clock, drain=1) as hub:
+            yield hub
+
+
+async def settle(hub: Hub, clock: FakeClock, seconds: float = 0, step: float = 1) -> None:
+    for _ in range(int(seconds / step) + 1):
+        for _ in range(20):
+            await checkpoint()
+        await hub.idle()
+        clock.advance(step)
+
+
+@pytest.mark.parametrize("scope", ["conversation", "channel"])
+@pytest.mark.parametrize("seconds", [1e12, 1e9, math.inf])
+async def test_a_server_that_says_come_back_in_a_century_is_asked_again_within_a_month(
+    seconds: float, scope: Any
+) -> None:
+    """`Retry-After: 999999999999` was a date that does not exist; the message ended as unknown, and never went out."""
+    clock, calls = FakeClock(), 0
+
+    async def sending(out: Outgoing) -> None:
+        nonlocal calls
+        calls += 1
+        out.started()
+        if calls == 1:
+            raise ThrottledError("slow down", retry_after=seconds, scope=scope)
+
+    async with opened(clock) as hub:
+        await hub.add_channel("probe", ProbeConfig(), sending=sending)
+        handle = await hub.submit("hello", to="probe:ann")
+        await settle(hub, clock)
+        assert (handle.status, calls) == (Status.QUEUED, 1)
+        await settle(hub, clock, 33 * DAY, DAY)
+
+        assert (handle.status, calls) == (Status.ACCEPTED, 2)
+
+
+@pytest.mark.parametrize("key", ["", "a\nb", "a\0b", "\ud800", "x" * 8193])
+async def test_a_key_that_cannot_tell_a_repeat_is_refused_and_nothing_goes_out(key: str) -> None:
+    """An empty key was taken for none, so that what was to be sent once was sent twice, without a word."""
+    clock, medium = FakeClock(), Medium()
+    async with opened(clock) as hub:
+        await hub.add_channel("loop", {"adapter": "loopback"}, medium=medium)
+
+        for _ in range(2):
+            with pytest.raises(InvalidInputError, match="a key is one line"):
+                await hub.submit("hello", to="loopback:ann", key=key)
+
+        await settle(hub, clock)
+        assert medium.sent == []
+
+
+class HangingConfig(BaseModel):
+    """For `Hanging`."""
+
+
+class Hanging(Probe):
+    """An adapter whose connection never closes."""
+
+    name = "hanging"
+    schemes = frozenset({"hanging"})
+    Config = HangingConfig  # type: ignore[assignment]
+
+    @asynccontextmanager
+    async def __asynccontextmanager__(self) -> AsyncGenerator[Self]:
+        try:
+            yield self
+        finally:
+            await anyio.sleep_forever()
+
+
+async def test_an_adapter_that_hangs_on_leaving_is_given_up_and_opened_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was down for good, though its account was in order again, and `remove_channel` never returned."""
+    monkeypatch.setattr(channels, "_LEAVING", 0.01)
+    clock, made, refused = FakeClock(), list[Any](), True
+
+    async def sending(out: Outgoing) -> Receipt:
+        if refused:
+            raise AuthenticationError("bad password")
+        return Receipt(Status.ACCEPTED)
+
+    async with opened(clock) as hub:
+        await hub.add_channel("hang", HangingConfig(), sending=sending, made=made)
+        handle = await hub.submit("hello", to="hanging:ann")
+        await settle(hub, clock)
+        refused = False
+        await anyio.sleep(0.05)
+        await settle(hub, clock, 700, 10)
+
+        assert (len(made), handle.status) == (2, Status.ACCEPTED)
+        await hub.remove_channel("hang")
+
+
+async def test_an_endpoint_that_is_gone_is_a_refusal_also_while_the_hub_drains() -> None:
+    """It was uncertain then, and so was sent again."""
+
+    class Closing(FakeContext):
+        async def admit(self, *events: Any, cursor: Any = None) -> Any:
+            raise NotRunningError("the hub is closing")
+
+    context = Closing(httpx.MockTransport(lambda request: httpx.Response(410)))
+    adapter = adapter_over(lambda request: httpx.Response(410), context)
+
+    with pytest.raises(RejectedError):
+        await adapter.send(outgoing(HOME))
