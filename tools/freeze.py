@@ -5,7 +5,6 @@ The build tools of old environments are left out, and so is convergekit itself.
 
 from importlib.metadata import distributions
 
-
 _OURS = {"convergekit", "setuptools", "wheel"}
 
 

@@ -1,6 +1,7 @@
 """Typical user code, read by the type checkers and run by nobody.
 
-What is wrong here on purpose carries an ignore with its code: a checker that stops complaining about it fails the check.
+What is wrong here on purpose carries an ignore with its code;
+a checker that stops complaining about it fails the check.
 """
 
 from __future__ import annotations
@@ -112,9 +113,9 @@ class Mini(Adapter[WebhookConfig]):
 
 
 async def wrong() -> None:
-    await hub.send("hello")  # type: ignore[call-overload]  # pyright: ignore
-    await hub.send("hello", to=5)  # type: ignore[call-overload]  # pyright: ignore
-    await hub.send(b"hello", to="x:1")  # type: ignore[call-overload]  # pyright: ignore
-    Message("hello", impotance="urgent")  # type: ignore[call-arg]  # pyright: ignore
-    Receipt("accepted")  # type: ignore[arg-type]  # pyright: ignore
-    hub.on_message(chanel="support-*")  # type: ignore[call-overload]  # pyright: ignore
+    await hub.send("hello")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
+    await hub.send("hello", to=5)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
+    await hub.send(b"hello", to="x:1")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
+    Message("hello", impotance="urgent")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    Receipt("accepted")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    hub.on_message(chanel="support-*")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]

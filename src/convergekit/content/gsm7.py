@@ -59,7 +59,7 @@ def units(text: str) -> int:
 def longest_prefix(text: str, start: int, limit: int) -> int:
     """The end of the longest piece from *start* on that measures at most *limit* in `units`; every shorter one fits."""
     window = text[start : start + limit]
-    inside = _ALPHABET.match(window).end()  # type: ignore[union-attr]  # it matches the empty string
+    inside = _ALPHABET.match(window).end()  # type: ignore[union-attr]  # it matches the empty string  # pyright: ignore[reportOptionalMemberAccess]
     fitting = _septet_prefix(window[:inside], limit)
     if fitting < inside or inside == len(window):
         return start + fitting

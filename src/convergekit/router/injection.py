@@ -323,7 +323,7 @@ def _slot(index: int, frame: _Frame) -> Any:
 
 
 def _message(handling: Handling) -> Any:
-    return handling.event.to_message()  # type: ignore[attr-defined]
+    return handling.event.to_message()  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def _message_or_none(handling: Handling) -> Any:

@@ -187,7 +187,7 @@ async def prepare(
             channels=channels,
             conversation=conversation,
             consents=consents,
-            **more,  # type: ignore[arg-type]
+            **more,  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
         )
 
     step, legs, warnings = resolved(chosen)
