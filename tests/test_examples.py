@@ -17,6 +17,11 @@ SETTINGS = sorted(path.name for path in EXAMPLES.glob("*.toml"))
 
 #: What a reader sees, where no page and no other test says it.
 SHOWN = {
+    "dead_letters.py": [
+        "given up: chat: not sent in 1 attempts: the line is down",
+        "dead letter, out, chat: not sent in 1 attempts: the line is down",
+        "to loopback:bob ['not_sent']",
+    ],
     "five_lines.py": ["sent: ACCEPTED"],
     "quickstart.py": [
         "sent: ACCEPTED",
