@@ -112,10 +112,34 @@ class Mini(Adapter[WebhookConfig]):
         return [MessageReceived(key="1", text="hello")]
 
 
-async def wrong() -> None:
+async def wrong(conversation: Conversation, handle: DispatchHandle) -> None:
     await hub.send("hello")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
     await hub.send("hello", to=5)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
+    await hub.send("hello", to={"x:1"})  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
+    await hub.send("hello", to=via("alerts"))  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
+    await hub.send("hello", "x:1")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
     await hub.send(b"hello", to="x:1")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
+    await hub.send("hello", to="x:1", via=["alerts"])  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
+    await hub.submit("hello", to="x:1", timeout=5)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
+    print((await hub.send("hello", to=["x:1"])).status)  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+    print((await hub.send("hello", to="x:1"))[0])  # type: ignore[index]  # pyright: ignore[reportIndexIssue]
+    await handle.wait("delivered")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    await conversation.reply(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    await conversation.edit("hello")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    first_of(preferred(), within="60")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    Hub(role="sender")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     Message("hello", impotance="urgent")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     Receipt("accepted")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     hub.on_message(chanel="support-*")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
+
+
+@hub.on_message  # type: ignore[type-var]  # pyright: ignore[reportArgumentType]
+async def answers_a_number(message: MessageReceived) -> int:
+    return 5
+
+
+class WithoutSend(Adapter[WebhookConfig]):
+    name = "without-send"
+
+
+WithoutSend(WebhookConfig(url="https://example.org"), None)  # type: ignore[abstract, arg-type]  # pyright: ignore[reportAbstractUsage, reportArgumentType]
