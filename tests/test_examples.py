@@ -17,6 +17,12 @@ SETTINGS = sorted(path.name for path in EXAMPLES.glob("*.toml"))
 
 #: What a reader sees, where no page and no other test says it.
 SHOWN = {
+    "contacts.py": [
+        "Hello Ann, we are looking into it.",
+        "It is solved.",
+        "not sent: " + "; ".join(["chat: consent: they never agreed to 'offers'"] * 2),
+        "now: ACCEPTED",
+    ],
     "dead_letters.py": [
         "given up: chat: not sent in 1 attempts: the line is down",
         "dead letter, out, chat: not sent in 1 attempts: the line is down",
