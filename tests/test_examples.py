@@ -17,6 +17,7 @@ SETTINGS = sorted(path.name for path in EXAMPLES.glob("*.toml"))
 
 #: What a reader sees, where no page and no other test says it.
 SHOWN = {
+    "blocking.py": ["{'ACCEPTED'}"],
     "contacts.py": [
         "Hello Ann, we are looking into it.",
         "It is solved.",
@@ -29,6 +30,14 @@ SHOWN = {
         "to loopback:bob ['not_sent']",
     ],
     "five_lines.py": ["sent: ACCEPTED"],
+    "mounted.py": [
+        "{'support-hook': 'up'}",
+        "202",
+        "200",
+        "401",
+        "Your parcel is on its way.",
+        "Thanks, we have your message: 'Where is it?'",
+    ],
     "quickstart.py": [
         "sent: ACCEPTED",
         "Ann has got:",
