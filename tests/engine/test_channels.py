@@ -491,6 +491,25 @@ async def test_a_rate_spreads_the_parts_of_one_channel_and_of_no_other(bench: An
         assert at == [0, 5, 10, 15]
 
 
+async def test_a_rate_does_not_shorten_the_time_for_which_a_retry_keeps_its_place(bench: Any) -> None:
+    """A second part that has waited for its turn, and then has to be tried again, holds its lane like anything else."""
+
+    async def throttles_the_second_part(out: Outgoing) -> Receipt | None:
+        if out.index == 1 and b.clock.monotonic() < 35:
+            raise ThrottledError("not this one", retry_after=30, scope="conversation")
+        return None
+
+    async with bench() as b:
+        medium = await b.add(rate={"count": 1, "per": 10.0})
+        medium.script(*[throttles_the_second_part] * 10)
+        await b.hub.submit("long " * 300, to=ANN)
+        await b.hub.submit("short", to=ANN)
+        await b.settle()
+        await b.pass_time(90)
+
+        assert [(each.out.index, each.out.count) for each in medium.sent] == [(0, 2), (1, 2), (0, 1)]
+
+
 async def test_no_more_at_a_time_than_a_channel_allows(bench: Any) -> None:
     """However many are waiting; the other channel has its own number."""
     now = most = 0

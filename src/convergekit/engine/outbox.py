@@ -170,7 +170,8 @@ class Outbox:
         later = channel.pace.take()
         if later is not None:
             # It keeps its place: nothing of its lane goes before it.
-            waits = {"due": later, "hold_until": later}
+            hold_until = later if delivery.hold_until is None else max(later, delivery.hold_until)
+            waits = {"due": later, "hold_until": hold_until, "reason": "waits for its turn on the channel"}
             turn = on_delivery(delivery.id, lambda current: current.model_copy(update=waits))
             await self._ledger.update(dispatch, turn, lease=lease, release=True)
             return None

@@ -187,8 +187,10 @@ def _uncertain(delivery: Delivery, index: int, error: DeliveryError, now: dateti
 
 def _waiting(delivery: Delivery, now: datetime, seconds: float, terms: Terms) -> Delivery:
     queued = _queued(delivery, due=now + timedelta(seconds=seconds))
-    # One hold for one stretch of waiting, or an order of retries could hold up the lane for good.
-    hold_until = delivery.hold_until or now + timedelta(seconds=terms.hold)
+    # One hold for one stretch of waiting, or an order of retries could hold up the lane for good. What a delivery has
+    # from before its first attempt at this part was for its turn, and ended there.
+    known = delivery.hold_until if delivery.history[-1].number > 1 else None
+    hold_until = known or now + timedelta(seconds=terms.hold)
     return queued.model_copy(update={"hold_until": hold_until})
 
 
