@@ -103,7 +103,7 @@ class Capabilities(Value):
         replies: Whether a message can name the one that it answers.
         receipts: The statuses that can ever be reported, ACCEPTED among them.
         idempotency: Whether a repeated send makes a double impossible.
-        client_chosen_ids: Whether peers choose message ids; then inbound keys are scoped by sender.
+        client_chosen_ids: Whether peers choose message ids; the adapter then puts the sender into each `Event.key`.
         typing_period: Seconds after which a typing notice must be repeated, or None.
     """
 

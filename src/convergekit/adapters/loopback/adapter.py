@@ -65,7 +65,6 @@ class LoopbackAdapter(Adapter[LoopbackConfig]):
         threads=True,
         replies=True,
         receipts=frozenset({Status.ACCEPTED, Status.SENT, Status.DELIVERED, Status.READ, Status.ANSWERED}),
-        client_chosen_ids=True,
         typing_period=30.0,
     )
     batch_size = 10
