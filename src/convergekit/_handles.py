@@ -205,7 +205,8 @@ class DispatchHandle:
     def _refused(self, dispatch: Dispatch) -> DeliveryError:
         failed = [delivery for delivery in self.deliveries if delivery.status is Status.FAILED]
         if not failed:
-            return RejectedError(dispatch.reason or dispatch.state.value, dispatch=dispatch.id)
+            channel = self.deliveries[-1].channel if self.deliveries else "?"
+            return RejectedError(dispatch.reason or dispatch.state.value, channel=channel, dispatch=dispatch.id)
         last = failed[-1]
         failures = [last.report.part(index).failure for index in range(len(last.parts))]
         failure = next((each for each in failures if each is not None), last.failure)

@@ -71,7 +71,7 @@ class HubHealth:
     """How the hub is.
 
     Args:
-        ok: Whether every channel is up.
+        ok: Whether the hub is open and every channel that it is to open is up.
         channels: Each channel by name.
     """
 
@@ -120,6 +120,7 @@ class Hub(AsyncContextManagerMixin):
         self.router = Router() if router is None else router
         self.clock: Clock = SystemClock() if clock is None else clock
         self._warn = store is None
+        self._role = role
         chance = random or _random.Random()
         self._ids = Ids(self.clock, chance)
         self._open = self._entered = False
@@ -217,7 +218,8 @@ class Hub(AsyncContextManagerMixin):
             name: ChannelHealth(runtime.state.value, runtime.reason, runtime.adapter_class.name)
             for name, runtime in self._engine.channels.items()
         }
-        return HubHealth(all(each.state == ChannelState.UP.value for each in channels.values()), channels)
+        all_up = all(each.state == ChannelState.UP.value for each in channels.values())
+        return HubHealth(self._open and (all_up or self._role == "submit"), channels)
 
     # Channels
 
@@ -312,7 +314,8 @@ class Hub(AsyncContextManagerMixin):
                 For several, look at each handle's `error`.
             ConfigurationError: No way leads there.
             KeyConflictError: The key was used for other content.
-            pydantic.ValidationError: The content makes no sense.
+            InvalidInputError: The text, or the address, makes no sense.
+            UnsupportedContentError: The channel cannot carry it, or there is nothing to say.
         """
         handles = await self._sending.submit(content, _recipients(to), via=via, key=key)
         if not _is_several(to):
@@ -384,7 +387,7 @@ class Hub(AsyncContextManagerMixin):
         """
         self._check_open()
         runtime = self._engine.channels.get(channel)
-        if runtime is None or not runtime.receives_webhooks:
+        if runtime is None or not runtime.receives_webhooks or not runtime.takes_in:
             return None
         if runtime.adapter is None or not self._engine.intake.is_open:
             raise NotRunningError(f"channel {channel} takes nothing in now")

@@ -667,3 +667,21 @@ async def test_inbound_files_are_in_the_store_before_the_medium_is_told(bench: A
 
         assert found[-1].claim is not None
         assert await context.read(found[-1]) == b"x" * 100_000
+
+
+async def test_a_hub_that_only_sends_takes_no_webhooks_in(bench: Any) -> None:
+    """Nobody is told that it has what nobody would handle."""
+    async with bench(role="send") as b:
+        await b.add("hook", secret="sekrit")
+
+        assert b.hub.receiver("hook") is None
+        assert b.hub.health().ok
+
+
+async def test_a_hub_that_only_submits_is_well_without_channels(bench: Any) -> None:
+    """A readiness check beside workers can be true."""
+    async with bench(role="submit") as b:
+        await b.add()
+        assert b.hub.health().ok
+
+    assert not b.hub.health().ok

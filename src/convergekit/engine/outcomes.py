@@ -164,7 +164,8 @@ def _not_sent(delivery: Delivery, index: int, error: NotSentError, now: datetime
     tried = _tried(delivery, index, now, "not_sent", error.reason, error.code)
     tried = tried.model_copy(update={"attempts": delivery.attempts + 1})
     if tried.attempts >= terms.attempts:
-        text = f"not sent in {tried.attempts} attempts: {error.reason}"
+        times = "1 attempt" if tried.attempts == 1 else f"{tried.attempts} attempts"
+        text = f"not sent in {times}: {error.reason}"
         return _buried(tried, index, FailureKind.CONNECTION, text, now, error.code)
     return _waiting(tried, now, terms.retry.delay(tried.attempts, terms.random), terms)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 from pydantic import Field
 
 from ._base import Line, Value
@@ -30,6 +33,20 @@ class Contact(Value):
     locale: Line | None = None
     time_zone: Line | None = None
     consents: dict[Line, bool] = Field(default_factory=dict)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            id: str,
+            addresses: Sequence[Address | str] = (),
+            name: str | None = None,
+            preferred: str | None = None,
+            locale: str | None = None,
+            time_zone: str | None = None,
+            consents: dict[str, bool] = ...,
+        ) -> None: ...
 
     def ordered(self) -> tuple[Address, ...]:
         """The addresses, those of the preferred medium first."""

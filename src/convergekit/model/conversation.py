@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import model_validator
 
@@ -38,6 +38,17 @@ class ConversationRef(Value):
     address: Address
     kind: ConversationKind = ConversationKind.DIRECT
     thread: Line | None = None
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            channel: str = "",
+            address: Address | str,
+            kind: ConversationKind | str = ConversationKind.DIRECT,
+            thread: str | None = None,
+        ) -> None: ...
 
     @model_validator(mode="before")
     @classmethod

@@ -6,7 +6,7 @@ Subclasses name their wire `type` by a default; `event_type` finds the class of 
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
@@ -17,6 +17,12 @@ from .address import Address
 from .conversation import ConversationRef
 from .message import Content, Message
 from .receipt import Receipt, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from .message import Attachment, Importance
 
 __all__ = [
     "AuthorisationRevoked",
@@ -110,6 +116,33 @@ class MessageReceived(Event, Content):
     type: ClassVar[str] = "message.received"
 
     message_id: Line | None = None
+
+    if TYPE_CHECKING:  # what a translator may give, which is more than what is read back
+
+        def __init__(
+            self,
+            *,
+            key: str = ...,
+            channel: str = ...,
+            conversation: ConversationRef | Address | str | None = ...,
+            sender: Address | str | None = ...,
+            at: datetime | str | None = ...,
+            automated: bool = ...,
+            lane: str | None = ...,
+            native: Any = ...,
+            text: str | None = ...,
+            markdown: str | None = ...,
+            html: str | None = ...,
+            subject: str | None = ...,
+            cc: Sequence[Address | str] = ...,
+            attachments: Sequence[Attachment] = ...,
+            reply_to: str | None = ...,
+            thread: str | None = ...,
+            importance: Importance | str = ...,
+            language: str | None = ...,
+            headers: dict[str, str] = ...,
+            message_id: str | None = ...,
+        ) -> None: ...
 
     def to_message(self) -> Message:
         """Its content as a `Message`, to send on."""

@@ -129,7 +129,7 @@ class Prepared:
             for each in self.unused
             if isinstance(each.decision, Drop)
         ]
-        return "; ".join(drops or self.warnings) or "the route leads nowhere"
+        return "; ".join(dict.fromkeys(drops or self.warnings)) or "the route leads nowhere"
 
     def summary(self) -> RecipientPlan:
         """For the plan."""
