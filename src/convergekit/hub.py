@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import get_ident
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast, overload
 
 import anyio
@@ -124,6 +125,7 @@ class Hub(AsyncContextManagerMixin):
         chance = random or _random.Random()
         self._ids = Ids(self.clock, chance)
         self._open = self._entered = False
+        self._thread = 0
         self._engine = Engine(
             store=self.store,
             clock=self.clock,
@@ -186,7 +188,7 @@ class Hub(AsyncContextManagerMixin):
             _log.warning("the ledger is in memory: nothing outlives this process; pass store=... to choose another")
         try:
             async with self._engine:
-                self._open = True
+                self._open, self._thread = True, get_ident()
                 yield self
         finally:
             self._open = False  # and not before: while it drains, handlers send
@@ -402,6 +404,12 @@ class Hub(AsyncContextManagerMixin):
     def _check_open(self) -> None:
         if not self._open:
             raise NotRunningError("the hub is not open: use it inside `async with hub`")
+        if get_ident() != self._thread:
+            # Events of another loop would be set from here: waiters are missed, and Trio fails in the midst of a send.
+            raise ConfigurationError(
+                "this hub lives in the event loop of another thread; call it by anyio.from_thread there, "
+                "or use convergekit.sync.Hub, which any number of threads may share"
+            )
 
 
 class _Scope:

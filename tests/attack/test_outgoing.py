@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, Self
 
 import anyio
@@ -19,6 +20,7 @@ from convergekit.adapters.loopback import Medium
 from convergekit.engine import channels
 from convergekit.errors import (
     AuthenticationError,
+    ConfigurationError,
     InvalidInputError,
     NotRunningError,
     RejectedError,
@@ -88,6 +90,41 @@ async def test_a_key_that_cannot_tell_a_repeat_is_refused_and_nothing_goes_out(k
 
         await settle(hub, clock)
         assert medium.sent == []
+
+
+@pytest.mark.parametrize("wrong", [{"code": 550}, {"code": b"550"}, {"code": "\ud800"}])
+async def test_a_refusal_whose_code_is_no_text_is_a_refusal(wrong: Any) -> None:
+    """It was lost with the error that its code caused, and the message ended as unknown two minutes later."""
+    clock = FakeClock()
+
+    async def sending(out: Outgoing) -> None:
+        out.started()
+        raise RejectedError("no such user", **wrong)
+
+    async with opened(clock) as hub:
+        await hub.add_channel("probe", ProbeConfig(), sending=sending)
+        handle = await hub.submit("hello", to="probe:ann")
+        await settle(hub, clock)
+
+        assert (handle.status, type(handle.error)) == (Status.FAILED, RejectedError)
+
+
+async def test_a_hub_is_not_used_from_the_event_loop_of_another_thread() -> None:
+    """On Trio that failed in the midst of the send, which ended as unknown; on asyncio nobody was woken."""
+    clock, medium = FakeClock(), Medium()
+    async with opened(clock) as hub:
+        await hub.add_channel("loop", {"adapter": "loopback"}, medium=medium)
+
+        for backend in ("asyncio", "trio"):
+            with pytest.raises(ConfigurationError, match=r"convergekit\.sync\.Hub"):
+                await anyio.to_thread.run_sync(partial(anyio.run, elsewhere, hub, backend=backend))
+
+        await settle(hub, clock)
+        assert medium.sent == []
+
+
+async def elsewhere(hub: Hub) -> None:
+    await hub.submit("hello", to="loopback:ann")
 
 
 class HangingConfig(BaseModel):

@@ -244,4 +244,5 @@ def _line(text: str | None) -> str | None:
     """A remote's words on one line and of a bounded length; they end up in logs and errors."""
     if text is None:
         return None
-    return "".join(char if char.isprintable() else " " for char in text[:_LINE])
+    # A plugin's `code=550` must not cost us the outcome that it came with.
+    return "".join(char if char.isprintable() else " " for char in str(text)[:_LINE])
