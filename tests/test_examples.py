@@ -25,8 +25,8 @@ SHOWN = {
         "now: ACCEPTED",
     ],
     "dead_letters.py": [
-        "given up: chat: not sent in 1 attempts: the line is down",
-        "dead letter, out, chat: not sent in 1 attempts: the line is down",
+        "given up: chat: not sent in 1 attempt: the line is down",
+        "dead letter, out, chat: not sent in 1 attempt: the line is down",
         "to loopback:bob ['not_sent']",
     ],
     "five_lines.py": ["sent: ACCEPTED"],
