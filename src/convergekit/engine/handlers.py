@@ -139,8 +139,14 @@ class Handlers:
             await self._failed(lease, entry.event, entry.attempts + 1, error)
         except BaseException:
             with anyio.move_on_after(_CLEANUP, shield=True):
-                await self._store.release(lease)
+                await self._given_back(lease, entry.id)
             raise
+
+    async def _given_back(self, lease: Lease, entry: str) -> None:
+        try:
+            await self._store.release(lease)
+        except StoreError as error:  # it must not stand in for the cancellation, and come out of the hub as a group
+            _log.warning("event %s was not given back: %s; it is handled again when its lease ends", entry, error)
 
     async def notice(self, event: Event) -> None:
         """Handle an ephemeral event: once, whatever comes of it."""
