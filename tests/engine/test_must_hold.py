@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import anyio
@@ -685,3 +686,45 @@ async def test_a_hub_that_only_submits_is_well_without_channels(bench: Any) -> N
         assert b.hub.health().ok
 
     assert not b.hub.health().ok
+
+
+async def test_a_second_run_that_would_say_something_else_is_told_of(bench: Any, caplog: Any) -> None:
+    """The first run's message stands, for there must be one; that it was another is in the log."""
+    runs: list[int] = []
+    async with bench() as b:
+
+        @b.hub.on_message
+        async def handle(conversation: Conversation) -> None:
+            runs.append(len(runs))
+            await conversation.reply(f"answer {len(runs)}")
+            if len(runs) == 1:
+                raise RuntimeError("after the reply")
+
+        medium = await b.add()
+        medium.say(text="hello", sender=ANN)
+        await b.pass_time(30)
+
+    assert medium.texts() == ["answer 1"]
+    assert "would have sent something else" in caplog.text
+    assert "answer 2" not in caplog.text
+
+
+async def test_large_content_is_rendered_beside_the_event_loop(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes seconds a megabyte, in which nobody else would be served."""
+    from convergekit.engine import planner
+
+    threads: list[int] = []
+    render = planner.render
+
+    def noting(*args: Any, **options: Any) -> Any:
+        threads.append(threading.get_ident())
+        return render(*args, **options)
+
+    monkeypatch.setattr(planner, "render", noting)
+    async with bench() as b:
+        await b.add()
+        await b.hub.send("small", to=ANN)
+        await b.hub.send("word " * 20_000, to=ANN)
+
+    assert threads[0] == threading.get_ident()
+    assert threads[1] != threading.get_ident()

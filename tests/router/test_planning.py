@@ -298,7 +298,7 @@ class Rendered:
     degradations: tuple[Degradation, ...] = ()
 
 
-def render(message: Message, capabilities: Capabilities, *, policy: str) -> Rendered:
+async def render(message: Message, capabilities: Capabilities, *, policy: str) -> Rendered:
     if policy == "refuse":
         raise UnsupportedContentError("it cannot show tables")
     return Rendered(degradations=(Degradation(what="markup", detail="tables as text"),))

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
+from anyio import to_thread
+
 from convergekit.abc import Clock, Store
-from convergekit.content import render
+from convergekit.content import Policy, Rendering, render
 from convergekit.errors import ConfigurationError, DeliveryError, InvalidInputError, UnsupportedContentError
 from convergekit.model import (
     Address,
@@ -72,6 +76,8 @@ __all__ = ["Origin", "Planner"]
 _ASKED: Final = timedelta(seconds=60)
 _WINDOW: Final = 3600.0
 _AUTOMATIC: Final = "automatic"
+_LARGE: Final = 65_536
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +203,7 @@ class Planner:
             if prepared.error is not None:
                 raise prepared.error
             dispatch = self._dispatch(message, prepared.recipient, key, origin, derived)
-            update = self._fingerprinted(message, prepared) if key is not None and not derived else {}
+            update = self._fingerprinted(message, prepared) if key is not None else {}
             found.append(dispatch.model_copy(update=update | self._legs(dispatch, prepared)))
         return found
 
@@ -223,7 +229,7 @@ class Planner:
         if operation is Operation.EDIT:
             message = await checked_in(message, self._store)
             view = _View(runtime)
-            parts = render(message, view.capabilities_for(ref), policy=view.degrade).parts
+            parts = (await _rendered(message, view.capabilities_for(ref), policy=view.degrade)).parts
         dispatch = self._dispatch(message, recipient_key(ref), key, origin, derived)
         delivery = self._delivery(dispatch, 0, ref, parts, dispatch.created_at).model_copy(
             update={"operation": operation, "about": about, "target": target}
@@ -276,6 +282,11 @@ class Planner:
     async def counted(self, made: Sequence[Dispatch], stored: Sequence[Dispatch]) -> None:
         """Count the automatic messages that were really new, for the loop guard."""
         for wanted, dispatch in zip(made, stored, strict=True):
+            if wanted.fingerprint != dispatch.fingerprint:
+                # Only a derived key comes here; the first run's message stands, or there would be two.
+                _log.warning(
+                    "a second run of %s would have sent something else; dispatch %s stands", wanted.key, dispatch.id
+                )
             if dispatch.automatic and dispatch.id == wanted.id:
                 for delivery in dispatch.deliveries:
                     await self._count(delivery.channel, delivery.address)
@@ -302,7 +313,7 @@ class Planner:
             channels=self._views(),
             gates=self._gates,
             facts=facts,
-            render=render,
+            render=_rendered,
             route=route,
             conversation=None if origin is None else origin.event.conversation,
             consents=consents,
@@ -417,6 +428,13 @@ class Planner:
             value = {"since": since.isoformat(), "count": number + 1}
             if await self._counts.put(f"{channel}|{address.uri}", value, version=version):
                 return
+
+
+async def _rendered(message: Message, capabilities: Capabilities, *, policy: Policy) -> Rendering:
+    """Render; what is large, in a thread: it takes seconds a megabyte, in which nobody else would be served."""
+    if sum(len(form or "") for form in (message.text, message.markdown, message.html)) <= _LARGE:
+        return render(message, capabilities, policy=policy)
+    return await to_thread.run_sync(partial(render, message, capabilities, policy=policy))
 
 
 def _on_leg(delivery: str, update: Mapping[str, Any]) -> Change:

@@ -45,9 +45,9 @@ __all__ = [
 
 
 class Render(Protocol):
-    """`convergekit.content.render`."""
+    """`convergekit.content.render`, where it holds nobody up."""
 
-    def __call__(self, message: Message, capabilities: Capabilities, *, policy: Policy) -> Rendering:
+    async def __call__(self, message: Message, capabilities: Capabilities, *, policy: Policy) -> Rendering:
         """Raises `UnsupportedContentError` where the policy, or the content, leaves no way."""
         ...
 
@@ -168,7 +168,7 @@ async def prepare(
         channels: The open ones by name.
         gates: In any order; `decide_all` has one of its own.
         facts: What the gates may look at, for each leg.
-        render: `convergekit.content.render`.
+        render: `convergekit.content.render`, awaited.
         route: The way, or None for the recipient's own (`default_route`).
         conversation: The one that the message answers, or that is active with the recipient, or None.
         consents: What is known of the recipient; conditions look at it.
@@ -205,7 +205,7 @@ async def prepare(
             detours[leg.leg] = other.step
             queue += [(each, True) for each in other.legs]
             warnings += other.warnings
-        prepared[leg.leg] = _prepared(leg, records, message, channels[leg.channel], render)
+        prepared[leg.leg] = await _prepared(leg, records, message, channels[leg.channel], render)
     error: UnsupportedContentError | None = None
     try:
         step = None if step is None else _pruned(step, prepared, detours)
@@ -223,14 +223,14 @@ async def prepare(
     )
 
 
-def _prepared(
+async def _prepared(
     leg: PlannedLeg, records: tuple[GateRecord, ...], message: Message, channel: ChannelView, render: Render
 ) -> PreparedLeg:
     warnings = (f"{channel.name} is {channel.state}",) if channel.state else ()
     if records and isinstance(records[-1].decision, Drop | Divert):
         return PreparedLeg(leg=leg, gates=records, warnings=warnings)
     try:
-        rendering = render(message, channel.capabilities_for(leg.conversation), policy=channel.degrade)
+        rendering = await render(message, channel.capabilities_for(leg.conversation), policy=channel.degrade)
     except UnsupportedContentError as exc:
         return PreparedLeg(leg=leg, gates=records, refused=exc, warnings=warnings)
     return PreparedLeg(
