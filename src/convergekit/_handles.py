@@ -235,6 +235,8 @@ def as_message(content: Content) -> Message:
     """*content*, as a message; raises `InvalidInputError`, which never shows it."""
     if isinstance(content, Message):
         return content
+    if not isinstance(content, str):
+        raise TypeError(f"what is sent is text or a Message, not {type(content).__name__}")
     try:
         return Message(content)
     except ValidationError as exc:

@@ -101,7 +101,8 @@ def test_a_file_that_is_wrong_is_2_and_says_what(tmp_path: Path, capsys: pytest.
     captured = capsys.readouterr()
     assert captured.err.splitlines() == [
         f"convergekit: {path}: channels.a.adapter: no adapter 'loopbak' is installed; did you mean 'loopback'?",
-        f"convergekit: {path}: channels.b.adapter: no adapter 'email' is installed: pip install 'convergekit[email]'",
+        f"convergekit: {path}: channels.b.adapter: no adapter 'email' is installed: "
+        "pip install 'convergekit[email]', in a version that brings it",
     ]
     assert captured.out == ""
 

@@ -728,3 +728,14 @@ async def test_large_content_is_rendered_beside_the_event_loop(bench: Any, monke
 
     assert threads[0] == threading.get_ident()
     assert threads[1] != threading.get_ident()
+
+
+async def test_what_is_printed_of_a_delivery_is_no_content(bench: Any) -> None:
+    """It ends up in logs."""
+    async with bench() as b:
+        await b.add()
+        sent = await b.hub.send(Message("a private matter", subject="very private"), to=ANN)
+
+        assert "private" not in repr(sent.deliveries) + repr(sent.dispatch) + repr(sent)
+        with pytest.raises(TypeError, match="text or a Message"):
+            await b.hub.send(b"bytes", to=ANN)  # type: ignore[call-overload]

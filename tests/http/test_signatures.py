@@ -142,3 +142,12 @@ def test_no_secrets_verify_nothing() -> None:
         StandardWebhooks([]).verify(SCHEME.sign("m1", NOW, BODY), BODY, NOW)
     with pytest.raises(ConfigurationError):
         StandardWebhooks([]).sign("m1", NOW, BODY)
+
+
+def test_a_scheme_takes_secrets_as_they_come() -> None:
+    """From settings they are `SecretStr`, from a test they are text."""
+    text = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    headers = StandardWebhooks([text]).sign("m1", now, b"{}")
+
+    assert StandardWebhooks([SecretStr(text)]).verify(headers, b"{}", now).id == "m1"

@@ -156,7 +156,9 @@ def _unknown(name: str, known: Iterable[str]) -> str:
     names = sorted({*known, *_OURS})
     if (extra := _EXTRAS.get(name.lower())) is not None:
         called = "" if extra == name else f" (the adapter is called {extra!r})"
-        return f"no adapter {name!r} is installed: pip install 'convergekit[{extra}]'{called}"
+        return (
+            f"no adapter {name!r} is installed: pip install 'convergekit[{extra}]'{called}, in a version that brings it"
+        )
     if near := difflib.get_close_matches(name.lower(), [*names, *_EXTRAS.values()], n=1):
         return f"no adapter {name!r} is installed; did you mean {near[0]!r}?"
     return f"no adapter {name!r} is installed; there are {', '.join(names)}. Install the package that brings it"

@@ -103,7 +103,9 @@ class StandardWebhooks:
 
     __slots__ = ("_keys", "_names", "tolerance")
 
-    def __init__(self, secrets: Iterable[SecretStr], *, tolerance: float = 300.0, prefix: str = "webhook-") -> None:
+    def __init__(
+        self, secrets: Iterable[SecretStr | str], *, tolerance: float = 300.0, prefix: str = "webhook-"
+    ) -> None:
         self._keys = tuple(_parsed_secret(secret) for secret in secrets)
         self._names = (f"{prefix}id", f"{prefix}timestamp", f"{prefix}signature")
         self.tolerance = tolerance
@@ -167,12 +169,13 @@ class StandardWebhooks:
         raise SignatureError("no v1 signature fits: another secret, or the body was changed on the way")
 
 
-def _parsed_secret(secret: SecretStr) -> bytes:
+def _parsed_secret(secret: SecretStr | str) -> bytes:
     """The key that a `whsec_...` secret stands for; raises `ConfigurationError`, which does not show it.
 
     Also taken: the `v1,` that some put before it, no prefix at all, and the URL-safe alphabet (RFC 4648 §5).
     """
-    text = secret.get_secret_value().strip().removeprefix("v1,").removeprefix("whsec_").rstrip("=")
+    plain = secret if isinstance(secret, str) else secret.get_secret_value()
+    text = plain.strip().removeprefix("v1,").removeprefix("whsec_").rstrip("=")
     text = text.replace("-", "+").replace("_", "/")
     try:
         key = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)

@@ -54,9 +54,10 @@ class Part(Value):
         attachments: What goes with this part.
     """
 
-    text: Text = ""
-    html: Text | None = None
-    subject: Line | None = None
+    # A printed delivery is a line of a log, and content is not for logs.
+    text: Text = Field(default="", repr=False)
+    html: Text | None = Field(default=None, repr=False)
+    subject: Line | None = Field(default=None, repr=False)
     attachments: tuple[Attachment, ...] = ()
 
 
@@ -316,7 +317,7 @@ class Dispatch(Value):
     id: Line
     key: Line
     recipient: Line
-    message: Message
+    message: Message = Field(repr=False)
     plan: Step | None = None
     deliveries: tuple[Delivery, ...] = ()
     state: DispatchState = DispatchState.PENDING

@@ -56,6 +56,7 @@ _OURS: Final[Mapping[str, tuple[str, str | None]]] = {
     "x": ("x", "x"),
     "http": ("webhook", None),
     "https": ("webhook", None),
+    "loopback": ("loopback", None),
 }
 
 
@@ -355,7 +356,7 @@ class _Resolver:
         if adapter is None:
             way = "an adapter for it has to be installed (`convergekit adapters` lists those that are)"
         else:
-            install = f" (pip install 'convergekit[{extra}]')" if extra else ""
+            install = f" (pip install 'convergekit[{extra}]', in a version that brings it)" if extra else ""
             way = f'add one: [channels.NAME] with adapter = "{adapter}"{install}'
         return ConfigurationError(
             f"no channel serves {address.scheme}: addresses; configured: {', '.join(served) or 'none'}; {way}"
