@@ -44,6 +44,11 @@ SHOWN = {
         "  Your parcel is on its way.",
         "  Thanks, we have your message: 'Where is it?'",
     ],
+    "signed_webhook.py": [
+        "forged: 401",
+        "the partner gets: Thanks, we have your message: 'Where is it?'",
+        "signed: 204",
+    ],
     "sending.py": [
         "taken: ACCEPTED satisfied",
         "stored: QUEUED pending",
