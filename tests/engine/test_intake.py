@@ -12,6 +12,7 @@ from convergekit.abc import Admission, Cursor
 from convergekit.engine.intake import Intake, completed
 from convergekit.errors import InvalidInputError, NotRunningError, StoreError
 from convergekit.model import (
+    Address,
     ChannelChanged,
     ConversationKind,
     ConversationRef,
@@ -20,6 +21,7 @@ from convergekit.model import (
     ReceiptReceived,
     Status,
     TypingChanged,
+    event_to_json,
 )
 from convergekit.testing import FakeClock
 from tests.engine.kit import ANN, BOB
@@ -187,3 +189,20 @@ async def test_a_handler_that_waits_until_its_reply_is_read_does_not_deadlock(be
             await b.settle()
 
     assert seen == [Status.READ]
+
+
+def test_a_completed_event_is_what_a_copy_would_be() -> None:
+    """It equals pydantic's own copy, writes the same JSON, and leaves the original alone."""
+    event = MessageReceived(key="k", sender=Address(ANN, display_name="Ann"), text="hello", native={"a": b"x"})
+    reference = ConversationRef(channel="c", address=Address(ANN, display_name="Ann"))
+    update = {"channel": "c", "conversation": reference}
+
+    found = completed(event, "c")
+
+    assert found == event.model_copy(update=update)
+    assert found.model_fields_set == event.model_copy(update=update).model_fields_set
+    assert event_to_json(found) == event_to_json(event.model_copy(update=update))
+    assert found.conversation is not None
+    assert found.conversation.address.display_name == "Ann"
+    assert event.channel == ""
+    assert completed(found, "c") is found
