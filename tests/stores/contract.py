@@ -771,6 +771,51 @@ class BlobContract:
             await store.keep(broken())  # type: ignore[arg-type]
 
 
+class OwnerContract:
+    async def test_a_name_has_one_owner_at_a_time(self, store: Store, clock: FakeClock) -> None:
+        first = await store.own("n", "a", 10)
+        assert first is not None
+        assert first.until == after(10)
+        assert await store.own("n", "b", 10) is None
+        assert await store.own("m", "b", 10) is not None
+        clock.advance(5)
+        assert await store.own("n", "a", 10) == first._replace(until=after(15))
+        clock.advance(10)
+        second = await store.own("n", "b", 10)
+        assert second is not None
+        assert second.token > first.token
+
+    async def test_what_is_given_up_can_be_owned_at_once(self, store: Store) -> None:
+        first = await store.own("n", "a", 10)
+        assert first is not None
+        await store.disown(first)
+        await store.disown(first)
+        second = await store.own("n", "b", 10)
+        assert second is not None
+        assert second.token > first.token
+        await store.disown(first)
+        assert await store.own("n", "a", 10) is None
+
+    async def test_a_stale_owner_admits_nothing(self, store: Store, clock: FakeClock) -> None:
+        stale = await store.own("n", "a", 10)
+        clock.advance(10)
+        assert await store.admit("c", [event("1")], Cursor(1), fence=stale) == (Admission.NEW,)
+        owner = await store.own("n", "b", 10)
+        with pytest.raises(LeaseLostError, match="n"):
+            await store.admit("c", [event("2")], Cursor(2), fence=stale)
+        assert await store.cursor("c", "") == 1
+        assert await store.admit("c", [event("2")], Cursor(3), fence=owner) == (Admission.NEW,)
+        assert owner is not None
+        await store.disown(owner)
+        with pytest.raises(LeaseLostError):
+            await store.admit("c", [event("3")], fence=owner)
+
+    async def test_versions_of_those_that_are_there(self, store: Store) -> None:
+        one, two = await store.submit([dispatch("1"), dispatch("2")])
+        await store.save(changed(one, reason="a"))
+        assert await store.versions(["1", "2", "3"]) == {"1": one.version + 1, "2": two.version}
+
+
 class LookContract:
     async def test_dispatches_newest_first(self, store: Store) -> None:
         one, *_ = await store.submit([dispatch("1"), dispatch("2", BOB), dispatch("3")])
@@ -788,6 +833,17 @@ class LookContract:
             await store.save(changed(one, state=DeliveryState.DEAD))
         assert [each.id for each in await store.dead_deliveries(limit=2)] == ["0", "1"]
 
+    async def test_a_dead_event_can_be_handled_anew(self, store: Store) -> None:
+        await store.admit("c", [event("1"), event("2")])
+        await store.bury(await lease(store), reason="x")
+        (dead,) = await store.dead_entries()
+        assert await store.revive(dead.id)
+        assert not await store.revive(dead.id)
+        assert not await store.revive("nobody")
+        assert await store.dead_entries() == []
+        assert await served(store) == ["2", "1"]
+        assert await store.admit("c", [event("1")]) == (Admission.DUPLICATE,)
+
     async def test_sums_by_channel_and_state(self, store: Store) -> None:
         await store.admit("c", [event("1"), event("2"), event("3")])
         await store.finish(await lease(store))
@@ -804,7 +860,7 @@ class LookContract:
 
 class StoreContract(
     AdmissionContract, LaneContract, RetryContract, LeaseContract, SubmitContract, ScheduleContract, SaveContract,
-    TimerContract, ReportContract, ValueContract, LockContract, BlobContract, LookContract,
+    TimerContract, ReportContract, OwnerContract, ValueContract, LockContract, BlobContract, LookContract,
 ):  # fmt: skip
     """Every promise of `convergekit.abc.store`.
 

@@ -32,10 +32,12 @@ from .store import (
     Direction,
     Entry,
     EntryState,
+    Fence,
     Lane,
     Lease,
     LedgerCounts,
     Store,
+    Write,
 )
 from .verbs import (
     Reconciliation,
@@ -63,6 +65,7 @@ __all__ = [
     "Direction",
     "Entry",
     "EntryState",
+    "Fence",
     "Headers",
     "Health",
     "Lane",
@@ -90,4 +93,5 @@ __all__ = [
     "SupportsRooms",
     "SupportsTyping",
     "SupportsUpload",
+    "Write",
 ]

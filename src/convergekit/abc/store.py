@@ -14,11 +14,13 @@ Rules that every store keeps:
 - A lane hands out its oldest item that is due. An item that waits for its `due` blocks those behind it until its
   `hold_until`; after that they pass it, and the store sets its `passed`. What is scheduled enters its lane when due.
 - `save` replaces a dispatch only if its `version` is the stored one, and adds one to it.
+- A name has one owner at a time (`own`). Ownership ends at its time, too; what is admitted under a `Fence` that is no
+  longer the owner's is refused with a `LeaseLostError`, and its cursor with it.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,9 +31,23 @@ from convergekit.model import ClaimCheck, Delivery, Dispatch, Event, Receipt
 
 from .context import Admission, Clock, Cursor
 
-__all__ = ["Claim", "Direction", "Entry", "EntryState", "Lane", "Lease", "LedgerCounts", "Store"]
+__all__ = [
+    "Claim",
+    "Direction",
+    "Entry",
+    "EntryState",
+    "Fence",
+    "Lane",
+    "Lease",
+    "LedgerCounts",
+    "Store",
+    "Write",
+]
 
 Direction = Literal["in", "out"]
+
+#: A host's own writing, called with a SQLAlchemy `Connection` inside the transaction that marks an entry done.
+Write = Callable[[Any], object]
 
 
 class Lane(NamedTuple):
@@ -115,6 +131,20 @@ class Claim(NamedTuple):
     next_due: datetime | None
 
 
+class Fence(NamedTuple):
+    """The right to do what only one process may do.
+
+    Args:
+        name: What is owned.
+        token: Grows with each change of owner.
+        until: When it ends, unless owned again before.
+    """
+
+    name: str
+    token: int
+    until: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class LedgerCounts:
     """The ledger's sums: by channel and state, "in" and "out"."""
@@ -138,12 +168,24 @@ class Store(Protocol):
 
     # The way in
 
-    async def admit(self, channel: str, events: Sequence[Event], cursor: Cursor | None = None) -> tuple[Admission, ...]:
-        """Store what is new of *events*, which are complete: channel, key and conversation are set."""
+    async def admit(
+        self, channel: str, events: Sequence[Event], cursor: Cursor | None = None, *, fence: Fence | None = None
+    ) -> tuple[Admission, ...]:
+        """Store what is new of *events*, which are complete: channel, key and conversation are set.
+
+        Raises:
+            LeaseLostError: Somebody else owns what *fence* is for.
+        """
         ...
 
-    async def finish(self, lease: Lease, *, dispatches: Sequence[Dispatch] = ()) -> tuple[Dispatch, ...]:
-        """The entry is handled: mark it done and submit *dispatches* with it. Returns them as `submit` does."""
+    async def finish(
+        self, lease: Lease, *, dispatches: Sequence[Dispatch] = (), writes: Sequence[Write] = ()
+    ) -> tuple[Dispatch, ...]:
+        """The entry is handled: mark it done, submit *dispatches* and do *writes* with it. Returns as `submit` does.
+
+        Raises:
+            ConfigurationError: This store has no transaction that a host could write with.
+        """
         ...
 
     async def postpone(self, lease: Lease, *, due: datetime, hold: float, reason: str) -> None:
@@ -215,6 +257,24 @@ class Store(Protocol):
         """Take out the parked receipts that name one of *ids*."""
         ...
 
+    # Several processes
+
+    async def own(self, name: str, holder: str, seconds: float) -> Fence | None:
+        """Own *name* for *seconds* more; None where somebody else does. Called again by its *holder*, it prolongs."""
+        ...
+
+    async def disown(self, fence: Fence) -> None:
+        """Let somebody else own it now. Never raises for what is lost already."""
+        ...
+
+    async def changed(self) -> None:
+        """Return when another process may have changed the ledger; where there is none, never."""
+        ...
+
+    async def versions(self, dispatches: Sequence[str]) -> Mapping[str, int]:
+        """The version of each that is there."""
+        ...
+
     # Small durable values, cursors, locks, blobs
 
     async def get(self, scope: str, key: str) -> tuple[Any, int]:
@@ -249,6 +309,10 @@ class Store(Protocol):
 
     async def dead_entries(self, *, limit: int = 100) -> Sequence[Entry]:
         """Events in the dead letters, the oldest first."""
+        ...
+
+    async def revive(self, entry: str) -> bool:
+        """Take an entry out of the dead letters, to be handled anew; tells whether it was there."""
         ...
 
     async def dead_deliveries(self, *, limit: int = 100) -> Sequence[Delivery]:

@@ -31,11 +31,13 @@ from convergekit.abc import (
     Direction,
     Entry,
     EntryState,
+    Fence,
     Lane,
     Lease,
     LedgerCounts,
+    Write,
 )
-from convergekit.errors import KeyConflictError, LeaseLostError, NotRunningError, StoreError
+from convergekit.errors import ConfigurationError, KeyConflictError, LeaseLostError, NotRunningError, StoreError
 from convergekit.model import ClaimCheck, Delivery, DeliveryState, Dispatch, Event, Receipt
 
 from ._lane import Item, OpenLane, Turns
@@ -72,6 +74,7 @@ class MemoryStore:
         self._by_address: dict[tuple[str, str], tuple[str, str]] = {}
         self._parked: dict[tuple[str, str], list[Receipt]] = {}
         self._values: dict[tuple[str, str], tuple[Any, int]] = {}
+        self._owners: dict[str, tuple[str, int, datetime]] = {}
         self._locks: dict[str, anyio.Lock] = {}
         self._blobs: dict[str, bytes] = {}
 
@@ -97,8 +100,12 @@ class MemoryStore:
 
     # The way in
 
-    async def admit(self, channel: str, events: Sequence[Event], cursor: Cursor | None = None) -> tuple[Admission, ...]:
+    async def admit(
+        self, channel: str, events: Sequence[Event], cursor: Cursor | None = None, *, fence: Fence | None = None
+    ) -> tuple[Admission, ...]:
         """See `Store.admit`."""
+        if fence is not None and self._owners.get(fence.name, (None, 0))[1] != fence.token:
+            raise LeaseLostError(f"somebody else owns {fence.name} now")
         admissions = self._admit(channel, events)
         if cursor is not None:
             self._cursors[channel, cursor.feed] = deepcopy(cursor.value)
@@ -126,9 +133,13 @@ class MemoryStore:
             answers.append(Admission.NEW)
         return tuple(answers)
 
-    async def finish(self, lease: Lease, *, dispatches: Sequence[Dispatch] = ()) -> tuple[Dispatch, ...]:
+    async def finish(
+        self, lease: Lease, *, dispatches: Sequence[Dispatch] = (), writes: Sequence[Write] = ()
+    ) -> tuple[Dispatch, ...]:
         """See `Store.finish`."""
         lane, entry = self._held(lease)
+        if writes:
+            raise ConfigurationError("a ledger in memory has no transaction to write with; use the SQL store")
         stored = self._submit(dispatches) if dispatches else ()
         entry.state, entry.reason = EntryState.DONE, None
         self._done[entry.event.channel] += 1
@@ -493,6 +504,35 @@ class MemoryStore:
                     self._parked[channel, name] = rest
         return list(found.values())
 
+    # Several processes: here there is one
+
+    async def own(self, name: str, holder: str, seconds: float) -> Fence | None:
+        """See `Store.own`."""
+        now = self._now()
+        owner, token, until = self._owners.get(name, ("", 0, now))
+        if owner != holder:
+            if owner and until > now:
+                return None
+            token = next(self._order)
+        until = now + timedelta(seconds=seconds)
+        self._owners[name] = (holder, token, until)
+        return Fence(name, token, until)
+
+    async def disown(self, fence: Fence) -> None:
+        """See `Store.disown`."""
+        owner, token, _ = self._owners.get(fence.name, ("", 0, fence.until))
+        if owner and token == fence.token:
+            self._owners[fence.name] = ("", next(self._order), self._now())
+
+    async def changed(self) -> None:
+        """See `Store.changed`."""
+        await anyio.sleep_forever()
+
+    async def versions(self, dispatches: Sequence[str]) -> Mapping[str, int]:
+        """See `Store.versions`."""
+        known = ((each, self._dispatches.get(each)) for each in dispatches)
+        return {each: dispatch.version for each, dispatch in known if dispatch is not None}
+
     # Small durable values, cursors, locks, blobs
 
     async def get(self, scope: str, key: str) -> tuple[Any, int]:
@@ -552,6 +592,19 @@ class MemoryStore:
     async def dead_entries(self, *, limit: int = 100) -> Sequence[Entry]:
         """See `Store.dead_entries`."""
         return [entry for entry in self._entries.values() if entry.state is EntryState.DEAD][:limit]
+
+    async def revive(self, entry: str) -> bool:
+        """See `Store.revive`."""
+        known = self._entries.get(entry)
+        if known is None or known.state is not EntryState.DEAD:
+            return False
+        known.state, known.attempts, known.due = EntryState.READY, 0, self._now()
+        known.hold_until, known.passed, known.reason = None, False, None
+        lane = self._lane(known.lane)
+        lane.add(known)
+        if lane.until is None and not lane.queued:
+            self._enqueue(lane)
+        return True
 
     async def dead_deliveries(self, *, limit: int = 100) -> Sequence[Delivery]:
         """See `Store.dead_deliveries`."""
