@@ -6,7 +6,7 @@ from datetime import timedelta
 import anyio
 import pytest
 
-from convergekit.abc import Admission, Cursor, EntryState, Store
+from convergekit.abc import PARKED, Admission, Cursor, EntryState, Store
 from convergekit.errors import KeyConflictError, LeaseLostError, StoreError
 from convergekit.model import DeadLettered, DeliveryState, Importance, Receipt, Status
 from convergekit.testing import FakeClock
@@ -655,6 +655,17 @@ class ReportContract:
         await store.park("c", receipt)
         assert await store.unpark("c", ["a", "b"]) == [receipt]
 
+    async def test_what_is_parked_for_long_goes_when_others_are_parked(self, store: Store, clock: FakeClock) -> None:
+        old, young = Receipt(Status.SENT, ids=["a"]), Receipt(Status.SENT, ids=["b"])
+        await store.park("c", old)
+        clock.advance(PARKED.total_seconds() - 1)
+        await store.park("c", young)
+        assert await store.unpark("c", ["a"]) == [old]
+        await store.park("c", old)
+        clock.advance(PARKED.total_seconds() + 1)
+        await store.park("c", Receipt(Status.SENT, ids=["c"]))
+        assert await store.unpark("c", ["a", "b"]) == []
+
 
 class ValueContract:
     async def test_compare_and_set(self, store: Store) -> None:
@@ -832,6 +843,41 @@ class LookContract:
         for one in await store.submit([dispatch(str(number)) for number in range(3)]):
             await store.save(changed(one, state=DeliveryState.DEAD))
         assert [each.id for each in await store.dead_deliveries(limit=2)] == ["0", "1"]
+
+    async def test_dead_letters_page_by_page(self, store: Store) -> None:
+        await store.admit("c", [event(str(number)) for number in range(3)])
+        await store.admit("d", [event("3", channel="d")])
+        for _ in range(4):
+            await store.bury(await lease(store, limit=1), reason="x")
+        first, second, third = await store.dead_entries(channel="c")
+        assert [each.id for each in await store.dead_entries(start=second.id, channel="c")] == [second.id, third.id]
+        assert [each.id for each in await store.dead_entries(start=first.id, limit=1)] == [first.id]
+        assert [each.event.key for each in await store.dead_entries(channel="d")] == ["3"]
+        for one in await store.submit([dispatch(str(number), channel="cd"[number % 2]) for number in range(4)]):
+            await store.save(changed(one, state=DeliveryState.DEAD))
+        assert [each.id for each in await store.dead_deliveries(start="1", limit=2)] == ["1", "2"]
+        assert [each.id for each in await store.dead_deliveries(start="1", channel="c")] == ["2"]
+
+    async def test_what_nobody_knows_is_listed_by_itself(self, store: Store) -> None:
+        one, two = await store.submit([dispatch("1"), dispatch("2")])
+        await store.save(changed(one, state=DeliveryState.UNKNOWN))
+        await store.save(changed(two, state=DeliveryState.DEAD))
+        assert [each.id for each in await store.dead_deliveries()] == ["2"]
+        assert [each.id for each in await store.dead_deliveries(unknown=True)] == ["1"]
+        assert await store.dead_deliveries(unknown=True, channel="nobody") == []
+
+    async def test_a_dead_event_can_be_thrown_away(self, store: Store) -> None:
+        await store.admit("c", [event("1")])
+        await store.bury(await lease(store), reason="x")
+        (dead,) = await store.dead_entries()
+        assert await store.discard(dead.id)
+        assert not await store.discard(dead.id)
+        assert not await store.discard("nobody")
+        assert not await store.revive(dead.id)
+        assert await store.dead_entries() == []
+        assert await served(store) == []
+        assert (await store.counts()).entries["c", EntryState.DONE] == 1
+        assert await store.admit("c", [event("1")]) == (Admission.DUPLICATE,)
 
     async def test_a_dead_event_can_be_handled_anew(self, store: Store) -> None:
         await store.admit("c", [event("1"), event("2")])

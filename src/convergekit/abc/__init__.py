@@ -28,6 +28,7 @@ from .inbound import (
     ReceivesWebhooks,
 )
 from .store import (
+    PARKED,
     Claim,
     Direction,
     Entry,
@@ -55,6 +56,7 @@ from .verbs import (
 )
 
 __all__ = [
+    "PARKED",
     "Adapter",
     "Admission",
     "ChannelContext",

@@ -14,6 +14,7 @@ Rules that every store keeps:
 - A lane hands out its oldest item that is due. An item that waits for its `due` blocks those behind it until its
   `hold_until`; after that they pass it, and the store sets its `passed`. What is scheduled enters its lane when due.
 - `save` replaces a dispatch only if its `version` is the stored one, and adds one to it.
+- A parked receipt is kept for `PARKED`: older ones go when others are parked.
 - A name has one owner at a time (`own`). Ownership ends at its time, too; what is admitted under a `Fence` that is no
   longer the owner's is refused with a `LeaseLostError`, and its cursor with it.
 """
@@ -23,15 +24,16 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Final, Literal, NamedTuple, Protocol
 
 from convergekit.model import ClaimCheck, Delivery, Dispatch, Event, Receipt
 
 from .context import Admission, Clock, Cursor
 
 __all__ = [
+    "PARKED",
     "Claim",
     "Direction",
     "Entry",
@@ -45,6 +47,9 @@ __all__ = [
 ]
 
 Direction = Literal["in", "out"]
+
+#: How long a receipt that matches nothing waits for what it is about.
+PARKED: Final = timedelta(days=7)
 
 #: A host's own writing, called with a SQLAlchemy `Connection` inside the transaction that marks an entry done.
 Write = Callable[[Any], object]
@@ -307,16 +312,27 @@ class Store(Protocol):
         """The newest first."""
         ...
 
-    async def dead_entries(self, *, limit: int = 100) -> Sequence[Entry]:
-        """Events in the dead letters, the oldest first."""
+    async def dead_entries(
+        self, *, limit: int = 100, start: str | None = None, channel: str | None = None
+    ) -> Sequence[Entry]:
+        """Events in the dead letters, the oldest first; from the id *start* on, which is the page's first."""
         ...
 
     async def revive(self, entry: str) -> bool:
         """Take an entry out of the dead letters, to be handled anew; tells whether it was there."""
         ...
 
-    async def dead_deliveries(self, *, limit: int = 100) -> Sequence[Delivery]:
-        """Deliveries in the dead letters, the oldest first."""
+    async def discard(self, entry: str) -> bool:
+        """Take an entry out of the dead letters, as if it were done; tells whether it was there."""
+        ...
+
+    async def dead_deliveries(
+        self, *, limit: int = 100, start: str | None = None, channel: str | None = None, unknown: bool = False
+    ) -> Sequence[Delivery]:
+        """Deliveries in the dead letters, the oldest first, from the id *start* on.
+
+        With *unknown* those that wait for somebody to decide what became of them (`DeliveryState.UNKNOWN`).
+        """
         ...
 
     async def counts(self) -> LedgerCounts:

@@ -18,12 +18,13 @@ from contextlib import aclosing, asynccontextmanager
 from copy import deepcopy
 from datetime import datetime, timedelta
 from heapq import heappop, heappush
-from itertools import count
+from itertools import count, islice
 from typing import Any
 
 import anyio
 
 from convergekit.abc import (
+    PARKED,
     Admission,
     Claim,
     Clock,
@@ -72,7 +73,7 @@ class MemoryStore:
         self._homes: dict[str, tuple[str, str]] = {}  # delivery id -> (channel, dispatch id)
         self._provider_ids: dict[tuple[str, str], tuple[str, str]] = {}
         self._by_address: dict[tuple[str, str], tuple[str, str]] = {}
-        self._parked: dict[tuple[str, str], list[Receipt]] = {}
+        self._parked: dict[tuple[str, str], list[tuple[datetime, Receipt]]] = {}
         self._values: dict[tuple[str, str], tuple[Any, int]] = {}
         self._owners: dict[str, tuple[str, int, datetime]] = {}
         self._locks: dict[str, anyio.Lock] = {}
@@ -491,15 +492,18 @@ class MemoryStore:
 
     async def park(self, channel: str, receipt: Receipt) -> None:
         """See `Store.park`."""
+        now = self._now()
+        while self._parked and self._parked[oldest := next(iter(self._parked))][-1][0] <= now - PARKED:
+            del self._parked[oldest]
         for provider_id in receipt.ids:
-            self._parked.setdefault((channel, provider_id), []).append(receipt)
+            self._parked.setdefault((channel, provider_id), []).append((now, receipt))
 
     async def unpark(self, channel: str, ids: Sequence[str]) -> Sequence[Receipt]:
         """See `Store.unpark`."""
-        found = {id(each): each for name in ids for each in self._parked.get((channel, name), ())}
+        found = {id(each): each for name in ids for _, each in self._parked.get((channel, name), ())}
         for receipt in found.values():
             for name in receipt.ids:
-                rest = [each for each in self._parked.pop((channel, name), ()) if each is not receipt]
+                rest = [each for each in self._parked.pop((channel, name), ()) if each[1] is not receipt]
                 if rest:
                     self._parked[channel, name] = rest
         return list(found.values())
@@ -589,9 +593,13 @@ class MemoryStore:
         found = (each for each in reversed(self._dispatches.values()) if recipient in (None, each.recipient))
         return [dispatch for dispatch, _ in zip(found, range(limit), strict=False)]
 
-    async def dead_entries(self, *, limit: int = 100) -> Sequence[Entry]:
+    async def dead_entries(
+        self, *, limit: int = 100, start: str | None = None, channel: str | None = None
+    ) -> Sequence[Entry]:
         """See `Store.dead_entries`."""
-        return [entry for entry in self._entries.values() if entry.state is EntryState.DEAD][:limit]
+        dead = (entry for entry in self._entries.values() if entry.state is EntryState.DEAD)
+        found = (each for each in dead if channel in (None, each.lane.channel) and (start is None or each.id >= start))
+        return list(islice(found, limit))
 
     async def revive(self, entry: str) -> bool:
         """See `Store.revive`."""
@@ -606,10 +614,29 @@ class MemoryStore:
             self._enqueue(lane)
         return True
 
-    async def dead_deliveries(self, *, limit: int = 100) -> Sequence[Delivery]:
+    async def discard(self, entry: str) -> bool:
+        """See `Store.discard`."""
+        known = self._entries.get(entry)
+        if known is None or known.state is not EntryState.DEAD:
+            return False
+        self._done[known.event.channel] += 1
+        del self._entries[entry]
+        return True
+
+    async def dead_deliveries(
+        self, *, limit: int = 100, start: str | None = None, channel: str | None = None, unknown: bool = False
+    ) -> Sequence[Delivery]:
         """See `Store.dead_deliveries`."""
-        deliveries = (delivery for dispatch in self._dispatches.values() for delivery in dispatch.deliveries)
-        return [delivery for delivery in deliveries if delivery.state is DeliveryState.DEAD][:limit]
+        wanted = DeliveryState.UNKNOWN if unknown else DeliveryState.DEAD
+        found = [
+            delivery
+            for dispatch in self._dispatches.values()
+            for delivery in dispatch.deliveries
+            if delivery.state is wanted
+            and channel in (None, delivery.channel)
+            and (start is None or delivery.id >= start)
+        ]
+        return sorted(found, key=lambda delivery: delivery.id)[:limit]
 
     async def counts(self) -> LedgerCounts:
         """See `Store.counts`."""
