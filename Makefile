@@ -11,7 +11,7 @@ BENCH ?=
 BIN := $(VENV)/bin
 MADE_FROM := pyproject.toml src/convergekit/_version.py
 
-.PHONY: help demo test check format bench docs test-all constraints changelog clean
+.PHONY: help demo test peers check format bench docs test-all constraints changelog clean
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 
@@ -21,8 +21,11 @@ help: ## say what there is
 demo: $(VENV)/.with-test ## messages go out and come in, over real sockets, without any account
 	@$(BIN)/convergekit demo $(DEMO)
 
-test: $(VENV)/.with-test ## the whole suite; TESTS="tests/model -k address" for a part of it
+test: $(VENV)/.with-test peers ## the whole suite; TESTS="tests/model -k address" for a part of it
 	@$(BIN)/python -m pytest $(TESTS)
+
+peers: ## install the servers that tests talk with, where this machine may: root on Debian
+	@$(PYTHON) tools/peers.py
 
 check: $(VENV)/.with-dev ## format, lint, types, and the direction of imports
 	$(BIN)/ruff format --check .
@@ -35,7 +38,7 @@ format: $(VENV)/.with-dev ## write what `check` would ask for
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: $(BENCH_VENV)/.with-bench ## ours against theirs; BENCH="inbound --json" for a part of it
+bench: $(BENCH_VENV)/.with-bench peers ## ours against theirs; BENCH="inbound --json" for a part of it
 	@$(BENCH_VENV)/bin/python -m bench $(BENCH)
 
 docs: $(VENV)/.with-docs ## the site, into docs/_build/html; a warning is an error

@@ -6,6 +6,9 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+#: Fixtures that start a real server where a test asks for them.
+pytest_plugins = ["tests.postgres"]
+
 # The suite proves the same thing each time it runs; looking for new examples is asked for by name.
 settings.register_profile("suite", deadline=None, derandomize=True, max_examples=60)
 settings.register_profile("explore", deadline=None, max_examples=5000)

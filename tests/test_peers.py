@@ -1,0 +1,88 @@
+"""Real peers: what the tests may rely on, and what happens where one is not there."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.peers import lacking
+from tools import postgres as peer
+from tools.postgres import Postgres
+
+ROOT = Path(__file__).parent.parent
+
+
+def libpq(url: str) -> str:
+    return url.replace("+psycopg", "")
+
+
+def asked(url: str, question: str) -> object:
+    with psycopg.connect(libpq(url), autocommit=True) as connection:
+        (answer,) = connection.execute(question).fetchone()  # type: ignore[call-overload, misc]
+        return answer
+
+
+def test_a_peer_that_is_not_there_skips_a_test_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CI", raising=False)
+    with pytest.raises(pytest.skip.Exception, match="no such server"):
+        lacking("no such server")
+
+
+def test_where_all_peers_are_meant_to_be_one_that_is_not_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CI", "true")
+    with pytest.raises(pytest.fail.Exception, match=r"no such server.*CI"):
+        lacking("no such server")
+
+
+def test_without_postgresql_it_says_what_installs_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(peer, "_DEBIAN", tmp_path)
+    assert "make peers" in peer.missing()
+
+
+def test_postgresql_is_as_careful_as_a_real_one(postgres_url: str) -> None:
+    assert asked(postgres_url, "SHOW fsync") == "on"
+    assert asked(postgres_url, "SHOW synchronous_commit") == "on"
+
+
+def test_postgresql_sorts_text_as_people_do(postgres_url: str) -> None:
+    """Not by bytes, as a database in the C locale would: whoever leans on that has to say so."""
+    assert asked(postgres_url, "SELECT 'a' < 'B' AND 'B' < 'c'") is True
+
+
+@pytest.mark.parametrize("_", range(2))
+def test_each_test_has_an_empty_database(postgres_url: str, _: int) -> None:
+    with psycopg.connect(libpq(postgres_url)) as connection:
+        connection.execute("CREATE TABLE own (n int)")
+
+
+@pytest.mark.parametrize("mode", ["fast", "immediate"])
+def test_what_was_committed_is_there_after_a_restart(postgres: Postgres, postgres_url: str, mode: str) -> None:
+    with psycopg.connect(libpq(postgres_url), autocommit=True) as connection:
+        connection.execute("CREATE TABLE own AS SELECT 7 AS n")
+        postgres.stop(mode)  # type: ignore[arg-type]
+        with pytest.raises(psycopg.OperationalError):
+            connection.execute("SELECT 1")
+    with pytest.raises(psycopg.OperationalError, match="refused"):
+        asked(postgres_url, "SELECT 1")
+    postgres.start()
+    assert asked(postgres_url, "SELECT n FROM own") == 7
+
+
+@pytest.mark.usefixtures("postgres")
+def test_a_killed_run_leaves_nothing_behind() -> None:
+    """Neither a server nor a folder: the guard sees that its pipe has ended."""
+    code = "from tools.postgres import Postgres; p = Postgres(); print(p.folder, p.dsn(), flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as run:
+        assert run.stdout is not None
+        folder, dsn = run.stdout.readline().split()
+        assert asked(dsn, "SELECT 1") == 1
+        run.kill()
+        assert run.stdout.read() == ""  # the guard holds the other end, and has now ended as well
+    assert not Path(folder).exists()
+    with pytest.raises(psycopg.OperationalError, match="refused"):
+        asked(dsn, "SELECT 1")
