@@ -23,6 +23,7 @@ from .config import ChannelSettings, channel_settings, load
 from .engine.channels import ChannelState
 from .engine.clock import Ids, SystemClock
 from .engine.engine import Engine
+from .engine.lanes import LEASE_SECONDS
 from .engine.options import ChannelOptions
 from .engine.planner import Planner
 from .errors import ConfigurationError, NotRunningError
@@ -98,6 +99,8 @@ class Hub(AsyncContextManagerMixin):
         handlers: Events handled at the same time.
         sends: Deliveries under way at the same time, over all channels.
         drain: Seconds that leaving waits for work that is due.
+        lease: Seconds after which the work of a process that has died is taken over by another. Longer than the
+            `send_timeout` of each channel, and long enough to outlast a pause of the whole process.
     """
 
     __convergekit_inject__: ClassVar[str] = "hub"
@@ -116,6 +119,7 @@ class Hub(AsyncContextManagerMixin):
         handlers: int = 64,
         sends: int = 64,
         drain: float = 10.0,
+        lease: float = LEASE_SECONDS,
     ) -> None:
         self.store: Store = MemoryStore() if store is None else store
         self.router = Router() if router is None else router
@@ -140,6 +144,7 @@ class Hub(AsyncContextManagerMixin):
             handlers=handlers,
             sends=sends,
             drain=drain,
+            lease=lease,
         )
         self._planner = Planner(
             self.store,

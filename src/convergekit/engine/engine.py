@@ -25,7 +25,7 @@ from .clock import Alarm
 from .context import EngineContext
 from .handlers import Handlers
 from .intake import Intake
-from .lanes import LanePool
+from .lanes import LEASE_SECONDS, LanePool
 from .ledger import Change, Ledger
 from .options import ChannelOptions
 from .outbox import Outbox
@@ -55,6 +55,7 @@ class Engine(AsyncContextManagerMixin):
         handlers: Events handled at the same time.
         sends: Deliveries under way at the same time, over all channels.
         drain: Seconds that closing waits for work that is due.
+        lease: Seconds after which work of a process that has died is taken over.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Engine(AsyncContextManagerMixin):
         handlers: int = 64,
         sends: int = 64,
         drain: float = 10.0,
+        lease: float = LEASE_SECONDS,
     ) -> None:
         self.store = store
         self.channels: dict[str, ChannelRuntime] = {}
@@ -98,9 +100,9 @@ class Engine(AsyncContextManagerMixin):
         )
         self._handlers = Handlers(store, self.ledger, clock, random, dispatcher, scope, answer, counted, consent)
         outbox = Outbox(store, self.ledger, clock, random, self.channels.get, recheck)
-        self.inbox_pool = LanePool(store, clock, "in", self._handlers.serve, size=handlers)
+        self.inbox_pool = LanePool(store, clock, "in", self._handlers.serve, size=handlers, lease=lease)
         self.outbox_pool = LanePool(
-            store, clock, "out", outbox.serve, size=sends, slots=self._slots, next_slot=self._next_slot
+            store, clock, "out", outbox.serve, size=sends, lease=lease, slots=self._slots, next_slot=self._next_slot
         )
         self._timer = Alarm(clock, lambda: self._timer_rang.set())
         self._timer_rang = anyio.Event()

@@ -44,6 +44,7 @@ class LanePool:
         direction: "in" or "out".
         serve: Called with each lease; must end it (finish, postpone, save with release ...) and not raise.
         size: Lanes served at the same time.
+        lease: Seconds for which a lane is claimed, and prolonged while it is served.
         slots: Given how many lanes of each channel are held, how many more may be claimed now; None for any number
             of any channel. Asked before each claim.
         next_slot: When `slots` will change by itself, or None.
@@ -57,6 +58,7 @@ class LanePool:
         serve: Callable[[Lease], Awaitable[None]],
         *,
         size: int,
+        lease: float = LEASE_SECONDS,
         slots: Callable[[Mapping[str, int]], Mapping[str, int] | None] = lambda taken: None,
         next_slot: Callable[[], datetime | None] = lambda: None,
     ) -> None:
@@ -65,6 +67,7 @@ class LanePool:
         self._direction: Direction = direction
         self._serve = serve
         self._size = size
+        self._lease = lease
         self._slots = slots
         self._next_slot = next_slot
         self._tasks: TaskGroup | None = None
@@ -163,7 +166,7 @@ class LanePool:
         try:
             limit = min(self._store.batch, len(self._parked) + 1)
             claim = await self._store.claim(
-                self._direction, limit=limit, seconds=LEASE_SECONDS, slots=self._slots(self._taken)
+                self._direction, limit=limit, seconds=self._lease, slots=self._slots(self._taken)
             )
         except StoreError:
             # The ledger may come back; what is in it is not lost. Nobody else need try meanwhile.
@@ -193,10 +196,10 @@ class LanePool:
 
     async def _renew(self) -> None:
         while True:
-            await self._clock.sleep(LEASE_SECONDS / 3)
+            await self._clock.sleep(self._lease / 3)
             held = [*self._held.values(), *self._buffer]
             try:
-                await self._store.renew(held, LEASE_SECONDS)
+                await self._store.renew(held, self._lease)
             except StoreError:
                 _log.exception("renewing %s leases failed", len(held))  # each holder looks before it sends
 
