@@ -44,7 +44,7 @@ GATES = (*STANDARD, NotToTheBoard("board.example.org"))
 async def main() -> None:
     ann = Contact(id="ann", addresses=("loopback:ann-at-work", "loopback:ann-at-home"))
 
-    async with Hub(gates=GATES) as hub:
+    async with Hub(store="memory:", gates=GATES) as hub:
         await hub.add_channel("chat", "loopback://")
         message = Message("Two for one, this week only!", category="offers")
         plan = await hub.plan(message, to=ann)

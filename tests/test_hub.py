@@ -557,15 +557,33 @@ async def test_channels_are_added_as_a_table_a_dsn_or_a_config() -> None:
             await hub.add_channel("dsn", {"adapter": "loopback"})
 
 
-async def test_a_hub_without_a_store_says_that_nothing_outlives_it(caplog: pytest.LogCaptureFixture) -> None:
-    """Once, when it is opened."""
-    async with Hub():
-        pass
-    assert caplog.text.count("the ledger is in memory") == 1
-    caplog.clear()
-    async with Hub(store=MemoryStore()):
-        pass
-    assert "in memory" not in caplog.text
+async def test_without_a_store_the_ledger_is_a_file(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the current folder, and only once the hub is entered; the next hub finds what the first one knew."""
+    monkeypatch.chdir(tmp_path)
+    first = Hub()
+    await first.add_channel("loop", "loopback://")
+    assert not list(tmp_path.iterdir())
+    async with first:
+        assert (tmp_path / "convergekit.db").exists()
+        sent = await first.send("hello", to=ANN, key="1")
+    async with Hub(store="sqlite:///convergekit.db", role="submit") as second:
+        await second.add_channel("loop", "loopback://")
+        assert (await second.submit("hello", to=ANN, key="1")).id == sent.id
+
+
+async def test_a_store_is_an_object_or_a_url() -> None:
+    """Memory is taken by name."""
+    store = MemoryStore()
+    assert Hub(store=store).store is store
+    assert isinstance(Hub(store="memory:").store, MemoryStore)
+
+
+@pytest.mark.parametrize("url", ["memory", "ledger.db", "mysql://u:hunter22@db/x", "postgresql://u:hunter22@db:a/x"])
+def test_what_is_no_url_of_a_store_is_refused(url: str) -> None:
+    """With the way out, and without what might be a password."""
+    with pytest.raises(ConfigurationError, match=r"SQLite|sqlite:///") as caught:
+        Hub(store=url)
+    assert "hunter22" not in str(caught.value)
 
 
 async def test_a_hub_shares_its_decorators_with_its_router() -> None:

@@ -36,9 +36,11 @@ from .model import (
     MessageReceived,
 )
 from .router import ConsentStore, ContactResolver, Gate, Plan, Recipient, RouteLike, Router
-from .stores import MemoryStore
+from .stores.named import DEFAULT_URL, store_at
 
 if TYPE_CHECKING:
+    from sqlalchemy.engine import URL
+
     from .asgi import Receiver, WebhookApp
 
 __all__ = ["Channel", "ChannelHealth", "Content", "Conversation", "DispatchHandle", "Hub", "HubHealth", "Several", "To"]
@@ -87,7 +89,9 @@ class Hub(AsyncContextManagerMixin):
     Inside, every method may be called from any number of tasks.
 
     Args:
-        store: The ledger. Without one it is in memory, and nothing outlives the process.
+        store: The ledger: a `Store`, or its URL: "sqlite:///FILE", "postgresql://USER@HOST/DATABASE", or "memory:",
+            which ends with the process. Without one it is SQLite in `convergekit.db`, in the current folder. Nothing
+            is opened before the hub is entered.
         router: Handlers; the hub's own decorators add to it.
         role: "all"; "send" for channels that only send, so that nothing is taken in; or "submit" to open the store
             only: a web process beside workers.
@@ -108,7 +112,7 @@ class Hub(AsyncContextManagerMixin):
     def __init__(
         self,
         *,
-        store: Store | None = None,
+        store: Store | str | URL = DEFAULT_URL,
         router: Router | None = None,
         role: Literal["all", "send", "submit"] = "all",
         gates: Sequence[Gate] | None = None,
@@ -121,10 +125,9 @@ class Hub(AsyncContextManagerMixin):
         drain: float = 10.0,
         lease: float = LEASE_SECONDS,
     ) -> None:
-        self.store: Store = MemoryStore() if store is None else store
+        self.store: Store = store_at(store)
         self.router = Router() if router is None else router
         self.clock: Clock = SystemClock() if clock is None else clock
-        self._warn = store is None
         self._role = role
         chance = random or _random.Random()
         self._ids = Ids(self.clock, chance)
@@ -168,14 +171,14 @@ class Hub(AsyncContextManagerMixin):
 
     @classmethod
     def from_toml(cls, path: str | Path, **options: Any) -> Self:
-        """A hub with the channels of a configuration file; *options* as for `Hub`.
+        """A hub with the channels and the store of a configuration file; *options* as for `Hub`, and they win.
 
         Raises:
             ConfigurationError: With every problem of the file.
         """
-        settings = load(path, needs_store="store" not in options)
-        if settings.store is not None and "store" not in options:
-            options["store"] = MemoryStore()  # the only one that settings can name in this version
+        settings = load(path)
+        if "store" not in options:
+            options["store"] = settings.store.make()
         hub = cls(**options)
         for channel in settings.channels.values():
             hub._add(channel, {})
@@ -189,8 +192,6 @@ class Hub(AsyncContextManagerMixin):
         if self._entered:
             raise ConfigurationError("a hub is entered once; make another one, with the same store if you like")
         self._entered = True
-        if self._warn:
-            _log.warning("the ledger is in memory: nothing outlives this process; pass store=... to choose another")
         try:
             async with self._engine:
                 self._open, self._thread = True, get_ident()

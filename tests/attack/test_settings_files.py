@@ -31,7 +31,7 @@ def test_what_is_too_long_or_too_deep_is_told_by_its_file(text: str, environ: di
     path.write_text(text)
 
     with pytest.raises(ConfigurationError, match=r"convergekit\.toml: "):
-        load(path, environ, needs_store=False)
+        load(path, environ)
 
 
 def test_a_name_that_no_file_can_have_is_told() -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from convergekit import ChannelOptions
 from convergekit.config import ChannelSettings, Settings, StoreSettings, channel_settings, load
 from convergekit.errors import ConfigurationError
+from convergekit.stores import MemoryStore
 
 from .plugins import Nothing, PlainAdapter, PostAdapter, PostConfig, plugins, point
 
@@ -112,40 +113,53 @@ class TestFile:
 
 
 class TestStore:
-    @pytest.mark.parametrize("url", ["sqlite:///x.db", "postgresql://u:hunter22@db/x"])
-    def test_the_durable_store_is_refused_by_name(self, path: Path, url: str) -> None:
-        (line,) = refused(path, "", store=f'[store]\nurl = "{url}"\n')
-        assert line.startswith("store.url: ")
-        assert 'the durable store is not in this version; url = "memory:" is' in line
-        assert "hunter22" not in line
+    def test_without_one_it_is_sqlite_beside_the_program(self, path: Path) -> None:
+        assert read(path, "", store="").store == StoreSettings(url="sqlite:///convergekit.db")
 
-    def test_memory_is_taken_by_name_only(self, path: Path) -> None:
-        (line,) = refused(path, "", store="")
-        assert "not said, which means sqlite:///convergekit.db" in line
-
-    def test_memory_may_be_said_in_the_environment(self, path: Path) -> None:
+    def test_it_may_be_said_in_the_environment(self, path: Path) -> None:
+        """Memory, too, is taken by name."""
         store = read(path, "", {"CONVERGEKIT_STORE__URL": "memory:"}, store="").store
-        assert store == StoreSettings(url="memory:")
+        assert isinstance(store.make(), MemoryStore)
 
-    def test_a_host_that_brings_its_store_need_not_name_one(self, path: Path) -> None:
-        path.write_text("")
-        assert load(path, {}, needs_store=False).store is None
-        path.write_text("[store]\nurl = 3\n")
-        with pytest.raises(ConfigurationError, match=r"store\.url"):
-            load(path, {}, needs_store=False)
+    @pytest.mark.parametrize(
+        ("store", "shown"),
+        [
+            ("url = 'memory:'", "memory:"),
+            ("url = 'sqlite:///ledger.db'", "sqlite:///ledger.db"),
+            ("url = 'postgresql://u:hunter22@db:5433/x?sslpassword=hunter22'", "postgresql://db:5433/x"),
+            ("url = { env = 'URL' }", "postgresql+psycopg://db/x"),
+            ("url = 'postgresql://db/x'\nuser = 'u'\npassword = { env = 'PW' }", "postgresql://db/x"),
+        ],
+    )
+    def test_it_is_shown_without_its_secrets(self, path: Path, store: str, shown: str) -> None:
+        environ = {"URL": "postgresql+psycopg://u:hunter22@db/x", "PW": "hunter22"}
+        settings = read(path, "", environ, store=f"[store]\n{store}\n")
+        assert settings.store.shown == shown
+        assert "hunter22" not in repr(settings)
 
     @pytest.mark.parametrize(
         ("store", "told"),
         [
             ("[store]\nurl = 3\n", "store.url: "),
             ('[store]\nurl = "memory:"\nulr = 1\n', "store.ulr: unknown setting; did you mean 'url'?"),
-            ('store = "memory:"\n', "store: must be a table"),
-            ('[store]\nurl = "cloud:"\n', "store.url: cloud://***: no such store"),
+            ('store = "memory:"\n', 'store: must be a table: [store] with url = "sqlite:///convergekit.db"'),
+            ('[store]\nurl = "cloud:"\n', 'store.url: cloud://***: no such store; there are "sqlite:///FILE"'),
+            ('[store]\nurl = "mysql://u:hunter22@db/x"\n', "store.url: mysql://***: no such store; there are"),
+            ('[store]\nurl = "ledger.db"\n', "store.url: ***: no such store; there are"),
+            (
+                '[store]\nurl = "postgresql://u:hunter22@db:a/x"\n',
+                "store.url: postgresql://*** cannot be read as a URL",
+            ),
+            ('[store]\nurl = "postgresql://u:hunter22@db/x"\npassword = "hunter22"\n', "store.password: is said twice"),
+            ('[store]\nurl = "postgresql://u@db/x"\nuser = "u"\n', "store.user: is said twice: here and in the url"),
+            ('[store]\nurl = "memory:"\nblobs = "x"\n', "store.blobs: is for a database"),
+            ('[store]\nurl = { env = "LEDGER" }\n', "store.url: the environment variable LEDGER is not set; set it"),
         ],
     )
     def test_what_is_not_a_store_is_refused(self, path: Path, store: str, told: str) -> None:
         (line,) = refused(path, "", store=store)
         assert line.startswith(told)
+        assert "hunter22" not in line
 
 
 class TestProblems:

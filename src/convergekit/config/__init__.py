@@ -17,8 +17,10 @@ from .schema import (
 )
 from .settings import (
     Settings,
-    StoreSettings,
     load,
+)
+from .store import (
+    StoreSettings,
 )
 
 __all__ = [

@@ -13,7 +13,7 @@ from convergekit.engine.options import ChannelOptions
 from convergekit.errors import ConfigurationError
 
 from .discovery import EntryPoints, adapter_class, adapter_entries, installed
-from .settings import StoreSettings
+from .store import StoreSettings
 
 __all__ = ["json_schema"]
 

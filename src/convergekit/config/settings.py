@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,27 +11,17 @@ from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
 
 from convergekit.errors import ConfigurationError
-from convergekit.model import Value
 
 from ._environ import overridden, resolved
-from ._problems import Path, Problems, masked_url, nearest, validated
+from ._problems import Path, Problems, nearest
 from .channel import ChannelSettings, from_table
 from .discovery import EntryPoints, installed
+from .store import StoreSettings, store_settings
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-__all__ = ["Settings", "StoreSettings", "load"]
-
-
-class StoreSettings(Value):
-    """Where the ledger is.
-
-    Args:
-        url: "memory:" forgets everything with the process, and is only ever taken by name.
-    """
-
-    url: str = "sqlite:///convergekit.db"
+__all__ = ["Settings", "load"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +30,12 @@ class Settings:
 
     Args:
         channels: By name, in the order of the file.
-        store: Where the ledger is; None where the file does not say, and need not.
+        store: Where the ledger is.
         source: The file.
     """
 
     channels: Mapping[str, ChannelSettings]
-    store: StoreSettings | None
+    store: StoreSettings
     source: FilePath
 
 
@@ -54,7 +43,6 @@ def load(
     path: str | os.PathLike[str],
     environ: Mapping[str, str] = os.environ,
     *,
-    needs_store: bool = True,
     entry_points: EntryPoints = installed,
 ) -> Settings:
     """Read the TOML file *path*, with what *environ* adds to it; imports the adapters that it names and no others.
@@ -62,7 +50,6 @@ def load(
     Args:
         path: The file.
         environ: Where `{ env = "NAME" }` and `CONVERGEKIT_...` are looked up.
-        needs_store: Whether the file has to say where the ledger is; False where the host brings one.
         entry_points: Looks up installed adapters.
 
     Raises:
@@ -71,22 +58,21 @@ def load(
     """
     source = FilePath(path)
     try:
-        return _load(source, environ, needs_store, entry_points)
+        return _load(source, environ, entry_points)
     except RecursionError:  # dotted keys, and lists in the environment, cost their writer nothing
         raise ConfigurationError(f"{source}: tables or lists are nested too deep, here or in the environment") from None
 
 
-def _load(source: FilePath, environ: Mapping[str, str], needs_store: bool, entry_points: EntryPoints) -> Settings:
+def _load(source: FilePath, environ: Mapping[str, str], entry_points: EntryPoints) -> Settings:
     document = _read(source)
     problems = Problems(str(source))
     raw = overridden(document, environ, problems)
     for unknown in raw.keys() - {"store", "channels"}:
         problems.add((unknown,), "unknown setting" + nearest(unknown, ("store", "channels")))
-    store = None
-    if needs_store or "store" in raw:
-        store = _store(resolved(raw.get("store", {}), environ, problems, ("store",)), problems)
+    store = store_settings(resolved(raw.get("store", {}), environ, problems, ("store",)), problems)
     channels = _channels(raw.get("channels", {}), environ, problems, _once(entry_points))
     problems.raise_if_any()
+    assert store is not None
     return Settings(channels=channels, store=store, source=source)
 
 
@@ -114,23 +100,6 @@ def _read(source: FilePath) -> dict[str, Any]:
 def _once(entry_points: EntryPoints) -> Callable[[], Sequence[EntryPoint]]:
     """One scan for all channels of a file."""
     return cache(lambda: tuple(entry_points()))
-
-
-def _store(table: Any, problems: Problems) -> StoreSettings | None:
-    if not isinstance(table, Mapping):
-        problems.add(("store",), 'must be a table: [store] with url = "memory:"')
-        return None
-    store = validated(StoreSettings, table, ("store",), problems)
-    if store is None or store.url == "memory:":
-        return store
-    if "url" not in table:
-        problem = f"not said, which means {store.url}: the durable store is not in this version"
-    elif re.match(r"sqlite|postgres", store.url):
-        problem = f"{masked_url(store.url)}: the durable store is not in this version"
-    else:
-        problem = f"{masked_url(store.url)}: no such store"
-    problems.add(("store", "url"), f'{problem}; url = "memory:" is, and forgets everything with the process')
-    return None
 
 
 def _channels(
