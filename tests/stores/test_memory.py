@@ -8,9 +8,8 @@ import pytest
 from convergekit.abc import Store
 from convergekit.errors import NotRunningError, StoreError
 from convergekit.stores import MemoryStore
-from convergekit.testing import FakeClock
+from convergekit.testing import FakeClock, StoreContract
 
-from .contract import StoreContract
 from .kit import changed, claim, dispatch, event, keys, lease, served
 
 pytestmark = pytest.mark.anyio

@@ -1,0 +1,45 @@
+"""The promises of a store as tests. Whoever writes a store inherits `StoreContract`; ours do.
+
+Needs pytest and its plugin in anyio, and runs on each event loop that the fixture `anyio_backend` names.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from convergekit.abc import Store
+
+from ..clock import FakeClock
+from ._kit import START
+from ._lanes import AdmissionContract, LaneContract, RetryContract
+from ._leases import LeaseContract, LockContract, OwnerContract
+from ._looking import BlobContract, LookContract, ReportContract, ValueContract
+from ._outbound import SaveContract, ScheduleContract, SubmitContract, TimerContract
+
+__all__ = ["StoreContract"]
+
+
+class StoreContract(
+    AdmissionContract, LaneContract, RetryContract, LeaseContract, SubmitContract, ScheduleContract, SaveContract,
+    TimerContract, ReportContract, OwnerContract, ValueContract, LockContract, BlobContract, LookContract,
+):  # fmt: skip
+    """Every promise of `convergekit.abc.store`.
+
+    Give it a fixture `store`: empty, and open on the fixture `clock`, which is here already and may be replaced by
+    another `FakeClock` at its start.
+    """
+
+    pytestmark = pytest.mark.anyio
+
+    @pytest.fixture
+    def clock(self) -> FakeClock:
+        """Of the store and of the test, which alone moves it."""
+        return FakeClock()
+
+    async def test_it_says_how_many_lanes_to_ask_for(self, store: Store) -> None:
+        """At least one."""
+        assert store.batch >= 1
+
+    async def test_the_clock_is_at_the_start(self, clock: FakeClock) -> None:
+        """The promises are written with its times."""
+        assert clock.now() == START
