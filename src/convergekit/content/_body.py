@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
@@ -76,12 +77,25 @@ def body(message: Content, markup: Markup, heading: str | None, links: Sequence[
     """
     if markup.format == "plain":
         return _plain(message, markup, heading, links, ruler)
-    source = message.markdown if markup.format == "markdown" else message.html
-    if source and markup.nodes is None:
+    source = _as_it_stands(message, markup, links)
+    if source:
         whole = _around(source, heading, links, markup.format)
         if ruler.fits(whole):
             return Body((whole,) if whole.strip() else (), ())
     return _formatted(message, markup, heading, links, ruler)
+
+
+def _as_it_stands(message: Content, markup: Markup, links: Sequence[Attachment]) -> str | None:
+    """What the author wrote, where it is in the channel's format already."""
+    if markup.format == "html":
+        return message.html if markup.nodes is None else None
+    if message.markdown or message.html:
+        return message.markdown if markup.nodes is None else None
+    if links and markup.nodes is not None:
+        return None  # whether they may be links is for `_formatted` to say
+    from . import _markdown
+
+    return message.text if message.text and _markdown.is_source(message.text) else None
 
 
 def alternative(message: Content, heading: str | None, links: Sequence[Attachment]) -> str | None:
@@ -104,7 +118,9 @@ def _plain(message: Content, markup: Markup, heading: str | None, links: Sequenc
         text = _degrade.plain(document)
         notes = [] if markup.html_alternative else _losses(document, frozenset())
     lines = [heading, text, *("".join(link_text(each)) for each in links)]
-    whole = "\n".join(line for line in lines if line)
+    whole = "\n".join([line for line in lines if line])
+    if ruler.fits(whole):
+        return Body((whole,) if whole.strip() else (), tuple(notes))
     try:
         found = _cut(whole, ruler.on(whole), ruler)
     except TooNarrow as exc:
@@ -141,6 +157,7 @@ def _drawn(blocks: Sequence[Block], write: Writer, ruler: Ruler) -> tuple[list[s
 
     canvas = Canvas(blocks)
 
+    @lru_cache(maxsize=1)  # what is found to fit is most often what is then taken
     def rendered(start: int, end: int) -> str:
         return write(canvas.slice(start, end))
 

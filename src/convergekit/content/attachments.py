@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
@@ -26,12 +26,14 @@ class Sorted(NamedTuple):
     reasons: tuple[str, ...] = ()
 
 
-def sort(attachments: Iterable[Attachment], limit: AttachmentLimit) -> Sorted:
+def sort(attachments: Sequence[Attachment], limit: AttachmentLimit) -> Sorted:
     """Sort *attachments* by what *limit* lets pass. A size that is not known does not count.
 
     Raises:
         UnsupportedContentError: One that is not taken has no URL, or the channel's fallback is to refuse.
     """
+    if not attachments:
+        return Sorted()
     taken: list[Attachment] = []
     links: list[Attachment] = []
     reasons: dict[str, None] = {}

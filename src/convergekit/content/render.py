@@ -122,6 +122,9 @@ class _Job:
     def _joined(self, texts: Sequence[str], html: str | None) -> list[Part]:
         """Attachments go with the last piece of text, and what it cannot take behind it."""
         subject = self._message.subject if self._capabilities.subject else None
+        if len(texts) == 1 and len(self._files.groups) < 2:
+            attachments = self._files.groups[0] if self._files.groups else ()
+            return [Part(text=texts[0], html=html, subject=subject, attachments=attachments)]
         groups = self._files.groups or ((),)
         pairs = [*((text, ()) for text in texts[:-1]), (texts[-1], groups[0]), *(("", group) for group in groups[1:])]
         first = Part(text=pairs[0][0], html=html, subject=subject, attachments=pairs[0][1])

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final, Protocol
-from weakref import WeakSet, WeakValueDictionary
+from weakref import WeakValueDictionary
 
 import anyio
 
@@ -45,7 +45,7 @@ class Watch:
     def __init__(self, dispatch: Dispatch) -> None:
         self.dispatch = dispatch
         self.is_closed = False
-        self._changed = anyio.Event()
+        self._changed: anyio.Event | None = None  # made for whoever waits; most submits are never waited for
 
     async def changed(self) -> None:
         """Return after the next change of the dispatch, or of a channel.
@@ -54,6 +54,7 @@ class Watch:
             NotRunningError: The hub is closed, and nobody would tell.
         """
         if not self.is_closed:
+            self._changed = self._changed or anyio.Event()
             await self._changed.wait()
         if self.is_closed:
             raise NotRunningError("the hub was closed; what becomes of the message is in the ledger")
@@ -62,9 +63,9 @@ class Watch:
         """Wake whoever waits."""
         if dispatch is not None and dispatch.version >= self.dispatch.version:
             self.dispatch = dispatch
-        if self._changed.statistics().tasks_waiting:
+        if self._changed is not None:
             self._changed.set()
-            self._changed = anyio.Event()
+            self._changed = None
 
 
 def on_delivery(delivery: str, change: Callable[[Delivery], Delivery | None]) -> Change:
@@ -112,27 +113,25 @@ class Ledger:
         self._woken = woken
         self._timed = timed
         self._watches: WeakValueDictionary[str, Watch] = WeakValueDictionary()
-        self._all: WeakSet[Watch] = WeakSet()
 
     def watch(self, dispatch: Dispatch) -> Watch:
         """The one watch on *dispatch*; kept as long as somebody holds it."""
         watch = self._watches.get(dispatch.id)
         if watch is None:
             watch = self._watches[dispatch.id] = Watch(dispatch)
-            self._all.add(watch)
         else:
             watch.ring(dispatch)
         return watch
 
     def close(self) -> None:
         """Nobody is told of changes any more, and whoever waits for one is told that."""
-        for watch in list(self._all):
+        for watch in list(self._watches.values()):
             watch.is_closed = True
             watch.ring()
 
     def channels_changed(self) -> None:
         """Wake all who wait for a dispatch: what holds it up may be a channel."""
-        for watch in list(self._all):
+        for watch in list(self._watches.values()):
             watch.ring()
 
     async def update(

@@ -94,6 +94,48 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
+class _Draft:
+    """A dispatch before its legs are known, so that it and they are made once."""
+
+    id: str
+    message: Message
+    created_at: datetime
+
+    def delivery(
+        self, id: str, leg: int, ref: ConversationRef, parts: Sequence[Part], due: datetime, **fields: Any
+    ) -> Delivery:
+        """One of its legs."""
+        return Delivery(
+            id=id,
+            dispatch=self.id,
+            leg=leg,
+            channel=ref.channel,
+            address=ref.address,
+            conversation=ref,
+            parts=tuple(parts),
+            key=id,
+            importance=self.message.importance,
+            due=due,
+            **fields,
+        )
+
+    def dispatch(
+        self, recipient: str, key: str | None, origin: Origin | None, *, derived: bool, **fields: Any
+    ) -> Dispatch:
+        """All of it."""
+        return Dispatch(
+            id=self.id,
+            key=key or self.id,
+            recipient=recipient,
+            message=self.message,
+            created_at=self.created_at,
+            origin=origin.event.key if origin is not None and derived else None,
+            automatic=origin is not None and origin.automatic,
+            **fields,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class _View:
     """A channel as planning sees it."""
 
@@ -202,9 +244,11 @@ class Planner:
             prepared = await self._prepare(message, recipient, route, origin)
             if prepared.error is not None:
                 raise prepared.error
-            dispatch = self._dispatch(message, prepared.recipient, key, origin, derived)
-            update = self._fingerprinted(message, prepared) if key is not None else {}
-            found.append(dispatch.model_copy(update=update | self._legs(dispatch, prepared)))
+            draft = self._draft(message)
+            fields = self._legs(draft, prepared)
+            if key is not None:
+                fields["fingerprint"] = _fingerprint(to_json(message), json.dumps(route_to_json(prepared.route)))
+            found.append(draft.dispatch(prepared.recipient, key, origin, derived=derived, **fields))
         return found
 
     async def operation(
@@ -230,13 +274,20 @@ class Planner:
             message = await checked_in(message, self._store)
             view = _View(runtime)
             parts = (await _rendered(message, view.capabilities_for(ref), policy=view.degrade)).parts
-        dispatch = self._dispatch(message, recipient_key(ref), key, origin, derived)
-        delivery = self._delivery(dispatch, 0, ref, parts, dispatch.created_at).model_copy(
-            update={"operation": operation, "about": about, "target": target}
+        draft = self._draft(message)
+        delivery = draft.delivery(
+            self._ids(), 0, ref, parts, draft.created_at, operation=operation, about=about, target=target
         )
         fingerprint = _fingerprint(operation.value, about, target, to_json(message)) if key is not None else ""
-        update = {"plan": LegStep(leg=0), "deliveries": (delivery,), "fingerprint": fingerprint}
-        return dispatch.model_copy(update=update)
+        return draft.dispatch(
+            recipient_key(ref),
+            key,
+            origin,
+            derived=derived,
+            plan=LegStep(leg=0),
+            deliveries=(delivery,),
+            fingerprint=fingerprint,
+        )
 
     def channel_for(self, address: Address) -> str:
         """The only channel that serves *address*, or the default one; raises `ConfigurationError`."""
@@ -347,58 +398,31 @@ class Planner:
 
     # Writing down
 
-    def _dispatch(
-        self, message: Message, recipient: str, key: str | None, origin: Origin | None, derived: bool
-    ) -> Dispatch:
-        identity = self._ids()
-        return Dispatch(
-            id=identity,
-            key=key or identity,
-            recipient=recipient,
-            message=message,
-            created_at=self._clock.now(),
-            origin=origin.event.key if origin is not None and derived else None,
-            automatic=origin is not None and origin.automatic,
-        )
+    def _draft(self, message: Message) -> _Draft:
+        return _Draft(self._ids(), message, self._clock.now())
 
-    def _legs(self, dispatch: Dispatch, prepared: Prepared) -> dict[str, Any]:
+    def _legs(self, draft: _Draft, prepared: Prepared) -> dict[str, Any]:
         if prepared.step is None:
             return {"state": DispatchState.SUPPRESSED, "reason": prepared.reason}
-        now = dispatch.created_at
-        deliveries = [self._leg(dispatch, leg, now) for leg in prepared.legs]
-        return {"plan": prepared.step, "deliveries": tuple(deliveries)}
-
-    def _leg(self, dispatch: Dispatch, prepared: PreparedLeg, now: datetime) -> Delivery:
-        leg = prepared.leg
-        delivery = self._delivery(dispatch, leg.leg, leg.conversation, prepared.parts, prepared.due(now))
-        update: dict[str, Any] = {
-            "degradations": prepared.degradations,
-            "expires_at": expiry(self._gates, dispatch.message, now),
-            "state": DeliveryState.WAITING,  # the plan opens it when it is reached
+        expires = expiry(self._gates, draft.message, draft.created_at)
+        return {
+            "plan": prepared.step,
+            "deliveries": tuple([self._leg(draft, leg, expires) for leg in prepared.legs]),
         }
-        if isinstance(prepared.decision, Defer):
-            update["reason"] = prepared.decision.reason
-        return delivery.model_copy(update=update)
 
-    def _delivery(
-        self, dispatch: Dispatch, leg: int, ref: ConversationRef, parts: Sequence[Part], due: datetime
-    ) -> Delivery:
-        identity = self._ids()
-        return Delivery(
-            id=identity,
-            dispatch=dispatch.id,
-            leg=leg,
-            channel=ref.channel,
-            address=ref.address,
-            conversation=ref,
-            parts=tuple(parts),
-            key=identity,
-            importance=dispatch.message.importance,
-            due=due,
+    def _leg(self, draft: _Draft, prepared: PreparedLeg, expires: datetime | None) -> Delivery:
+        leg, decision = prepared.leg, prepared.decision
+        return draft.delivery(
+            self._ids(),
+            leg.leg,
+            leg.conversation,
+            prepared.parts,
+            prepared.due(draft.created_at),
+            degradations=prepared.degradations,
+            expires_at=expires,
+            state=DeliveryState.WAITING,  # the plan opens it when it is reached
+            reason=decision.reason if isinstance(decision, Defer) else None,
         )
-
-    def _fingerprinted(self, message: Message, prepared: Prepared) -> dict[str, Any]:
-        return {"fingerprint": _fingerprint(to_json(message), json.dumps(route_to_json(prepared.route)))}
 
     async def _diverted(self, dispatch: Dispatch, delivery: Delivery, decision: Divert) -> Change:
         """A leg that is diverted when it wakes becomes a dispatch of its own, whose key finds it the second time."""
@@ -432,7 +456,7 @@ class Planner:
 
 async def _rendered(message: Message, capabilities: Capabilities, *, policy: Policy) -> Rendering:
     """Render; what is large, in a thread: it takes seconds a megabyte, in which nobody else would be served."""
-    if sum(len(form or "") for form in (message.text, message.markdown, message.html)) <= _LARGE:
+    if len(message.text or "") + len(message.markdown or "") + len(message.html or "") <= _LARGE:
         return render(message, capabilities, policy=policy)
     return await to_thread.run_sync(partial(render, message, capabilities, policy=policy))
 

@@ -166,7 +166,7 @@ class Delivery(Value):
     key: Line
     importance: Importance = Importance.NORMAL
     state: DeliveryState = DeliveryState.QUEUED
-    report: Report = Report()
+    report: Report = Field(default_factory=Report)
     unknown: frozenset[int] = frozenset()
     sending: int | None = None
     attempts: int = 0
@@ -190,8 +190,15 @@ class Delivery(Value):
     @property
     def status(self) -> Status:
         """FAILED where any part failed; else what holds of every part."""
+        if self._is_unheard_of:
+            return Status.QUEUED
         statuses = [self.status_of(part) for part in range(len(self.parts))]
         return Status.FAILED if Status.FAILED in statuses else min(statuses, default=Status.QUEUED)
+
+    @property
+    def _is_unheard_of(self) -> bool:
+        """Whether there is no evidence of any part: as all are when they are submitted."""
+        return not self.report.parts and self.report.whole.status is None and not self.unknown
 
     @property
     def missing(self) -> tuple[int, ...]:

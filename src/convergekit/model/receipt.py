@@ -12,11 +12,11 @@ Rules kept here (DESIGN, "Status"):
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
 from enum import Enum, StrEnum
-from functools import reduce, total_ordering
-from typing import TYPE_CHECKING, Any, Final
+from functools import reduce
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, field_validator
 
@@ -26,7 +26,6 @@ from .address import Address
 __all__ = ["Evidence", "Failure", "FailureKind", "PartReport", "Receipt", "Report", "Status", "fold"]
 
 
-@total_ordering
 class Status(Enum):
     """An ordered scale of evidence: `Status.SENT < Status.DELIVERED`. In JSON, the value: "delivered"."""
 
@@ -49,14 +48,25 @@ class Status(Enum):
     ANSWERED = "answered"
     """A person replied in the same thread."""
 
+    def __init__(self, value: str) -> None:
+        self._rank = len(type(self).__members__)  # of those that stand above it
+
+    # Each by itself: a comparison stands in every step that a delivery takes, and `total_ordering` takes two for one.
+
     def __lt__(self, other: object) -> bool:
-        return _RANK[self] < _RANK[other] if isinstance(other, Status) else NotImplemented
+        return self._rank < other._rank if isinstance(other, Status) else NotImplemented
+
+    def __le__(self, other: object) -> bool:
+        return self._rank <= other._rank if isinstance(other, Status) else NotImplemented
+
+    def __gt__(self, other: object) -> bool:
+        return self._rank > other._rank if isinstance(other, Status) else NotImplemented
+
+    def __ge__(self, other: object) -> bool:
+        return self._rank >= other._rank if isinstance(other, Status) else NotImplemented
 
     def __str__(self) -> str:
         return self.name
-
-
-_RANK: Final[Mapping[Status, int]] = {status: rank for rank, status in enumerate(Status)}
 
 
 class FailureKind(StrEnum):
@@ -236,7 +246,7 @@ class Report(Value):
     """
 
     parts: dict[int, PartReport] = Field(default_factory=dict)
-    whole: PartReport = PartReport()
+    whole: PartReport = Field(default_factory=PartReport)  # cheaper than a default that is copied
 
     def part(self, index: int) -> PartReport:
         """What is known of part *index*."""

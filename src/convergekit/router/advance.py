@@ -96,6 +96,7 @@ class _Run:
     def __init__(self, dispatch: Dispatch, now: datetime) -> None:
         self.dispatch, self.now = dispatch, now
         self.legs = {delivery.leg: delivery for delivery in dispatch.deliveries}  # the newest of a leg comes last
+        self.changed: dict[str, Delivery] = {}
         self.open: dict[int, Delivery] = {}
         self.timers: list[datetime] = []
         self.expired = False
@@ -199,7 +200,7 @@ class _Run:
     # -- changes --------------------------------------------------------------------------------------------------
 
     def change(self, delivery: Delivery, **fields: Any) -> Delivery:
-        changed = self.legs[delivery.leg] = delivery.model_copy(update=fields)
+        changed = self.legs[delivery.leg] = self.changed[delivery.id] = delivery.model_copy(update=fields)
         return changed
 
     def still_open(self, delivery: Delivery) -> _Verdict:
@@ -250,13 +251,14 @@ class _Run:
         return DispatchState.EXPIRED if expired else DispatchState.EXHAUSTED
 
     def result(self, state: DispatchState, reason: str | None) -> Dispatch:
-        changed = {delivery.id: delivery for delivery in self.legs.values()}
-        fields = {
-            "deliveries": tuple(changed.get(delivery.id, delivery) for delivery in self.dispatch.deliveries),
+        fields: dict[str, Any] = {
             "state": state,
             "reason": reason,
             "wake_at": None if state.is_final else min(self.timers, default=None),
         }
+        if self.changed:
+            deliveries = tuple(self.changed.get(delivery.id, delivery) for delivery in self.dispatch.deliveries)
+            return self.dispatch.model_copy(update=fields | {"deliveries": deliveries})
         same = all(getattr(self.dispatch, name) == value for name, value in fields.items())
         return self.dispatch if same else self.dispatch.model_copy(update=fields)
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal, Protocol, runtime_checkable
 
@@ -78,6 +79,7 @@ class Divert(Tagged):
 
 
 Decision = Annotated[Allow | Defer | Drop | Divert, Field(discriminator="kind")]
+_ALLOWED: Final = Allow()
 
 
 def divert(route: RouteLike, reason: str) -> Divert:
@@ -95,6 +97,12 @@ class GateRecord(Value):
 
     gate: Line
     decision: Decision
+
+
+@lru_cache(maxsize=256)
+def _passed(gate: str) -> GateRecord:
+    """What nearly every gate says of nearly every message: made once for each, being a value."""
+    return GateRecord(gate=gate, decision=_ALLOWED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,7 +179,7 @@ class LoopGuard(_Gate):
             return Drop(reason="an automatic message is not answered automatically")
         if leg.automatic and leg.recent_automatic >= self.limit:
             return Drop(reason=f"{leg.recent_automatic} automatic messages to this address in {self.per:g} s already")
-        return Allow()
+        return _ALLOWED
 
     def __repr__(self) -> str:
         return call("loop_guard", limit=self.limit, per=self.per, defaults={"limit": 20, "per": 3600.0})
@@ -185,20 +193,19 @@ class Ttl(_Gate):
 
     def ends(self, message: Message, created_at: datetime) -> datetime | None:
         """Until when *message* is worth sending: the earlier of its own limit and this one's; None is for ever."""
-        ends = [message.expires_at] if message.expires_at is not None else []
-        if self.seconds is not None:
-            # From when it may go, rather than from when it was written: a message for tomorrow is not late today.
-            start = max(created_at, message.not_before or created_at)
-            ends.append(start + timedelta(seconds=self.seconds))
-        return min(ends, default=None)
+        if self.seconds is None:
+            return message.expires_at
+        # From when it may go, rather than from when it was written: a message for tomorrow is not late today.
+        start = max(created_at, message.not_before or created_at)
+        end = start + timedelta(seconds=self.seconds)
+        return end if message.expires_at is None else min(end, message.expires_at)
 
     def decide(self, leg: GateInput) -> Decision:
         """Drop what has expired, and what would have by the time it may go."""
         ends = self.ends(leg.message, leg.created_at or leg.now)
-        start = max(leg.now, leg.message.not_before or leg.now)
-        if ends is not None and ends <= start:
+        if ends is not None and ends <= max(leg.now, leg.message.not_before or leg.now):
             return Drop(reason=f"expired at {ends.isoformat()}")
-        return Allow()
+        return _ALLOWED
 
     def __repr__(self) -> str:
         return call("ttl", seconds=self.seconds)
@@ -219,7 +226,7 @@ class Consent(_Gate):
         # An agreement to "everything" only takes a STOP back (START): it is no agreement to a newsletter.
         match True if category is None else leg.consents.get(category):
             case True:
-                return Allow()
+                return _ALLOWED
             case False:
                 return Drop(reason=f"they opted out of {category!r}")
             case None:
@@ -239,7 +246,7 @@ class NotBefore(_Gate):
         start = leg.message.not_before
         if start is not None and start > leg.now:
             return Defer(until=start, reason=f"not before {start.isoformat()}")
-        return Allow()
+        return _ALLOWED
 
     def __repr__(self) -> str:
         return call("not_before")
@@ -295,14 +302,14 @@ def decide_all(gates: Iterable[Gate], leg: GateInput) -> tuple[GateRecord, ...]:
     records: list[GateRecord] = []
     for gate in sorted(gates, key=lambda each: _EARLY.get(type(each), _OWN)):
         decision = gate.decide(leg)
-        records.append(GateRecord(gate=gate.name, decision=decision))
         if not isinstance(decision, Allow):
+            records.append(GateRecord(gate=gate.name, decision=decision))
             break
+        records.append(_passed(gate.name))
     return tuple(records)
 
 
 def expiry(gates: Iterable[Gate], message: Message, created_at: datetime) -> datetime | None:
     """Until when *message* may be sent, by its own limit and the time to live of *gates*; None is for ever."""
-    limits = [ttl(), *(gate for gate in gates if isinstance(gate, Ttl))]
-    ends = (limit.ends(message, created_at) for limit in limits)
+    ends = [message.expires_at, *(gate.ends(message, created_at) for gate in gates if isinstance(gate, Ttl))]
     return min((end for end in ends if end is not None), default=None)
