@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from importlib import import_module
 
 import anyio
 
 from .measure import Effort, Line
+from .store import STORE
 
-#: What can be named, and the module whose `run` measures it.
-NAMES = ("inbound", "webhook", "server", "import", "message", "send")
-MODULES = {"import": "imports"}
+#: What can be named, and the modules whose `run` measures it.
+MODULES: Mapping[str, Sequence[str]] = {
+    "inbound": ("inbound",),
+    "webhook": ("webhook",),
+    "server": ("server",),
+    "import": ("imports",),
+    "message": ("message",),
+    "send": ("send",),
+    "store": tuple(f"store.{part}" for part in STORE),
+    **{f"store.{part}": (f"store.{part}",) for part in STORE},
+}
+NAMES = tuple(name for name in MODULES if "." not in name)
 
 MISSED, UNKNOWN = 1, 3
 
@@ -22,16 +32,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Returns the exit code: 0; 1 where a goal was missed; 3 where only a peer is missing."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    if unknown := set(options.names) - set(NAMES):
-        parser.error(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}")
+    if unknown := set(options.names) - set(MODULES):
+        parser.error(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(MODULES)}")
     effort = Effort(rounds=2, scale=0.05) if options.quick else Effort(rounds=options.rounds)
     lines: list[Line] = []
     if not options.json:
         print(_row("metric", "ours", "theirs", "ratio", "goal", "ok", "peer"), flush=True)
     for name in options.names or NAMES:
-        for line in anyio.run(_run_of(name), effort):
-            lines.append(line)
-            print(line.to_json() if options.json else _table_row(line), flush=True)
+        for module in MODULES[name]:
+            for line in anyio.run(_run_of(module), effort):
+                lines.append(line)
+                print(line.to_json() if options.json else _table_row(line), flush=True)
     return _code(lines)
 
 
@@ -44,8 +55,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run_of(name: str) -> Callable[[Effort], Awaitable[Iterator[Line]]]:
-    run: Callable[[Effort], Awaitable[Iterator[Line]]] = import_module(f".{MODULES.get(name, name)}", __package__).run
+def _run_of(module: str) -> Callable[[Effort], Awaitable[Iterator[Line]]]:
+    run: Callable[[Effort], Awaitable[Iterator[Line]]] = import_module(f".{module}", __package__).run
     return run
 
 

@@ -87,10 +87,15 @@ class Line:
         met = None if goal is None else goal.holds(ratio)
         return cls(metric, _short(ours), peer, _short(theirs), _short(ratio), "-" if goal is None else str(goal), met)
 
+    @classmethod
+    def never(cls, metric: str, times: int) -> Line:
+        """The line for something that must not happen, and did so many times."""
+        return cls(metric, times, "none", 0, None, "0", times == 0)
+
     @property
     def is_unknown(self) -> bool:
         """Whether there is a goal, and nobody to compare with."""
-        return self.ratio is None and self.goal != "-"
+        return self.ok is None and self.goal != "-"
 
     def to_json(self) -> str:
         """On one line."""
