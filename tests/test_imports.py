@@ -24,7 +24,7 @@ LAYERS = [
     {"abc"},
     {"router", "stores"},
     {"engine"},
-    {"config", "asgi", "_handles", "_sending", "hub"},
+    {"config", "asgi", "_handles", "_sending", "_dead_letters", "hub"},
     {"sync", "testing", "cli", "__main__"},
 ]
 

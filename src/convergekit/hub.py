@@ -16,6 +16,7 @@ import anyio
 from anyio import AsyncContextManagerMixin
 from pydantic import BaseModel
 
+from ._dead_letters import DeadLetter, DeadLetters
 from ._handles import Channel, Content, Conversation, DispatchHandle, as_message
 from ._sending import Sending
 from .abc import Clock, ReceivesWebhooks, Store
@@ -35,7 +36,7 @@ from .model import (
     Event,
     MessageReceived,
 )
-from .router import ConsentStore, ContactResolver, Gate, Plan, Recipient, RouteLike, Router
+from .router import STANDARD, ConsentStore, ContactResolver, Gate, Plan, Recipient, RouteLike, Router
 from .stores.named import DEFAULT_URL, store_at
 
 if TYPE_CHECKING:
@@ -43,7 +44,19 @@ if TYPE_CHECKING:
 
     from .asgi import Receiver, WebhookApp
 
-__all__ = ["Channel", "ChannelHealth", "Content", "Conversation", "DispatchHandle", "Hub", "HubHealth", "Several", "To"]
+__all__ = [
+    "Channel",
+    "ChannelHealth",
+    "Content",
+    "Conversation",
+    "DeadLetter",
+    "DeadLetters",
+    "DispatchHandle",
+    "Hub",
+    "HubHealth",
+    "Several",
+    "To",
+]
 
 _log = logging.getLogger(__name__)
 
@@ -160,6 +173,9 @@ class Hub(AsyncContextManagerMixin):
             consents=consents,
         )
         self._sending = Sending(self._engine, self._planner, self.clock, self._check_open)
+        self.dead_letters = DeadLetters(
+            self._engine, self._sending, self._ids, STANDARD if gates is None else gates, self._check_open
+        )
         self.contacts = self._planner.contacts
         self.consents = self._planner.consents
         # The same decorators as on a router, so that a small application needs no other object.

@@ -80,7 +80,7 @@ class Entry:
         id: In order of admission.
         event: What was admitted, with channel and conversation filled in.
         lane: Where it is handled.
-        due: When it may be handled next.
+        due: When it may be handled next; of a dead one, since when it is dead.
         state: Where it stands.
         attempts: Times that a handler has failed.
         hold_until: Until when, waiting for `due`, it holds up its lane.
@@ -163,9 +163,11 @@ class Store(Protocol):
 
     Attributes:
         batch: How many lanes one claim should ask for where there is work: 1 where a claim costs nothing.
+        is_shared: Whether other processes may use the same ledger at the same time.
     """
 
     batch: int
+    is_shared: bool
 
     def opened(self, clock: Clock) -> AbstractAsyncContextManager[None]:
         """Use the store with *clock* inside the block."""

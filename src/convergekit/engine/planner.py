@@ -316,7 +316,9 @@ class Planner:
         agreed = {dispatch.message.category or gate.category: True for gate in gates if isinstance(gate, Consent)}
         agreed.pop(None, None)
         consents = {**agreed, **facts.consents}
-        facts = replace(facts, automatic=dispatch.automatic, created_at=dispatch.created_at, consents=consents)
+        # What a person sends again is as old as their decision.
+        since = dispatch.created_at if delivery.supersedes is None else delivery.opened_at or delivery.due
+        facts = replace(facts, automatic=dispatch.automatic, created_at=since, consents=consents)
         records = decide_all(gates, facts)
         decision = records[-1].decision if records else None
         match decision:

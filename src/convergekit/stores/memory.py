@@ -52,6 +52,7 @@ class MemoryStore:
     """A `Store` in memory. One instance may be opened again after it was closed, and still knows everything."""
 
     batch = 1
+    is_shared = False
 
     def __init__(self) -> None:
         self._clock: Clock | None = None
@@ -162,7 +163,7 @@ class MemoryStore:
         """See `Store.bury`."""
         lane, entry = self._held(lease)
         entry.attempts += 1
-        entry.state, entry.reason = EntryState.DEAD, reason
+        entry.state, entry.reason, entry.due = EntryState.DEAD, reason, self._now()
         lane.discard(entry)
         self._let_go(lane)
         self._admit_own(events)
