@@ -16,6 +16,7 @@ from ..clock import FakeClock
 from ._kit import (
     ANN,
     BOB,
+    after,
     changed,
     closed,
     delivery,
@@ -216,6 +217,23 @@ class LookContract:
         assert [each.id for each in await store.dead_deliveries()] == ["2"]
         assert [each.id for each in await store.dead_deliveries(unknown=True)] == ["1"]
         assert await store.dead_deliveries(unknown=True, channel="nobody") == []
+
+    async def test_a_dead_event_says_since_when(self, store: Store, clock: FakeClock) -> None:
+        await store.admit("c", [event("1")])
+        clock.advance(5)
+        await store.bury(await lease(store), reason="x")
+        clock.advance(5)
+        (dead,) = await store.dead_entries()
+        assert dead.due == after(5)
+
+    async def test_ids_that_are_none_are_found_nowhere(self, store: Store) -> None:
+        await store.admit("c", [event("1")])
+        await store.bury(await lease(store), reason="x")
+        for stranger in ("", "nobody", "f" * 32, "-1"):
+            assert not await store.discard(stranger)
+            assert not await store.revive(stranger)
+            assert stranger not in [each.id for each in await store.dead_entries(start=stranger)]
+            assert stranger not in [each.id for each in await store.dead_deliveries(start=stranger)]
 
     async def test_a_dead_event_can_be_thrown_away(self, store: Store) -> None:
         await store.admit("c", [event("1")])
