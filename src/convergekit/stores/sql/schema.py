@@ -23,6 +23,7 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
+    Sequence,
     SmallInteger,
     String,
     Table,
@@ -48,6 +49,7 @@ __all__ = [
     "parked_id",
     "provider_id",
     "seen",
+    "tokens",
     "value",
 ]
 
@@ -80,7 +82,7 @@ class EntryStates(IntEnum):
 metadata = MetaData()
 _PREFIX: Final = "convergekit_"  # a host's own tables may stand beside ours
 _NUMBER = BigInteger().with_variant(Integer(), "sqlite")  # there only INTEGER counts by itself
-_HASH = String(24)
+_HASH = String(22)  # 128 bits in URL-safe base64
 
 #: The schema's version, and on SQLite the counter of claims.
 meta = Table(
@@ -89,6 +91,9 @@ meta = Table(
     Column("name", String(64), primary_key=True),
     Column("number", _NUMBER, nullable=False),
 )
+
+#: The counter of claims on PostgreSQL, which then do not wait for each other.
+tokens = Sequence(_PREFIX + "tokens", metadata=metadata)
 
 seen = Table(_PREFIX + "seen", metadata, Column("hash", _HASH, primary_key=True), sqlite_with_rowid=False)
 
@@ -102,7 +107,6 @@ entry = Table(
     Column("attempts", Integer, nullable=False, server_default=text("0")),
     Column("reason", Text),
     Column("body", Text, nullable=False),  # empty once it is erased
-    sqlite_autoincrement=True,
 )
 Index(
     _PREFIX + "entry_dead",
@@ -142,9 +146,10 @@ delivery = Table(
     Column("id", String(64), primary_key=True),
     Column("dispatch", String(64), nullable=False),
     Column("channel", Text, nullable=False),
-    Column("address", _HASH, nullable=False),
+    Column("address", _HASH, nullable=False),  # of channel and address
     Column("opened", _NUMBER),  # null: a later leg
     Column("state", String(16), nullable=False),
+    Column("named", Text, nullable=False, server_default=""),  # hashes of the provider's ids, one space between
 )
 Index(_PREFIX + "delivery_address", delivery.c.address)
 Index(
@@ -183,7 +188,7 @@ Index(
     lane.c.channel,
     lane.c.importance,
     lane.c.ready,
-    lane.c.token,  # of those that are ready since the same moment, who was served last comes last
+    lane.c.token,  # of those that are ready since the same moment, who was served last comes last; the new by age
 )
 
 item = Table(
@@ -201,7 +206,7 @@ item = Table(
     Column("delivery", String(64)),
     sqlite_autoincrement=True,
 )
-Index(_PREFIX + "item_line", item.c.lane, item.c.state, item.c.place)
+Index(_PREFIX + "item_line", item.c.lane, item.c.state, item.c.told, item.c.place)
 Index(
     _PREFIX + "item_due",
     item.c.lane,

@@ -57,9 +57,9 @@ class LeaseContract:
     async def test_a_shorter_lease_that_began_later_ends_earlier(self, store: Store, clock: FakeClock) -> None:
         await store.admit("c", [event("1", "tg:a"), event("2", "tg:b")])
         await claim(store, limit=1, seconds=1000)
-        await claim(store, limit=1, seconds=10)
+        shorter = (await claim(store, limit=1, seconds=10)).leases
         clock.advance(10)
-        assert keys((await claim(store)).leases) == ["2"]
+        assert keys((await claim(store)).leases) == keys(shorter)
 
     async def test_a_lost_lease_changes_nothing(self, store: Store, clock: FakeClock) -> None:
         await store.submit([dispatch("1")])

@@ -1,0 +1,164 @@
+"""The archive in a database: what is found, and how. What is taken out of it is in `erasure`.
+
+Rules kept here:
+
+- A page is one query for numbers, the newest first, and one look at their documents. With words, the index is walked
+  backwards, and each row that it names is looked at; without, a contact or a conversation leads to its rows.
+- PostgreSQL must not walk the table backwards in hope of a word that is rare: `id + 0` hides the order from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, Select, cast, column, exists, literal, select, table
+from sqlalchemy.dialects.postgresql import TSQUERY
+
+from convergekit.abc import Archive, Contacts, Erased, Found, Page, Query
+from convergekit.content.words import Phrase, phrases
+from convergekit.errors import InvalidInputError
+from convergekit.model import Dispatch
+from convergekit.model.wire import event_from_json, from_json
+from convergekit.stores._said import Row, found_in
+
+from .database import Database
+from .erasure import Erasure, Ledger
+from .rows import micros, moment
+from .said import WORDS, Kind, about, match, said, topic
+from .schema import dispatch, entry
+
+__all__ = ["SqlArchive"]
+
+_words: Final = table(WORDS, column("rowid"), column(WORDS))
+
+
+class SqlArchive(Archive):
+    """See `Archive`.
+
+    Args:
+        ledger: The store, of which a few methods are used.
+        database: Where it is.
+        now: The store's time.
+    """
+
+    def __init__(self, ledger: Ledger, database: Database, now: Callable[[], datetime]) -> None:
+        self._ledger = ledger
+        self._erasure = Erasure(ledger, database, now)
+
+    async def find(self, query: Query, *, limit: int, after: str | None = None, oldest_first: bool = False) -> Page:
+        """See `Archive.find`."""
+        asked = phrases(query.words)
+        place = None if after is None else _place(after)
+        if query.words.strip() and not asked:
+            return Page((), None)
+        search = _Search(query, asked, oldest_first)
+        return await self._ledger.read(lambda connection: search.page(connection, limit, place))
+
+    async def erase(self, contact: Contacts) -> Erased:
+        """See `Archive.erase`."""
+        return await self._erasure.erase(contact)
+
+    async def retain(self, older_than: float, *, channel: str | None = None) -> int:
+        """See `Archive.retain`."""
+        return await self._erasure.retain(older_than, channel)
+
+
+def _place(after: str) -> int:
+    try:
+        return int(after, 16)
+    except ValueError:
+        raise InvalidInputError("after= is what `next` of a page was, and nothing else") from None
+
+
+class _Search:
+    """One query, as statements."""
+
+    def __init__(self, query: Query, asked: Sequence[Phrase], oldest_first: bool) -> None:
+        self._query = query
+        self._asked = asked
+        self._oldest_first = oldest_first
+
+    def page(self, connection: Connection, limit: int, place: int | None) -> Page:
+        sqlite = connection.dialect.name == "sqlite"
+        numbers = connection.execute(self._numbers(sqlite, place).limit(limit + 1)).scalars().all()
+        rows = connection.execute(_DOCUMENTS.where(said.c.id.in_(numbers[:limit]))).all()
+        rows = sorted(rows, key=lambda row: row.id, reverse=not self._oldest_first)
+        more = len(numbers) > limit
+        return Page(tuple(self._found(row) for row in rows), f"{numbers[limit - 1]:x}" if more else None)
+
+    def _found(self, row: Any) -> Found:
+        document: Row = from_json(Dispatch, row.outgoing) if row.entry is None else event_from_json(row.incoming)
+        ref = row.dispatch if row.entry is None else f"{row.entry:016x}"
+        return found_in(ref, document, moment(row.at), self._asked)
+
+    def _numbers(self, sqlite: bool, place: int | None) -> Select[Any]:
+        if self._asked and sqlite:
+            number, statement = self._in_words()
+        else:
+            number, statement = self._in_rows()
+        if place is not None:
+            statement = statement.where(number > place if self._oldest_first else number < place)
+        order = number + 0 if self._asked and not sqlite else number
+        return statement.order_by(order.asc() if self._oldest_first else order.desc())
+
+    def _in_words(self) -> tuple[ColumnElement[int], Select[Any]]:
+        """SQLite: the index leads; a row is looked at only where something is asked of it."""
+        number: ColumnElement[int] = _words.c.rowid
+        statement = select(number).where(_words.c[WORDS].op("MATCH")(match(self._asked, sqlite=True)))
+        of_row = [*self._of_row(), *self._among(self._groups())]
+        if of_row:
+            statement = statement.where(exists().where(said.c.id == number, *of_row))
+        return number, statement
+
+    def _in_rows(self) -> tuple[ColumnElement[int], Select[Any]]:
+        groups = self._groups()
+        lead = next((group for group in groups if len(group) == 1), None)
+        of_row = [said.c.kind != Kind.OTHER.value, *self._of_row()]
+        if self._asked:
+            of_row.append(said.c.words.op("@@")(cast(match(self._asked, sqlite=False), TSQUERY)))
+        if lead is None:
+            return said.c.id, select(said.c.id).where(*of_row, *self._among(groups))
+        groups.remove(lead)
+        number: ColumnElement[int] = about.c.said
+        statement = select(number).join(said, said.c.id == number).where(about.c.topic == lead[0])
+        return number, statement.where(*of_row, *self._among(groups))
+
+    def _groups(self) -> list[list[int]]:
+        """Topics: of each list one has to lead to a row."""
+        groups = []
+        if self._query.conversation is not None:
+            groups.append([topic("conversation", self._query.conversation)])
+        if self._query.addresses is not None:
+            groups.append([topic("address", address.uri) for address in self._query.addresses])
+        return groups
+
+    def _among(self, groups: Sequence[Sequence[int]]) -> list[ColumnElement[bool]]:
+        other = about.alias()
+        return [said.c.id.in_(select(other.c.said).where(other.c.topic.in_(group))) for group in groups]
+
+    def _of_row(self) -> list[ColumnElement[bool]]:
+        """What is asked of a row by itself."""
+        query, row = self._query, said.c
+        conditions: list[ColumnElement[bool]] = []
+        if query.direction is not None:
+            conditions.append(row.kind == (Kind.RECEIVED if query.direction == "in" else Kind.SENT).value)
+        if query.channel is not None:
+            beside = exists().where(about.c.topic == topic("channel", query.channel), about.c.said == row.id)
+            conditions.append((row.channel == query.channel) | beside.correlate(said))
+        if query.since is not None:
+            conditions.append(row.at >= micros(query.since))
+        if query.until is not None:
+            conditions.append(row.at < micros(query.until))
+        return conditions
+
+
+_DOCUMENTS: Final = (
+    select(
+        said.c.id, said.c.at, said.c.entry, said.c.dispatch, entry.c.body.label("incoming"),
+        dispatch.c.body.label("outgoing"),
+    )
+    .outerjoin(entry, entry.c.id == said.c.entry)
+    .outerjoin(dispatch, dispatch.c.id == said.c.dispatch)
+)  # fmt: skip

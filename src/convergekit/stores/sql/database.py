@@ -1,0 +1,227 @@
+"""The database behind the store: connections, and what differs between SQLite and PostgreSQL.
+
+Rules kept here:
+
+- SQLite: WAL with synchronous=FULL, so that a commit is on the disk when it returns. What is deleted is overwritten
+  (`secure_delete`), so that what is erased is nowhere in the file. Checkpoints are not made while committing, but
+  beside it, and the WAL has a cap at which the writer makes one itself.
+- PostgreSQL: READ COMMITTED; whoever changes a lane has locked its row before. A deadlock, a lost race for a unique
+  key and a lost connection end in the same transaction once more: each is safe to repeat.
+- What a driver raises stops here, and becomes a `StoreError` without the password and without what was written.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Engine,
+    bindparam,
+    create_engine,
+    event,
+    func,
+    literal_column,
+    select,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.types import BigInteger, Text, TypeDecorator
+
+from convergekit.errors import ConfigurationError, StoreError
+
+__all__ = ["Database", "among"]
+
+_BUSY: Final = 30.0  # seconds that a writer waits for another process
+_WAL_CAP: Final = 64 * 1024 * 1024
+_RETRYABLE: Final = frozenset({"40001", "40P01", "55P03"})  # serialization failure, deadlock, lock not available
+
+
+class Database:
+    """One database, and how to talk to it.
+
+    Args:
+        url: `sqlite:///file.db` or `postgresql+psycopg://user:password@host/name`.
+
+    Raises:
+        ConfigurationError: The URL cannot be used.
+    """
+
+    def __init__(self, url: str | URL) -> None:
+        self.url = _parsed(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.path = os.path.abspath(self.url.database or "") if self.is_sqlite else None
+        self.engine: Engine = self._engine()
+        self.where = f"the ledger {self.url.render_as_string(hide_password=True)}"
+
+    def _engine(self) -> Engine:
+        if not self.is_sqlite:
+            try:
+                return create_engine(self.url, pool_size=8, max_overflow=8, pool_pre_ping=False)
+            except ImportError as exc:
+                raise ConfigurationError("PostgreSQL needs the driver psycopg: install convergekit[postgres]") from exc
+        engine = create_engine(
+            self.url.set(database=self.path), connect_args={"timeout": _BUSY, "check_same_thread": False}
+        )
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+
+    def connect(self) -> Connection:
+        """A connection to write with: on SQLite its transactions take the write lock when they begin."""
+        return self.engine.connect().execution_options(convergekit_writes=True)
+
+    def reading(self) -> Connection:
+        """A connection that only reads."""
+        return self.engine.connect()
+
+    def dispose(self) -> None:
+        """Close what is open."""
+        self.engine.dispose()
+
+    def now(self, connection: Connection) -> int:
+        """PostgreSQL's own clock, in microseconds."""
+        return int(connection.execute(_NOW).scalar_one())
+
+    @property
+    def wal_size(self) -> int:
+        """Bytes in SQLite's write-ahead log."""
+        try:
+            return os.stat(f"{self.path}-wal").st_size
+        except OSError:
+            return 0
+
+    @property
+    def wal_is_full(self) -> bool:
+        """Whether the writer has to make a checkpoint before it goes on."""
+        return self.is_sqlite and self.wal_size > _WAL_CAP
+
+    def checkpoint(self, connection: Connection, mode: str = "PASSIVE") -> None:
+        """Move what is in SQLite's write-ahead log into the file. Outside a transaction."""
+        dbapi = connection.connection.dbapi_connection
+        assert isinstance(dbapi, sqlite3.Connection)
+        dbapi.execute(f"PRAGMA wal_checkpoint({mode})").fetchall()
+
+    def is_retryable(self, error: BaseException) -> bool:
+        """Whether the same transaction may succeed when it is tried again at once."""
+        if isinstance(error, IntegrityError):
+            return True  # somebody else was faster with a unique key: now it is there to be found
+        return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in _RETRYABLE
+
+    def is_away(self, error: BaseException) -> bool:
+        """Whether the database could not be reached, or the connection to it was lost."""
+        if not isinstance(error, DBAPIError) or self.is_sqlite:
+            return False
+        state = getattr(error.orig, "sqlstate", None) or ""
+        # 08: connection exceptions; 57P01 to 57P03: it is shutting down or starting. None: it did not answer at all.
+        lost = error.connection_invalidated or state.startswith(("08", "57P0"))
+        return lost or (not state and _is_operational(error))
+
+    def failed(self, error: BaseException, *, unsure: bool = False) -> StoreError:
+        """What to tell the caller: never with values, which may be content."""
+        if isinstance(error, StoreError):
+            return error
+        cause = getattr(error, "orig", None) or error
+        words = _in_words(cause)
+        end = "; whether it was stored is not known" if unsure else "; nothing of this call was stored"
+        return StoreError(f"{self.where}: {words}{end}")
+
+
+def _parsed(url: str | URL) -> URL:
+    try:
+        parsed = make_url(url)
+        if parsed.drivername in ("postgresql", "postgres"):
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        backend = parsed.get_backend_name()
+        parsed.get_dialect()
+    except (ArgumentError, NoSuchModuleError, ValueError) as exc:  # the last for a port that is no number
+        # Without the URL itself: it may hold a password in a place where nobody looks for one.
+        raise ConfigurationError(
+            "the store's URL cannot be used; write sqlite:///file.db or postgresql://user@host/name"
+        ) from exc
+    if backend not in ("sqlite", "postgresql"):
+        raise ConfigurationError(f"the ledger can be in SQLite or PostgreSQL, not in {backend}")
+    if backend == "sqlite" and (not parsed.database or parsed.database == ":memory:"):
+        raise ConfigurationError('a ledger in SQLite needs a file; to have it in memory, say "memory:"')
+    return parsed
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # transactions are begun by us
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "cache_size=-65536",
+        "wal_autocheckpoint=0",
+        "secure_delete=ON",
+    ):
+        connection.execute(f"PRAGMA {pragma}").fetchall()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("convergekit_writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _is_operational(error: DBAPIError) -> bool:
+    return type(error).__name__ in ("OperationalError", "InterfaceError")
+
+
+def _in_words(cause: BaseException) -> str:
+    """A driver's error without the values of the statement."""
+    if isinstance(cause, sqlite3.Error):
+        name = getattr(cause, "sqlite_errorname", None)
+        return f"{cause} ({name})" if name else str(cause)
+    diagnostics = getattr(cause, "diag", None)
+    primary = getattr(diagnostics, "message_primary", None)
+    if primary:
+        return f"{primary} ({getattr(cause, 'sqlstate', '?')})"
+    if isinstance(cause, OSError):
+        return str(cause.strerror or type(cause).__name__)
+    if isinstance(cause, SQLAlchemyError):
+        return type(cause).__name__
+    first = str(cause).splitlines()
+    return f"{type(cause).__name__}: {first[0]}" if first else type(cause).__name__
+
+
+_NOW = select(text("(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"))
+
+
+# Lists of any length as one parameter, so that the text of a statement stays the same.
+
+
+class _Many(TypeDecorator[Sequence[Any]]):
+    """A list: an array on PostgreSQL, JSON on SQLite."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, numbers: bool = False) -> None:
+        super().__init__()
+        self.numbers = numbers
+
+    def load_dialect_impl(self, dialect: Any) -> Any:
+        """See `TypeDecorator`."""
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(ARRAY(BigInteger() if self.numbers else Text()))
+        return dialect.type_descriptor(Text())
+
+    def process_bind_param(self, value: Any, dialect: Any) -> Any:
+        """See `TypeDecorator`."""
+        return list(value) if dialect.name == "postgresql" else json.dumps(list(value))
+
+
+def among(column: ColumnElement[Any], name: str, *, numbers: bool = False, sqlite: bool) -> ColumnElement[bool]:
+    """Whether *column* is one of the list that is passed as the parameter *name*."""
+    many: BindParameter[Any] = bindparam(name, type_=_Many(numbers))
+    if sqlite:
+        return column.in_(select(literal_column("value")).select_from(func.json_each(many)))
+    return column == func.any(many)

@@ -1,0 +1,145 @@
+"""How a process learns that another one has changed the ledger.
+
+Polling is the floor, and must do alone: SQLite is asked whether its file has changed, PostgreSQL is looked at each
+second. On PostgreSQL a notification makes it quicker: at most one in 20 ms and never inside a transaction that
+anybody waits for, since commits that notify go one after another.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import anyio
+from anyio.lowlevel import EventLoopToken, current_token
+from anyio.to_thread import run_sync
+from sqlalchemy import text
+
+from .database import Database
+
+__all__ = ["Signals"]
+
+_log = logging.getLogger(__name__)
+_CHANNEL: Final = "convergekit"
+_EVERY: Final = 0.02
+_FLOOR: Final = 1.0
+_SOON: Final = 0.05
+_AWAY: Final = 2.0
+
+
+class Signals:
+    """See the module.
+
+    Args:
+        database: Whose.
+        identity: Ours, so that nobody is woken by itself.
+        data_version: Asks SQLite, on the writer's own connection, for a number that others change.
+    """
+
+    def __init__(self, database: Database, identity: str, data_version: Callable[[], Awaitable[int]]) -> None:
+        self._database = database
+        self._identity = identity
+        self._data_version = data_version
+        self._rung = anyio.Event()
+        self._placed = anyio.Event()
+        self._token: EventLoopToken | None = None
+        self._seen: int | None = None
+        self._pause = _SOON
+        self._listening: Any = None
+        self._telling: Any = None
+        self._ended = False
+
+    async def run(self) -> None:
+        """Listen and tell, until cancelled."""
+        if self._database.is_sqlite:
+            return
+        self._ended = False
+        self._rung, self._placed = anyio.Event(), anyio.Event()
+        self._token = current_token()
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._listen)
+                tasks.start_soon(self._tell)
+        finally:
+            self._ended, self._token = True, None
+
+    def placed(self) -> None:
+        """Something may be served now. On the writer's thread."""
+        token = self._token
+        if token is not None:
+            loop: Any = token.native_token
+            later = getattr(loop, "call_soon_threadsafe", None) or loop.run_sync_soon
+            later(self._placed.set)
+
+    async def changed(self) -> None:
+        """Return when another process may have changed something."""
+        if not self._database.is_sqlite:
+            with anyio.move_on_after(_FLOOR):
+                await self._rung.wait()
+            self._rung = anyio.Event()
+            return
+        while True:
+            await anyio.sleep(self._pause)
+            before, self._seen = self._seen, await self._data_version()
+            if before is not None and before != self._seen:
+                self._pause = _SOON
+                return
+            self._pause = min(_FLOOR, self._pause * 2)
+
+    async def _tell(self) -> None:
+        while True:
+            await self._placed.wait()
+            self._placed = anyio.Event()
+            try:
+                await run_sync(self._notify)
+            except Exception as error:
+                _log.debug("a notification was not sent: %s", self._database.failed(error))
+                self._telling = _closed(self._telling)
+            await anyio.sleep(_EVERY)
+
+    def _notify(self) -> None:
+        if self._telling is None:
+            self._telling = self._database.reading().execution_options(isolation_level="AUTOCOMMIT")
+        self._telling.execute(
+            text("SELECT pg_notify(:channel, :payload)"), {"channel": _CHANNEL, "payload": self._identity}
+        )
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                heard = await run_sync(self._hear, abandon_on_cancel=True)
+            except Exception as error:
+                _log.debug("listening failed: %s", self._database.failed(error))
+                self._listening = _closed(self._listening)
+                await anyio.sleep(_AWAY)
+                heard = True
+            if heard:
+                self._rung.set()
+
+    def _hear(self) -> bool:
+        """Wait a little; tells whether somebody else has notified."""
+        if self._listening is None:
+            connection = self._database.reading().execution_options(isolation_level="AUTOCOMMIT")
+            connection.execute(text(f"LISTEN {_CHANNEL}"))
+            self._listening = connection
+        driver = self._listening.connection.driver_connection
+        return any(
+            notice.payload != self._identity
+            for notice in driver.notifies(timeout=0.5 if not self._ended else 0, stop_after=1)
+        )
+
+    def close(self) -> None:
+        """Close the connections. The database is about to be left."""
+        self._ended = True
+        self._telling = _closed(self._telling)
+        self._listening = _closed(self._listening)
+
+
+def _closed(connection: Any) -> None:
+    if connection is not None:
+        try:
+            connection.invalidate()
+            connection.close()
+        except Exception as error:
+            _log.debug("closing a connection failed with %s", type(error).__name__)

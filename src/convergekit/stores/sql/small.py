@@ -1,0 +1,126 @@
+"""The ledger's small things, each a function that runs in the writer's transaction: values, owners, receipts that
+wait for what they are about, and what a person decides about dead letters.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import delete, insert, select, update
+
+from convergekit.abc import PARKED, Lane
+from convergekit.model import Receipt
+from convergekit.model.wire import from_json, to_json
+
+from . import schema as s
+from .batch import Batch, LaneRow
+from .reading import number_of
+from .rows import hashed, lane_key
+from .schema import EntryStates, ItemState
+
+__all__ = ["discard", "disown", "own", "park", "put", "revive", "unpark"]
+
+
+def put(batch: Batch, scope: str, key: str, value: Any, version: int | None) -> bool:
+    """See `Store.put`. A deleted value keeps its version, or its successor could be mistaken for it."""
+    c, run = s.value.c, batch.connection.execute
+    current = run(select(c.version).where(c.scope == scope, c.key == key).with_for_update()).scalar()
+    if version is not None and version != (current or 0):
+        return False
+    body = json.dumps(value)
+    if current is None:
+        # Somebody else may put it in this moment: then this transaction is tried again, and sees it.
+        run(insert(s.value).values(scope=scope, key=key, version=1, body=body))
+    else:
+        run(update(s.value).where(c.scope == scope, c.key == key).values(version=current + 1, body=body))
+    return True
+
+
+def own(batch: Batch, name: str, holder: str, seconds: float) -> tuple[int, int] | None:
+    """See `Store.own`: (token, until)."""
+    c, run = s.owner.c, batch.connection.execute
+    until = batch.now + int(seconds * 1e6)
+    row = run(select(s.owner).where(c.name == name).with_for_update()).first()
+    if row is None:
+        token = batch.token()
+        run(insert(s.owner).values(name=name, holder=holder, token=token, until=until))
+        return token, until
+    if row.holder != holder and row.holder and row.until > batch.now:
+        return None
+    token = row.token if row.holder == holder else batch.token()
+    run(update(s.owner).where(c.name == name).values(holder=holder, token=token, until=until))
+    return token, until
+
+
+def disown(batch: Batch, name: str, token: int) -> None:
+    """See `Store.disown`. The row stays with another token, so that nothing is admitted under the old one."""
+    c = s.owner.c
+    given_up = update(s.owner).where(c.name == name, c.token == token, c.holder != "")
+    batch.connection.execute(given_up.values(holder="", token=batch.token(), until=batch.now))
+
+
+def park(batch: Batch, channel: str, receipt: Receipt) -> None:
+    """See `Store.park`. Those that nobody has asked for in a week go."""
+    run = batch.connection.execute
+    _drop(batch, select(s.parked.c.id).where(s.parked.c.at <= batch.now - int(PARKED.total_seconds() * 1e6)))
+    values = {"channel": channel, "at": batch.now, "body": to_json(receipt)}
+    (number,) = run(insert(s.parked).returning(s.parked.c.id), values).scalars()
+    names = [{"hash": hashed("id", channel, each), "parked": number} for each in sorted(receipt.ids)]
+    if names:
+        run(insert(s.parked_id), names)
+
+
+def unpark(batch: Batch, channel: str, ids: Sequence[str]) -> list[Receipt]:
+    """See `Store.unpark`."""
+    run, c = batch.connection.execute, s.parked.c
+    hashes = [hashed("id", channel, each) for each in ids]
+    numbers = select(s.parked_id.c.parked).where(s.parked_id.c.hash.in_(hashes))
+    rows = run(select(c.id, c.body).where(c.id.in_(numbers)).order_by(c.id).with_for_update()).all()
+    if rows:
+        _drop(batch, select(c.id).where(c.id.in_([row.id for row in rows])))
+    return [from_json(Receipt, row.body) for row in rows]
+
+
+def _drop(batch: Batch, which: Any) -> None:
+    numbers = batch.connection.execute(which).scalars().all()
+    if numbers:
+        batch.connection.execute(delete(s.parked_id).where(s.parked_id.c.parked.in_(numbers)))
+        batch.connection.execute(delete(s.parked).where(s.parked.c.id.in_(numbers)))
+
+
+def revive(batch: Batch, entry: str) -> bool:
+    """See `Store.revive`: to the end of its lane."""
+    row = _dead(batch, entry)
+    if row is None:
+        return False
+    batch.connection.execute(
+        update(s.entry).where(s.entry.c.id == row.id).values(state=EntryStates.READY.value, attempts=0, reason=None)
+    )
+    lane = Lane("in", row.channel, row.conversation)
+    key = lane_key(lane)
+    known = batch.connection.execute(batch.sql.lanes, {"keys": [key]}).first()
+    lane_row = LaneRow(lane, key) if known is None else LaneRow.of(known)
+    item = {"lane": key, "state": ItemState.LINE.value, "due": batch.now, "entry": row.id}
+    batch.connection.execute(insert(s.item).values(item))
+    lane_row.wakes(batch.now)
+    batch.flush_lanes([lane_row])
+    batch.placed = True
+    return True
+
+
+def discard(batch: Batch, entry: str) -> bool:
+    """See `Store.discard`."""
+    row = _dead(batch, entry)
+    if row is None:
+        return False
+    done = update(s.entry).where(s.entry.c.id == row.id).values(state=EntryStates.DONE.value)
+    batch.connection.execute(done)
+    return True
+
+
+def _dead(batch: Batch, entry: str) -> Any:
+    c = s.entry.c
+    dead = select(s.entry).where(c.id == number_of(entry), c.state == EntryStates.DEAD.value)
+    return batch.connection.execute(dead.with_for_update()).first()

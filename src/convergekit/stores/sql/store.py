@@ -1,0 +1,555 @@
+"""The ledger in a database: `Store` over SQLAlchemy Core, in SQLite or PostgreSQL.
+
+What is written goes through one writer, in batches (`writer`, `batch`); what is only read has connections of its own.
+This module is where the event loop and the threads meet; it holds no SQL.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, TypeVar
+from uuid import uuid4
+
+import anyio
+from anyio.to_thread import run_sync
+from sqlalchemy import Connection, insert, select
+from sqlalchemy.engine import URL
+
+from convergekit.abc import (
+    Admission,
+    Claim,
+    Clock,
+    Cursor,
+    Direction,
+    Entry,
+    Fence,
+    Lease,
+    LedgerCounts,
+    Write,
+)
+from convergekit.errors import LeaseLostError, NotRunningError, StoreError
+from convergekit.model import ClaimCheck, Delivery, Dispatch, Event, Receipt
+from convergekit.model.wire import from_json
+
+from . import reading, small
+from .batch import Batch, run_batch
+from .blobs import Blobs, FolderBlobs, RowBlobs
+from .database import Database
+from .operations import (
+    Admit,
+    Bury,
+    Call,
+    Claiming,
+    Finish,
+    Found,
+    HostError,
+    Operation,
+    Postpone,
+    Release,
+    Renew,
+    Save,
+    Submit,
+)
+from .rows import dispatch_row, entry_row, micros, moment
+from .signals import Signals
+from .statements import Statements
+from .schema import meta, metadata
+from .writer import Writer
+
+__all__ = ["SqlStore"]
+
+T = TypeVar("T")
+_log = logging.getLogger(__name__)
+_READERS: Final = 4
+_AGAIN: Final = 8  # times that a transaction which lost a race is tried again
+_AWAY: Final = (0.05, 0.1, 0.2, 0.4, 0.8)  # seconds between tries to reach a database that is away
+_CHECKPOINT: Final = 0.25
+_LOCK: Final = 30.0
+_LOCK_PAUSE: Final = (0.01, 0.2)
+
+
+class SqlStore:
+    """A `Store` in SQLite (one file, any number of processes on one machine) or PostgreSQL (any number of machines).
+
+    Args:
+        url: `sqlite:///FILE` or `postgresql://USER:PASSWORD@HOST/DATABASE`.
+        blobs: Folder for large content; by default beside a SQLite file, and in the tables of PostgreSQL.
+        create: Whether an empty PostgreSQL database is made a ledger when it is opened; `convergekit db upgrade` does
+            it otherwise. An empty SQLite file always is.
+        database_clock: Whether time is the database's own; by default it is on PostgreSQL, so that workers whose clocks
+            differ agree on leases. False takes the clock that the store is opened with.
+
+    Raises:
+        ConfigurationError: The URL cannot be used, or the driver is not installed.
+    """
+
+    batch = 64
+
+    def __init__(
+        self,
+        url: str | URL,
+        *,
+        blobs: str | Path | None = None,
+        create: bool = False,
+        database_clock: bool | None = None,
+    ) -> None:
+        self._database = Database(url)
+        self._create = create
+        self._uses_its_clock = not self._database.is_sqlite if database_clock is None else database_clock
+        self._sql = Statements(self._database)
+        self._clock: Clock | None = None
+        self._ahead = 0  # microseconds that the database's clock is before ours
+        self._writer: Writer | None = None
+        self._connection: Connection | None = None
+        self._readers: anyio.CapacityLimiter | None = None
+        self._turns: Counter[str] = Counter()
+        self._locks: dict[str, anyio.Lock] = {}
+        self._owned: dict[str, str] = {}
+        self._identity = uuid4().hex
+        self._signals = Signals(self._database, self._identity, self._data_version)
+        self._blobs = self._kept_where(blobs)
+
+    def __repr__(self) -> str:
+        return f"SqlStore({self._database.url.render_as_string(hide_password=True)!r})"
+
+    def _kept_where(self, folder: str | Path | None) -> Blobs:
+        if folder is None and not self._database.is_sqlite:
+            return RowBlobs(self.read, self._apart, clock=self._seconds)
+        return FolderBlobs(folder or f"{self._database.path}.blobs", self.read, clock=self._seconds)
+
+    # Life
+
+    @asynccontextmanager
+    async def opened(self, clock: Clock) -> AsyncGenerator[None]:
+        """See `Store.opened`."""
+        if self._clock is not None:
+            raise StoreError("this store is open already; give each hub a store of its own")
+        self._clock = clock
+        self._readers = anyio.CapacityLimiter(_READERS)
+        self._locks, self._owned = {}, {}
+        try:
+            await run_sync(self._open)
+            writer = self._writer = Writer(self._write, name="convergekit-writer")
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(writer.run)
+                async with anyio.create_task_group() as beside:
+                    for work in (self._keep_checkpoints, self._keep_locks, self._signals.run):
+                        beside.start_soon(work)
+                    try:
+                        yield
+                    finally:
+                        beside.cancel_scope.cancel()
+                        writer.close()
+        finally:
+            self._clock = self._writer = None
+            with anyio.CancelScope(shield=True):
+                await run_sync(self._close)
+
+    def _open(self) -> None:
+        try:
+            with self._database.connect() as connection:
+                with connection.begin():
+                    metadata.create_all(connection)
+                    if not connection.execute(select(meta).where(meta.c.name == "token")).first():
+                        connection.execute(insert(meta).values(name="token", number=0))
+        except StoreError:
+            self._database.dispose()
+            raise
+        except Exception as error:
+            self._database.dispose()
+            raise self._database.failed(error) from error
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            try:
+                if self._database.is_sqlite:
+                    self._database.checkpoint(self._connection, "TRUNCATE")
+                self._connection.close()
+            except Exception as error:
+                _log.warning("%s", self._database.failed(error))
+            self._connection = None
+        self._signals.close()
+        self._database.dispose()
+
+    def _now(self) -> datetime:
+        if self._clock is None:
+            raise NotRunningError("the store is closed: use it inside `async with hub`")
+        return self._clock.now()
+
+    def _seconds(self) -> float:
+        return micros(self._now()) / 1e6
+
+    async def _do(self, operation: Operation[T]) -> T:
+        writer = self._writer
+        if writer is None:
+            raise NotRunningError("the store is closed: use it inside `async with hub`")
+        return await writer.do(operation)
+
+    async def write(self, function: Callable[[Connection], T], /) -> T:
+        """Run *function* in a transaction of the writer, together with whatever else is waiting; it may run again."""
+        return await self._do(Call(lambda batch: function(batch.connection)))
+
+    async def read(self, function: Callable[[Connection], T], /) -> T:
+        """Run *function* on a worker thread, with a connection of its own."""
+        self._now()
+        return await run_sync(self._reading, function, limiter=self._readers)
+
+    def _reading(self, function: Callable[[Connection], T]) -> T:
+        for pause in (*_AWAY[:2], None):
+            try:
+                with self._database.reading() as connection:
+                    return function(connection)
+            except StoreError:
+                raise
+            except Exception as error:
+                if pause is None or not self._database.is_away(error):
+                    raise self._database.failed(error) from error
+                time.sleep(pause)
+        raise AssertionError
+
+    async def _apart(self, function: Callable[[Connection], T], /) -> T:
+        """Run *function* in a transaction beside the writer's: what is long must not hold up everybody."""
+        self._now()
+
+        def work() -> T:
+            try:
+                with self._database.connect() as connection, connection.begin():
+                    return function(connection)
+            except StoreError:
+                raise
+            except Exception as error:
+                raise self._database.failed(error) from error
+
+        return await run_sync(work, limiter=self._readers)
+
+    # On the writer's thread
+
+    def _write(self, operations: Sequence[Operation[Any]]) -> None:
+        """Write *operations* in one transaction; if it fails, find out which of them is to blame."""
+        try:
+            placed = self._transaction(operations)
+        except Exception as error:
+            if len(operations) == 1:
+                operations[0].error = self._blamed(error)
+            elif self._database.is_away(error):
+                for operation in operations:
+                    operation.error = self._blamed(error)
+            else:
+                half = len(operations) // 2
+                for part in (operations[:half], operations[half:]):
+                    for operation in part:
+                        operation.error = None
+                    self._write(part)
+            return
+        if placed:
+            self._signals.placed()
+
+    def _blamed(self, error: Exception) -> BaseException:
+        if isinstance(error, HostError):
+            return error.error
+        return self._database.failed(error, unsure=isinstance(error, _UnsureError))
+
+    def _transaction(self, operations: Sequence[Operation[Any]]) -> bool:
+        """All of *operations* or none. Every one of them may be run again, also after a commit without an answer."""
+        away, lost = iter(_AWAY), 0
+        while True:
+            try:
+                return self._attempt(operations)
+            except Exception as error:
+                self._forget_connection()
+                if self._database.is_away(error):
+                    pause = next(away, None)
+                    if pause is None:
+                        raise
+                    time.sleep(pause)
+                elif self._database.is_retryable(error) and lost < _AGAIN:
+                    lost += 1
+                else:
+                    raise
+            for operation in operations:
+                operation.error = None
+
+    def _attempt(self, operations: Sequence[Operation[Any]]) -> bool:
+        connection = self._connection
+        if connection is None:
+            connection = self._connection = self._database.connect()
+        if self._database.wal_is_full:
+            self._database.checkpoint(connection, "RESTART")
+        with connection.begin():
+            batch = Batch(connection, self._sql, self._time(connection))
+            run_batch(batch, operations)
+        return batch.placed
+
+    def _time(self, connection: Connection) -> int:
+        ours = micros(self._now())
+        if not self._uses_its_clock:
+            return ours
+        now = self._database.now(connection)
+        self._ahead = now - ours
+        return now
+
+    def _forget_connection(self) -> None:
+        """After an error its state is not known; the next attempt takes another."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            try:
+                connection.invalidate()
+                connection.close()
+            except Exception as error:
+                _log.debug("closing a connection failed with %s", type(error).__name__)
+
+    # Beside
+
+    async def _keep_checkpoints(self) -> None:
+        """Move SQLite's log into the file while nobody waits for it."""
+        if not self._database.is_sqlite:
+            return
+        size = -1
+        while True:
+            await anyio.sleep(_CHECKPOINT)
+            current = self._database.wal_size
+            if current == size:
+                continue
+            size = current
+            try:
+                await run_sync(self._checkpoint, limiter=self._readers)
+            except Exception as error:
+                _log.warning("a checkpoint failed: %s", self._database.failed(error))
+
+    def _checkpoint(self) -> None:
+        with self._database.reading() as connection:
+            self._database.checkpoint(connection)
+
+    async def changed(self) -> None:
+        """See `Store.changed`."""
+        await self._signals.changed()
+
+    async def _data_version(self) -> int:
+        return await self.write(lambda connection: int(connection.exec_driver_sql("PRAGMA data_version").scalar_one()))
+
+    # The way in
+
+    async def admit(
+        self, channel: str, events: Sequence[Event], cursor: Cursor | None = None, *, fence: Fence | None = None
+    ) -> tuple[Admission, ...]:
+        """See `Store.admit`."""
+        answers = await self._do(Admit(channel, [entry_row(channel, event) for event in events], cursor, fence))
+        return tuple(Admission.NEW if is_new else Admission.DUPLICATE for is_new in answers)
+
+    async def finish(
+        self, lease: Lease, *, dispatches: Sequence[Dispatch] = (), writes: Sequence[Write] = ()
+    ) -> tuple[Dispatch, ...]:
+        """See `Store.finish`."""
+        if lease.entry is None:
+            raise StoreError("a lease of an outbound lane has no entry")
+        return _stored(await self._do(Finish(lease, [dispatch_row(each) for each in dispatches], writes)))
+
+    async def postpone(self, lease: Lease, *, due: datetime, hold: float, reason: str) -> None:
+        """See `Store.postpone`."""
+        await self._do(Postpone(lease, micros(due), hold, reason))
+
+    async def bury(self, lease: Lease, *, reason: str, events: Sequence[Event] = ()) -> None:
+        """See `Store.bury`."""
+        await self._do(Bury(lease, reason, [entry_row(event.channel, event) for event in events]))
+
+    # Lanes
+
+    async def claim(
+        self, direction: Direction, *, limit: int, seconds: float, slots: Mapping[str, int] | None = None
+    ) -> Claim:
+        """See `Store.claim`."""
+        self._turns[direction] += 1
+        claiming = Claiming(direction, limit, seconds, slots, self._turns[direction])
+        found, more, next_due, until = await self._do(claiming)
+        leases = [_lease(each, moment(until)) for each in found]
+        return Claim(leases, more, None if next_due is None else moment(next_due))
+
+    async def renew(self, leases: Sequence[Lease], seconds: float) -> None:
+        """See `Store.renew`."""
+        if not leases:
+            return
+        renewing = Renew(leases, seconds)
+        for lease, holds in zip(leases, await self._do(renewing), strict=True):
+            if holds:
+                lease.until = moment(renewing.until)
+
+    async def release(self, lease: Lease) -> None:
+        """See `Store.release`."""
+        await self._do(Release(lease))
+
+    # The way out
+
+    async def submit(self, dispatches: Sequence[Dispatch]) -> tuple[Dispatch, ...]:
+        """See `Store.submit`."""
+        return _stored(await self._do(Submit([dispatch_row(each) for each in dispatches])))
+
+    async def load(self, dispatch: str) -> Dispatch | None:
+        """See `Store.load`."""
+        return await self.read(lambda connection: reading.load(connection, dispatch))
+
+    async def save(
+        self, dispatch: Dispatch, *, lease: Lease | None = None, release: bool = False, events: Sequence[Event] = ()
+    ) -> Dispatch | None:
+        """See `Store.save`."""
+        after = dispatch.model_copy(update={"version": dispatch.version + 1})
+        rows = [entry_row(event.channel, event) for event in events]
+        return await self._do(Save(dispatch.version, dispatch_row(after), lease, release, rows))
+
+    async def awake(self, limit: int = 100) -> tuple[Sequence[str], datetime | None]:
+        """See `Store.awake`."""
+        now = micros(self._now()) + self._ahead
+        due, after = await self.read(lambda connection: reading.awake(connection, limit, now))
+        return due, None if after is None else moment(after)
+
+    async def find(
+        self, channel: str, *, ids: Sequence[str] = (), delivery: str | None = None, address: str | None = None
+    ) -> tuple[str, str] | None:
+        """See `Store.find`."""
+        return await self.read(lambda connection: reading.find(connection, channel, ids, delivery, address))
+
+    async def park(self, channel: str, receipt: Receipt) -> None:
+        """See `Store.park`."""
+        await self._do(Call(lambda batch: small.park(batch, channel, receipt)))
+
+    async def unpark(self, channel: str, ids: Sequence[str]) -> Sequence[Receipt]:
+        """See `Store.unpark`."""
+        if not await self.read(lambda connection: reading.is_parked(connection, channel, ids)):
+            return []  # nearly always; and a look costs no commit
+        return await self._do(Call(lambda batch: small.unpark(batch, channel, ids)))
+
+    # Several processes
+
+    async def own(self, name: str, holder: str, seconds: float) -> Fence | None:
+        """See `Store.own`."""
+        owned = await self._do(Call(lambda batch: small.own(batch, name, holder, seconds)))
+        return None if owned is None else Fence(name, owned[0], moment(owned[1]))
+
+    async def disown(self, fence: Fence) -> None:
+        """See `Store.disown`."""
+        await self._do(Call(lambda batch: small.disown(batch, fence.name, fence.token)))
+
+    async def versions(self, dispatches: Sequence[str]) -> Mapping[str, int]:
+        """See `Store.versions`."""
+        return await self.read(lambda connection: reading.versions(connection, dispatches))
+
+    # Small durable values, cursors, locks, blobs
+
+    async def get(self, scope: str, key: str) -> tuple[Any, int]:
+        """See `Store.get`."""
+        body, version = await self.read(lambda connection: reading.value(connection, scope, key))
+        return None if body is None else json.loads(body), version
+
+    async def put(self, scope: str, key: str, value: Any, *, version: int | None = None) -> bool:
+        """See `Store.put`."""
+        return await self._do(Call(lambda batch: small.put(batch, scope, key, value, version)))
+
+    async def cursor(self, channel: str, feed: str) -> Any:
+        """See `Store.cursor`."""
+        body = await self.read(lambda connection: reading.cursor(connection, channel, feed))
+        return None if body is None else json.loads(body)
+
+    @asynccontextmanager
+    async def lock(self, name: str) -> AsyncGenerator[None]:
+        """See `Store.lock`. Inside one process those who wait are served in turn; between processes it is a race."""
+        locks, owned = self._locks, f"lock:{name}"
+        lock = locks.setdefault(name, anyio.Lock())
+        try:
+            async with lock:
+                fence = await self._owned_lock(owned)
+                try:
+                    yield
+                finally:
+                    self._owned.pop(owned, None)
+                    with anyio.CancelScope(shield=True):
+                        await self.disown(fence)
+        finally:
+            state = lock.statistics()
+            if not state.locked and not state.tasks_waiting:
+                locks.pop(name, None)
+
+    async def _owned_lock(self, name: str) -> Fence:
+        pause, longest = _LOCK_PAUSE
+        holder = f"{self._identity}:{uuid4().hex}"
+        while (fence := await self.own(name, holder, _LOCK)) is None:
+            await anyio.sleep(pause)
+            pause = min(longest, pause * 2)
+        self._owned[name] = holder
+        return fence
+
+    async def _keep_locks(self) -> None:
+        """Renew the locks that are held."""
+        while True:
+            await anyio.sleep(_LOCK / 3)
+            for name, holder in list(self._owned.items()):
+                try:
+                    await self.own(name, holder, _LOCK)
+                except StoreError as error:
+                    _log.warning("a lock was not renewed: %s", error)
+
+    async def keep(self, chunks: AsyncIterable[bytes]) -> ClaimCheck:
+        """See `Store.keep`."""
+        return await self._blobs.keep(chunks)
+
+    def open(self, claim: ClaimCheck) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """See `Store.open`."""
+        return self._blobs.open(claim)
+
+    async def sweep(self, **options: Any) -> int:
+        """See `Blobs.sweep`."""
+        return await self._blobs.sweep(**options)
+
+    # Looking
+
+    async def dispatches(self, *, limit: int = 100, recipient: str | None = None) -> Sequence[Dispatch]:
+        """See `Store.dispatches`."""
+        return await self.read(lambda connection: reading.dispatches(connection, limit, recipient))
+
+    async def dead_entries(
+        self, *, limit: int = 100, start: str | None = None, channel: str | None = None
+    ) -> Sequence[Entry]:
+        """See `Store.dead_entries`."""
+        return await self.read(lambda connection: reading.dead_entries(connection, limit, start, channel))
+
+    async def revive(self, entry: str) -> bool:
+        """See `Store.revive`."""
+        return await self._do(Call(lambda batch: small.revive(batch, entry)))
+
+    async def discard(self, entry: str) -> bool:
+        """See `Store.discard`."""
+        return await self._do(Call(lambda batch: small.discard(batch, entry)))
+
+    async def dead_deliveries(
+        self, *, limit: int = 100, start: str | None = None, channel: str | None = None, unknown: bool = False
+    ) -> Sequence[Delivery]:
+        """See `Store.dead_deliveries`."""
+        return await self.read(lambda connection: reading.dead_deliveries(connection, limit, start, channel, unknown))
+
+    async def counts(self) -> LedgerCounts:
+        """See `Store.counts`."""
+        return await self.read(reading.counts)
+
+
+class _UnsureError(Exception):
+    """A commit was sent, and its answer was lost."""
+
+
+def _stored(found: Sequence[str | Dispatch]) -> tuple[Dispatch, ...]:
+    return tuple(from_json(Dispatch, each) if isinstance(each, str) else each for each in found)
+
+
+def _lease(found: Found, until: datetime) -> Lease:
+    row, recovered, item, about = found
+    if item.entry is not None:
+        return Lease(row.lane, row.token, until, entry=reading.entry_of(about, item), recovered=recovered)
+    dispatch = from_json(Dispatch, about.body)
+    return Lease(row.lane, row.token, until, None, dispatch, item.delivery, recovered)
+
+
+_ = (LeaseLostError, Batch)

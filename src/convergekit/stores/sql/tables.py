@@ -1,0 +1,11 @@
+"""All tables of the ledger in one place: whoever imports this knows `metadata` to be complete."""
+
+from __future__ import annotations
+
+from . import blobs
+from .schema import metadata
+
+__all__ = ["metadata"]
+
+#: The modules that define tables; schema is one of them.
+_DEFINED_IN = (blobs,)

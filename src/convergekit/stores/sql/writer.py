@@ -1,0 +1,173 @@
+"""Group commit: whatever waits while a commit runs goes into the next one.
+
+Rules kept here:
+
+- One thread writes. It is handed a batch and hands back that it is done; in between it talks to the database alone.
+- After a commit the event loop turns once before the next batch is taken, so that those who were just woken are in it.
+  (Without that a crowd of sixteen splits in two halves which take turns: a fifth slower.)
+- There is no lingering: who is alone is written at once.
+- What waits is bounded; whoever comes when it is full waits for room.
+- Who is cancelled before the batch was taken is not written. Who is cancelled later is, and is not told.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from queue import SimpleQueue
+from typing import Any, Final, Generic, TypeVar
+
+import anyio
+from anyio.lowlevel import EventLoopToken, checkpoint, current_token
+
+from convergekit.errors import NotRunningError
+
+__all__ = ["Job", "Writer"]
+
+_BATCH: Final = 1024
+_WAITING: Final = 8192
+
+T = TypeVar("T")
+
+
+class Job(Generic[T]):
+    """One caller's part of a batch: what the thread makes of it is in `result`, or in `error`."""
+
+    __slots__ = ("_done", "error", "is_taken", "result")
+
+    def __init__(self) -> None:
+        self.result: T
+        self.error: BaseException | None = None
+        self.is_taken = False
+        self._done: anyio.Event | None = None
+
+
+class Writer:
+    """Writes in batches. Enter it by starting `run` in a task group; end it with `close`.
+
+    Args:
+        write: Called in the thread with each batch; sets `result` or `error` of each job, and does not raise.
+        name: Of the thread.
+    """
+
+    def __init__(self, write: Callable[[Sequence[Any]], None], *, name: str) -> None:
+        self._write = write
+        self._name = name
+        self._waiting: deque[Job[Any]] = deque()
+        self._kick = anyio.Event()
+        self._room = anyio.Event()
+        self._closing = False
+        self._ended = False
+
+    async def do(self, job: Job[T]) -> T:
+        """Put *job* into the next batch; return its result once it is on the disk."""
+        while len(self._waiting) >= _WAITING and not self._ended:
+            self._room = self._room if not self._room.is_set() else anyio.Event()
+            await self._room.wait()
+        if self._ended:
+            raise NotRunningError("the store is closed: use it inside `async with hub`")
+        done = job._done = anyio.Event()
+        self._waiting.append(job)
+        if not self._kick.is_set():
+            self._kick.set()
+        try:
+            await done.wait()
+        except BaseException:
+            if not job.is_taken:
+                self._forget(job)
+            raise
+        if job.error is not None:
+            raise job.error
+        return job.result
+
+    def _forget(self, job: Job[Any]) -> None:
+        try:
+            self._waiting.remove(job)
+        except ValueError:  # its batch was taken just now, or it was told that the store is closed
+            pass
+
+    async def run(self) -> None:
+        """Write until closed; what waits then is still written."""
+        thread = _Thread(self._name)
+        try:
+            with anyio.CancelScope(shield=True):  # `close` ends it, after what was begun
+                while True:
+                    if not self._waiting:
+                        if self._closing:
+                            return
+                        self._kick = anyio.Event()
+                        await self._kick.wait()
+                        continue
+                    await self._batch(thread)
+                    await checkpoint()
+        finally:
+            self._ended = True
+            thread.close()
+            for job in self._waiting:
+                job.error = NotRunningError("the store was closed before this was stored")
+                if job._done is not None:
+                    job._done.set()
+            self._waiting.clear()
+            self._room.set()
+
+    async def _batch(self, thread: _Thread) -> None:
+        waiting = self._waiting
+        batch = [waiting.popleft() for _ in range(min(len(waiting), _BATCH))]
+        for job in batch:
+            job.is_taken = True
+        if not self._room.is_set():
+            self._room.set()
+        await thread.do(lambda: self._write(batch))
+        for job in batch:
+            if job._done is not None:
+                job._done.set()
+
+    def close(self) -> None:
+        """Take nothing more once what waits is written."""
+        self._closing = True
+        self._kick.set()
+
+
+class _Thread:
+    """A thread of our own: half the way there and back of a pool's."""
+
+    def __init__(self, name: str) -> None:
+        self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    async def do(self, work: Callable[[], None]) -> None:
+        done = anyio.Event()
+        ring = _ringing(current_token(), done)
+
+        def job() -> None:
+            try:
+                work()
+            finally:
+                ring()
+
+        self._jobs.put(job)
+        await done.wait()
+
+    def _run(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            job()
+
+    def close(self) -> None:
+        self._jobs.put(None)
+        self._thread.join()
+
+
+def _ringing(token: EventLoopToken, done: anyio.Event) -> Callable[[], None]:
+    """Set *done* from another thread, without waiting until it is: both event loops have a call for that."""
+    loop: Any = token.native_token
+    later = getattr(loop, "call_soon_threadsafe", None) or loop.run_sync_soon
+
+    def ring() -> None:
+        try:
+            later(done.set)
+        except RuntimeError:  # the loop was closed under us; nobody waits any more
+            pass
+
+    return ring
