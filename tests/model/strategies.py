@@ -29,10 +29,10 @@ plain = (
 )
 #: What a medium may have given us; the keys are those that the JSON form uses for itself, among others.
 natives = st.recursive(
-    plain | st.binary(max_size=12),
+    plain | st.binary(max_size=12) | st.builds(model.ClaimCheck, ref=lines, size=st.integers(0, 9)),
     lambda inner: (
         st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(["$", "$bytes", "a", ""]) | texts, inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["$", "$bytes", "$claim", "ref", "size", "a", ""]) | texts, inner, max_size=3)
     ),
     max_leaves=8,
 )
@@ -105,6 +105,7 @@ def attachments() -> st.SearchStrategy[model.Attachment]:
             "media_type": st.sampled_from(["text/plain", "image/svg+xml"]),
             "name": names,
             "content_id": lines,
+            "kept_as": lines,
         },
     )
     return st.builds(lambda place, rest: model.Attachment(**place, **rest), places, more)

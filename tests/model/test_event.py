@@ -25,7 +25,7 @@ DESIGNED = {
     "MessageReceived", "MessageEdited", "MessageRetracted", "ReactionChanged", "ReceiptReceived", "DeliveryChanged",
     "PresenceChanged", "TypingChanged", "MembershipChanged", "SubscriptionRequested", "InvitationReceived",
     "ConsentChanged", "ComplaintReceived", "ChannelChanged", "GapDetected", "AuthorisationRevoked", "EndpointDisabled",
-    "DeadLettered", "CustomReceived", "UnknownEvent", "Event",
+    "DeadLettered", "CustomReceived", "UnknownEvent", "Event", "MediaOffered", "MediaFetched",
 }  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from convergekit.errors import InvalidInputError
 from convergekit.model import (
     Address,
     Attachment,
+    ClaimCheck,
     Contact,
     CustomReceived,
     Dispatch,
@@ -26,6 +27,8 @@ from convergekit.model import (
     event_from_json,
     event_to_json,
     from_json,
+    native_from_json,
+    native_to_json,
     to_json,
 )
 
@@ -40,6 +43,7 @@ class PokeReceived(Event):
     type: ClassVar[str] = "tests.poke"
 
     strength: int = 1
+    aim: Any = None
     at_home: tuple[Address, ...] = ()
 
 
@@ -70,7 +74,7 @@ def test_every_event_round_trips(kind: type[Event], data: st.DataObject) -> None
     assert same(event_from_json(event_to_json(event)), event)
 
 
-@given(texts.filter(lambda name: name not in {"$", "$bytes"}), natives)
+@given(texts.filter(lambda name: name not in {"$", "$bytes", "$claim"}), natives)
 def test_native_keeps_bytes_at_any_depth(name: str, native: Any) -> None:
     """In a message in a dispatch, in a receipt in an event: not only where `native` is a field of the document."""
     event = ReceiptReceived(key="k", receipt=Receipt(Status.SENT, native={name: native}), native=[native])
@@ -84,6 +88,32 @@ def test_a_dispatch_keeps_the_bytes_of_its_message(at: Any, native: Any) -> None
     message = Message("hi", native={"sms": native})
     dispatch = Dispatch(id="1", key="k", recipient="sms:+4915112345678", message=message, created_at=at)
     assert from_json(Dispatch, to_json(dispatch)).message.native == {"sms": native}
+
+
+@given(natives)
+def test_a_native_on_its_own_comes_back(native: Any) -> None:
+    """It is kept like that where it is too large for its row."""
+    assert native_from_json(native_to_json(native)) == native
+
+
+def test_a_native_that_has_no_form_says_so() -> None:
+    with pytest.raises(InvalidInputError, match="no JSON form"):
+        native_to_json({"secret": object()})
+    for text in (b"", b"{", b'{"$bytes": 5}', b'{"$claim": {"ref": "x", "size": -1}}', b'{"$claim": "secret"}'):
+        with pytest.raises(InvalidInputError) as caught:
+            native_from_json(text)
+        assert "secret" not in str(caught.value)
+
+
+def test_what_stands_for_a_native_is_as_documented() -> None:
+    """And what a medium calls so itself is not taken for it."""
+    claim, foreign = ClaimCheck(ref="sha256:0", size=9), {"$claim": {"ref": "sha256:0", "size": 9}}
+    ours, theirs = (event_to_json(MessageReceived(key="1", native=native)) for native in (claim, foreign))
+
+    assert json.loads(ours)["native"] == foreign
+    assert json.loads(theirs)["native"] == {"$": foreign}
+    assert event_from_json(ours).native == claim
+    assert event_from_json(theirs).native == foreign
 
 
 def test_the_form_is_as_documented() -> None:
@@ -171,6 +201,14 @@ class TestWhatHasNoJsonForm:
             assert "secret" not in str(caught.value)
         with pytest.raises(InvalidInputError):
             event_to_json(CustomReceived(key="1", name="n", data=native))
+
+    @pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")], ids=repr)
+    def test_a_number_that_json_cannot_write_in_a_field_of_any_kind(self, number: float) -> None:
+        """Neither as a word that nobody can read, nor as a null that nobody wrote."""
+        with pytest.raises(InvalidInputError, match="no JSON form"):
+            event_to_json(PokeReceived(key="1", aim={"at": [number]}))
+        words = PokeReceived(key="1", aim="NaN, -Infinity")
+        assert event_from_json(event_to_json(words)) == words
 
     def test_content_that_is_nested_without_end(self) -> None:
         deep: Any = []

@@ -54,6 +54,8 @@ from .event import (
     Event,
     GapDetected,
     InvitationReceived,
+    MediaFetched,
+    MediaOffered,
     MembershipChanged,
     MessageEdited,
     MessageReceived,
@@ -88,6 +90,8 @@ from .wire import (
     event_from_json,
     event_to_json,
     from_json,
+    native_from_json,
+    native_to_json,
     to_json,
 )
 
@@ -128,6 +132,8 @@ __all__ = [
     "LegStep",
     "Line",
     "Markup",
+    "MediaFetched",
+    "MediaOffered",
     "MembershipChanged",
     "Message",
     "MessageEdited",
@@ -159,5 +165,7 @@ __all__ = [
     "event_type",
     "fold",
     "from_json",
+    "native_from_json",
+    "native_to_json",
     "to_json",
 ]

@@ -13,6 +13,7 @@ from pydantic import (
     AwareDatetime,
     BaseModel,
     ConfigDict,
+    Field,
     GetCoreSchemaHandler,
     SerializerFunctionWrapHandler,
     StringConstraints,
@@ -20,7 +21,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, core_schema
 
-__all__ = ["CONTROL", "HeaderName", "HeaderValue", "Line", "Moment", "Native", "Tagged", "Text", "Value"]
+__all__ = ["CONTROL", "ClaimCheck", "HeaderName", "HeaderValue", "Line", "Moment", "Native", "Tagged", "Text", "Value"]
 
 #: C0, DEL and C1: what must never reach a header, a stanza or a log line.
 CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -74,13 +75,31 @@ HeaderValue = Line
 #: A point in time: aware; UTC by convention.
 Moment = AwareDatetime
 
+
+class ClaimCheck(Value):
+    """Content by reference (EIP Claim Check): the store holds the bytes.
+
+    Args:
+        ref: What the store calls it: "sha256:<hex>".
+        size: In bytes.
+    """
+
+    ref: Line
+    size: int = Field(ge=0)
+
+
 _BYTES: Final = "$bytes"
+_CLAIM: Final = "$claim"
 _QUOTED: Final = "$"
+_OURS: Final = frozenset({_BYTES, _CLAIM, _QUOTED})
 _DEEPEST: Final = 180  # pydantic reads JSON of 200 levels, and a document has a few of its own
 
 
 class _Foreign:
-    """What a medium gave us: any JSON with bytes anywhere inside. Python values pass unseen; only JSON has a form."""
+    """What a medium gave us: any JSON with bytes anywhere inside, or a claim check in place of it.
+
+    Python values pass unseen; only JSON has a form.
+    """
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.json_or_python_schema(
@@ -108,9 +127,11 @@ def _packed(native: Any, level: int = 0) -> Any:
     if isinstance(native, Mapping):
         # An object with a key of ours goes two levels down: "$" around it says that its "$bytes" is its own.
         packed = {str(key): _packed(value, level + 2) for key, value in native.items()}
-        return {_QUOTED: packed} if packed.keys() & {_BYTES, _QUOTED} else packed
+        return packed if packed.keys().isdisjoint(_OURS) else {_QUOTED: packed}
     if isinstance(native, list | tuple):
         return [_packed(item, level + 1) for item in native]
+    if isinstance(native, ClaimCheck):
+        return {_CLAIM: {"ref": native.ref, "size": native.size}}
     raise ValueError(f"native holds a {type(native).__name__}, which is neither JSON nor bytes")
 
 
@@ -118,6 +139,8 @@ def _unpacked(native: Any) -> Any:
     if isinstance(native, dict):
         if native.keys() == {_BYTES}:
             return _decoded(native[_BYTES])
+        if native.keys() == {_CLAIM}:
+            return ClaimCheck.model_validate(native[_CLAIM], extra="ignore")
         inner = native[_QUOTED] if native.keys() == {_QUOTED} else native
         if not isinstance(inner, dict):
             raise ValueError(f"the value of {_QUOTED!r} is an object")

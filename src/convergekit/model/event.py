@@ -15,14 +15,14 @@ from convergekit.errors import ConfigurationError
 from ._base import Line, Moment, Native, Text, Value
 from .address import Address
 from .conversation import ConversationRef
-from .message import Content, Message
+from .message import Attachment, Content, Message
 from .receipt import Receipt, Status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from .message import Attachment, Importance
+    from .message import Importance
 
 __all__ = [
     "AuthorisationRevoked",
@@ -36,6 +36,8 @@ __all__ = [
     "Event",
     "GapDetected",
     "InvitationReceived",
+    "MediaFetched",
+    "MediaOffered",
     "MembershipChanged",
     "MessageEdited",
     "MessageReceived",
@@ -64,7 +66,8 @@ class Event(Value):
         at: When it happened, where the medium says so.
         automated: Whether a program sent it (RFC 3834).
         lane: Orders it among other events of the channel; the conversation unless told otherwise.
-        native: The untouched original: JSON-able, or bytes.
+        native: The untouched original: JSON-able, or bytes. Above 64 KiB a `ClaimCheck` stands here once the event
+            is admitted, and `Hub.native` gives what it stands for.
     """
 
     type: ClassVar[str] = "event"
@@ -393,6 +396,34 @@ class DeadLettered(Event):
     direction: Literal["in", "out"]
     id: Line
     reason: Text
+
+
+class MediaOffered(Event):
+    """The engine's own note that an attachment is still to be fetched; handlers never get it.
+
+    Args:
+        target: Key of the event that has the attachment.
+        attachment: As it came, with its `url`.
+    """
+
+    type: ClassVar[str] = "media.offered"
+
+    target: Line
+    attachment: Attachment
+
+
+class MediaFetched(Event):
+    """An attachment that came as a URL is in the store now.
+
+    Args:
+        target: Key of the event that has the attachment.
+        attachment: The same with a `claim` in place of its `url`.
+    """
+
+    type: ClassVar[str] = "media.fetched"
+
+    target: Line
+    attachment: Attachment
 
 
 class CustomReceived(Event):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, StringConstraints, field_serializer, field_validator, model_validator
 
-from ._base import HeaderName, HeaderValue, Line, Moment, Native, Text, Value
+from ._base import ClaimCheck, HeaderName, HeaderValue, Line, Moment, Native, Text, Value
 from .address import Address
 
 __all__ = ["Attachment", "ClaimCheck", "Content", "Importance", "MediaType", "Message"]
@@ -27,18 +27,6 @@ class Importance(StrEnum):
     BULK = "bulk"
 
 
-class ClaimCheck(Value):
-    """Content by reference (EIP Claim Check): the store holds the bytes.
-
-    Args:
-        ref: What the store calls it: "sha256:<hex>".
-        size: In bytes.
-    """
-
-    ref: Line
-    size: int = Field(ge=0)
-
-
 class Attachment(Value):
     """A file that goes with a message. Exactly one of `data`, `path`, `stream`, `claim` and `url` says where it is.
 
@@ -53,6 +41,7 @@ class Attachment(Value):
         name: File name, without a folder.
         size: In bytes, where known; of `data` it is taken from there.
         content_id: For inline content, what `cid:` refers to (RFC 2392), without angle brackets.
+        kept_as: Under which name the engine keeps, once it has fetched it, what `url` serves. Set by admission.
     """
 
     data: bytes | None = Field(default=None, repr=False)
@@ -64,6 +53,7 @@ class Attachment(Value):
     name: Line | None = None
     size: int | None = Field(default=None, ge=0)
     content_id: Line | None = None
+    kept_as: Line | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -138,7 +128,8 @@ class Message(Content):
         category: What consent is asked for ("marketing"); None is a message that needs no consent.
         not_before: Not sent earlier.
         expires_at: Not sent later.
-        native: Per adapter name, what only that medium knows; checked by the adapter's own model.
+        native: Per adapter name, what only that medium knows; checked by the adapter's own model. In the ledger
+            each that is above 64 KiB is a `ClaimCheck`; adapters get the thing itself.
 
     Raises:
         pydantic.ValidationError: A value does not fit; the text names the field and never shows the content.

@@ -7,8 +7,8 @@ Fields that have their default are left out. Bytes are base64, times RFC 3339, d
 Compatibility: a reader refuses a `v` that it does not know. Within one `v` fields are only ever added, and a reader
 passes over those that it does not know; an event whose type it does not know is read as `UnknownEvent`, which writes
 back what was read.
-`native` may hold bytes anywhere inside; they are written as `{"$bytes": "..."}`, and an object that has such a key
-of its own is written as `{"$": {...}}`.
+`native` may hold bytes anywhere inside; they are written as `{"$bytes": "..."}`. What the store holds in its place is
+written as `{"$claim": {...}}`. An object that has such a key of its own is written as `{"$": {...}}`.
 """
 
 from __future__ import annotations
@@ -17,19 +17,28 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final, TypeVar
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json as parsed
 
 from convergekit.errors import InvalidInputError
 
-from ._base import Value
+from ._base import Native, Value
 from .event import Event, UnknownEvent, event_type
 
-__all__ = ["VERSION", "event_from_json", "event_to_json", "from_json", "to_json"]
+__all__ = [
+    "VERSION",
+    "event_from_json",
+    "event_to_json",
+    "from_json",
+    "native_from_json",
+    "native_to_json",
+    "to_json",
+]
 
 VERSION: Final = 1
 ValueT = TypeVar("ValueT", bound=Value)
 _NAMED: Final = 5  # so many fields an error names at most
+_NATIVE: Final[TypeAdapter[Any]] = TypeAdapter(Native)
 
 
 def to_json(value: Value) -> str:
@@ -69,6 +78,22 @@ def event_from_json(text: str | bytes) -> Event:
         return UnknownEvent(**known, original=fields)
     except ValidationError as exc:
         raise _invalid(UnknownEvent, exc) from exc
+
+
+def native_to_json(native: Any) -> bytes:
+    """The JSON form of a `native` on its own, without a version. Raises `InvalidInputError` where there is none."""
+    try:
+        return _NATIVE.dump_json(native)
+    except (ValueError, TypeError, RecursionError) as exc:
+        raise InvalidInputError(f"native has no JSON form: {type(exc).__name__}") from exc
+
+
+def native_from_json(text: str | bytes) -> Any:
+    """Read a `native` that `native_to_json` has written. Raises `InvalidInputError`."""
+    try:
+        return _NATIVE.validate_json(text)
+    except ValidationError as exc:
+        raise InvalidInputError("not the JSON form of a native") from exc
 
 
 def _document(text: str | bytes) -> dict[str, Any]:
