@@ -1,0 +1,285 @@
+"""Plan, record and ledger, compared."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from convergekit.abc import EntryState
+from convergekit.model import Delivery, DeliveryState, Dispatch, Status
+
+from .driver import Gap, Outcome
+from .plan import MEDIA, WAYS_IN, Medium
+from .recorder import Handover, Run
+
+__all__ = ["Sums", "summed"]
+
+#: Seconds: between the driver's stopping a worker and what it had on its way being noted.
+_ON_ITS_WAY = 0.25
+_SHOWN = 10
+
+
+@dataclass(slots=True)
+class Sums:
+    """What came out.
+
+    Args:
+        figures: By name.
+        wrong: Every sum that is violated, in words.
+    """
+
+    figures: dict[str, Any] = field(default_factory=dict)
+    wrong: list[str] = field(default_factory=list)
+
+    def expect(self, holds: bool, text: str) -> None:
+        """Note *text* unless it *holds*."""
+        if not holds:
+            self.wrong.append(text)
+
+    def none(self, what: str, found: Iterable[object]) -> int:
+        """There are none of these; returns how many there are."""
+        all_found = [str(each) for each in found]
+        if all_found:
+            more = "" if len(all_found) <= _SHOWN else " ..."
+            self.wrong.append(f"{len(all_found)} {what}: {', '.join(all_found[:_SHOWN])}{more}")
+        return len(all_found)
+
+
+def summed(outcome: Outcome) -> Sums:
+    """Every sum of issue 3, "Must hold"."""
+    sums = Sums()
+    record, torture = outcome.recorder, outcome.recorder.plan.torture
+    sums.figures |= {
+        "seed": torture.seed,
+        "out": len(record.plan.out),
+        "in": len(record.plan.into),
+        "workers": torture.workers,
+        "kills": outcome.kills,
+        "stops": len(outcome.gaps),
+        "seconds": round(outcome.seconds, 1),
+    }
+    sums.expect(not outcome.stuck, f"it did not come to its end: {outcome.stuck}")
+    sums.none("strange things", record.strange)
+    sums.expect(outcome.kills == torture.kills, f"{outcome.kills} kills of {torture.kills} took place")
+    _out(outcome, sums)
+    _into(outcome, sums)
+    _order(outcome, sums)
+    _overlap(outcome, sums)
+    _ledger(outcome, sums)
+    sums.figures["repeated submits and calls"] = outcome.repeats
+    return sums
+
+
+# The way out
+
+
+def _out(outcome: Outcome, sums: Sums) -> None:
+    record = outcome.recorder
+    arrived: Counter[tuple[str, int]] = Counter()
+    for each in record.handovers:
+        arrived[each.what, each.part] += each.arrived
+    ledger = {_what(dispatch): dispatch for dispatch in outcome.dispatches}
+    expected = {what: each.channel for what, each in record.plan.out.items()} | {
+        f"re:{what}": each.channel for what, each in record.plan.into.items() if each.reply
+    }
+    sums.none("messages are in the ledger twice", _twice(_what(each) for each in outcome.dispatches))
+    sums.none("messages that nobody sent", ledger.keys() - expected.keys())
+    sums.none("messages that are not in the ledger", expected.keys() - ledger.keys())
+    sums.none(
+        "messages whose repeated submit was another message",
+        (what for what, ids in record.submitted.items() if what in ledger and ids != {ledger[what].id}),
+    )
+    unknown: Counter[str] = Counter()
+    refused = dead = 0
+    for what, dispatch in ledger.items():
+        delivery = dispatch.deliveries[0]
+        unknown[delivery.channel] += delivery.state is DeliveryState.UNKNOWN
+        refused += delivery.state is DeliveryState.CLOSED and delivery.status is Status.FAILED
+        dead += delivery.state is DeliveryState.DEAD
+        wrong = _fate(outcome, what, delivery, arrived)
+        sums.expect(wrong is None, f"{what} is {delivery.state.value}/{delivery.status.value}: {wrong}")
+    _unknown(outcome, unknown, sums)
+    _doubles(outcome, arrived, sums)
+    sums.figures |= {
+        "parts arrived": sum(number > 0 for number in arrived.values()),
+        "unknown": sum(unknown.values()),
+        "unknown, by the medium": sum(record.silent[channel] for channel in MEDIA if _stays_unknown(MEDIA[channel])),
+        "refused": refused,
+        "dead": dead,
+        "doubles dropped": sum(each.outcome == "known" for each in record.handovers),
+    }
+
+
+def _fate(outcome: Outcome, what: str, delivery: Delivery, arrived: Mapping[tuple[str, int], int]) -> str | None:
+    """What is wrong with where *delivery* stands, or None."""
+    plan = outcome.recorder.plan
+    there = [arrived[what, part] > 0 for part in range(len(delivery.parts))]
+    refused = [(what, part) in plan.refused for part in range(len(delivery.parts))]
+    match delivery.state:
+        case DeliveryState.UNKNOWN:
+            medium = MEDIA.get(delivery.channel) or WAYS_IN[delivery.channel]
+            return None if _stays_unknown(medium) else "of this medium nothing need stay unknown"
+        case DeliveryState.DEAD:
+            return None if what in plan.hopeless and not any(there) else "its medium would have taken it"
+        case DeliveryState.CLOSED if delivery.status is Status.FAILED:
+            if not any(refused):
+                return "its medium would have taken it"
+            first = refused.index(True)
+            return None if all(there[:first]) and not any(there[first:]) else f"parts that arrived: {there}"
+        case DeliveryState.CLOSED:
+            return None if all(there) else f"parts that arrived: {there}"
+    return "it is not settled"
+
+
+def _stays_unknown(medium: Medium) -> bool:
+    return not (medium.idempotent or medium.answers or medium.resends)
+
+
+def _unknown(outcome: Outcome, unknown: Mapping[str, int], sums: Sums) -> None:
+    torture = outcome.recorder.plan.torture
+    per_kill = (outcome.kills + len(outcome.gaps)) * torture.per_channel
+    for channel, number in unknown.items():
+        limit = outcome.recorder.silent[channel] + per_kill
+        sums.expect(number <= limit, f"{number} unknown on {channel}, more than {limit}")
+
+
+def _doubles(outcome: Outcome, arrived: Mapping[tuple[str, int], int], sums: Sums) -> None:
+    record, torture = outcome.recorder, outcome.recorder.plan.torture
+    doubles: defaultdict[str, list[str]] = defaultdict(list)
+    for (what, part), number in arrived.items():
+        channel = what.removeprefix("re:").split("/")[0]
+        doubles[channel] += [f"{what} part {part}"] * (number - 1)
+    for channel, medium in {**MEDIA, **WAYS_IN}.items():
+        found = doubles[channel]
+        sums.figures[f"doubles on {channel}"] = len(found)
+        if medium.resends:
+            limit = record.silent[channel] + (outcome.kills + len(outcome.gaps)) * torture.per_channel
+            sums.expect(len(found) <= limit, f"{len(found)} doubles on {channel}, more than {limit}")
+        elif medium.answers and outcome.gaps:
+            # A worker that is stopped between its last look at the lease and its first byte sends when it is
+            # continued, whatever has happened meanwhile; only the medium itself could know. That is one step of one
+            # task, so one part for each stop at most.
+            sums.expect(len(found) <= len(outcome.gaps), f"{len(found)} doubles on {channel}: {found[:_SHOWN]}")
+        else:
+            sums.none(f"doubles on {channel}", found)
+
+
+# The way in
+
+
+def _into(outcome: Outcome, sums: Sums) -> None:
+    record, torture = outcome.recorder, outcome.recorder.plan.torture
+    runs = Counter(each.what for each in record.runs)
+    finished = Counter(each.what for each in record.runs if each.finished)
+    failed = Counter(each.what for each in record.runs if each.failed)
+    sums.none("events never finished", record.plan.into.keys() - finished.keys())
+    sums.none("events admitted twice", (what for what, number in record.news.items() if number > 1))
+    again = sum(number - 1 - failed[what] for what, number in runs.items())
+    limit = (outcome.kills + len(outcome.gaps)) * torture.at_once
+    sums.expect(again <= limit, f"{again} runs were begun again, more than {limit}")
+    sums.figures |= {
+        "runs begun again": again,
+        "runs finished again": sum(number - 1 for number in finished.values()),
+        "offered again": sum(record.offered.values()) - len(record.offered),
+    }
+
+
+# Lanes
+
+
+def _order(outcome: Outcome, sums: Sums) -> None:
+    record = outcome.recorder
+    late = 0
+    last: dict[tuple[str, str], tuple[int, int]] = {}
+    wrong: list[str] = []
+    for each in record.handovers:
+        place = (int(each.what.split("/")[2]), each.part)
+        lane = (each.channel, each.to)
+        if not each.arrived or place >= last.get(lane, (0, 0)):
+            last[lane] = max(place, last.get(lane, (0, 0))) if each.arrived else last.get(lane, (0, 0))
+        elif _just_continued(outcome.gaps, each):
+            late += 1
+        else:
+            wrong.append(f"{each.what} part {each.part} after {last[lane]}")
+    begun: dict[str, int] = {}
+    lanes: dict[str, int] = {}
+    for run in record.runs:
+        channel, lane_number, number = run.what.split("/")
+        lane_name = f"{channel}/{lane_number}"
+        if run.what in begun:
+            continue
+        begun[run.what] = int(number)
+        if int(number) < lanes.get(lane_name, 0):
+            wrong.append(f"{run.what} began after {lanes[lane_name]}")
+        lanes[lane_name] = int(number)
+    sums.none("out of order", wrong)
+    sums.expect(late <= len(outcome.gaps), f"{late} parts came late, more than the stops")
+    sums.figures |= {"out of order": len(wrong), "late after a stop": late}
+
+
+def _overlap(outcome: Outcome, sums: Sums) -> None:
+    handovers: defaultdict[tuple[str, str], list[Handover | Run]] = defaultdict(list)
+    for handover in outcome.recorder.handovers:
+        handovers[handover.channel, handover.to].append(handover)
+    for run in outcome.recorder.runs:
+        channel, lane, _ = run.what.split("/")
+        handovers["run", f"{channel}/{lane}"].append(run)
+    found, late = [], 0
+    for lane_of in handovers.values():
+        busy_until, by = 0.0, ""
+        for each in lane_of:
+            if each.at < busy_until:
+                if _just_continued(outcome.gaps, each):
+                    late += 1
+                    continue
+                found.append(f"{each.what} by {each.worker} while {by}")
+            end = _end(outcome.gaps, each)
+            if end > busy_until:
+                busy_until, by = end, f"{each.what} by {each.worker}"
+    sums.none("overlaps inside a lane", found)
+    sums.expect(late <= len(outcome.gaps), f"{late} begun late after a stop, more than the stops")
+    sums.figures |= {"overlaps": len(found), "begun late after a stop": late}
+
+
+def _end(gaps: Iterable[Gap], each: Handover | Run) -> float:
+    """Until when it held its lane: a worker that stands still for long holds nothing."""
+    end = float("inf") if each.until is None else each.until
+    return min((gap.start for gap in gaps if gap.worker == each.worker and each.at <= gap.start < end), default=end)
+
+
+def _just_continued(gaps: Iterable[Gap], each: Handover | Run) -> bool:
+    return any(gap.worker == each.worker and gap.start <= each.at <= gap.end + _ON_ITS_WAY for gap in gaps)
+
+
+# The ledger
+
+
+def _ledger(outcome: Outcome, sums: Sums) -> None:
+    plan, counts = outcome.recorder.plan, outcome.counts
+    for channel in WAYS_IN:
+        offered = sum(each.channel == channel for each in plan.into.values())
+        states = {state: counts.entries.get((channel, state), 0) for state in EntryState}
+        right = states == {EntryState.DONE: offered, EntryState.READY: 0, EntryState.DEAD: 0}
+        sums.expect(right, f"the ledger counts {states} of {offered} events of {channel}")
+    submitted = Counter(each.channel for each in plan.out.values())
+    submitted.update(each.channel for each in plan.into.values() if each.reply)
+    found: Counter[str] = Counter()
+    states_found: Counter[tuple[str, str]] = Counter()
+    for dispatch in outcome.dispatches:
+        for delivery in dispatch.deliveries:
+            states_found[delivery.channel, delivery.state.value] += 1
+    for (channel, _), number in counts.deliveries.items():
+        found[channel] += number
+    sums.expect(found == submitted, f"the ledger counts {dict(found)} of {dict(submitted)} messages")
+    counted = {key: number for key, number in counts.deliveries.items() if number}
+    sums.expect(counted == dict(states_found), f"the ledger counts {counted} and holds {dict(states_found)}")
+
+
+def _what(dispatch: Dispatch) -> str:
+    return (dispatch.message.text or "").split()[0]
+
+
+def _twice(names: Iterable[str]) -> Iterator[str]:
+    return (name for name, number in Counter(names).items() if number > 1)
