@@ -226,7 +226,8 @@ async def prepare(
 async def _prepared(
     leg: PlannedLeg, records: tuple[GateRecord, ...], message: Message, channel: ChannelView, render: Render
 ) -> PreparedLeg:
-    warnings = (f"{channel.name} is {channel.state}",) if channel.state else ()
+    state = channel.state
+    warnings = (f"{channel.name} is {state}",) if state else ()
     if records and isinstance(records[-1].decision, Drop | Divert):
         return PreparedLeg(leg=leg, gates=records, warnings=warnings)
     try:

@@ -296,14 +296,14 @@ class _Resolver:
 
     def leg(self, ref: ConversationRef, goal: Status) -> LegStep:
         channel = self.channel(ref.channel)
-        receipts = channel.capabilities_for(ref).receipts - {Status.FAILED}
-        best = max(receipts, default=Status.ACCEPTED)
         # Whatever a channel declares, its `send` returns once the message is accepted.
-        if goal > max(best, Status.ACCEPTED):
-            raise ConfigurationError(
-                f"until=Status.{goal.name} can never be reached over {channel.name}, which reports no more than "
-                f"{best.name}: ask for until=Status.{best.name}, or take another channel"
-            )
+        if goal > Status.ACCEPTED:
+            best = max(channel.capabilities_for(ref).receipts - {Status.FAILED}, default=Status.ACCEPTED)
+            if goal > best:
+                raise ConfigurationError(
+                    f"until=Status.{goal.name} can never be reached over {channel.name}, which reports no more than "
+                    f"{best.name}: ask for until=Status.{best.name}, or take another channel"
+                )
         number = self.first_leg + len(self.legs)
         self.legs.append(PlannedLeg(leg=number, channel=channel.name, address=ref.address, conversation=ref, goal=goal))
         return LegStep(leg=number, goal=goal)
