@@ -5,7 +5,7 @@ Rules kept here:
   no connection. A transport that cannot tell us when it writes (any but the library's own) may have written at any
   time, so there it is called before the transport is.
 - Requests go to the library's transport rather than through its client: nothing logs the URL, no redirect is
-  followed, no cookie is kept, and no proxy or credential comes out of the environment.
+  followed unless the caller says where to, no cookie is kept, and no proxy or credential comes out of the environment.
 - No text of the client library reaches an error.
 """
 
@@ -13,16 +13,17 @@ from __future__ import annotations
 
 import json as jsonlib
 import logging
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Mapping
+from contextlib import aclosing, asynccontextmanager, suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, Protocol
+from urllib.parse import urljoin
 
 import anyio
 
 from convergekit._version import __version__
-from convergekit.errors import InvalidInputError
+from convergekit.errors import InvalidInputError, NotSentError, RejectedError
 
 from . import _library
 from ._call import WORDS, Call
@@ -39,6 +40,9 @@ _HEADERS: Final[Mapping[str, str]] = {
     "accept": "*/*",
     "accept-encoding": "identity",  # what is small needs no compression, and cannot be a bomb
 }
+
+_HOPS: Final = 5
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
 _ours: ContextVar[bool] = ContextVar("convergekit_http", default=False)
 
@@ -177,6 +181,81 @@ class Http:
         self._raise_for(fault, answer, call, outcomes, json=expect == "json", safe=out is None and method in _SAFE)
         return answer
 
+    @asynccontextmanager
+    async def download(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        follow: Callable[[str], bool] | None = None,
+        outcomes: Outcomes = OUTCOMES,
+        timeout: float = 300.0,
+    ) -> AsyncGenerator[AsyncIterator[bytes]]:
+        """What *url* serves, in chunks as they come; of any size, so whoever reads sets a limit.
+
+        Args:
+            url: With http or https, percent-encoded, and without user name or password.
+            headers: Beside ours; a redirect to another origin does not get them.
+            follow: Asked whether a redirect to a URL, which is absolute, is followed; None follows none.
+            outcomes: The table that judges the answer.
+            timeout: Seconds for all of it, reading included.
+
+        Raises:
+            DeliveryError: The answer is none that *outcomes* call taken, or it broke off: then also while reading.
+                What is uncertain in a request that changes something is a `NotSentError` here.
+        """
+        more = dict(headers or {})
+        with anyio.move_on_after(timeout):
+            for _ in range(_HOPS + 1):
+                call = Call("GET", url, {**_HEADERS, **more}, b"", 0, _nobody)
+                async with self._answered(call, outcomes) as stream:
+                    target = _redirected(call) if follow is not None else None
+                    if target is None:
+                        self._judge(call, outcomes)
+                        async with aclosing(self._received(call, stream)) as chunks:
+                            yield chunks
+                        return
+                if follow is None or not follow(target):
+                    raise RejectedError("it was redirected to where nobody follows", channel=self.channel)
+                more = more if Call("GET", target, {}, b"", 0, _nobody).origin == call.origin else {}
+                url = target
+            raise RejectedError(f"it was redirected more than {_HOPS} times", channel=self.channel)
+        raise NotSentError(f"not all had come within {timeout:g} s", channel=self.channel)
+
+    @asynccontextmanager
+    async def _answered(self, call: Call, outcomes: Outcomes) -> AsyncGenerator[AsyncIterator[bytes]]:
+        """The head of the answer is in *call*; yields the stream of the body, which is cut off where it is not read."""
+        if call.origin is None:
+            self._judge(call, outcomes)
+        inside = False
+        try:
+            async with self._exchange(call) as response:
+                call.status = response.status_code
+                call.fields = response.headers.multi_items()
+                stream = aiter(response.stream)
+                inside = True
+                try:
+                    yield stream
+                finally:
+                    await _cut_off(stream)
+        except Exception as exc:
+            if inside or _library.fault_of(exc, started=call.started) is None:
+                raise
+            call.failure = exc
+            self._judge(call, outcomes)
+
+    def _judge(self, call: Call, outcomes: Outcomes) -> None:
+        self._raise_for(call.fault, self._answer(call), call, outcomes, json=False, safe=True)
+
+    async def _received(self, call: Call, stream: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
+        try:
+            async for chunk in stream:
+                yield chunk
+        except Exception as exc:
+            if _library.fault_of(exc, started=True) is None:
+                raise
+            raise NotSentError("the connection ended before all had come", channel=self.channel) from exc
+
     def _raise_for(
         self, fault: Fault | None, answer: HttpAnswer, call: Call, outcomes: Outcomes, *, json: bool, safe: bool
     ) -> None:
@@ -253,6 +332,24 @@ class Http:
             headers[name] = f"{headers[name]}, {value}" if name in headers else value
         retry_after = parse_retry_after(headers.get("retry-after"), self._clock.now())
         return HttpAnswer(call.status, headers, bytes(call.body[: call.limit]), call.complete, retry_after)
+
+
+async def _cut_off(stream: AsyncIterator[bytes]) -> None:
+    """End *stream* where it is: cancelled from the inside, for Trio warns of generators that nobody has closed."""
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        with suppress(Exception):  # it may have failed already
+            async for _ in stream:
+                pass
+
+
+def _redirected(call: Call) -> str | None:
+    """Where the answer says to go, as an absolute URL; None where it does not."""
+    location = next((value for name, value in call.fields if name.lower() == "location"), None)
+    try:
+        return None if call.status not in _REDIRECTS or location is None else urljoin(call.url, location)
+    except ValueError:
+        return None
 
 
 def _nobody() -> None:
