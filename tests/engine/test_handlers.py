@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import itertools
+from random import Random
 from typing import Any
 
 import anyio
 import pytest
+from anyio.lowlevel import checkpoint
 
-from convergekit import Conversation, Message, MessageReceived, Router, Skip, Status
-from convergekit.abc import EntryState
+from convergekit import Conversation, Hub, MemoryStore, Message, MessageReceived, Router, Skip, Status
+from convergekit.abc import EntryState, Lease
 from convergekit.engine.handlers import HANDLER_RETRY
 from convergekit.errors import RejectedError, SuppressedError
 from convergekit.model import (
@@ -22,6 +24,7 @@ from convergekit.model import (
     ReceiptReceived,
     TypingChanged,
 )
+from convergekit.testing import FakeClock
 from tests.engine.kit import ANN, BOB
 
 pytestmark = pytest.mark.anyio
@@ -491,3 +494,56 @@ async def test_a_handler_that_waits_sees_the_refusal(bench: Any) -> None:
         await b.settle()
 
     assert seen == ["blocked"]
+
+
+class Killed(MemoryStore):
+    """A ledger whose user is killed rather than closed: nothing is given back."""
+
+    async def release(self, lease: Lease) -> None:
+        pass
+
+
+async def test_an_event_that_takes_the_process_down_is_given_up_too() -> None:
+    """Each run that never came to its end counts; the first time it is begun again at once, then after a while."""
+    store, clock, waits = Killed(), FakeClock(), []
+    async with store.opened(clock):
+        await store.admit("c", [MessageReceived(key="1", channel="c", text="x", sender=ANN)])
+    for _ in range(20):
+        hub, runs = Hub(store=store, clock=clock, random=Random(7), drain=0.001), anyio.Event()
+
+        @hub.on_message
+        async def handle(message: MessageReceived, runs: anyio.Event = runs) -> None:
+            runs.set()
+            await anyio.sleep_forever()
+
+        async with hub:
+            for waited in range(400):
+                for _ in range(20):
+                    await checkpoint()
+                if runs.is_set():
+                    waits.append(waited)
+                    break
+                clock.advance(1)
+            dead = await store.dead_entries()
+    assert waits[:2] == [0, 0]
+    assert len(waits) == HANDLER_RETRY.limit
+    assert all(waited <= 4 ** (number - 1) + 1 for number, waited in enumerate(waits))
+    (letter,) = dead
+    assert (letter.attempts, letter.reason) == (6, "whoever handled it went away")
+
+
+async def test_a_run_that_another_process_left_unfinished_is_begun_again_at_once(bench: Any) -> None:
+    """Most of them are innocent."""
+    store, clock = MemoryStore(), FakeClock()
+    async with store.opened(clock):
+        await store.admit("c", [MessageReceived(key="1", channel="c", text="x", sender=ANN)])
+        await store.claim("in", limit=1, seconds=60)
+    heard: list[str] = []
+    async with bench(store=store, clock=clock) as b:
+
+        @b.hub.on_message
+        async def handle(message: MessageReceived) -> None:
+            heard.append(message.text or "")
+
+        await b.settle()
+    assert heard == ["x"]

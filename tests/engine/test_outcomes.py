@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convergekit.abc import RetryPolicy
-from convergekit.engine.outcomes import Bug, Outcome, Terms, apply, buried, expired, marked, with_receipt
+from convergekit.engine.outcomes import PATIENCE, Bug, Outcome, Terms, apply, buried, expired, marked, with_receipt
 from convergekit.errors import (
     AuthenticationError,
     CreditError,
@@ -63,6 +63,18 @@ def test_the_table(outcome: Any, state: DeliveryState, status: Status, attempts:
     assert after.first_attempt_at == NOW
     if wait is not None:
         assert after.due == NOW + timedelta(seconds=wait)
+
+
+def test_being_throttled_has_an_end() -> None:
+    """It costs no attempt, and whatever the medium asks for, three days after the first try it is given up."""
+    after = attempt(delivery(due=NOW), ThrottledError("slow", retry_after=40 * 86_400))
+    assert after.due == NOW + PATIENCE
+    after = attempt(after, ThrottledError("slow", retry_after=1), now=NOW + PATIENCE - timedelta(hours=1))
+    assert (after.state, after.attempts) == (QUEUED, 0)
+    after = attempt(after, ThrottledError("slow", code="429", retry_after=1), now=NOW + PATIENCE)
+    assert (after.state, after.reason) == (DEAD, "throttled for 3 days: slow")
+    assert after.failure is not None
+    assert (after.failure.kind, after.failure.code) == (FailureKind.THROTTLED, "429")
 
 
 def test_the_last_attempt_ends_in_the_dead_letters() -> None:

@@ -5,7 +5,8 @@ Rules kept here:
 - An event is *done* when its handler has finished, and a returned reply is submitted in that same transaction.
 - A send inside a handler that has no key gets one from (event key, handler, ordinal), so that a second run finds what
   the first one sent. What a handler submits is `automatic`: a program speaks.
-- A handler that fails is tried again with back-off, then its event goes to the dead letters.
+- A handler that fails is tried again with back-off, then its event goes to the dead letters. A run that never came
+  to its end counts as well, or an event that takes the process down would do so for ever.
 """
 
 from __future__ import annotations
@@ -125,6 +126,9 @@ class Handlers:
         entry = lease.entry
         if entry is None:
             raise StoreError("a lease of an inbound lane has no entry")
+        if lease.recovered:
+            await self._put_back(lease, entry.event, "whoever handled it went away", at_once=not entry.attempts)
+            return
         try:
             replies = await self._handle(entry.event)
             stored = await self._store.finish(lease, dispatches=replies)
@@ -136,7 +140,7 @@ class Handlers:
         except StoreError:
             _log.exception("the ledger failed while event %s was handled", entry.id)
         except Exception as error:
-            await self._failed(lease, entry.event, entry.attempts + 1, error)
+            await self._failed(lease, entry.event, error)
         except BaseException:
             with anyio.move_on_after(_CLEANUP, shield=True):
                 await self._given_back(lease, entry.id)
@@ -188,17 +192,25 @@ class Handlers:
                     answered = Receipt(Status.ANSWERED, delivery=found[1], occurred_at=event.at)
                     await self._ledger.receive(event.channel, answered)
 
-    async def _failed(self, lease: Lease, event: Event, attempts: int, error: Exception) -> None:
+    async def _failed(self, lease: Lease, event: Event, error: Exception) -> None:
         # The router's note says which handler; anybody else's may hold anything.
         notes = (note for note in getattr(error, "__notes__", ()) if note.startswith("in handler "))
         reason = " ".join((type(error).__name__, *notes))
         _log.error("handling event %s of %s failed: %s at %s", event.key, event.channel, reason, place_of(error))
+        await self._put_back(lease, event, reason)
+
+    async def _put_back(self, lease: Lease, event: Event, reason: str, *, at_once: bool = False) -> None:
+        """Count an attempt: the event is handled again after a while, or goes to the dead letters."""
+        attempts = (lease.entry.attempts if lease.entry is not None else 0) + 1
         try:
             if attempts >= self._retry.limit:
                 await self._store.bury(lease, reason=reason, events=self._dead_letter(lease, event, reason))
                 return
-            due = self._clock.now() + timedelta(seconds=self._retry.delay(attempts, self._random.random))
+            seconds = 0.0 if at_once else self._retry.delay(attempts, self._random.random)
+            due = self._clock.now() + timedelta(seconds=seconds)
             await self._store.postpone(lease, due=due, hold=_HOLD, reason=reason)
+        except LeaseLostError:
+            _log.warning("the lease of event %s ended before its failure was stored", event.key)
         except StoreError:
             _log.exception("the ledger failed; event %s is handled again when its lease ends", event.key)
 

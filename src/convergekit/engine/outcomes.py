@@ -3,7 +3,7 @@
 Rules kept here (DESIGN, "The adapter contract"):
 
 - Not sent: tried again after back-off, until the attempts are used up; then to the dead letters.
-- Throttled: waited for, and costs no attempt.
+- Throttled: waited for, and costs no attempt; but not for longer than `PATIENCE` after the first attempt.
 - Rejected: closed; a failed part makes the delivery FAILED, so the parts behind it are not sent.
 - Account: stays queued as it was; the channel goes down.
 - Uncertain: never sent again blindly. Only where the caller says that a double is impossible, or accepted.
@@ -40,8 +40,10 @@ from convergekit.model import (
     fold,
 )
 
-__all__ = ["Bug", "Outcome", "Terms", "apply", "buried", "expired", "marked", "with_receipt"]
+__all__ = ["PATIENCE", "Bug", "Outcome", "Terms", "apply", "buried", "expired", "marked", "with_receipt"]
 
+#: How long after its first attempt a delivery is tried again because the medium asks for time; then it is given up.
+PATIENCE: Final = timedelta(days=3)
 _HISTORY: Final = 50
 _LINE: Final = 500
 
@@ -99,8 +101,7 @@ def _after(delivery: Delivery, index: int, outcome: Outcome, now: datetime, term
             text = f"{type(error).__name__} before anything was sent: a bug in the adapter"
             return _buried(_tried(delivery, index, now, "bug", text), index, FailureKind.INTERNAL, text, now)
         case ThrottledError():
-            tried = _tried(delivery, index, now, "throttled", outcome.reason, outcome.code)
-            return _waiting(tried, now, outcome.retry_after, terms)
+            return _throttled(delivery, index, outcome, now, terms)
         case NotSentError():
             return _not_sent(delivery, index, outcome, now, terms)
         case RejectedError():
@@ -168,6 +169,16 @@ def _not_sent(delivery: Delivery, index: int, error: NotSentError, now: datetime
         text = f"not sent in {times}: {error.reason}"
         return _buried(tried, index, FailureKind.CONNECTION, text, now, error.code)
     return _waiting(tried, now, terms.retry.delay(tried.attempts, terms.random), terms)
+
+
+def _throttled(delivery: Delivery, index: int, error: ThrottledError, now: datetime, terms: Terms) -> Delivery:
+    tried = _tried(delivery, index, now, "throttled", error.reason, error.code)
+    left = (delivery.first_attempt_at or now) + PATIENCE - now
+    if left <= timedelta(0):
+        text = f"throttled for {PATIENCE.days} days: {error.reason}"
+        return _buried(tried, index, FailureKind.THROTTLED, text, now, error.code)
+    # Whatever the medium asks for: a last try when the time is over.
+    return _waiting(tried, now, min(error.retry_after, left.total_seconds()), terms)
 
 
 def _rejected(delivery: Delivery, index: int, error: RejectedError, now: datetime) -> Delivery:
