@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import time
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -156,14 +157,27 @@ def _parsed(url: str | URL) -> URL:
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # transactions are begun by us
+    _use_wal(connection)
     for pragma in (
-        "journal_mode=WAL",
         "synchronous=FULL",
         "cache_size=-65536",
         "wal_autocheckpoint=0",
         "secure_delete=ON",
     ):
         connection.execute(f"PRAGMA {pragma}").fetchall()
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Of those who do this to a new file at the same moment some are refused at once, whatever their patience."""
+    deadline = time.monotonic() + _BUSY
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL").fetchall()
+            return
+        except sqlite3.OperationalError as exc:
+            if exc.sqlite_errorname != "SQLITE_BUSY" or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
 
 
 def _begin_sqlite(connection: Connection) -> None:
