@@ -68,6 +68,7 @@ class Side(Protocol):
     async def show_typing(self, ref: ConversationRef, typing: bool) -> bool: ...
     async def cancel_dispatch(self, dispatch: str) -> bool: ...
     def waits_for(self, channel: str) -> str | None: ...
+    def is_elsewhere(self, channel: str) -> bool: ...
 
 
 class DispatchHandle:
@@ -195,7 +196,9 @@ class DispatchHandle:
             return False
         if delivery.state is not DeliveryState.QUEUED:
             return True
-        return delivery.due > self._hub.clock.now() or self._hub.waits_for(delivery.channel) is not None
+        if delivery.due > self._hub.clock.now():
+            return True
+        return self._hub.waits_for(delivery.channel) is not None and not self._hub.is_elsewhere(delivery.channel)
 
     def _uncertain(self, delivery: Delivery) -> UncertainError:
         reason = delivery.reason or "the answer was lost"

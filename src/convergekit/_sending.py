@@ -11,6 +11,7 @@ import anyio
 
 from ._handles import Content, DispatchHandle, Target, about, as_message
 from .abc import Clock, SupportsTyping
+from .engine.channels import ChannelState
 from .engine.engine import Engine
 from .engine.handlers import running
 from .engine.planner import Origin, Planner
@@ -133,11 +134,23 @@ class Sending:
             return f"no worker has the channel {channel!r} open"
         if runtime.is_serving:
             return None
+        if self._engine.only_submits:
+            return f"{channel} is closed here, and waits for a worker on the same ledger"
         return f"{channel} is {runtime.state.value}" + (f": {runtime.reason}" if runtime.reason else "")
 
+    def is_elsewhere(self, channel: str) -> bool:
+        """Whether another process is to hand over what is sent on *channel*, and its answer is worth waiting for."""
+        if not self._engine.is_shared:
+            return False
+        runtime = self._engine.channels.get(channel)
+        return self._engine.only_submits or (runtime is not None and runtime.state is ChannelState.STANDBY)
+
     async def _stored(self, dispatches: Sequence[Dispatch]) -> list[DispatchHandle]:
+        # Watched from before they are stored: another worker may be quicker than we are.
+        watches = [self._engine.ledger.watch(dispatch) for dispatch in dispatches]
         stored = await self._engine.ledger.submit(dispatches)
         await self._planner.counted(dispatches, stored)
+        del watches
         return [DispatchHandle(self, self._engine.ledger.watch(dispatch)) for dispatch in stored]
 
 

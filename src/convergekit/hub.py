@@ -73,7 +73,7 @@ class ChannelHealth:
     """How one channel is.
 
     Args:
-        state: "up", "degraded", "down", "opening" or "closed".
+        state: "up", "standby", "degraded", "down", "opening" or "closed".
         reason: Why, or None.
         adapter: Name of its adapter.
     """
@@ -88,7 +88,7 @@ class HubHealth:
     """How the hub is.
 
     Args:
-        ok: Whether the hub is open and every channel that it is to open is up.
+        ok: Whether the hub is open and every channel that it is to open is up, or on standby.
         channels: Each channel by name.
     """
 
@@ -143,6 +143,7 @@ class Hub(AsyncContextManagerMixin):
         self.clock: Clock = SystemClock() if clock is None else clock
         self._role = role
         chance = random or _random.Random()
+        self._own_chance = chance if random is None else None
         self._ids = Ids(self.clock, chance)
         self._open = self._entered = False
         self._thread = 0
@@ -208,6 +209,8 @@ class Hub(AsyncContextManagerMixin):
         if self._entered:
             raise ConfigurationError("a hub is entered once; make another one, with the same store if you like")
         self._entered = True
+        if self._own_chance is not None:
+            self._own_chance.seed()  # a process may have been forked since: its children are not to make the same ids
         try:
             async with self._engine:
                 self._open, self._thread = True, get_ident()
@@ -242,7 +245,8 @@ class Hub(AsyncContextManagerMixin):
             name: ChannelHealth(runtime.state.value, runtime.reason, runtime.adapter_class.name)
             for name, runtime in self._engine.channels.items()
         }
-        all_up = all(each.state == ChannelState.UP.value for each in channels.values())
+        well = (ChannelState.UP.value, ChannelState.STANDBY.value)
+        all_up = all(each.state in well for each in channels.values())
         return HubHealth(self._open and (all_up or self._role == "submit"), channels)
 
     # Channels

@@ -126,6 +126,9 @@ class Adapter(AsyncContextManagerMixin, ABC, Generic[ConfigT]):
         hold: Seconds for which a message that waits for its retry holds up its lane; then others pass it.
         send_timeout: Seconds after which an attempt is given up; the outcome is then uncertain, or not sent if it
             had not `started`.
+        exclusive: Whether the account bears one connection only, sending included (XMPP). Of several workers on one
+            ledger, one then enters the adapter, and it alone sends; the others stand by, and take over when it dies.
+            Without it every worker sends, and one of them listens and polls.
     """
 
     name: ClassVar[str]
@@ -136,6 +139,7 @@ class Adapter(AsyncContextManagerMixin, ABC, Generic[ConfigT]):
     retry: ClassVar[RetryPolicy] = RetryPolicy()
     hold: ClassVar[float] = 60.0
     send_timeout: ClassVar[float] = 60.0
+    exclusive: ClassVar[bool] = False
 
     def __init__(self, config: ConfigT, context: ChannelContext) -> None:
         self.config = config

@@ -110,7 +110,8 @@ class ChannelContext(Protocol):
             For each event, whether it was new.
 
         Raises:
-            StoreError: Nothing of this call was stored; do not acknowledge.
+            StoreError: Nothing of this call was stored; do not acknowledge. A `LeaseLostError` is one: another process
+                hears this channel now, so let it out and stop.
             InvalidInputError: An event has no key, and is not ephemeral.
         """
         ...

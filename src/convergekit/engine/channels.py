@@ -7,6 +7,8 @@ Rules kept here:
 - An `AccountError` takes it *down* until a person acts: it is left, and probed slowly.
 - Each entry makes a new adapter, so that nothing half-broken is used again.
 - It is left once the sends under way have ended, within bounds: leaving makes no outcome unknown that need not be.
+- Of several workers on one ledger, one hears it, and where the adapter is `exclusive` one enters it at all; the others
+  are on *standby*.
 - One that hangs on opening, or on leaving, is given up in time and tried again, and can be closed meanwhile.
 """
 
@@ -31,6 +33,7 @@ from convergekit.abc import (
     Polls,
     ReceivesWebhooks,
     RetryPolicy,
+    Store,
     SupportsEdit,
     SupportsReactions,
     SupportsReadMarkers,
@@ -38,15 +41,18 @@ from convergekit.abc import (
 )
 from convergekit.errors import (
     AccountError,
+    LeaseLostError,
     NotSentError,
     ThrottledError,
     UnsupportedContentError,
 )
 from convergekit.model import Capabilities, ConversationRef, Delivery, IdempotencyKind, Operation
 
+from .clock import within
 from .context import EngineContext
 from .options import ChannelOptions
 from .outcomes import Bug, Outcome, Terms
+from .ownership import Ownership
 from .pacing import Pace
 from .strays import NO_STRAYS
 from .supervision import RESTART, STABLE, Hearing, first_of, in_words, polling
@@ -72,6 +78,8 @@ class ChannelState(StrEnum):
     UP = "up"
     DEGRADED = "degraded"
     """It failed, and is tried again by itself."""
+    STANDBY = "standby"
+    """Another worker hears it, or holds it as a whole; this one takes over when that one dies."""
     DOWN = "down"
     """Its account cannot be used until a person acts; it is probed slowly."""
     CLOSED = "closed"
@@ -86,6 +94,9 @@ class ChannelRuntime:
         config: Its settings.
         options: The engine's settings.
         context: What the adapter is lent.
+        store: The ledger.
+        holder: Who owns what this hub owns.
+        owning: Seconds for which it is owned without a sign of life.
         clock: Time.
         random: For jitter.
         changed: Called after `state` has changed.
@@ -98,6 +109,9 @@ class ChannelRuntime:
         config: BaseModel,
         options: ChannelOptions,
         context: EngineContext,
+        store: Store,
+        holder: Callable[[], str],
+        owning: float,
         clock: Clock,
         random: Random,
         changed: Callable[[ChannelRuntime], None],
@@ -123,6 +137,7 @@ class ChannelRuntime:
         self._changed = changed
         self._log = context.log
         self.pace = Pace(options.rate, clock)
+        self.ownership = Ownership(store, clock, f"channel:{name}", holder, owning, self._log, self._tell)
         self._leave = anyio.Event()  # set: leave the adapter
         self._stop = anyio.Event()  # set: for good
         self._ended = anyio.Event()
@@ -135,13 +150,16 @@ class ChannelRuntime:
     @property
     def state(self) -> ChannelState:
         """How it is; *degraded* also when it can send and does not hear."""
-        deaf = self._phase is ChannelState.UP and any(hearing.reason for hearing in self._hearings)
-        return ChannelState.DEGRADED if deaf else self._phase
+        if self.ownership.is_elsewhere:
+            return ChannelState.STANDBY
+        deaf = self.ownership.reason or any(hearing.reason for hearing in self._hearings)
+        return ChannelState.DEGRADED if deaf and self._phase is ChannelState.UP else self._phase
 
     @property
     def reason(self) -> str | None:
         """Why it is not up, or None."""
-        return self._reason or next((hearing.reason for hearing in self._hearings if hearing.reason), None)
+        deaf = (hearing.reason for hearing in self._hearings if hearing.reason)
+        return self.ownership.reason or self._reason or next(deaf, None)
 
     @property
     def is_serving(self) -> bool:
@@ -234,10 +252,12 @@ class ChannelRuntime:
     async def _run(self, tried: Callable[[], None]) -> None:
         failures = 0
         while not self._stop.is_set():
-            self._leave, self._trouble = anyio.Event(), None
-            self._opened_at = None
+            self._trouble = self._opened_at = None
             try:
-                await self._entered(tried)
+                if self.adapter_class.exclusive:
+                    await self.ownership.during(lambda: self._entered(tried), tried)
+                else:
+                    await self._entered(tried)
             except Exception as error:
                 self._trouble = first_of(error)
             if self._stop.is_set():
@@ -254,15 +274,21 @@ class ChannelRuntime:
         """Leave the adapter; `run` then returns."""
         self._stop.set()
         self._leave.set()
+        self.ownership.give_up()
         if self._opening is not None:
             self._opening.cancel()
 
     async def closed(self) -> None:
         """Return once `run` has, or at once if it was never started."""
-        if self.state is not ChannelState.CLOSED:
+        if self._phase is not ChannelState.CLOSED:
             await self._ended.wait()
 
     async def _entered(self, tried: Callable[[], None]) -> None:
+        self._leave = anyio.Event()
+        if self._stop.is_set():
+            return
+        if self._phase is ChannelState.UP:
+            self._phase = ChannelState.OPENING  # it had been ours before
         adapter = self.adapter_class(self.config, self.context)
         try:
             with anyio.move_on_after(_OPENING) as opening, NO_STRAYS:
@@ -273,7 +299,10 @@ class ChannelRuntime:
                     self._opened_at = self._clock.monotonic()
                     self._becomes(ChannelState.UP, None)
                     tasks.start_soon(self._hear, adapter, tried)
-                    await self._leave.wait()
+                    try:
+                        await self._leave.wait()
+                    finally:
+                        self._leave.set()  # also when we lose it: nothing is handed to it any more
                     await self._part_company()
                     opening.deadline = anyio.current_time() + _LEAVING
                     tasks.cancel_scope.cancel()
@@ -291,14 +320,25 @@ class ChannelRuntime:
             raise NotSentError(f"it did not open within {_OPENING:g} s", channel=self.name)
 
     async def _hear(self, adapter: Adapter[Any], tried: Callable[[], None]) -> None:
-        """Start what the adapter hears by; call *tried* once each is connected, or has failed for the first time."""
-        self._hearings = self._ways_in(adapter) if self.takes_in else []
-        async with anyio.create_task_group() as tasks:
-            for hearing in self._hearings:
-                tasks.start_soon(self._supervise, hearing)
-            for hearing in self._hearings:
-                await hearing.tried.wait()
-            tried()
+        """Hear, if it is ours to hear; call *tried* once each way in is connected, or has failed for the first time."""
+        ways_in = self._ways_in(adapter) if self.takes_in else []
+        if ways_in and not self.adapter_class.exclusive:
+            await self.ownership.during(lambda: self._heard(self._ways_in(adapter), tried), tried)
+        else:
+            await self._heard(ways_in, tried)
+
+    async def _heard(self, hearings: list[Hearing], tried: Callable[[], None]) -> None:
+        self._hearings = hearings
+        try:
+            async with anyio.create_task_group() as tasks:
+                for hearing in hearings:
+                    tasks.start_soon(self._supervise, hearing)
+                for hearing in hearings:
+                    await hearing.tried.wait()
+                tried()
+        except anyio.get_cancelled_exc_class():
+            self._hearings = []  # another hears it: their troubles are none of ours
+            raise
 
     def _ways_in(self, adapter: object) -> list[Hearing]:
         hearings: list[Hearing] = []
@@ -318,7 +358,9 @@ class ChannelRuntime:
 
     async def _supervise(self, hearing: Hearing) -> None:
         trouble = await hearing.run()
-        if trouble is not None:
+        if isinstance(trouble, LeaseLostError):
+            self.ownership.lost()
+        elif trouble is not None:
             self.noticed(trouble)
 
     async def _part_company(self) -> None:
@@ -342,15 +384,7 @@ class ChannelRuntime:
         return seconds
 
     async def _pause(self, seconds: float) -> None:
-        async with anyio.create_task_group() as tasks:
-
-            async def stop() -> None:
-                await self._stop.wait()
-                tasks.cancel_scope.cancel()
-
-            tasks.start_soon(stop)
-            await self._clock.sleep(seconds)
-            tasks.cancel_scope.cancel()
+        await within(self._clock, seconds, self._stop.wait)
 
     def _becomes(self, phase: ChannelState, reason: str | None) -> None:
         if (phase, reason) == (self._phase, self._reason):

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import random as _random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from time import monotonic
+from typing import Final
 
 import anyio
 
 from convergekit.abc import Clock
+from convergekit.errors import StoreError
 
-__all__ = ["Alarm", "Ids", "SystemClock"]
+__all__ = ["Alarm", "Ids", "Patience", "SystemClock", "within"]
+
+_log = logging.getLogger(__name__)
+_LONGEST_PAUSE: Final = 5.0
 
 
 class SystemClock:
@@ -79,3 +85,53 @@ class Alarm:
                 continue
             self._at = None
             self._ring()
+
+
+class Patience:
+    """One task's pauses while the ledger is away: 1, 2, 4, then every 5 seconds, for as long as it takes.
+
+    Args:
+        clock: Time.
+        what: What cannot be done meanwhile, for the log: "claiming".
+    """
+
+    def __init__(self, clock: Clock, what: str) -> None:
+        self._clock = clock
+        self._what = what
+        self._failures = 0
+
+    async def wait(self, error: StoreError) -> None:
+        """Say so, at the first failure, the second, the fourth ...; return when it is time to try again."""
+        self._failures += 1
+        if self._failures & (self._failures - 1) == 0:
+            _log.error("%s failed for the %s. time: %s; it is tried again", self._what, self._failures, error)
+        await self._clock.sleep(min(_LONGEST_PAUSE, 2.0 ** (self._failures - 1)))
+
+    def over(self) -> None:
+        """It worked."""
+        if self._failures:
+            _log.warning("%s works again", self._what)
+            self._failures = 0
+
+
+async def within(clock: Clock, seconds: float, work: Callable[[], Awaitable[object]]) -> bool:
+    """Await *work* for at most *seconds* of *clock*; tells whether it came to its end. Its errors come out bare."""
+    trouble: Exception | None = None
+    ended = False
+    async with anyio.create_task_group() as tasks:
+
+        async def run() -> None:
+            nonlocal trouble, ended
+            try:
+                await work()
+                ended = True
+            except Exception as error:
+                trouble = error
+            tasks.cancel_scope.cancel()
+
+        tasks.start_soon(run)
+        await clock.sleep(seconds)
+        tasks.cancel_scope.cancel()
+    if trouble is not None:
+        raise trouble
+    return ended

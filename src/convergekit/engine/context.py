@@ -13,6 +13,7 @@ from convergekit.model import Attachment, Event
 
 from .blobs import open_attachment
 from .intake import Intake
+from .ownership import current_fence
 
 if TYPE_CHECKING:
     from convergekit.http import Http
@@ -65,7 +66,7 @@ class EngineContext:
 
     async def admit(self, *events: Event, cursor: Cursor | None = None) -> tuple[Admission, ...]:
         """See `ChannelContext.admit`."""
-        return await self._intake.admit(self.channel, events, cursor)
+        return await self._intake.admit(self.channel, events, cursor, fence=current_fence())
 
     async def cursor(self, feed: str = "") -> Any:
         """See `ChannelContext.cursor`."""

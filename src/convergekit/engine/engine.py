@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from random import Random
 from typing import Any, Final, Literal, Self
+from uuid import uuid4
 
 import anyio
 from anyio import AsyncContextManagerMixin
@@ -21,7 +22,7 @@ from convergekit.model import ChannelChanged, ConsentChanged, Delivery, Dispatch
 from convergekit.router import Dispatcher, Scope
 
 from .channels import ChannelRuntime
-from .clock import Alarm
+from .clock import Alarm, Patience, within
 from .context import EngineContext
 from .handlers import Handlers
 from .intake import Intake
@@ -29,6 +30,7 @@ from .lanes import LEASE_SECONDS, LanePool
 from .ledger import Change, Ledger
 from .options import ChannelOptions
 from .outbox import Outbox
+from .ownership import OWNING
 
 __all__ = ["Engine"]
 
@@ -36,6 +38,8 @@ _log = logging.getLogger(__name__)
 _OPENING: Final = 35.0  # a little more than a channel gives itself
 _NOTICES: Final = 8  # ephemeral events handled at the same time
 _CLOSING: Final = 5.0
+_GIVING_BACK: Final = 2.0
+_FLOOR: Final = 5.0  # between two looks at a shared ledger, whether or not it says that it has changed
 
 
 class Engine(AsyncContextManagerMixin):
@@ -77,11 +81,15 @@ class Engine(AsyncContextManagerMixin):
         lease: float = LEASE_SECONDS,
     ) -> None:
         self.store = store
+        self.is_shared: bool = getattr(store, "is_shared", True)  # one that does not say may well be
         self.channels: dict[str, ChannelRuntime] = {}
         self._clock = clock
         self._random = random
         self._dispatcher = dispatcher
         self._role = role
+        self.only_submits = role == "submit"
+        self._owning = min(OWNING, lease)
+        self._holder = ""
         self._drain = drain
         self._drain_until = math.inf
         self._draining: anyio.CancelScope | None = (
@@ -110,12 +118,10 @@ class Engine(AsyncContextManagerMixin):
     @asynccontextmanager
     async def __asynccontextmanager__(self) -> AsyncGenerator[Self]:
         """Open the store, then everything that moves; leave in order: intake, lanes, outbox, channels, store."""
+        self._holder = uuid4().hex  # not before: a process may have been forked since we were made
         async with self.store.opened(self._clock), self._telling():
-            if self._role == "submit":
-                yield self
-                return
             trouble: BaseException | None = None
-            async with self._moving():
+            async with self._following() if self.only_submits else self._moving():
                 try:
                     yield self
                 except anyio.get_cancelled_exc_class():
@@ -136,13 +142,22 @@ class Engine(AsyncContextManagerMixin):
             self.ledger.close()
 
     @asynccontextmanager
+    async def _following(self) -> AsyncGenerator[None]:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._follow)
+            try:
+                yield
+            finally:
+                tasks.cancel_scope.cancel()
+
+    @asynccontextmanager
     async def _moving(self) -> AsyncGenerator[None]:
         async with anyio.create_task_group() as self._tasks:
             try:
                 async with anyio.create_task_group() as pools:
                     for pool in (self.inbox_pool, self.outbox_pool):
                         pools.start_soon(pool.run)
-                    for work in (self._timer.run, self._keep_time, *[self._notice] * _NOTICES):
+                    for work in (self._timer.run, self._keep_time, self._follow, *[self._notice] * _NOTICES):
                         pools.start_soon(work)
                     await self._open_all()
                     try:
@@ -168,7 +183,17 @@ class Engine(AsyncContextManagerMixin):
             raise ConfigurationError(f"there is a channel {name!r} already; remove it first, or give another name")
         context = EngineContext(name, self.store, self._clock, self.intake, parts)
         runtime = ChannelRuntime(
-            name, adapter_class, config, options, context, self._clock, self._random, self._channel_changed
+            name,
+            adapter_class,
+            config,
+            options,
+            context,
+            self.store,
+            lambda: self._holder,
+            self._owning,
+            self._clock,
+            self._random,
+            self._channel_changed,
         )
         runtime.takes_in = self._role == "all"
         self.channels[name] = runtime
@@ -201,7 +226,8 @@ class Engine(AsyncContextManagerMixin):
         # Shielded and bounded: channels part in good order, and a dead peer cannot hold us.
         with anyio.move_on_after(max(self._drain, _CLOSING), shield=True):
             for pool in (self.inbox_pool, self.outbox_pool):
-                await pool.aclose()
+                with anyio.move_on_after(_GIVING_BACK):  # a ledger that hangs leaves time to close the channels
+                    await pool.aclose()
             for runtime in self.channels.values():
                 runtime.close()
             for runtime in self.channels.values():
@@ -271,15 +297,37 @@ class Engine(AsyncContextManagerMixin):
         return min((moment for moment in moments if moment is not None), default=None)
 
     async def _keep_time(self) -> None:
+        patience = Patience(self._clock, "looking at timers")
         while True:
             self._timer_rang = anyio.Event()
             try:
                 self._timer.set(await self.ledger.wake())
-            except StoreError:
-                _log.exception("the ledger failed; timers are looked at again in a second")
-                await self._clock.sleep(1)
+                patience.over()
+            except StoreError as error:
+                await patience.wait(error)
                 continue
             await self._timer_rang.wait()
+
+    async def _follow(self) -> None:
+        """Look again when another process may have changed the ledger, and now and then in any case."""
+        if not self.is_shared:
+            return
+        patience = Patience(self._clock, "following what other workers do")
+        while True:
+            try:
+                await within(self._clock, _FLOOR, self.store.changed)
+                self._look()
+                await self.ledger.refresh()
+                patience.over()
+            except StoreError as error:
+                await patience.wait(error)
+
+    def _look(self) -> None:
+        self._wake_inbox()
+        self._wake_outbox()
+        self._timer_rang.set()
+        for channel in self.channels.values():
+            channel.ownership.look()
 
     async def _notice(self) -> None:
         while True:

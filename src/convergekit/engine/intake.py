@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final, TypeVar
 
-from convergekit.abc import Admission, Cursor, Store
+from convergekit.abc import Admission, Cursor, Fence, Store
 from convergekit.errors import InvalidInputError, NotRunningError
 from convergekit.model import Address, ConversationRef, Event, ReceiptReceived
 from convergekit.model import Content as ModelContent
@@ -36,8 +36,10 @@ class Intake:
         self._ephemeral: OrderedDict[tuple[Any, ...], Event] = OrderedDict()
         self.is_open = True
 
-    async def admit(self, channel: str, events: Sequence[Event], cursor: Cursor | None = None) -> tuple[Admission, ...]:
-        """See `ChannelContext.admit`."""
+    async def admit(
+        self, channel: str, events: Sequence[Event], cursor: Cursor | None = None, *, fence: Fence | None = None
+    ) -> tuple[Admission, ...]:
+        """See `ChannelContext.admit` and `Store.admit`."""
         if not self.is_open:
             raise NotRunningError("the hub is closing and takes nothing in; offer the event again later")
         complete = [completed(event, channel) for event in events]
@@ -45,7 +47,7 @@ class Intake:
             if isinstance(event, ModelContent) and event.attachments:
                 complete[index] = await checked_in(event, self._store)
         try:
-            return await self._store.admit(channel, complete, cursor)
+            return await self._store.admit(channel, complete, cursor, fence=fence)
         finally:
             self._admitted()  # also for a caller who was cancelled just after they were stored
 

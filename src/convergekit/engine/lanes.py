@@ -25,12 +25,11 @@ from anyio.lowlevel import checkpoint
 from convergekit.abc import Clock, Direction, Lease, Store
 from convergekit.errors import StoreError
 
-from .clock import Alarm
+from .clock import Alarm, Patience
 
 __all__ = ["LEASE_SECONDS", "LanePool"]
 
 LEASE_SECONDS: Final = 120.0
-_STORE_PAUSE: Final = 1.0
 _log = logging.getLogger(__name__)
 _TURN_EVERY: Final = 32  # a worker that never has to wait lets others have a turn after so many items
 
@@ -82,6 +81,7 @@ class LanePool:
         self._more = False
         self._quiet = anyio.Event()
         self._alarm = Alarm(clock, self.wake)
+        self._patience = Patience(clock, f"claiming {direction}bound work")
         self._context = copy_context()
 
     async def run(self) -> None:
@@ -168,10 +168,10 @@ class LanePool:
             claim = await self._store.claim(
                 self._direction, limit=limit, seconds=self._lease, slots=self._slots(self._taken)
             )
-        except StoreError:
+            self._patience.over()
+        except StoreError as error:
             # The ledger may come back; what is in it is not lost. Nobody else need try meanwhile.
-            _log.exception("claiming failed; trying again in %s s", _STORE_PAUSE)
-            await self._clock.sleep(_STORE_PAUSE)
+            await self._patience.wait(error)
             self._dirty = True
             return
         finally:
@@ -195,13 +195,16 @@ class LanePool:
         self._waking = False
 
     async def _renew(self) -> None:
+        patience = Patience(self._clock, f"renewing the leases of {self._direction}bound work")
         while True:
             await self._clock.sleep(self._lease / 3)
-            held = [*self._held.values(), *self._buffer]
-            try:
-                await self._store.renew(held, self._lease)
-            except StoreError:
-                _log.exception("renewing %s leases failed", len(held))  # each holder looks before it sends
+            while True:
+                try:
+                    await self._store.renew([*self._held.values(), *self._buffer], self._lease)
+                    break
+                except StoreError as error:
+                    await patience.wait(error)  # each holder looks before it sends
+            patience.over()
 
     async def aclose(self) -> None:
         """Give back what was claimed and not served. Call it after `run` has ended."""

@@ -123,6 +123,16 @@ class Ledger:
             watch.ring(dispatch)
         return watch
 
+    async def refresh(self) -> None:
+        """Load what other processes have changed of the dispatches that somebody here watches, and tell."""
+        watches = dict(self._watches)
+        if not watches:
+            return
+        for identity, version in (await self._store.versions(tuple(watches))).items():
+            watch = watches[identity]
+            if version > watch.dispatch.version:
+                watch.ring(await self._store.load(identity))
+
     def close(self) -> None:
         """Nobody is told of changes any more, and whoever waits for one is told that."""
         for watch in list(self._watches.values()):

@@ -1,7 +1,7 @@
 """What a channel hears by, kept going: its `listen`, or one feed that is polled.
 
 A failing one is restarted with exponential back-off, full jitter and a cap, and the back-off begins anew after a
-stable time. An `AccountError` ends it: a person has to act.
+stable time. An `AccountError` ends it: a person has to act. So does a `LeaseLostError`: another process hears it now.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import anyio
 from anyio.abc import TaskStatus
 
 from convergekit.abc import Clock, Cursor, RetryPolicy
-from convergekit.errors import AccountError, ConvergeError, NotRunningError, ThrottledError
+from convergekit.errors import AccountError, ConvergeError, LeaseLostError, NotRunningError, ThrottledError
 
 from .context import EngineContext
 from .strays import NO_STRAYS
@@ -69,8 +69,8 @@ class Hearing(TaskStatus[None]):
         self.tried.set()
         self._says(None)
 
-    async def run(self) -> AccountError | None:
-        """Hear until cancelled, or until there is nothing more to hear, or until a person has to act."""
+    async def run(self) -> AccountError | LeaseLostError | None:
+        """Hear until cancelled, or there is nothing more to hear, or a person has to act, or another hears it."""
         try:
             while True:
                 self._connected_at = None
@@ -83,7 +83,7 @@ class Hearing(TaskStatus[None]):
                     return None  # the hub closes
                 except Exception as error:
                     trouble = first_of(error)
-                if isinstance(trouble, AccountError):
+                if isinstance(trouble, AccountError | LeaseLostError):
                     return trouble
                 await self._clock.sleep(self._failed(trouble))
         finally:
@@ -125,11 +125,11 @@ async def polling(
 
 
 def first_of(error: BaseException) -> BaseException:
-    """Of a group, an account error if there is one, else the first: what a person should be told."""
+    """Of a group, what ends a hearing if there is such, else the first: what a person should be told."""
     if not isinstance(error, BaseExceptionGroup):
         return error
     leaves = [first_of(each) for each in error.exceptions]
-    return next((leaf for leaf in leaves if isinstance(leaf, AccountError)), leaves[0])
+    return next((leaf for leaf in leaves if isinstance(leaf, AccountError | LeaseLostError)), leaves[0])
 
 
 def in_words(error: BaseException) -> str:
