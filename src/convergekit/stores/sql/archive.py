@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, cast, column, exists, literal, select, table
+from sqlalchemy import ColumnElement, Connection, Select, cast, column, exists, select, table
 from sqlalchemy.dialects.postgresql import TSQUERY
 
 from convergekit.abc import Archive, Contacts, Erased, Found, Page, Query
@@ -24,10 +24,13 @@ from convergekit.model.wire import event_from_json, from_json
 from convergekit.stores._said import Row, found_in
 
 from .database import Database
-from .erasure import Erasure, Ledger
+from .erasure import Do, Erasure
 from .rows import micros, moment
 from .said import WORDS, Kind, about, match, said, topic
 from .schema import dispatch, entry
+
+if TYPE_CHECKING:
+    from .store import SqlStore
 
 __all__ = ["SqlArchive"]
 
@@ -38,14 +41,15 @@ class SqlArchive(Archive):
     """See `Archive`.
 
     Args:
-        ledger: The store, of which a few methods are used.
-        database: Where it is.
+        store: Whose it is.
+        database: Where the store is.
+        do: Has an operation done in the writer's next transaction.
         now: The store's time.
     """
 
-    def __init__(self, ledger: Ledger, database: Database, now: Callable[[], datetime]) -> None:
-        self._ledger = ledger
-        self._erasure = Erasure(ledger, database, now)
+    def __init__(self, store: SqlStore, database: Database, *, do: Do, now: Callable[[], datetime]) -> None:
+        self._store = store
+        self._erasure = Erasure(store, database, do, now)
 
     async def find(self, query: Query, *, limit: int, after: str | None = None, oldest_first: bool = False) -> Page:
         """See `Archive.find`."""
@@ -54,7 +58,7 @@ class SqlArchive(Archive):
         if query.words.strip() and not asked:
             return Page((), None)
         search = _Search(query, asked, oldest_first)
-        return await self._ledger.read(lambda connection: search.page(connection, limit, place))
+        return await self._store.read(lambda connection: search.page(connection, limit, place))
 
     async def erase(self, contact: Contacts) -> Erased:
         """See `Archive.erase`."""

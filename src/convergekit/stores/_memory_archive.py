@@ -1,0 +1,204 @@
+"""The archive of a ledger in memory: what was said stands in order, and a search goes through all of it.
+
+It works on the store's own tables, as a part of it that has a module of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from datetime import datetime, timedelta
+from itertools import count
+from typing import TYPE_CHECKING, NamedTuple
+
+from convergekit.abc import Archive, Contacts, Entry, EntryState, Erased, Found, Page, Query
+from convergekit.abc.archive import addresses_of
+from convergekit.content.words import Phrase, is_met, phrases
+from convergekit.errors import InvalidInputError
+from convergekit.model import DeliveryState, Dispatch, Event, Receipt
+
+from ._said import Row, described, forget_contacts, found_in, is_open, reports_on, tombstone, withdrawn
+
+if TYPE_CHECKING:
+    from .memory import MemoryStore
+
+__all__ = ["MemoryArchive"]
+
+_MOVING = frozenset({DeliveryState.WAITING, DeliveryState.QUEUED, DeliveryState.SENDING})
+
+
+class _Said(NamedTuple):
+    ref: str
+    at: datetime
+    event: Event | None  # a dispatch changes, and is looked up
+
+
+class MemoryArchive(Archive):
+    """See `Archive`.
+
+    Args:
+        store: Whose it is.
+    """
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+        self._said: dict[int, _Said] = {}
+        self._numbers = count(1)
+
+    def admitted(self, entry: Entry, now: datetime) -> None:
+        """An event is new."""
+        at = entry.event.at
+        self._said[next(self._numbers)] = _Said(entry.id, now if at is None or at > now else at, entry.event)
+
+    def submitted(self, dispatch: Dispatch, now: datetime) -> None:
+        """A dispatch is new."""
+        self._said[next(self._numbers)] = _Said(dispatch.id, min(dispatch.created_at, now), None)
+
+    async def find(self, query: Query, *, limit: int, after: str | None = None, oldest_first: bool = False) -> Page:
+        """See `Archive.find`."""
+        asked = phrases(query.words)
+        if query.words.strip() and not asked:
+            return Page((), None)
+        found: list[Found] = []
+        last = None
+        for number, said in self._in_order(after, oldest_first):
+            row = self._row(said)
+            if not _fits(row, said.at, query, asked):
+                continue
+            if len(found) == limit:
+                return Page(tuple(found), last)
+            found.append(found_in(said.ref, row, said.at, asked))
+            last = f"{number:x}"
+        return Page(tuple(found), None)
+
+    def _in_order(self, after: str | None, oldest_first: bool) -> Iterator[tuple[int, _Said]]:
+        try:
+            place = None if after is None else int(after, 16)
+        except ValueError:
+            raise InvalidInputError("after= is what `next` of a page was, and nothing else") from None
+        for number in self._said if oldest_first else reversed(self._said):
+            if place is None or (number > place if oldest_first else number < place):
+                yield number, self._said[number]
+
+    def _row(self, said: _Said) -> Row:
+        return self._store._dispatches[said.ref] if said.event is None else said.event
+
+    async def erase(self, contact: Contacts) -> Erased:
+        """See `Archive.erase`."""
+        addresses = addresses_of(contact)
+        wanted = {address.uri for address in addresses}
+        reports: set[tuple[str, str]] = set()
+        gone = cancelled = busy = 0
+        for number, said in list(self._said.items()):
+            of = described(self._row(said))
+            if wanted.isdisjoint(of.parties) and reports.isdisjoint(of.about):
+                continue
+            was_open = await self._closed(said)
+            if was_open is None:
+                busy += 1
+                continue
+            cancelled += was_open
+            gone += 1
+            if said.event is None:
+                reports.update(reports_on(self._store._dispatches[said.ref]))
+            self._bury(number, said)
+        self._forget_parked(wanted, reports)
+        self._forget_counts(wanted)
+        await forget_contacts(self._store, addresses)
+        return Erased(gone, cancelled, busy)
+
+    async def _closed(self, said: _Said) -> bool | None:
+        """Close what is open of it; tells whether there was something, and None where somebody has it in hand."""
+        store = self._store
+        if said.event is not None:
+            return self._taken_out(store._entries.get(said.ref))
+        changed = withdrawn(store._dispatches[said.ref])
+        if changed is not None:
+            await store.save(changed)
+        moves = any(each.state in _MOVING for each in store._dispatches[said.ref].deliveries)
+        return None if moves else changed is not None
+
+    def _taken_out(self, entry: Entry | None) -> bool | None:
+        if entry is None:
+            return False
+        store = self._store
+        lane = store._lanes.get(entry.lane)
+        if lane is not None and entry.state is EntryState.READY:
+            if lane.until is not None and lane.served is entry:
+                return None
+            lane.discard(entry)
+            if lane.until is None:
+                store._let_go(lane)
+        was_ready = entry.state is EntryState.READY
+        del store._entries[entry.id]
+        store._done[entry.event.channel] += 1
+        return was_ready
+
+    def _bury(self, number: int, said: _Said) -> None:
+        del self._said[number]
+        if said.event is not None:
+            return
+        store = self._store
+        dispatch = store._dispatches[said.ref]
+        store._dispatches[said.ref] = tombstone(dispatch)
+        for delivery in dispatch.deliveries:
+            here = (dispatch.id, delivery.id)
+            for table, key in (
+                (store._by_address, (delivery.channel, delivery.address.uri)),
+                *((store._provider_ids, (delivery.channel, each)) for each in delivery.report.ids),
+            ):
+                if table.get(key) == here:
+                    del table[key]
+
+    def _forget_parked(self, wanted: Collection[str], reports: Collection[tuple[str, str]]) -> None:
+        parked = self._store._parked
+        for (channel, name), waiting in list(parked.items()):
+            left = [each for each in waiting if not _speaks_of(channel, each[1], wanted, reports)]
+            if left:
+                parked[channel, name] = left
+            else:
+                del parked[channel, name]
+
+    def _forget_counts(self, wanted: Collection[str]) -> None:
+        values = self._store._values
+        for scope, key in list(values):
+            if scope == "automatic" and key.partition("|")[2] in wanted:
+                del values[scope, key]
+
+    async def retain(self, older_than: float, *, channel: str | None = None) -> int:
+        """See `Archive.retain`."""
+        before = self._store._now() - timedelta(seconds=older_than)
+        old = [
+            (number, said)
+            for number, said in self._said.items()
+            if said.at < before
+            and self._is_settled(said)
+            and channel in (None, described(self._row(said)).channels[0])
+        ]  # fmt: skip
+        for number, said in old:
+            self._bury(number, said)
+        return len(old)
+
+    def _is_settled(self, said: _Said) -> bool:
+        if said.event is not None:
+            return said.ref not in self._store._entries
+        return not is_open(self._store._dispatches[said.ref])
+
+
+def _fits(row: Row, at: datetime, query: Query, asked: list[Phrase]) -> bool:
+    if (query.since is not None and at < query.since) or (query.until is not None and at >= query.until):
+        return False
+    of = described(row)
+    return (
+        of.direction is not None
+        and query.direction in (None, of.direction)
+        and (query.channel is None or query.channel in of.channels)
+        and (query.conversation is None or query.conversation in of.conversations)
+        and (query.addresses is None or any(address.uri in of.parties for address in query.addresses))
+        and is_met(asked, of.words)
+    )
+
+
+def _speaks_of(channel: str, receipt: Receipt, wanted: Collection[str], reports: Collection[tuple[str, str]]) -> bool:
+    if receipt.address is not None and receipt.address.uri in wanted:
+        return True
+    return any((channel, each) in reports for each in (*receipt.ids, receipt.delivery or ""))

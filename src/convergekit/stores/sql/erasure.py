@@ -1,0 +1,400 @@
+"""Taking content out of the ledger: erasure of a contact, and retention.
+
+Rules kept here:
+
+- A row that goes is read and worked out beside the writer; the writer only looks whether it still is as it was, and
+  writes. A slice is small, so that nobody waits long.
+- What is open is closed first, by the same ways as anybody's: a dispatch is saved as cancelled, an entry leaves its
+  lane. What somebody has in hand at this moment is left.
+- Everything of a row goes in one transaction: document, index, topics, ids of the provider, references to content.
+- What is deleted from an index is still in its older segments, and what is overwritten is still in the log: at the end
+  the index is merged and the log is emptied (SQLite), or the tables are vacuumed (PostgreSQL).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Iterable, Sequence
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
+
+from anyio.to_thread import run_sync
+from sqlalchemy import Connection, Select, bindparam, delete, or_, select, text, tuple_, update
+
+from convergekit.abc import Contacts, Erased, Lane
+from convergekit.abc.archive import addresses_of
+from convergekit.model import Address, DeliveryState, Dispatch, Receipt
+from convergekit.model.wire import event_from_json, from_json, to_json
+from convergekit.stores._said import Row, described, forget_contacts, is_open, reports_on, tombstone, withdrawn
+
+from . import schema as s
+from .batch import Batch, Needs
+from .blobs import forget_uses
+from .database import Database
+from .operations import Operation
+from .rows import hashed, micros
+from .said import WORDS, Old, about, forget, said, said_of, topic
+
+if TYPE_CHECKING:
+    from .store import SqlStore
+
+__all__ = ["Do", "Erasure"]
+
+T = TypeVar("T")
+_log = logging.getLogger(__name__)
+_SLICE: Final = 200
+_PAGES: Final = 500  # of the index, merged at a time
+_TRIES: Final = 10
+_TELLING: Final = 6  # characters that a number or a name needs to say whose it is
+_MOVING: Final = frozenset({DeliveryState.WAITING, DeliveryState.QUEUED, DeliveryState.SENDING})
+_CLOSED: Final = (s.EntryStates.DONE.value, s.EntryStates.DEAD.value)
+
+
+class Do(Protocol):
+    """Has an operation done in the writer's next transaction."""
+
+    async def __call__(self, operation: Operation[T], /) -> T:
+        """Its result."""
+        ...
+
+
+class Kept(NamedTuple):
+    """A row that still has its content: when and under which number it was said, and what the ledger has."""
+
+    at: int
+    number: int
+    ref: int | str
+    lane: Lane | None
+    state: int
+    row: Row
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing will be done about it any more, by the engine or by a person."""
+        return not is_open(self.row) if isinstance(self.row, Dispatch) else self.state == s.EntryStates.DONE
+
+    @property
+    def old(self) -> Old:
+        """As the archive's tables have it."""
+        return Old(self.number, said_of(self.row))
+
+
+class Erasure:
+    """See the module; the methods are those of `Archive`.
+
+    Args:
+        store: Where from.
+        database: Where the store is.
+        do: Has an operation done in the writer's next transaction.
+        now: The store's time.
+    """
+
+    def __init__(self, store: SqlStore, database: Database, do: Do, now: Callable[[], datetime]) -> None:
+        self._store = store
+        self._do = do
+        self._database = database
+        self._now = now
+
+    async def erase(self, contact: Contacts) -> Erased:
+        """See `Archive.erase`."""
+        addresses = addresses_of(contact)
+        wanted = {address.uri for address in addresses}
+        tally = _Tally()
+        reports = await self._erase([topic("address", uri) for uri in wanted], lambda row: _is_of(row, wanted), tally)
+        if reports:  # of what was erased: receipts that name nobody
+            await self._erase([topic(*each) for each in reports], lambda row: _reports(row, reports), tally)
+        await self._do(_Calling(lambda connection: _forget_small(connection, addresses, reports)))
+        await forget_contacts(self._store, addresses)
+        await self.tidy()
+        return Erased(tally.erased, tally.cancelled, tally.busy)
+
+    async def _erase(
+        self, topics: Sequence[int], concerns: Callable[[Row], bool], tally: _Tally
+    ) -> set[tuple[str, str]]:
+        """Take out what *topics* lead to; returns what reports on it are found by."""
+        reports: set[tuple[str, str]] = set()
+        place = 0
+        while rows := await self._store.read(partial(_led_to, topics=topics, place=place)):
+            place = rows[-1].number
+            mine = [each for each in rows if concerns(each.row)]
+            closed = [each for each in [await self._closed(each, tally) for each in mine] if each is not None]
+            gone = await self._do(_Burial(closed, _CLOSED))
+            tally.erased += gone
+            tally.busy += len(mine) - gone
+            for each in closed:
+                if isinstance(each.row, Dispatch):
+                    reports.update(reports_on(each.row))
+        return reports
+
+    async def _closed(self, kept: Kept, tally: _Tally) -> Kept | None:
+        """*kept* with nothing of it under way; None where somebody has it in hand."""
+        if not isinstance(kept.row, Dispatch):
+            if kept.state in _CLOSED:
+                return kept
+            assert kept.lane is not None
+            assert isinstance(kept.ref, int)
+            if not await self._do(_TakeOut(kept.lane, kept.ref)):
+                return None
+            tally.cancelled += 1
+            return kept
+        dispatch: Dispatch | None = kept.row
+        for _ in range(_TRIES):
+            if dispatch is None:
+                return None
+            changed = withdrawn(dispatch)
+            if changed is None:
+                return kept._replace(row=dispatch)
+            saved = await self._store.save(changed)
+            if saved is not None:
+                tally.cancelled += 1
+                return kept._replace(row=saved)
+            dispatch = await self._store.load(dispatch.id)
+        return None
+
+    async def retain(self, older_than: float, channel: str | None) -> int:
+        """See `Archive.retain`."""
+        before = micros(self._now()) - int(older_than * 1e6)
+        place = (-(1 << 62), 0)
+        gone = 0
+        while rows := await self._store.read(partial(_older, before=before, channel=channel, place=place)):
+            place = (rows[-1].at, rows[-1].number)
+            gone += await self._do(_Burial([each for each in rows if each.is_settled], _CLOSED[:1]))
+        if gone:
+            await self.tidy()
+        return gone
+
+    async def tidy(self) -> None:
+        """See to it that what was deleted is nowhere in the files any more."""
+        if self._database.is_sqlite:
+            pages = -_PAGES
+            while await self._do(_Calling(partial(_merge, pages=pages))):
+                pages = _PAGES
+        await run_sync(_tidy, self._database)
+
+
+class _Tally:
+    def __init__(self) -> None:
+        self.erased = self.cancelled = self.busy = 0
+
+
+def _is_of(row: Row, wanted: Collection[str]) -> bool:
+    """Whether one of *wanted* has really to do with *row*: a topic is only a hash."""
+    return not set(wanted).isdisjoint(described(row).parties)
+
+
+def _reports(row: Row, reports: Collection[tuple[str, str]]) -> bool:
+    return not set(reports).isdisjoint(described(row).about)
+
+
+# Reading
+
+_KEPT: Final = (
+    select(
+        said.c.id,
+        said.c.at,
+        said.c.entry,
+        said.c.dispatch,
+        s.entry.c.channel.label("lane"),
+        s.entry.c.conversation,
+        s.entry.c.state,
+        s.entry.c.body.label("incoming"),
+        s.dispatch.c.body.label("outgoing"),
+    )
+    .outerjoin(s.entry, s.entry.c.id == said.c.entry)
+    .outerjoin(s.dispatch, s.dispatch.c.id == said.c.dispatch)
+)
+
+
+def _kept(rows: Iterable[Any]) -> list[Kept]:
+    return [
+        Kept(row.at, row.id, row.dispatch, None, 0, from_json(Dispatch, row.outgoing))
+        if row.entry is None
+        else Kept(
+            row.at, row.id, row.entry, Lane("in", row.lane, row.conversation), row.state, event_from_json(row.incoming)
+        )
+        for row in rows
+    ]
+
+
+def _led_to(connection: Connection, topics: Sequence[int], place: int) -> list[Kept]:
+    numbers: Select[Any] = (
+        select(about.c.said).where(about.c.topic.in_(topics), about.c.said > place).distinct()
+        .order_by(about.c.said).limit(_SLICE)
+    )  # fmt: skip
+    found = connection.execute(numbers).scalars().all()
+    return _kept(connection.execute(_KEPT.where(said.c.id.in_(found)).order_by(said.c.id)))
+
+
+def _older(connection: Connection, before: int, channel: str | None, place: tuple[int, int]) -> list[Kept]:
+    """Some of what is from before, behind *place*: (at, number)."""
+    old = _KEPT.where(said.c.at < before, tuple_(said.c.at, said.c.id) > place)
+    if channel is not None:
+        old = old.where(said.c.channel == channel)
+    return _kept(connection.execute(old.order_by(said.c.at, said.c.id).limit(_SLICE)))
+
+
+# Writing
+
+
+class _Calling(Operation[T]):
+    """A function of the connection."""
+
+    __slots__ = ("_function",)
+
+    def __init__(self, function: Callable[[Connection], T]) -> None:
+        super().__init__()
+        self._function = function
+
+    def decide(self, batch: Batch) -> None:
+        """See `Operation`."""
+        self.result = self._function(batch.connection)
+
+
+class _TakeOut(Operation[bool]):
+    """An entry leaves its lane without having been handled; tells whether it could: not while a handler has it."""
+
+    __slots__ = ("_entry", "_lane")
+    enters = True
+
+    def __init__(self, lane: Lane, entry: int) -> None:
+        super().__init__()
+        self._lane = lane
+        self._entry = entry
+
+    def gather(self, needs: Needs) -> None:
+        """See `Operation`."""
+        needs.lane(self._lane)
+
+    def decide(self, batch: Batch) -> None:
+        """See `Operation`."""
+        lane = batch.lane(self._lane)
+        place = batch.connection.execute(select(s.item.c.place).where(s.item.c.entry == self._entry)).scalar()
+        is_held = lane.until is not None and lane.until > batch.now
+        self.result = place is None or not (is_held and lane.served == place)
+        if place is None or not self.result:
+            return
+        batch.write("drop_item", {"at": place})
+        batch.write("finish_entry", {"entry": self._entry})
+        if lane.until is None:
+            lane.recompute = True
+
+
+class _Burial(Operation[int]):
+    """The content of rows goes, if they still are as they were read; tells how many it were."""
+
+    __slots__ = ("_dispatches", "_entries", "_states")
+
+    def __init__(self, rows: Sequence[Kept], states: Collection[int]) -> None:
+        super().__init__()
+        self._entries = {each.ref: each for each in rows if not isinstance(each.row, Dispatch)}
+        self._dispatches = {each.row.id: each for each in rows if isinstance(each.row, Dispatch)}
+        self._states = states
+
+    def gather(self, needs: Needs) -> None:
+        """See `Operation`."""
+        needs.dispatches += self._dispatches
+
+    def decide(self, batch: Batch) -> None:
+        """See `Operation`."""
+        gone = [*self._bury_entries(batch), *self._bury_dispatches(batch)]
+        forget(batch.connection, [each.old for each in gone])
+        forget_uses(batch.connection, [f"{_source(each)}/{each.ref}" for each in gone])
+        self.result = len(gone)
+
+    def _bury_entries(self, batch: Batch) -> list[Kept]:
+        states = select(s.entry.c.id).where(s.entry.c.id.in_(self._entries), s.entry.c.state.in_(self._states))
+        found = batch.connection.execute(states.with_for_update()).scalars().all()
+        gone = [self._entries[each] for each in found]
+        if gone:
+            batch.connection.execute(_BURY_ENTRY, [{"entry": each.ref} for each in gone])
+        return gone
+
+    def _bury_dispatches(self, batch: Batch) -> list[Kept]:
+        gone: list[Kept] = []
+        run = batch.connection.execute
+        for id, kept in self._dispatches.items():
+            dispatch = kept.row
+            assert isinstance(dispatch, Dispatch)
+            moves = any(each.state in _MOVING for each in dispatch.deliveries)
+            if moves or batch.versions.get(id) != dispatch.version:
+                continue
+            left = tombstone(dispatch)
+            batch.versions[id] = left.version
+            run(_BURY_DISPATCH, {"dispatch": id, "left": to_json(left), "to": left.version, "whom": left.recipient})
+            run(_BURY_DELIVERY, [{"delivery": each.id, "to": each.state.value} for each in left.deliveries])
+            run(_FORGET_IDS, {"dispatch": id, "hashes": [hashed("id", *each) for each in reports_on(dispatch)]})
+            gone.append(kept)
+        return gone
+
+
+def _source(kept: Kept) -> str:
+    return "dispatch" if isinstance(kept.row, Dispatch) else "entry"
+
+
+_BURY_ENTRY: Final = (
+    update(s.entry)
+    .where(s.entry.c.id == bindparam("entry"))
+    .values(body="", reason=None, conversation="", state=s.EntryStates.DONE.value)
+)
+_BURY_DISPATCH: Final = (
+    update(s.dispatch)
+    .where(s.dispatch.c.id == bindparam("dispatch"))
+    .values(body=bindparam("left"), version=bindparam("to"), recipient=bindparam("whom"), wake_at=None)
+)
+_BURY_DELIVERY: Final = (
+    update(s.delivery)
+    .where(s.delivery.c.id == bindparam("delivery"))
+    .values(address="", named="", state=bindparam("to"))
+)
+_FORGET_IDS: Final = delete(s.provider_id).where(
+    s.provider_id.c.dispatch == bindparam("dispatch"), s.provider_id.c.hash.in_(bindparam("hashes", expanding=True))
+)
+
+
+def _forget_small(connection: Connection, addresses: Collection[Address], reports: Collection[tuple[str, str]]) -> None:
+    """Receipts that wait for what is gone, or speak of these addresses; and what is counted under an address."""
+    run = connection.execute
+    waiting = [
+        row.id
+        for row in run(select(s.parked.c.id, s.parked.c.channel, s.parked.c.body))
+        if _speaks_of(row.channel, row.body, addresses, reports)
+    ]
+    run(delete(s.parked_id).where(s.parked_id.c.parked.in_(waiting)))
+    run(delete(s.parked).where(s.parked.c.id.in_(waiting)))
+    counted = or_(*(s.value.c.key.endswith(f"|{address.uri}", autoescape=True) for address in addresses))
+    run(delete(s.value).where(s.value.c.scope == "automatic", counted))
+
+
+def _speaks_of(channel: str, body: str, addresses: Collection[Address], reports: Collection[tuple[str, str]]) -> bool:
+    receipt = from_json(Receipt, body)
+    if receipt.address in addresses or any((channel, each) in reports for each in (*receipt.ids, receipt.delivery)):
+        return True
+    names = (address.value.removeprefix("+") for address in addresses)
+    return any(len(name) >= _TELLING and name in body for name in names)
+
+
+# Tidying
+
+
+def _merge(connection: Connection, pages: int) -> bool:
+    """Merge some of SQLite's index; tells whether there was anything to do. Negative *pages* begin it anew."""
+    run = connection.exec_driver_sql
+    before = run("SELECT total_changes()").scalar_one()
+    run(f"INSERT INTO {WORDS} ({WORDS}, rank) VALUES ('merge', ?)", (pages,))
+    # One change is the row that was just inserted: https://www.sqlite.org/fts5.html#the_merge_command
+    return bool(run("SELECT total_changes()").scalar_one() - before >= 2)
+
+
+def _tidy(database: Database) -> None:
+    try:
+        if database.is_sqlite:
+            with database.reading() as connection:
+                database.checkpoint(connection, "TRUNCATE")
+            return
+        with database.reading() as connection:
+            alone = connection.execution_options(isolation_level="AUTOCOMMIT")
+            for table in (s.entry, s.dispatch, s.delivery, s.provider_id, s.parked, s.parked_id, s.value, said, about):
+                alone.execute(text(f"VACUUM {table.name}"))
+    except Exception as error:
+        raise database.failed(error) from error
