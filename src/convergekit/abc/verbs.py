@@ -6,7 +6,8 @@ and have the outcomes of `Adapter.send`. `typing` and `presence` are ephemeral: 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
@@ -20,6 +21,7 @@ __all__ = [
     "SupportsBatch",
     "SupportsEdit",
     "SupportsHistory",
+    "SupportsMedia",
     "SupportsPresence",
     "SupportsReactions",
     "SupportsReadMarkers",
@@ -116,6 +118,21 @@ class SupportsUpload(Protocol):
 
     async def upload(self, attachment: Attachment, conversation: ConversationRef) -> str:
         """Store *attachment*; return its URL."""
+        ...
+
+
+@runtime_checkable
+class SupportsMedia(Protocol):
+    """The medium serves attachments by URLs that need what only the adapter has: credentials, a session."""
+
+    def fetch(self, attachment: Attachment) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """What `attachment.url` serves, in chunks; mostly `context.http.download(...)`. The engine limits the size.
+
+        Raises:
+            NotSentError: It is asked for again later.
+            AccountError: Likewise.
+            RejectedError: It is gone for good.
+        """
         ...
 
 

@@ -1,18 +1,24 @@
-"""Claim checks (EIP): what a message refers to is in the store before the row that names it."""
+"""Claim checks (EIP): what a message refers to is in the store before the row that names it.
+
+So it is with attachments, and with a `native` above 64 KiB: a `ClaimCheck` stands in its place in the row, and whoever
+needs the thing itself asks `native_of`. Its size is that of its JSON form, which is what the store keeps.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import anyio
+from anyio.to_thread import run_sync
+from pydantic_core import to_json as measured
 
 from convergekit.abc import Store
 from convergekit.errors import InvalidInputError, UnsupportedContentError
-from convergekit.model import Attachment, Content
+from convergekit.model import Attachment, ClaimCheck, Content, Message, native_from_json, native_to_json
 
-__all__ = ["INLINE", "checked_in", "open_attachment"]
+__all__ = ["INLINE", "checked_in", "is_large", "native_checked_in", "native_of", "open_attachment"]
 
 ContentT = TypeVar("ContentT", bound=Content)
 _CHUNK: Final = 65_536
@@ -26,10 +32,38 @@ async def checked_in(message: ContentT, store: Store) -> ContentT:
     Raises:
         InvalidInputError: A file cannot be read.
     """
-    if not any(_leaves(attachment) for attachment in message.attachments):
-        return message
-    attachments: Sequence[Attachment] = [await _checked_in(each, store) for each in message.attachments]
-    return message.model_copy(update={"attachments": tuple(attachments)})
+    update: dict[str, Any] = {}
+    if any(_leaves(attachment) for attachment in message.attachments):
+        update["attachments"] = tuple([await _checked_in(each, store) for each in message.attachments])
+    if isinstance(message, Message) and any(map(is_large, message.native.values())):
+        update["native"] = {name: await native_checked_in(each, store) for name, each in message.native.items()}
+    return message.model_copy(update=update) if update else message
+
+
+def is_large(native: Any) -> bool:
+    """Whether *native* is kept apart from the row."""
+    if native is None or isinstance(native, ClaimCheck):
+        return False
+    try:
+        return len(measured(native, bytes_mode="base64")) > INLINE
+    except ValueError:
+        return False  # it has no JSON form; a store that needs one says so
+
+
+async def native_checked_in(native: Any, store: Store) -> Any:
+    """*native*, or the claim check that stands for it where it is large."""
+    if not is_large(native):
+        return native
+    return await store.keep(_data_chunks(await run_sync(native_to_json, native)))
+
+
+async def native_of(native: Any, store: Store) -> Any:
+    """What *native* is or stands for. Raises `StoreError` where that is gone."""
+    if not isinstance(native, ClaimCheck):
+        return native
+    async with store.open(native) as chunks:
+        content = b"".join([chunk async for chunk in chunks])
+    return await run_sync(native_from_json, content)
 
 
 def _leaves(attachment: Attachment) -> bool:

@@ -31,6 +31,10 @@ class ChannelOptions(Value):
         concurrency: Deliveries under way at the same time.
         hold: Seconds for which a waiting message holds up its lane; None takes the adapter's.
         attempts: Tries before a message goes to the dead letters; None takes the adapter's.
+        fetch_media: Bytes up to which an attachment that comes in as a URL is fetched and kept; None fetches none.
+            Needs an adapter that can (`SupportsMedia`), or `media_hosts`.
+        media_hosts: From where it is fetched: host names, "*.example.org" for any below. Whoever writes to us chooses
+            the URL, so only what you know; without credentials, and redirects only to one of them.
     """
 
     default: bool = False
@@ -40,3 +44,5 @@ class ChannelOptions(Value):
     concurrency: int = Field(default=16, ge=1)
     hold: float | None = Field(default=None, ge=0)
     attempts: int | None = Field(default=None, ge=1)
+    fetch_media: int | None = Field(default=None, ge=1)
+    media_hosts: tuple[str, ...] = ()

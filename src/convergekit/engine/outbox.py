@@ -34,6 +34,7 @@ from convergekit.model import (
     Status,
 )
 
+from .blobs import native_of
 from .ledger import Change, Ledger, on_delivery
 from .outcomes import Bug, Outcome, apply, expired, marked, with_receipt
 from .strays import NO_STRAYS
@@ -198,7 +199,10 @@ class Outbox:
             started = channel.calls_started = True
 
         try:
-            out = await self._outgoing(channel, dispatch, delivery, index, on_start)
+            try:
+                out = await self._outgoing(channel, dispatch, delivery, index, on_start)
+            except StoreError as error:
+                return NotSentError(f"what it refers to cannot be read: {error}", channel=delivery.channel)
             with anyio.move_on_after(channel.send_timeout):
                 receipt = await channel.perform(out)
                 if isinstance(receipt, Receipt):
@@ -323,6 +327,6 @@ class Outbox:
             conversation=delivery.conversation,
             operation=delivery.operation,
             target=target,
-            native=dispatch.message.native.get(channel.adapter_class.name),
+            native=await native_of(dispatch.message.native.get(channel.adapter_class.name), self._store),
             started=started,
         )
