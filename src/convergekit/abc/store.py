@@ -30,6 +30,7 @@ from typing import Any, Final, Literal, NamedTuple, Protocol
 
 from convergekit.model import ClaimCheck, Delivery, Dispatch, Event, Receipt
 
+from .archive import Archive
 from .context import Admission, Clock, Cursor
 
 __all__ = [
@@ -164,10 +165,16 @@ class Store(Protocol):
     Attributes:
         batch: How many lanes one claim should ask for where there is work: 1 where a claim costs nothing.
         is_shared: Whether other processes may use the same ledger at the same time.
+        archive: Everything that was said.
     """
 
     batch: int
     is_shared: bool
+
+    @property
+    def archive(self) -> Archive:
+        """Everything that was said, to be searched; open as long as the store is."""
+        ...
 
     def opened(self, clock: Clock) -> AbstractAsyncContextManager[None]:
         """Use the store with *clock* inside the block."""
@@ -221,8 +228,14 @@ class Store(Protocol):
 
     # The way out
 
-    async def submit(self, dispatches: Sequence[Dispatch]) -> tuple[Dispatch, ...]:
+    async def submit(
+        self, dispatches: Sequence[Dispatch], *, unless: Sequence[tuple[str, str]] = ()
+    ) -> tuple[Dispatch, ...]:
         """Store *dispatches*, all or none; for one whose (key, recipient) is known, return what is there.
+
+        Args:
+            dispatches: At least one.
+            unless: (scope, key) of small values (`get`): where there is one, nothing is stored and nothing returned.
 
         Raises:
             KeyConflictError: Known with other content.

@@ -42,6 +42,7 @@ from convergekit.errors import ConfigurationError, KeyConflictError, LeaseLostEr
 from convergekit.model import ClaimCheck, Delivery, DeliveryState, Dispatch, Event, Receipt
 
 from ._lane import Item, OpenLane, Turns
+from ._memory_archive import MemoryArchive
 
 __all__ = ["MemoryStore"]
 
@@ -79,6 +80,7 @@ class MemoryStore:
         self._owners: dict[str, tuple[str, int, datetime]] = {}
         self._locks: dict[str, anyio.Lock] = {}
         self._blobs: dict[str, bytes] = {}
+        self.archive = MemoryArchive(self)
 
     @asynccontextmanager
     async def opened(self, clock: Clock) -> AsyncGenerator[None]:
@@ -128,6 +130,7 @@ class MemoryStore:
             key = Lane("in", channel, conversation)
             entry = Entry(f"{next(self._order):016x}", event, key, now)
             self._entries[entry.id] = entry
+            self.archive.admitted(entry, now)
             lane = self._lane(key)
             lane.add(entry)
             if lane.until is None and not lane.queued:
@@ -145,7 +148,7 @@ class MemoryStore:
         stored = self._submit(dispatches) if dispatches else ()
         entry.state, entry.reason = EntryState.DONE, None
         self._done[entry.event.channel] += 1
-        del self._entries[entry.id]  # its key stays, for good
+        del self._entries[entry.id]  # its key stays, for good; and what was said is in the archive
         lane.discard(entry)
         self._let_go(lane)
         return stored
@@ -359,12 +362,16 @@ class MemoryStore:
 
     # The way out
 
-    async def submit(self, dispatches: Sequence[Dispatch]) -> tuple[Dispatch, ...]:
+    async def submit(
+        self, dispatches: Sequence[Dispatch], *, unless: Sequence[tuple[str, str]] = ()
+    ) -> tuple[Dispatch, ...]:
         """See `Store.submit`."""
+        if any(self._values.get(each, (None, 0))[0] is not None for each in unless):
+            return ()
         return self._submit(dispatches)
 
     def _submit(self, dispatches: Sequence[Dispatch]) -> tuple[Dispatch, ...]:
-        self._now()
+        now = self._now()
         fresh: dict[tuple[str, str], Dispatch] = {}
         for dispatch in dispatches:
             first = self._known(dispatch) or fresh.setdefault((dispatch.key, dispatch.recipient), dispatch)
@@ -378,6 +385,7 @@ class MemoryStore:
             if known is None:
                 self._keys[dispatch.key, dispatch.recipient] = dispatch.id
                 self._write(dispatch)
+                self.archive.submitted(dispatch, now)
             stored.append(known or dispatch)
         return tuple(stored)
 

@@ -26,6 +26,7 @@ from convergekit.model.wire import from_json
 
 from . import schema as s
 from .rows import DIRECTIONS, IMPORTANCES, DeliveryRow, DispatchRow, EntryRow, dispatch_row, lane_key
+from .said import Said, record, said_of
 from .schema import EntryStates, ItemState
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class LaneRow:
 class Needs:
     """What a batch has to know before it can decide."""
 
-    __slots__ = ("deliveries", "dispatches", "hashes", "keys", "lanes", "owners")
+    __slots__ = ("deliveries", "dispatches", "hashes", "keys", "lanes", "owners", "values")
 
     def __init__(self) -> None:
         self.lanes: dict[Lane, None] = {}
@@ -89,6 +90,7 @@ class Needs:
         self.dispatches: list[str] = []
         self.deliveries: list[str] = []
         self.owners: list[str] = []
+        self.values: list[tuple[str, str]] = []
 
     def lane(self, lane: Lane) -> None:
         """Its row, locked."""
@@ -133,9 +135,11 @@ class Batch:
         self.known: dict[str, tuple[str, str, str | Dispatch]] = {}  # by dedupe: id, fingerprint, what is there
         self.versions: dict[str, int] = {}
         self.owners: dict[str, Any] = {}
+        self.values: set[tuple[str, str]] = set()  # of those that were asked for, those that are there
         self._deliveries: dict[str, tuple[str, int | None, str]] = {}
         self._items: dict[str, Any] = {}
         self._new_entries: list[EntryRow] = []
+        self._said: list[tuple[int | str, Said]] = []
         self._rows: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
         self.cursors: dict[tuple[str, str], str] = {}
         self._token: int | None = None
@@ -166,8 +170,15 @@ class Batch:
                 self._items[item.delivery] = item
         if needs.owners:
             self.owners.update({row.name: row for row in run(sql.owners, {"names": needs.owners})})
+        if needs.values:
+            scopes, keys = map(set, zip(*needs.values, strict=True))
+            self.values.update(map(tuple, run(sql.values, {"scopes": list(scopes), "keys": list(keys)})))
 
     # Decide
+
+    def lane(self, lane: Lane) -> LaneRow:
+        """The row of a lane that was asked for."""
+        return self._lanes[lane_key(lane)]
 
     def held(self, lease: Lease) -> LaneRow:
         """The lane of *lease*, if it still is held; else raises `LeaseLostError`."""
@@ -209,6 +220,7 @@ class Batch:
 
     def place(self, row: DispatchRow) -> None:
         """Store the deliveries of a dispatch for the first time."""
+        self._said.append((row.dispatch.id, row.said or said_of(row.dispatch)))
         for delivery in row.deliveries:
             opened = self.now if delivery.is_opened else None
             self._rows["add_delivery"].append(_delivery_values(delivery, opened))
@@ -312,6 +324,7 @@ class Batch:
             rows = self._rows.get(name)
             if rows:
                 self.connection.execute(getattr(self.sql, name), rows)
+        record(self.connection, self._said, self.now)
         for (channel, feed), body in self.cursors.items():
             self.connection.execute(self.sql.put_cursor, {"channel": channel, "feed": feed, "body": body})
         recompute = [row for row in self._lanes.values() if row.recompute and not row.fresh and row.until is None]
@@ -334,6 +347,7 @@ class Batch:
                 }
             )
             items.append(_item_values(lane_key(lane), ItemState.LINE, self.now, None, identity, None))
+            self._said.append((identity, row.said or said_of(row.event)))
         self._rows["add_item"] += items
         self.connection.execute(self.sql.add_seen, seen)
         self.connection.execute(self.sql.add_entry, entries)

@@ -7,11 +7,14 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from convergekit.abc import Lane
 from convergekit.model import Delivery, DeliveryState, Dispatch, Event
 from convergekit.model.wire import event_to_json, to_json
+
+if TYPE_CHECKING:
+    from .said import Said
 
 __all__ = [
     "DIRECTIONS",
@@ -64,6 +67,7 @@ class EntryRow(NamedTuple):
     lane: Lane
     event: Event
     body: str
+    said: Said | None = None  # made by whoever calls the store
 
 
 class DeliveryRow(NamedTuple):
@@ -90,25 +94,26 @@ class DispatchRow(NamedTuple):
     wake_at: int | None
     body: str
     deliveries: Sequence[DeliveryRow]
+    said: Said | None = None
 
 
-def entry_row(channel: str, event: Event) -> EntryRow:
+def entry_row(channel: str, event: Event, said: Said | None = None) -> EntryRow:
     """*event* as a row; it is complete."""
     conversation = event.lane
     if conversation is None:
         conversation = event.conversation.key if event.conversation is not None else ""
     lane = Lane("in", channel, conversation)
-    return EntryRow(hashed("event", channel, event.key), lane, event, event_to_json(event))
+    return EntryRow(hashed("event", channel, event.key), lane, event, event_to_json(event), said)
 
 
-def dispatch_row(dispatch: Dispatch) -> DispatchRow:
+def dispatch_row(dispatch: Dispatch, said: Said | None = None) -> DispatchRow:
     """*dispatch* as rows."""
     # A key that we made ourselves cannot come twice, and in order of time it is cheaper to keep.
     is_ours = dispatch.key == dispatch.id
     dedupe = dispatch.id if is_ours else hashed("key", dispatch.key, dispatch.recipient)
     wake_at = None if dispatch.wake_at is None else micros(dispatch.wake_at)
     deliveries = [delivery_row(delivery) for delivery in dispatch.deliveries]
-    return DispatchRow(dispatch, dedupe, wake_at, to_json(dispatch), deliveries)
+    return DispatchRow(dispatch, dedupe, wake_at, to_json(dispatch), deliveries, said)
 
 
 def delivery_row(delivery: Delivery) -> DeliveryRow:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from . import blobs
+from . import blobs, said
 from .schema import metadata
 
 __all__ = ["metadata"]
 
 #: The modules that define tables; schema is one of them.
-_DEFINED_IN = (blobs,)
+_DEFINED_IN = (blobs, said)
