@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random as _random
 import signal
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,15 +21,17 @@ from ._handles import Channel, Content, Conversation, DispatchHandle, as_message
 from ._sending import Sending
 from .abc import Clock, ReceivesWebhooks, Store
 from .config import ChannelSettings, channel_settings, load
+from .engine.blobs import native_of
 from .engine.channels import ChannelState
 from .engine.clock import Ids, SystemClock
 from .engine.engine import Engine
 from .engine.lanes import LEASE_SECONDS
 from .engine.options import ChannelOptions
 from .engine.planner import Planner
-from .errors import ConfigurationError, NotRunningError
+from .errors import ConfigurationError, NotRunningError, UnsupportedContentError
 from .model import (
     Address,
+    Attachment,
     Contact,
     ConversationKind,
     ConversationRef,
@@ -404,6 +406,50 @@ class Hub(AsyncContextManagerMixin):
         address = where if isinstance(where, Address) else Address.parse(where)
         name = channel or self._planner.channel_for(address)
         return Conversation(self._sending, ConversationRef(channel=name, address=address, kind=kind, thread=thread))
+
+    # Content
+
+    async def native(self, event: Event) -> Any:
+        """The untouched original of *event*, also where it is so large that the store keeps it apart.
+
+        Raises:
+            StoreError: It is gone.
+        """
+        self._check_open()
+        return await native_of(event.native, self.store)
+
+    async def fetch(self, attachment: Attachment) -> Attachment:
+        """*attachment* with its content in the store; what the medium serves by URL is fetched now, if it was not yet.
+
+        Raises:
+            NotSentError: It cannot be had now.
+            AccountError: The medium does not give it to us.
+            RejectedError: It is gone for good, or (`UnsupportedContentError`) larger than the channel's `fetch_media`,
+                or that channel does not fetch.
+        """
+        self._check_open()
+        return await self._engine.media.fetched(attachment)
+
+    @asynccontextmanager
+    async def open(self, attachment: Attachment) -> AsyncGenerator[AsyncIterator[bytes]]:
+        """The bytes of *attachment*, wherever they are, in chunks of at most 64 KiB; errors as for `fetch`.
+
+        Raises:
+            StoreError: They are gone.
+        """
+        self._check_open()
+        async with self._engine.media.open(attachment) as chunks:
+            yield chunks
+
+    async def read(self, attachment: Attachment, *, limit: int | None = None) -> bytes:
+        """All bytes of *attachment*; more than *limit* raise `UnsupportedContentError`. Else as `open`."""
+        content = bytearray()
+        async with self.open(attachment) as chunks:
+            async for chunk in chunks:
+                content += chunk
+                if limit is not None and len(content) > limit:
+                    raise UnsupportedContentError(f"an attachment exceeds {limit} bytes")
+        return bytes(content)
 
     # What the engine asks for
 

@@ -24,7 +24,7 @@ from .config import channel_settings
 from .engine.options import ChannelOptions
 from .errors import NotRunningError
 from .hub import Content, HubHealth, Several, To
-from .model import Delivery, Dispatch, DispatchState, Status
+from .model import Attachment, Delivery, Dispatch, DispatchState, Event, Status
 from .router import Plan, RouteLike
 
 __all__ = ["DispatchHandle", "Hub"]
@@ -190,6 +190,18 @@ class Hub:
     def plan(self, content: Content, *, to: To | Several, via: RouteLike | None = None) -> Plan:
         """See `convergekit.Hub.plan`."""
         return self._call(lambda: self._hub.plan(content, to=to, via=via))
+
+    def native(self, event: Event) -> Any:
+        """See `convergekit.Hub.native`."""
+        return self._call(lambda: self._hub.native(event))
+
+    def fetch(self, attachment: Attachment) -> Attachment:
+        """See `convergekit.Hub.fetch`."""
+        return self._call(lambda: self._hub.fetch(attachment))
+
+    def read(self, attachment: Attachment, *, limit: int | None = None) -> bytes:
+        """See `convergekit.Hub.read`."""
+        return self._call(lambda: self._hub.read(attachment, limit=limit))
 
     def add_channel(
         self,

@@ -28,6 +28,7 @@ from .handlers import Handlers
 from .intake import Intake
 from .lanes import LEASE_SECONDS, LanePool
 from .ledger import Change, Ledger
+from .media import Media
 from .options import ChannelOptions
 from .outbox import Outbox
 from .ownership import OWNING
@@ -39,6 +40,7 @@ _OPENING: Final = 35.0  # a little more than a channel gives itself
 _NOTICES: Final = 8  # ephemeral events handled at the same time
 _CLOSING: Final = 5.0
 _GIVING_BACK: Final = 2.0
+_PACES: Final = 1.0  # between two looks at what pauses others have been asked for
 _FLOOR: Final = 5.0  # between two looks at a shared ledger, whether or not it says that it has changed
 
 
@@ -55,7 +57,7 @@ class Engine(AsyncContextManagerMixin):
         counted: Told which of the dispatches that were made are stored.
         consent: Records a change of consent.
         recheck: Asks the gates again just before the first attempt.
-        role: "all"; "send" to take nothing in; "submit" to open the store only.
+        role: "all"; "send" to take nothing in and to handle nothing; "submit" to open the store only.
         handlers: Events handled at the same time.
         sends: Deliveries under way at the same time, over all channels.
         drain: Seconds that closing waits for work that is due.
@@ -97,7 +99,13 @@ class Engine(AsyncContextManagerMixin):
         )
         self._tasks: TaskGroup | None = None
         self._noticed = anyio.Event()
-        self.intake = Intake(store, admitted=self._wake_inbox, noticed=lambda: self._noticed.set())
+        self.media = Media(store, self.channels.get, self._wake_inbox)
+        self.intake = Intake(
+            store,
+            admitted=self._wake_inbox,
+            noticed=lambda: self._noticed.set(),
+            offered=self.media.offered,
+        )
         self.ledger = Ledger(
             store,
             clock,
@@ -106,7 +114,9 @@ class Engine(AsyncContextManagerMixin):
             woken=self._wake_inbox,
             timed=lambda moment: self._timer.set(moment),
         )
-        self._handlers = Handlers(store, self.ledger, clock, random, dispatcher, scope, answer, counted, consent)
+        self._handlers = Handlers(
+            store, self.ledger, clock, random, dispatcher, scope, answer, counted, consent, self.media.serve
+        )
         outbox = Outbox(store, self.ledger, clock, random, self.channels.get, recheck)
         self.inbox_pool = LanePool(store, clock, "in", self._handlers.serve, size=handlers, lease=lease)
         self.outbox_pool = LanePool(
@@ -155,7 +165,8 @@ class Engine(AsyncContextManagerMixin):
         async with anyio.create_task_group() as self._tasks:
             try:
                 async with anyio.create_task_group() as pools:
-                    for pool in (self.inbox_pool, self.outbox_pool):
+                    # What no handler takes is done: who only sends is not to do that to what others are to handle.
+                    for pool in (self.outbox_pool,) if self._role == "send" else (self.inbox_pool, self.outbox_pool):
                         pools.start_soon(pool.run)
                     for work in (self._timer.run, self._keep_time, self._follow, *[self._notice] * _NOTICES):
                         pools.start_soon(work)
@@ -313,11 +324,16 @@ class Engine(AsyncContextManagerMixin):
         if not self.is_shared:
             return
         patience = Patience(self._clock, "following what other workers do")
+        paced = 0.0
         while True:
             try:
                 await within(self._clock, _FLOOR, self.store.changed)
                 self._look()
                 await self.ledger.refresh()
+                if self._clock.monotonic() - paced >= _PACES:
+                    paced = self._clock.monotonic()
+                    for channel in [each for each in self.channels.values() if each.is_serving]:
+                        await channel.pace.refresh()
                 patience.over()
             except StoreError as error:
                 await patience.wait(error)

@@ -21,12 +21,13 @@ from typing import Final
 import anyio
 
 from convergekit.abc import Clock, Lease, RetryPolicy, Store
-from convergekit.errors import LeaseLostError, StoreError, place_of
+from convergekit.errors import DeliveryError, LeaseLostError, RejectedError, StoreError, place_of
 from convergekit.model import (
     ConsentChanged,
     DeadLettered,
     Dispatch,
     Event,
+    MediaOffered,
     Message,
     MessageReceived,
     Receipt,
@@ -36,6 +37,7 @@ from convergekit.model import (
 from convergekit.router import Dispatcher, Handling, Scope
 
 from .ledger import Ledger
+from .media import MEDIA_RETRY
 from .strays import NO_STRAYS
 
 __all__ = ["HANDLER_RETRY", "Handlers", "Running", "running"]
@@ -94,6 +96,7 @@ class Handlers:
         answer: Makes the dispatches of a reply to an event.
         counted: Told which of the dispatches that were made are stored.
         consent: Records a change of consent.
+        fetch: Fetches what a `MediaOffered` is about.
         retry: When a failed handler is tried again.
     """
 
@@ -108,6 +111,7 @@ class Handlers:
         answer: Callable[[Event, str | Message, str | None], Awaitable[Sequence[Dispatch]]],
         counted: Callable[[Sequence[Dispatch], Sequence[Dispatch]], Awaitable[None]],
         consent: Callable[[ConsentChanged], Awaitable[None]],
+        fetch: Callable[[MediaOffered], Awaitable[None]],
         retry: RetryPolicy = HANDLER_RETRY,
     ) -> None:
         self._store = store
@@ -119,6 +123,7 @@ class Handlers:
         self._answer = answer
         self._counted = counted
         self._consent = consent
+        self._fetch = fetch
         self._retry = retry
 
     async def serve(self, lease: Lease) -> None:
@@ -163,6 +168,9 @@ class Handlers:
             _log.error("a handler failed on an ephemeral %s of %s: %s at %s", *what)
 
     async def _handle(self, event: Event) -> Sequence[Dispatch]:
+        if isinstance(event, MediaOffered):
+            await self._fetch(event)
+            return ()
         if not isinstance(event, MessageReceived) or event.reply_to is not None:
             await self._react(event)
         return self._ledger.opened(await self._dispatched(event))
@@ -196,19 +204,31 @@ class Handlers:
         # The router's note says which handler; anybody else's may hold anything.
         notes = (note for note in getattr(error, "__notes__", ()) if note.startswith("in handler "))
         reason = " ".join((type(error).__name__, *notes))
+        if isinstance(event, MediaOffered) and isinstance(error, DeliveryError):
+            await self._not_fetched(lease, event, error)
+            return
         _log.error("handling event %s of %s failed: %s at %s", event.key, event.channel, reason, place_of(error))
         await self._put_back(lease, event, reason)
 
-    async def _put_back(self, lease: Lease, event: Event, reason: str, *, at_once: bool = False) -> None:
+    async def _not_fetched(self, lease: Lease, event: MediaOffered, error: DeliveryError) -> None:
+        _log.warning("an attachment of event %s was not fetched: %s", event.target, error)
+        is_final = isinstance(error, RejectedError)
+        await self._put_back(lease, event, f"{type(error).__name__}: {error}", is_final=is_final)
+
+    async def _put_back(
+        self, lease: Lease, event: Event, reason: str, *, at_once: bool = False, is_final: bool = False
+    ) -> None:
         """Count an attempt: the event is handled again after a while, or goes to the dead letters."""
         attempts = (lease.entry.attempts if lease.entry is not None else 0) + 1
+        # Media wait for each other in no order, and are tried for longer: a medium may be down for hours.
+        retry, hold = (MEDIA_RETRY, 0.0) if isinstance(event, MediaOffered) else (self._retry, _HOLD)
         try:
-            if attempts >= self._retry.limit:
+            if is_final or attempts >= retry.limit:
                 await self._store.bury(lease, reason=reason, events=self._dead_letter(lease, event, reason))
                 return
-            seconds = 0.0 if at_once else self._retry.delay(attempts, self._random.random)
+            seconds = 0.0 if at_once else retry.delay(attempts, self._random.random)
             due = self._clock.now() + timedelta(seconds=seconds)
-            await self._store.postpone(lease, due=due, hold=_HOLD, reason=reason)
+            await self._store.postpone(lease, due=due, hold=hold, reason=reason)
         except LeaseLostError:
             _log.warning("the lease of event %s ended before its failure was stored", event.key)
         except StoreError:

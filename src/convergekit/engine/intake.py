@@ -12,7 +12,7 @@ from convergekit.errors import InvalidInputError, NotRunningError
 from convergekit.model import Address, ConversationRef, Event, ReceiptReceived
 from convergekit.model import Content as ModelContent
 
-from .blobs import checked_in
+from .blobs import checked_in, is_large, native_checked_in
 
 __all__ = ["Intake", "completed"]
 
@@ -27,10 +27,19 @@ class Intake:
         store: The ledger.
         admitted: Called after something new was stored.
         noticed: Called after an ephemeral event came.
+        offered: Given an event with attachments, what is to be changed in it and stored with it (`Media.offered`).
     """
 
-    def __init__(self, store: Store, *, admitted: Callable[[], None], noticed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        admitted: Callable[[], None],
+        noticed: Callable[[], None],
+        offered: Callable[[Event], tuple[Mapping[str, Any], Sequence[Event]]] = lambda event: ({}, ()),
+    ) -> None:
         self._store = store
+        self._offered = offered
         self._admitted = admitted
         self._noticed = noticed
         self._ephemeral: OrderedDict[tuple[Any, ...], Event] = OrderedDict()
@@ -43,11 +52,18 @@ class Intake:
         if not self.is_open:
             raise NotRunningError("the hub is closing and takes nothing in; offer the event again later")
         complete = [completed(event, channel) for event in events]
+        offers: list[Event] = []
         for index, event in enumerate(complete):
+            if is_large(event.native):
+                native = await native_checked_in(event.native, self._store)
+                complete[index] = event = _copied(event, {"native": native})
             if isinstance(event, ModelContent) and event.attachments:
-                complete[index] = await checked_in(event, self._store)
+                event = await checked_in(event, self._store)
+                update, more = self._offered(event)
+                complete[index] = _copied(event, update) if update else event
+                offers += more
         try:
-            return await self._store.admit(channel, complete, cursor, fence=fence)
+            return (await self._store.admit(channel, [*complete, *offers], cursor, fence=fence))[: len(complete)]
         finally:
             self._admitted()  # also for a caller who was cancelled just after they were stored
 

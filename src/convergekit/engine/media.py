@@ -164,10 +164,10 @@ def _offer(event: Event, attachment: Attachment, digest: str) -> MediaOffered:
 @asynccontextmanager
 async def _served(channel: ChannelRuntime, attachment: Attachment) -> AsyncGenerator[AsyncIterator[bytes]]:
     """By the adapter where it can; else by a plain request, to a host that is known, and without credentials."""
-    if issubclass(channel.adapter_class, SupportsMedia):
-        adapter: object = channel.adapter
-        if not isinstance(adapter, SupportsMedia):
-            raise NotSentError("the channel is not open", channel=channel.name)
+    adapter: object = channel.adapter
+    if adapter is None:
+        raise NotSentError("the channel is not open", channel=channel.name)
+    if isinstance(adapter, SupportsMedia):
         async with adapter.fetch(attachment) as chunks:
             yield chunks
         return
