@@ -7,11 +7,12 @@ BENCH_VENV ?= .venv-bench
 DEMO ?=
 TESTS ?=
 BENCH ?=
+TORTURE ?=
 
 BIN := $(VENV)/bin
 MADE_FROM := pyproject.toml src/convergekit/_version.py
 
-.PHONY: help demo test peers check format bench docs test-all constraints changelog clean
+.PHONY: help demo test peers check torture format bench docs test-all constraints changelog clean
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 
@@ -33,6 +34,9 @@ check: $(VENV)/.with-dev ## format, lint, types, and the direction of imports
 	$(BIN)/mypy
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/python -m pytest -q tests/test_imports.py tests/test_project.py
+
+torture: $(VENV)/.with-test ## workers are killed by the hundred, and every sum must hold; TORTURE="--kills 20 --seed 7"
+	@$(BIN)/python -m tests.torture $(TORTURE)
 
 format: $(VENV)/.with-dev ## write what `check` would ask for
 	@$(BIN)/ruff format .

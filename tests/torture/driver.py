@@ -143,6 +143,9 @@ class Processes:
             async with await anyio.open_process(command, stdin=subprocess.PIPE, stderr=stderr, cwd=_ROOT) as nursery:
                 processes = cls(nursery, url)
                 assert await processes._line() == "ready"
+                if not url.startswith("sqlite"):  # a file is made by whoever comes first, a database by `db upgrade`
+                    async with processes.store().opened(SystemClock()):
+                        pass
                 yield processes
                 assert nursery.stdin is not None
                 await nursery.stdin.aclose()
@@ -157,7 +160,7 @@ class Processes:
         """See `Launcher`."""
         from convergekit.stores.sql import SqlStore
 
-        return SqlStore(self.url)
+        return SqlStore(self.url, create=True)
 
     async def _line(self) -> str:
         return (await self._said.receive_until(b"\n", 100)).decode()

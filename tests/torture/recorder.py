@@ -231,7 +231,9 @@ class Recorder:
         fails = event.failures > self._failed[what]
         return {"run": number, "pause": event.pause, "fails": fails, "reply": event.reply}
 
-    def _on_end(self, link: Link, run: int, finished: bool) -> Any:
+    def _on_end(self, link: Link, run: int, finished: bool, error: str = "PlannedError") -> Any:
+        if error != "PlannedError":
+            self.notes[f"handlers failed with {error}"] += 1
         ended = self._runs.pop(run)
         ended.until, ended.finished, ended.failed = monotonic(), finished, not finished
         self._failed[ended.what] += not finished

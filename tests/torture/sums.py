@@ -93,13 +93,16 @@ def _out(outcome: Outcome, sums: Sums) -> None:
     )
     unknown: Counter[str] = Counter()
     refused = dead = 0
+    wrong: list[str] = []
     for what, dispatch in ledger.items():
         delivery = dispatch.deliveries[0]
         unknown[delivery.channel] += delivery.state is DeliveryState.UNKNOWN
         refused += delivery.state is DeliveryState.CLOSED and delivery.status is Status.FAILED
         dead += delivery.state is DeliveryState.DEAD
-        wrong = _fate(outcome, what, delivery, arrived)
-        sums.expect(wrong is None, f"{what} is {delivery.state.value}/{delivery.status.value}: {wrong}")
+        trouble = _fate(outcome, what, delivery, arrived)
+        if trouble is not None:
+            wrong.append(f"{what} is {delivery.state.value}/{delivery.status.value}: {trouble}")
+    sums.none("messages stand where they should not", wrong)
     _unknown(outcome, unknown, sums)
     _doubles(outcome, arrived, sums)
     sums.figures |= {

@@ -230,6 +230,10 @@ _CHANNELS: Final[Mapping[str, tuple[type[TortureAdapter], MediumConfig]]] = {
 }
 
 
+class PlannedError(Exception):
+    """A handler fails because it is to."""
+
+
 class Worker:
     """Answers the driver."""
 
@@ -251,19 +255,24 @@ class Worker:
         @hub.on_message
         async def handle(message: MessageReceived, conversation: Conversation) -> str | None:
             run = await link.ask("begin", what=message.key)
-            if run["reply"] == "submitted":
-                await conversation.reply(f"re:{message.key} submitted")
-            if run["pause"]:
-                await anyio.sleep(run["pause"])
-            await link.ask("end", run=run["run"], finished=not run["fails"])
-            if run["fails"]:
-                raise RuntimeError("the handler fails because it is to")
+            try:
+                if run["reply"] == "submitted":
+                    await conversation.reply(f"re:{message.key} submitted")
+                if run["pause"]:
+                    await anyio.sleep(run["pause"])
+                if run["fails"]:
+                    raise PlannedError
+            except Exception as error:
+                await link.ask("end", run=run["run"], finished=False, error=type(error).__name__)
+                raise
+            await link.ask("end", run=run["run"], finished=True)
             return f"re:{message.key} returned" if run["reply"] == "returned" else None
 
+        # Before it is entered: it handles what is in the ledger at once, and answers by these.
+        for name, (adapter, config) in _CHANNELS.items():
+            adapter.send_timeout = self._terms.send_timeout
+            await hub.add_channel(name, config, options=_options(name, self._terms.per_channel), link=link)
         async with hub:
-            for name, (adapter, config) in _CHANNELS.items():
-                adapter.send_timeout = self._terms.send_timeout
-                await hub.add_channel(name, config, options=_options(name, self._terms.per_channel), link=link)
             link.tell("opened")
             await self.leaves.wait()
 

@@ -1,0 +1,41 @@
+"""Workers are killed while messages go out and come in, and afterwards every sum is right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from .driver import Processes, tortured
+from .plan import Torture, planned
+from .sums import Sums, summed
+
+pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("anyio_backend", ["asyncio"])]  # the workers run on both
+
+
+async def torture(url: str, log: Path, torture: Torture) -> Sums:
+    async with Processes.opened(url, log) as processes:
+        sums = summed(await tortured(planned(torture), processes))
+    print(sums.figures, log.read_text()[-10_000:])  # noqa: ASYNC240 - shown when it fails, and nothing else runs
+    return sums
+
+
+async def test_ten_kills_on_sqlite(tmp_path: Path) -> None:
+    """`make torture` does two hundred."""
+    sums = await torture(f"sqlite:///{tmp_path / 'ledger.db'}", tmp_path / "log", Torture(seed=1, kills=10))
+
+    assert sums.wrong == []
+
+
+async def test_ten_kills_on_postgresql(postgres_url: str, tmp_path: Path) -> None:
+    """The same ledger, another engine."""
+    sums = await torture(postgres_url, tmp_path / "log", Torture(seed=2, kills=10))
+
+    assert sums.wrong == []
+
+
+async def test_four_workers_are_killed_and_stopped(postgres_url: str, tmp_path: Path) -> None:
+    """One that was stopped is given up for dead, and when it goes on again it changes nothing any more."""
+    sums = await torture(postgres_url, tmp_path / "log", Torture(seed=3, kills=6, stops=4, workers=4))
+
+    assert sums.wrong == []
