@@ -8,7 +8,7 @@ import anyio
 import pytest
 
 from convergekit import ChannelOptions, Hub, MessageReceived, Status
-from convergekit.abc import Polled
+from convergekit.abc import Outgoing, Polled
 from convergekit.adapters.loopback import Medium
 from convergekit.engine.ownership import OWNING
 from convergekit.errors import LeaseLostError
@@ -231,8 +231,9 @@ async def test_what_a_stale_owner_admits_is_refused_and_ends_its_hearing() -> No
         first, second = await _two(workers, ears)
         (stale,) = ears.open
 
-        owner = first.hub._engine.channels["ears"].ownership
-        await workers.ledger.store.disown(owner.fence)  # it has lost it, and will not know before its next renewal
+        fence = first.hub._engine.channels["ears"].ownership.fence
+        assert fence is not None
+        await workers.ledger.store.disown(fence)  # it has lost it, and will not know before its next renewal
         second.hub._engine.channels["ears"].ownership.look()
         await workers.pass_time(2)
         assert ears.open == [stale, second.hub.channel("ears").adapter]
@@ -273,7 +274,7 @@ async def test_a_lease_on_which_nobody_answers_ends_in_time() -> None:
         async def hangs(*args: Any) -> None:
             await anyio.sleep_forever()
 
-        worker.peer.own = hangs  # type: ignore[attr-defined]
+        vars(worker.peer)["own"] = hangs
         await workers.pass_time(OWNING - 1)
         assert len(ears.open) == 1
         await workers.pass_time(2)
@@ -373,3 +374,25 @@ async def test_a_channel_that_hears_nothing_is_nobodys() -> None:
         await workers.pass_time(100, step=5)
 
         assert "own" not in worker.peer.calls
+
+
+async def test_an_outcome_is_kept_until_the_database_is_back() -> None:
+    """Forgotten, it would be unknown, and a person would have to look."""
+    sends = 0
+
+    async with Workers().running() as workers:
+        worker = await workers.start()
+
+        async def sending(out: Outgoing) -> None:
+            nonlocal sends
+            sends += 1
+            worker.peer.away = True
+
+        await worker.hub.add_channel("probe", ProbeConfig(), sending=sending)
+        handle = await worker.hub.submit("hello", to="probe:a")
+        await workers.pass_time(60)
+        worker.peer.away = False
+        await workers.pass_time(10)
+
+        assert handle.status is Status.ACCEPTED
+        assert sends == 1

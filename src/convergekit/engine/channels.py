@@ -136,7 +136,7 @@ class ChannelRuntime:
         self._random = random
         self._changed = changed
         self._log = context.log
-        self.pace = Pace(options.rate, clock)
+        self.pace = Pace(options.rate, clock, store, name, holder)
         self.ownership = Ownership(store, clock, f"channel:{name}", holder, owning, self._log, self._tell)
         self._leave = anyio.Event()  # set: leave the adapter
         self._stop = anyio.Event()  # set: for good
@@ -297,6 +297,7 @@ class ChannelRuntime:
                     opening.deadline, self._opening = math.inf, None
                     self.adapter = adapter
                     self._opened_at = self._clock.monotonic()
+                    await self.pace.refresh()
                     self._becomes(ChannelState.UP, None)
                     tasks.start_soon(self._hear, adapter, tried)
                     try:

@@ -35,6 +35,7 @@ from convergekit.model import (
 )
 
 from .blobs import native_of
+from .clock import Patience
 from .ledger import Change, Ledger, on_delivery
 from .outcomes import Bug, Outcome, apply, expired, marked, with_receipt
 from .strays import NO_STRAYS
@@ -168,13 +169,8 @@ class Outbox:
         if not channel.is_serving:
             await self._store.release(lease)
             return None
-        later = channel.pace.take()
-        if later is not None:
-            # It keeps its place: nothing of its lane goes before it.
-            hold_until = later if delivery.hold_until is None else max(later, delivery.hold_until)
-            waits = {"due": later, "hold_until": hold_until, "reason": "waits for its turn on the channel"}
-            turn = on_delivery(delivery.id, lambda current: current.model_copy(update=waits))
-            await self._ledger.update(dispatch, turn, lease=lease, release=True)
+        if not await channel.pace.take():
+            await self._store.release(lease)  # it keeps its place, and any worker that has a turn may have it
             return None
         if lease.until <= self._clock.now():
             raise LeaseLostError(f"the lease of {delivery.id} was not renewed in time")
@@ -262,12 +258,8 @@ class Outbox:
             return apply(current, index, outcome, now, terms)
 
         more = isinstance(outcome, Receipt) and dispatch.by_id(delivery).next_part_after(index) is not None
-        saved: Dispatch | None = None
-        # Shielded: what is known now must not be forgotten because the hub closes. Bounded: a ledger may hang.
-        with anyio.move_on_after(_STORING, shield=True) as storing:
-            saved = await self._ledger.update(dispatch, on_delivery(delivery, change), lease=lease, release=not more)
-        if storing.cancelled_caught:
-            raise StoreError(f"the outcome was not stored within {_STORING:g} s")
+        saved = await self._stored(lease, dispatch, on_delivery(delivery, change), release=not more, patient=reconcile)
+        await channel.pace.tell()
         if not more:
             return None
         if saved is None:  # somebody else has settled it
@@ -279,6 +271,25 @@ class Outbox:
             return None
         lease.dispatch = saved
         return settled
+
+    async def _stored(
+        self, lease: Lease, dispatch: Dispatch, change: Change, *, release: bool, patient: bool
+    ) -> Dispatch | None:
+        """Store an outcome; if *patient*, wait for a ledger that is away for as long as nobody else has the lane."""
+        patience = Patience(self._clock, f"storing an outcome of {dispatch.id}")
+        while True:
+            trouble = StoreError(f"the outcome was not stored within {_STORING:g} s")
+            try:
+                # Shielded: what is known now must not be forgotten because the hub closes. Bounded: a ledger may hang.
+                with anyio.move_on_after(_STORING, shield=True):
+                    return await self._ledger.update(dispatch, change, lease=lease, release=release)
+            except LeaseLostError:
+                raise
+            except StoreError as error:
+                trouble = error
+            if not patient or lease.until <= self._clock.now():
+                raise trouble
+            await patience.wait(trouble)
 
     async def _reconciled(
         self, channel: ChannelRuntime, dispatch: Dispatch, delivery: str, index: int, error: UncertainError

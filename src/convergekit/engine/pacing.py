@@ -1,17 +1,36 @@
-"""How fast a channel may send: its rate, and a pause that the medium has asked for.
+"""How fast a channel may send: its rate, and a pause that the medium has asked for. All workers of a ledger share both.
 
-A worker never waits for a turn: a channel without one is not claimed from, so a slow channel costs the others nothing.
+Rules kept here:
+
+- A worker never waits for a turn: a channel without one is not claimed from, so a slow channel costs the others
+  nothing.
+- The ledger keeps one moment for each channel: nobody takes a turn before it. With a rate, whoever moves it on has the
+  time until then to itself, and spaces its own turns in it; so a fast channel costs a commit a second, and not one a
+  part. How many turns it takes at once is twice what it used of the last ones, up to `_AHEAD` seconds' worth.
+- A turn lasts as long as the rate says and ends before that moment, which nobody moves on before it has come but
+  whoever has moved it there. So the rate is never exceeded, and turns that nobody uses are lost.
+- A pause moves it on, too. A channel without a rate costs the ledger nothing else.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from math import ceil
+from typing import Any, Final
 
-from convergekit.abc import Clock
+import anyio
+
+from convergekit.abc import Clock, Store
 
 from .options import Rate
 
 __all__ = ["Pace"]
+
+_SCOPE: Final = "pace"
+_AHEAD: Final = timedelta(seconds=1)
+_LATE: Final = timedelta(seconds=0.5)  # a tenth of this, or of a turn, is what storing a reservation may take
+_NOBODY: Final = ""
 
 
 class Pace:
@@ -20,15 +39,25 @@ class Pace:
     Args:
         rate: Limit on parts, spread evenly; None for none.
         clock: Time.
+        store: The ledger.
+        channel: Name.
+        holder: Who we are; no other hub is that, ever.
     """
 
-    def __init__(self, rate: Rate | None, clock: Clock) -> None:
-        self._every = timedelta(seconds=rate.per / rate.count) if rate is not None else None
+    def __init__(self, rate: Rate | None, clock: Clock, store: Store, channel: str, holder: Callable[[], str]) -> None:
+        self._every = timedelta(microseconds=max(1, ceil(rate.per / rate.count * 1e6))) if rate is not None else None
         self._clock = clock
-        self._open_at: datetime | None = None
+        self._store = store
+        self._channel = channel
+        self._holder = holder
+        self._open_at: datetime | None = None  # no turn before
+        self._ours_until: datetime | None = None  # the moment in the ledger, where we have put it
+        self._used = 0
+        self._untold: datetime | None = None
+        self._one_by_one = anyio.Lock()
 
     def opens_at(self) -> datetime | None:
-        """When the next turn can be taken; None for now."""
+        """When the next turn can be taken, as far as is known here; None for now."""
         if self._open_at is not None and self._open_at > self._clock.now():
             return self._open_at
         return None
@@ -39,14 +68,66 @@ class Pace:
             return 0
         return room if self._every is None else min(room, 1)
 
-    def take(self) -> datetime | None:
-        """Take a turn; where there is none now, when there will be."""
-        opens_at = self.opens_at()
-        if opens_at is None and self._every is not None:
+    async def take(self) -> bool:
+        """Take a turn; False where there is none now, and `opens_at` says when."""
+        if self._every is None:
+            return self.opens_at() is None
+        async with self._one_by_one:
+            if self.opens_at() is None and not self._fits(self._every):
+                await self._reserve(self._every)
+            if self.opens_at() is not None:
+                return False
             self._open_at = self._clock.now() + self._every
-        return opens_at
+            self._used += 1
+            return True
 
     def pause(self, seconds: float) -> None:
-        """No turn before so many seconds have passed."""
-        until = self._clock.now() + timedelta(seconds=seconds)
-        self._open_at = until if self._open_at is None else max(until, self._open_at)
+        """No turn before so many seconds have passed. Tell the others by `tell`."""
+        self._not_before(self._clock.now() + timedelta(seconds=seconds))
+        self._untold = self._open_at
+
+    async def tell(self) -> None:
+        """Write down a pause that only we know of."""
+        while (until := self._untold) is not None:
+            moment, _, version = await self._stored()
+            is_told = moment is not None and moment >= until
+            if is_told or await self._store.put(_SCOPE, self._channel, _written(until, _NOBODY), version=version):
+                self._untold = None
+
+    async def refresh(self) -> None:
+        """Learn of pauses and turns that others have written down, also in an earlier life."""
+        moment, is_ours, _ = await self._stored()
+        if moment is not None and not is_ours:
+            self._not_before(moment)
+
+    def _fits(self, every: timedelta) -> bool:
+        return self._ours_until is not None and self._clock.now() + every <= self._ours_until
+
+    async def _reserve(self, every: timedelta) -> None:
+        """Have the time from now on to ourselves; where somebody else has it, know until when."""
+        turns = max(1, min(2 * self._used, _AHEAD // every))
+        while True:
+            moment, is_ours, version = await self._stored()
+            now = self._clock.now()
+            if moment is not None and moment > now and not is_ours:
+                self._not_before(moment)
+                return
+            until = now + turns * every + min(every, _LATE) / 10
+            if await self._store.put(_SCOPE, self._channel, _written(until, self._holder()), version=version):
+                self._ours_until, self._used = until, 0
+                return
+
+    async def _stored(self) -> tuple[datetime | None, bool, int]:
+        """(the moment in the ledger, whether we have put it there, its version)."""
+        value, version = await self._store.get(_SCOPE, self._channel)
+        if value is None:
+            return None, False, version
+        moment = datetime.fromisoformat(value["at"])
+        return moment, value["by"] == self._holder() and moment == self._ours_until, version
+
+    def _not_before(self, moment: datetime) -> None:
+        self._open_at = moment if self._open_at is None else max(moment, self._open_at)
+
+
+def _written(moment: datetime, by: str) -> dict[str, Any]:
+    return {"at": moment.isoformat(), "by": by}
