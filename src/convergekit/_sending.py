@@ -14,7 +14,7 @@ from .abc import Clock, SupportsTyping
 from .engine.channels import ChannelState
 from .engine.engine import Engine
 from .engine.handlers import running
-from .engine.planner import Origin, Planner
+from .engine.planner import Granted, Origin, Planner
 from .errors import ConfigurationError, InvalidInputError
 from .model import (
     ConversationRef,
@@ -62,10 +62,16 @@ class Sending:
         """Store one dispatch for each of *recipients*; *answers* is the event that they answer, outside its handler."""
         self._check_open()
         key, derived = _keyed(key)
-        dispatches = await self._planner.dispatches(
-            as_message(content), recipients, via, key, self.origin(answers), derived=derived
-        )
-        return await self._stored(dispatches)
+        message, origin = as_message(content), self.origin(answers)
+        # Of most people nothing is known. To ask first costs more than all the rest, so the store is told what was
+        # taken for granted, and stores nothing where it does not hold: then it is asked.
+        granted = Granted()
+        made = await self._planner.dispatches(message, recipients, via, key, origin, derived=derived, granted=granted)
+        handles = await self._stored(made, granted)
+        if made and not handles:
+            made = await self._planner.dispatches(made[0].message, recipients, via, key, origin, derived=derived)
+            handles = await self._stored(made)
+        return handles
 
     async def answers(self, event: Event, reply: Content, key: str | None) -> list[Dispatch]:
         """The dispatches of what a handler of *event* returned; not stored yet."""
@@ -145,10 +151,15 @@ class Sending:
         runtime = self._engine.channels.get(channel)
         return self._engine.only_submits or (runtime is not None and runtime.state is ChannelState.STANDBY)
 
-    async def _stored(self, dispatches: Sequence[Dispatch]) -> list[DispatchHandle]:
+    async def _stored(
+        self, dispatches: Sequence[Dispatch], granted: Sequence[tuple[str, str]] = ()
+    ) -> list[DispatchHandle]:
+        """Store them; empty where what was taken for *granted* does not hold."""
         # Watched from before they are stored: another worker may be quicker than we are.
         watches = [self._engine.ledger.watch(dispatch) for dispatch in dispatches]
-        stored = await self._engine.ledger.submit(dispatches)
+        stored = await self._engine.ledger.submit(dispatches, unless=granted)
+        if not stored:
+            return []
         await self._planner.counted(dispatches, stored)
         del watches
         return [DispatchHandle(self, self._engine.ledger.watch(dispatch)) for dispatch in stored]

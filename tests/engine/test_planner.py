@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from convergekit import Attachment, Contact, Message, MessageReceived, Status, first_of, via
+from convergekit import Attachment, Contact, MemoryStore, Message, MessageReceived, Status, first_of, via
 from convergekit.adapters.loopback import Medium
 from convergekit.engine.blobs import INLINE
 from convergekit.errors import (
@@ -243,6 +243,72 @@ async def test_a_deferred_message_is_asked_about_again_when_it_wakes(bench: Any)
         assert deferred.state is DispatchState.SUPPRESSED
         assert isinstance(deferred.error, SuppressedError)
         assert "opted out" in str(deferred.error)
+
+
+async def test_nothing_is_read_for_somebody_of_whom_nothing_is_known(bench: Any) -> None:
+    """Each question costs a ledger on disk more than the whole message; a contact of the caller's own asks none."""
+
+    class Asked(MemoryStore):
+        def __init__(self) -> None:
+            super().__init__()
+            self.questions: list[str] = []
+
+        async def get(self, scope: str, key: str) -> tuple[Any, int]:
+            self.questions.append(scope)
+            return await super().get(scope, key)
+
+    async with bench(store=Asked()) as b:
+        medium = await b.add()
+        b.store.questions.clear()
+        await b.hub.send("hello", to=ANN)
+        await b.hub.send("hello", to=Contact(id="bob", addresses=(BOB,)))
+
+        assert b.store.questions == []
+        assert medium.texts() == ["hello", "hello"]
+
+
+async def test_what_becomes_known_in_the_last_moment_counts(bench: Any) -> None:
+    """Of several recipients one said STOP while the message was on its way into the ledger; a file is copied once."""
+
+    class LastMoment(MemoryStore):
+        hub: Any = None
+
+        async def submit(self, dispatches: Any, **options: Any) -> Any:
+            hub, self.hub = self.hub, None
+            if hub is not None:
+                await hub.consents.record(ConsentChanged(address=BOB, granted=False))
+            return await super().submit(dispatches, **options)
+
+    drained = 0
+
+    async def stream() -> AsyncIterator[bytes]:
+        nonlocal drained
+        drained += 1
+        yield b"x"
+
+    async with bench(store=LastMoment()) as b:
+        medium = await b.add()
+        b.store.hub = b.hub
+        message = Message("hello", attachments=[Attachment(stream=stream)])
+        ann, bob = await b.hub.send(message, to=[ANN, BOB], key="k")
+
+        assert (ann.state, bob.state) == (DispatchState.SATISFIED, DispatchState.SUPPRESSED)
+        assert medium.texts() == ["hello"]
+        assert len(await b.store.dispatches()) == 2
+        assert drained == 1
+
+
+async def test_a_stored_contact_that_said_no_is_believed_of_an_address_too(bench: Any) -> None:
+    """Also where the content, asked about first, would be refused."""
+    async with bench() as b:
+        medium = await b.add()
+        await b.hub.contacts.put(Contact(id="ann", addresses=(ANN,), consents={"marketing": False}))
+        for message in (Message("news", category="marketing"), Message("", category="marketing")):
+            handle = await b.hub.submit(message, to=ANN)
+            assert handle.state is DispatchState.SUPPRESSED
+        await b.hub.consents.record(ConsentChanged(address=ANN, granted=False))
+        assert (await b.hub.submit("", to=ANN)).state is DispatchState.SUPPRESSED
+        assert medium.texts() == []
 
 
 async def test_an_agreement_that_only_the_caller_knew_is_not_forgotten(bench: Any) -> None:

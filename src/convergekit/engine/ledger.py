@@ -174,11 +174,13 @@ class Ledger:
             before = await self._store.load(before.id)
         raise StoreError(f"dispatch {dispatch if isinstance(dispatch, str) else dispatch.id} changes all the time")
 
-    async def submit(self, dispatches: Sequence[Dispatch]) -> tuple[Dispatch, ...]:
-        """Store; for what is known already, what is there."""
+    async def submit(
+        self, dispatches: Sequence[Dispatch], *, unless: Sequence[tuple[str, str]] = ()
+    ) -> tuple[Dispatch, ...]:
+        """Store; for what is known already, what is there. For *unless* see `Store.submit`."""
         opened = self.opened(dispatches)
         try:
-            return await self._store.submit(opened)
+            return await self._store.submit(opened, unless=unless)
         finally:
             self.stored(opened)  # also for a caller who was cancelled just after they were stored
 

@@ -10,6 +10,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -19,7 +20,13 @@ from anyio import to_thread
 
 from convergekit.abc import Clock, Store
 from convergekit.content import Policy, Rendering, render
-from convergekit.errors import ConfigurationError, DeliveryError, InvalidInputError, UnsupportedContentError
+from convergekit.errors import (
+    ConfigurationError,
+    ConvergeError,
+    DeliveryError,
+    InvalidInputError,
+    UnsupportedContentError,
+)
 from convergekit.model import (
     Address,
     Capabilities,
@@ -71,13 +78,19 @@ from .clock import Ids
 from .context import StoredState
 from .ledger import Change
 
-__all__ = ["Origin", "Planner"]
+__all__ = ["Granted", "Origin", "Planner"]
 
 _ASKED: Final = timedelta(seconds=60)
 _WINDOW: Final = 3600.0
 _AUTOMATIC: Final = "automatic"
+_CONTACTS: Final = "contacts"
+_CONSENTS: Final = "consents"
 _LARGE: Final = 65_536
 _log = logging.getLogger(__name__)
+
+
+class Granted(list[tuple[str, str]]):
+    """What a plan took for granted: that nothing stands under these (scope, key) of the store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,8 +206,9 @@ class Planner:
         contacts: ContactResolver | None = None,
         consents: ConsentStore | None = None,
     ) -> None:
-        self.contacts: ContactResolver = contacts or StoredContacts(StoredState(store, "contacts"))
-        self.consents: ConsentStore = consents or StoredConsents(StoredState(store, "consents"))
+        self.contacts: ContactResolver = contacts or StoredContacts(StoredState(store, _CONTACTS))
+        self.consents: ConsentStore = consents or StoredConsents(StoredState(store, _CONSENTS))
+        self._has_contacts, self._has_consents = contacts is None, consents is None  # in our store, and not the host's
         self._store = store
         self._clock = clock
         self._ids = ids
@@ -222,6 +236,7 @@ class Planner:
         origin: Origin | None,
         *,
         derived: bool = False,
+        granted: Granted | None = None,
     ) -> list[Dispatch]:
         """One dispatch for each of *recipients*.
 
@@ -232,6 +247,7 @@ class Planner:
             key: The caller's, or None.
             origin: In whose handler this is, or what it answers.
             derived: Whether *key* was made from the event that is handled.
+            granted: Take for granted what most often holds, and note it here; without it the store is asked.
 
         Raises:
             ConfigurationError: No way leads there.
@@ -241,7 +257,7 @@ class Planner:
         message = await checked_in(message, self._store)
         found = []
         for recipient in recipients:
-            prepared = await self._prepare(message, recipient, route, origin)
+            prepared = await self._granting(message, recipient, route, origin, granted)
             if prepared.error is not None:
                 raise prepared.error
             draft = self._draft(message)
@@ -346,8 +362,34 @@ class Planner:
 
     # Preparing
 
+    async def _granting(
+        self,
+        message: Message,
+        recipient: Recipient,
+        route: RouteLike | None,
+        origin: Origin | None,
+        granted: Granted | None,
+    ) -> Prepared:
+        if granted is not None and not self._asks(message):
+            with suppress(ConvergeError):  # what is known may lead another way
+                prepared = await self._prepare(message, recipient, route, origin, granted)
+                if prepared.error is None:
+                    return prepared
+        return await self._prepare(message, recipient, route, origin)
+
+    def _asks(self, message: Message) -> bool:
+        """Whether it needs an agreement, so that something is known of whoever it goes to."""
+        return message.category is not None or any(
+            gate.category is not None for gate in self._gates if isinstance(gate, Consent)
+        )
+
     async def _prepare(
-        self, message: Message, recipient: Recipient, route: RouteLike | None, origin: Origin | None
+        self,
+        message: Message,
+        recipient: Recipient,
+        route: RouteLike | None,
+        origin: Origin | None,
+        granted: Granted | None = None,
     ) -> Prepared:
         contact = recipient if isinstance(recipient, Contact) else None
         address = contact.addresses[0] if contact is not None and contact.addresses else None
@@ -355,10 +397,10 @@ class Planner:
             address = recipient
         elif isinstance(recipient, ConversationRef):
             address = recipient.address
-        consents = {} if address is None else await self.consents.consents(address, contact)
+        consents = {} if address is None else await self._consents(address, contact, granted)
 
         async def facts(leg: PlannedLeg) -> GateInput:
-            return await self._facts(message, leg, contact, origin)
+            return await self._facts(message, leg, contact, origin, granted)
 
         return await prepare(
             message,
@@ -378,9 +420,10 @@ class Planner:
         leg: PlannedLeg,
         contact: Contact | None,
         origin: Origin | None,
+        granted: Granted | None = None,
     ) -> GateInput:
         if contact is None:
-            contact = await self.contacts.by_address(leg.address)
+            contact = await self._contact(leg.address, granted)
         event = None if origin is None else origin.event
         return GateInput(
             message=message,
@@ -392,8 +435,22 @@ class Planner:
             replying=event is not None and event.conversation == leg.conversation,
             in_reply_to_automated=event is not None and event.automated,
             recent_automatic=0 if event is None else (await self._recent(leg.channel, leg.address))[0],
-            consents=await self.consents.consents(leg.address, contact),
+            consents=await self._consents(leg.address, contact, granted),
         )
+
+    async def _contact(self, address: Address, granted: Granted | None) -> Contact | None:
+        if granted is None or not self._has_contacts:
+            return await self.contacts.by_address(address)
+        granted.append((_CONTACTS, StoredContacts.place(address)))
+        return None
+
+    async def _consents(
+        self, address: Address, contact: Contact | None, granted: Granted | None
+    ) -> Mapping[str | None, bool]:
+        if granted is None or not self._has_consents:
+            return await self.consents.consents(address, contact)
+        granted.append((_CONSENTS, StoredConsents.place(address)))
+        return {} if contact is None else dict[str | None, bool](contact.consents.items())
 
     def _views(self) -> dict[str, _View]:
         return {name: _View(runtime) for name, runtime in self._channels.items()}

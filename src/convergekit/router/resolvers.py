@@ -84,9 +84,14 @@ class StoredContacts:
             await self._disown(address, id)
         return True
 
+    @staticmethod
+    def place(address: Address) -> str:
+        """Where it stands whom *address* belongs to: while nothing is there, it is nobody."""
+        return _key("address", address.uri)
+
     async def by_address(self, address: Address) -> Contact | None:
         """Whom *address* belongs to, or None."""
-        id, _ = await self._state.get(_key("address", address.uri))
+        id, _ = await self._state.get(self.place(address))
         contact = None if id is None else await self.get(id)
         # The index is written after the contact; where the two differ, the contact is right.
         return contact if contact is not None and address in contact.addresses else None
@@ -113,9 +118,14 @@ class StoredConsents:
     def __init__(self, state: State) -> None:
         self._state = state
 
+    @staticmethod
+    def place(address: Address) -> str:
+        """Where it stands what was said about *address*: while nothing is there, it is what the contact brings."""
+        return _key("consent", address.uri)
+
     async def consents(self, address: Address, contact: Contact | None = None) -> Mapping[str | None, bool]:
         """Per category what is known; the category None is everything."""
-        stored, _ = await self._state.get(_key("consent", address.uri))
+        stored, _ = await self._state.get(self.place(address))
         found: dict[str | None, bool] = {}
         if contact is not None:
             found.update(contact.consents.items())

@@ -101,20 +101,25 @@ class Admit(Operation[list[bool]]):
 class Submit(Operation[list["str | Dispatch"]]):
     """Dispatches, all or none. The result holds for each what is there: a document where it was known before."""
 
-    __slots__ = ("rows",)
+    __slots__ = ("_unless", "rows")
     enters = True
 
-    def __init__(self, rows: Sequence[DispatchRow]) -> None:
+    def __init__(self, rows: Sequence[DispatchRow], unless: Sequence[tuple[str, str]] = ()) -> None:
         super().__init__()
         self.rows = rows
+        self._unless = unless
 
     def gather(self, needs: Needs) -> None:
         """See `Operation`."""
+        needs.values += self._unless
         for row in self.rows:
             needs.new(row)
 
     def decide(self, batch: Batch) -> None:
         """See `Operation`."""
+        if not batch.values.isdisjoint(self._unless):
+            self.result = []
+            return
         self.error = _conflict(batch, self.rows)
         if self.error is None:
             self.result = _submitted(batch, self.rows)

@@ -60,6 +60,9 @@ class Statements:
             self._among(item.delivery, "ids")
         )
         self.owners = select(s.owner).where(self._among(s.owner.c.name, "names"))
+        self.values = select(s.value.c.scope, s.value.c.key).where(
+            self._among(s.value.c.scope, "scopes"), self._among(s.value.c.key, "keys"), s.value.c.body != "null"
+        )
 
         # Writing: each is executed for many rows at once.
         self.add_seen = insert(s.seen)

@@ -386,9 +386,11 @@ class SqlStore:
 
     # The way out
 
-    async def submit(self, dispatches: Sequence[Dispatch]) -> tuple[Dispatch, ...]:
+    async def submit(
+        self, dispatches: Sequence[Dispatch], *, unless: Sequence[tuple[str, str]] = ()
+    ) -> tuple[Dispatch, ...]:
         """See `Store.submit`."""
-        return _stored(await self._do(Submit([dispatch_row(each) for each in dispatches])))
+        return _stored(await self._do(Submit([dispatch_row(each) for each in dispatches], unless)))
 
     async def load(self, dispatch: str) -> Dispatch | None:
         """See `Store.load`."""

@@ -59,6 +59,18 @@ class SubmitContract:
         await store.submit([first])
         assert await store.submit([dispatch("2", key="k", fingerprint="g", origin="event")]) == (first,)
 
+    async def test_nothing_is_stored_where_a_small_value_says_otherwise(self, store: Store) -> None:
+        """What was planned without it, to spare a question, may not go out once it is there; a deleted one is not."""
+        await store.put("scope", "other", 1)
+        await store.put("scope", "gone", 1)
+        await store.put("scope", "gone", None)
+        unless = [("scope", "none"), ("other", "other"), ("scope", "gone")]
+        assert len(await store.submit([dispatch("1")], unless=unless)) == 1
+        await store.put("scope", "none", False)
+        assert await store.submit([dispatch("2"), dispatch("3")], unless=unless) == ()
+        assert len(await store.submit([dispatch("4")])) == 1
+        assert sorted(await served(store, "out")) == ["1", "4"]
+
     async def test_a_reply_commits_with_done(self, store: Store) -> None:
         await store.admit("c", [event("1")])
         held = await lease(store)
