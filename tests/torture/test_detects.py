@@ -61,13 +61,13 @@ class Broken(MemoryStore):
 
 
 class LosesSubmits(Broken):
-    async def submit(self, dispatches: Sequence[Dispatch]) -> tuple[Dispatch, ...]:
-        return tuple(dispatches) if self.now_and_then() else await super().submit(dispatches)
+    async def submit(self, dispatches: Sequence[Dispatch], **more: Any) -> tuple[Dispatch, ...]:
+        return tuple(dispatches) if self.now_and_then() else await super().submit(dispatches, **more)
 
 
 class ForgetsKeys(Broken):
-    async def submit(self, dispatches: Sequence[Dispatch]) -> tuple[Dispatch, ...]:
-        stored = await super().submit(dispatches)
+    async def submit(self, dispatches: Sequence[Dispatch], **more: Any) -> tuple[Dispatch, ...]:
+        stored = await super().submit(dispatches, **more)
         if self.now_and_then():
             again = tuple(each.model_copy(update={"id": f"{each.id}x", "key": f"{each.key}x"}) for each in dispatches)
             moved = [tuple(d.model_copy(update={"id": f"{d.id}x"}) for d in each.deliveries) for each in again]
