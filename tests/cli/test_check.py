@@ -91,6 +91,7 @@ def channels(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def rows(capsys: pytest.CaptureFixture[str]) -> dict[str, tuple[str, str]]:
     found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    found = [row for row in found if "channel" in row]
     return {row["channel"]: (row["state"], row["detail"]) for row in found}
 
 
@@ -131,7 +132,11 @@ def test_every_channel_is_asked_whatever_the_others_do(
 def test_all_well_is_0(channels: Any, capsys: pytest.CaptureFixture[str]) -> None:
     channels(Well)
     assert main(["check"]) == 0
-    assert capsys.readouterr().out == "CHANNEL  ADAPTER  STATE  DETAIL\nwell     well     ok     logged in\n"
+    assert capsys.readouterr().out.splitlines() == [
+        "store memory: is ok: in memory: nothing in it outlives the process",
+        "CHANNEL  ADAPTER  STATE  DETAIL",
+        "well     well     ok     logged in",
+    ]
 
 
 def test_nothing_is_taken_in(channels: Any, capsys: pytest.CaptureFixture[str]) -> None:
@@ -162,3 +167,36 @@ def test_our_own_channels_are_checked(tmp_path: Path, capsys: pytest.CaptureFixt
     path.write_text('[store]\nurl = "memory:"\n[channels.a]\nadapter = "loopback"\n')
     assert main(["check", "--json", str(path)]) == 0
     assert rows(capsys) == {"a": ("ok", "in memory")}
+
+
+LEDGER = '[store]\nurl = "sqlite:///{file}"\n[channels.a]\nadapter = "loopback"\n'
+
+
+def ledger(path: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
+    code = main(["check", "--json", str(path)])
+    row = next(each for line in capsys.readouterr().out.splitlines() if "store" in (each := json.loads(line)))
+    assert row["store"].startswith("sqlite:///")
+    return code, row["state"], row["detail"]
+
+
+def test_the_ledger_is_looked_at_and_not_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, path = tmp_path / "ledger.db", tmp_path / "a.toml"
+    path.write_text(LEDGER.format(file=file))
+    assert ledger(path, capsys) == (0, "ok", "not there yet; it is made when a hub is opened")
+    assert not file.exists()
+    assert main(["send", "--config", str(path), "--to", "loopback:ann", "hello"]) == 0
+    capsys.readouterr()
+    code, state, detail = ledger(path, capsys)
+    assert (code, state) == (0, "ok")
+    assert detail.startswith("version ")
+    assert detail.endswith("; 0 events (0 waiting, 0 dead), 1 deliveries (0 to go, 0 unknown, 0 dead)")
+
+
+def test_a_file_that_is_no_ledger_is_told_and_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, path = tmp_path / "ledger.db", tmp_path / "a.toml"
+    path.write_text(LEDGER.format(file=file))
+    file.write_bytes(b"somebody's letters, and no database" * 100)
+    code, state, detail = ledger(path, capsys)
+    assert (code, state) == (1, "not ok")
+    assert "not a database" in detail
+    assert file.read_bytes().startswith(b"somebody's letters")

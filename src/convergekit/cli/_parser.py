@@ -16,6 +16,8 @@ examples:
   convergekit check convergekit.toml               are all channels set up, and can they do their work?
   convergekit send --to https://example.org/hook "It works"
   convergekit listen --port 8080                   receive webhooks, and print what comes in
+  convergekit worker shop.messages:router          serve the channels with your own handlers
+  convergekit dead list                            what was given up, or is unknown, and waits for you
 
 exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 130 interrupted
 """
@@ -32,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
     )
     main.add_argument("--version", action="version", version=f"convergekit {__version__}")
     commands = main.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for add in (_demo, _send, _listen, _adapters, _check, _schema):
+    for add in (_demo, _send, _listen, _worker, _dead, _db, _adapters, _check, _schema):
         add(commands)
     return main
 
@@ -48,14 +50,18 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 
-def _command(commands: _Commands, name: str, about: str, examples: str) -> _Parser:
-    found = commands.add_parser(
+def _parser(commands: _Commands, name: str, about: str, examples: str) -> _Parser:
+    return commands.add_parser(
         name,
         help=about,
         description=about[:1].upper() + about[1:] + ".",
         epilog=f"examples:\n{examples}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+
+
+def _command(commands: _Commands, name: str, about: str, examples: str) -> _Parser:
+    found = _parser(commands, name, about, examples)
     found.add_argument("--json", action="store_true", help="print one JSON object a line, for machines")
     found.add_argument("--debug", action="store_true", help="on an error, show where it comes from")
     return found
@@ -97,6 +103,77 @@ def _listen(commands: _Commands) -> None:
     _add_backend(found)
 
 
+def _worker(commands: _Commands) -> None:
+    about = "run one worker: open the channels, send what is due, and handle what comes in"
+    examples = (
+        "  convergekit worker shop.messages:router\n"
+        "  convergekit worker shop.messages:hub --port 8080\n"
+        "  convergekit worker --config my.toml            without handlers, it only sends\n"
+    )
+    found = _command(commands, "worker", about, examples)
+    found.add_argument(
+        "app", nargs="?", metavar="MODULE:NAME", help="your Router or Hub; without one the worker only sends"
+    )
+    found.add_argument("--config", metavar="FILE", help=f"settings (default: {_CONFIG}); a Hub of yours has its own")
+    found.add_argument("--host", default="127.0.0.1", help="where to take webhooks (default: 127.0.0.1)")
+    found.add_argument("--port", type=_port, help="take webhooks at this port; without it none are taken")
+    _add_backend(found)
+
+
+def _dead(commands: _Commands) -> None:
+    about = "look at dead letters and at what is unknown, and decide what becomes of them"
+    examples = (
+        "  convergekit dead list --direction out\n"
+        "  convergekit dead show ID\n"
+        "  convergekit dead retry --all                   events, once their handler is mended\n"
+        "  convergekit dead resend ID --text 'What I meant'\n"
+        "  convergekit dead settle ID --sent              it was unknown, and has arrived\n"
+    )
+    actions = _parser(commands, "dead", about, examples).add_subparsers(dest="action", metavar="ACTION", required=True)
+    listed = _dead_action(actions, "list", "list them, the oldest first")
+    listed.add_argument("--direction", choices=("in", "out"), help="only events, or only deliveries")
+    listed.add_argument("--state", choices=("dead", "unknown"), help="only what was given up, or only what is unknown")
+    listed.add_argument("--channel", metavar="NAME", help="only those of one channel")
+    listed.add_argument("--limit", type=_count, default=100, metavar="N", help="how many at most (default: 100)")
+    shown = _dead_action(actions, "show", "show all of it, with its content")
+    shown.add_argument("ids", nargs="+", metavar="ID")
+    _dead_ids(_dead_action(actions, "retry", "have events handled anew"))
+    resent = _dead_ids(_dead_action(actions, "resend", "send messages again, as new deliveries"))
+    resent.add_argument("--text", help="say this in place of the text")
+    _dead_ids(_dead_action(actions, "discard", "throw them away"))
+    settled = _dead_action(actions, "settle", "say what became of unknown deliveries")
+    settled.add_argument("ids", nargs="+", metavar="ID")
+    settled.set_defaults(all=False)
+    known = settled.add_mutually_exclusive_group(required=True)
+    known.add_argument("--sent", action="store_true", help="they went out")
+    known.add_argument("--not-sent", dest="sent", action="store_false", help="they did not, and are tried again")
+
+
+def _dead_action(actions: _Commands, name: str, about: str) -> _Parser:
+    found = _command(actions, name, about, f"  convergekit dead {name} --help\n")
+    _add_ledger(found)
+    _add_backend(found)
+    return found
+
+
+def _dead_ids(found: _Parser) -> _Parser:
+    found.add_argument("ids", nargs="*", metavar="ID")
+    found.add_argument("--all", action="store_true", help="all that were given up; what is unknown is named by its id")
+    found.add_argument("--channel", metavar="NAME", help="with --all, only those of one channel")
+    return found
+
+
+def _db(commands: _Commands) -> None:
+    about = "make the ledger's tables or bring them up to date, and say how they are"
+    examples = "  convergekit db upgrade\n  convergekit db status --store postgresql://app@db.example.org/app\n"
+    actions = _parser(commands, "db", about, examples).add_subparsers(dest="action", metavar="ACTION", required=True)
+    for name, does in (
+        ("upgrade", "make the tables, or bring them up to date; workers that run may go on"),
+        ("status", "say which version the tables have, how large they are, and what keeps them so"),
+    ):
+        _add_ledger(_command(actions, name, does, f"  convergekit db {name}\n"))
+
+
 def _adapters(commands: _Commands) -> None:
     about = "list the adapters that are installed"
     found = _command(commands, "adapters", about, "  convergekit adapters\n  convergekit adapters --check\n")
@@ -115,6 +192,12 @@ def _schema(commands: _Commands) -> None:
     _command(commands, "schema", about, "  convergekit schema > convergekit.schema.json\n")
 
 
+def _add_ledger(found: argparse.ArgumentParser) -> None:
+    where = found.add_mutually_exclusive_group()
+    where.add_argument("--store", metavar="URL", help="the ledger, such as sqlite:///convergekit.db")
+    where.add_argument("--config", default=_CONFIG, metavar="FILE", help=f"settings that name it (default: {_CONFIG})")
+
+
 def _add_backend(found: argparse.ArgumentParser) -> None:
     found.add_argument("--backend", choices=("asyncio", "trio"), default="asyncio", help="event loop to run on")
 
@@ -127,6 +210,12 @@ def _seconds(text: str) -> float:
     if not 0 <= seconds < 86400:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0 to a day")
     return seconds
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 on")
+    return int(text)
 
 
 def _port(text: str) -> int:

@@ -1,7 +1,7 @@
-"""`convergekit check`: are the settings right, and can every channel do its work?
+"""`convergekit check`: are the settings right, is the ledger well, and can every channel do its work?
 
-Each channel is entered by itself and asked; nothing is sent, and nothing is received either: whatever a medium would
-deliver meanwhile stays with the medium, since the ledger of a real run is not open.
+The ledger is looked at and not opened: nothing is made, upgraded or claimed. Each channel is entered by itself and
+asked; nothing is sent, and nothing is received either: what a medium would deliver meanwhile stays with the medium.
 """
 
 from __future__ import annotations
@@ -20,16 +20,21 @@ from convergekit.errors import ConvergeError
 from convergekit.stores import MemoryStore
 
 from ._console import Console
+from ._ledger import health
 
 __all__ = ["run"]
 
 #: Seconds that one channel may take to connect and to answer.
 _PATIENCE = 30.0
+_WORDS = {True: "ok", False: "not ok"}
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
-    """Print a line for each channel; return 1 when one of them is not well."""
+    """Print a line for the ledger and for each channel; return 1 when one of them is not well."""
     settings = load(args.config)
+    ledger = health(settings.store)
+    state, where = _WORDS[ledger.ok], settings.store.shown
+    console.tell(f"store {where} is {state}: {ledger.detail}", store=where, state=state, detail=ledger.detail)
     if not settings.channels:
         console.warn(f"{args.config}: right, but there is no channel in it")
     found = anyio.run(_checked, settings, args.backend, console, backend=args.backend)
@@ -37,14 +42,14 @@ def run(args: argparse.Namespace, console: Console) -> int:
         {
             "channel": name,
             "adapter": settings.channels[name].adapter.name,
-            "state": "ok" if health.ok else "not ok",
-            "detail": health.detail,
+            "state": _WORDS[each.ok],
+            "detail": each.detail,
         }
-        for name, health in found.items()
+        for name, each in found.items()
     ]
     if rows:
         console.table(rows, ("channel", "adapter", "state", "detail"))
-    return int(not all(health.ok for health in found.values()))
+    return int(not (ledger.ok and all(each.ok for each in found.values())))
 
 
 async def _checked(settings: Settings, backend: str, console: Console) -> Mapping[str, Health]:

@@ -23,7 +23,7 @@ _INTERRUPTED = 130
 def run(args: argparse.Namespace, console: Console) -> int:
     """Print events until a signal; return 130 after Ctrl-C, 0 after SIGTERM."""
     server_installed()
-    # The file has asked for the store in memory by name: there is no other in this version.
+    # Not the ledger of the file: what is printed would count as handled there, and so would what waits in it.
     hub = Hub.from_toml(args.config, store=MemoryStore(), router=_printing(console))
     return anyio.run(_listen, hub, args, console, backend=args.backend)
 

@@ -20,7 +20,7 @@ __all__ = ["run"]
 def run(args: argparse.Namespace, console: Console) -> int:
     """Send it; return 0 when it was taken, 1 when it was not or nobody knows."""
     to, message = _address(args.to), _message(args)
-    hub = Hub.from_toml(args.config, store=MemoryStore())  # which the file has asked for by name
+    hub = Hub.from_toml(args.config, role="send")  # what comes in meanwhile is for those who handle it
     return anyio.run(_send, hub, to, message, args, console, backend=args.backend)
 
 
@@ -32,15 +32,21 @@ async def _send(hub: Hub, to: Address, message: Message, args: argparse.Namespac
         console.progress(f"sending to {to}, for at most {args.timeout:g} seconds")
         handle = await hub.submit(message, to=to, via=route, key=args.key)
         await handle.settled(args.timeout)
-        return _told(handle, handle.error, console)
+        return _told(handle, handle.error, _stays(hub), console)
 
 
-def _told(handle: DispatchHandle, error: DeliveryError | None, console: Console) -> int:
+def _stays(hub: Hub) -> str:
+    if isinstance(hub.store, MemoryStore):
+        return "the ledger in memory ends here"
+    return "it stays in the ledger, and the next worker goes on with it"
+
+
+def _told(handle: DispatchHandle, error: DeliveryError | None, stays: str, console: Console) -> int:
     taken = error is None and handle.state is DispatchState.SATISFIED
     reason = str(error) if error is not None else handle.reason
     text = f"{handle.status}: {reason}" if reason else str(handle.status)
     if not taken and error is None:
-        text += "; it was not taken in time, and the ledger in memory ends here"
+        text += f"; it was not taken in time, and {stays}"
     console.tell(
         text,
         status=handle.status.value,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import Field, SecretStr
@@ -49,20 +50,32 @@ class StoreSettings(Value):
         bare = url.set(query={})._replace(username=None, password=None)  # `set` takes None for "as it is"
         return bare.render_as_string()
 
+    @property
+    def file(self) -> Path | None:
+        """The file of a ledger in SQLite."""
+        if not self.url.startswith("sqlite"):
+            return None
+        return Path(_parsed(self.url).database or "")
+
+    @property
+    def address(self) -> str | URL:
+        """The URL with user and password in it: not for people."""
+        if self.url == MEMORY:
+            return self.url
+        url = _parsed(self.url)
+        if self.user is not None:
+            url = url.set(username=self.user)
+        if self.password is not None:
+            url = url.set(password=self.password.get_secret_value())
+        return url
+
     def make(self) -> Store:
         """The store; nothing is opened yet.
 
         Raises:
             ConfigurationError: The URL cannot be used, or the driver is not installed.
         """
-        if self.url == MEMORY:
-            return store_at(self.url)
-        url = _parsed(self.url)
-        if self.user is not None:
-            url = url.set(username=self.user)
-        if self.password is not None:
-            url = url.set(password=self.password.get_secret_value())
-        return store_at(url, blobs=self.blobs)
+        return store_at(self.address, blobs=self.blobs)
 
 
 def store_settings(table: Any, problems: Problems) -> StoreSettings | None:
