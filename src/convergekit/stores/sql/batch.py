@@ -25,6 +25,7 @@ from convergekit.model import Dispatch
 from convergekit.model.wire import from_json
 
 from . import schema as s
+from .blobs import record_uses, refs_of
 from .rows import DIRECTIONS, IMPORTANCES, DeliveryRow, DispatchRow, EntryRow, dispatch_row, lane_key
 from .said import Said, record, said_of
 from .schema import EntryStates, ItemState
@@ -140,6 +141,7 @@ class Batch:
         self._items: dict[str, Any] = {}
         self._new_entries: list[EntryRow] = []
         self._said: list[tuple[int | str, Said]] = []
+        self._uses: list[tuple[str, str]] = []  # content that is named, and by whom
         self._rows: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
         self.cursors: dict[tuple[str, str], str] = {}
         self._token: int | None = None
@@ -171,8 +173,8 @@ class Batch:
         if needs.owners:
             self.owners.update({row.name: row for row in run(sql.owners, {"names": needs.owners})})
         if needs.values:
-            scopes, keys = map(set, zip(*needs.values, strict=True))
-            self.values.update(map(tuple, run(sql.values, {"scopes": list(scopes), "keys": list(keys)})))
+            asked = {"scopes": list({scope for scope, _ in needs.values}), "keys": [key for _, key in needs.values]}
+            self.values.update((scope, key) for scope, key in run(sql.values, asked))
 
     # Decide
 
@@ -203,6 +205,7 @@ class Batch:
         """Store a dispatch that is new, and put what is open of it into its lanes."""
         dispatch = row.dispatch
         self.known[row.dedupe] = (dispatch.id, dispatch.fingerprint, dispatch)
+        self._uses += [(ref, f"dispatch/{dispatch.id}") for ref in refs_of(dispatch)]
         self._rows["add_dispatch"].append(
             {
                 "id": dispatch.id,
@@ -232,6 +235,7 @@ class Batch:
         """Replace a dispatch that is there, and its deliveries' places."""
         dispatch = row.dispatch
         self.versions[dispatch.id] = dispatch.version
+        self._uses += [(ref, f"dispatch/{dispatch.id}") for ref in refs_of(dispatch)]
         self._rows["change_dispatch"].append(
             {"dispatch": dispatch.id, "to": dispatch.version, "wake": row.wake_at, "document": row.body}
         )
@@ -325,6 +329,7 @@ class Batch:
             if rows:
                 self.connection.execute(getattr(self.sql, name), rows)
         record(self.connection, self._said, self.now)
+        record_uses(self.connection, self._uses)
         for (channel, feed), body in self.cursors.items():
             self.connection.execute(self.sql.put_cursor, {"channel": channel, "feed": feed, "body": body})
         recompute = [row for row in self._lanes.values() if row.recompute and not row.fresh and row.until is None]
@@ -348,6 +353,7 @@ class Batch:
             )
             items.append(_item_values(lane_key(lane), ItemState.LINE, self.now, None, identity, None))
             self._said.append((identity, row.said or said_of(row.event)))
+            self._uses += [(ref, f"entry/{identity}") for ref in refs_of(row.event)]
         self._rows["add_item"] += items
         self.connection.execute(self.sql.add_seen, seen)
         self.connection.execute(self.sql.add_entry, entries)
