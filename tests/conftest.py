@@ -1,6 +1,9 @@
 """What every test stands on: both event loops, and the same examples on every run."""
 
 import os
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -19,3 +22,11 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 def anyio_backend(request: pytest.FixtureRequest) -> Any:
     """Run each async test on asyncio and on Trio."""
     return request.param
+
+
+@pytest.fixture
+def quick_path() -> Iterator[Path]:
+    """A folder in memory where the machine has one: what is proven there is not how long a disk takes."""
+    memory = Path("/dev/shm")
+    with TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
+        yield Path(folder)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import count
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -9,16 +10,18 @@ import pytest
 from tests.peers import lacking
 from tools.postgres import Postgres, missing
 
-__all__ = ["postgres", "postgres_url"]
+__all__ = ["ledger_url", "postgres", "postgres_url"]
 
 _NUMBERS = count(1)
+_MEMORY = Path("/dev/shm")
 
 
 @pytest.fixture(scope="session")
 def _postgres_server() -> Iterator[Postgres]:
     if why := missing():
         lacking(why)
-    with Postgres() as server:
+    # In memory where there is some: what is proven here is not how long a disk takes.
+    with Postgres(where=_MEMORY if _MEMORY.is_dir() else None) as server:
         yield server
 
 
@@ -39,3 +42,28 @@ def postgres_url(postgres: Postgres) -> Iterator[str]:
     postgres.start()  # the test may have stopped it
     with psycopg.connect(postgres.dsn(), autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")  # type: ignore[call-overload]
+
+
+@pytest.fixture(scope="session")
+def _ledger(_postgres_server: Postgres) -> str:
+    from convergekit.stores.sql.database import Database
+    from convergekit.stores.sql.versions import upgrade
+
+    with psycopg.connect(_postgres_server.dsn(), autocommit=True) as connection:
+        connection.execute("CREATE DATABASE ledger")
+    database = Database(_postgres_server.url("ledger"))
+    upgrade(database)
+    database.dispose()
+    return _postgres_server.url("ledger")
+
+
+@pytest.fixture
+def ledger_url(postgres: Postgres, _ledger: str) -> str:
+    """The URL of a ledger with nothing in it; always the same one, for making tables takes its time."""
+    from convergekit.stores.sql.tables import metadata
+
+    with psycopg.connect(postgres.dsn("ledger"), autocommit=True) as connection:
+        for table in metadata.sorted_tables:
+            if not table.name.endswith("_meta"):
+                connection.execute(f"DELETE FROM {table.name}")  # type: ignore[call-overload]
+    return _ledger

@@ -38,14 +38,15 @@ class Postgres:
 
     Args:
         settings: For the server, over its own and ours.
+        where: In which folder its own one is made; None for where temporary files are.
 
     Attributes:
         folder: Where all of it is.
         port: On 127.0.0.1; stays the same over a restart.
     """
 
-    def __init__(self, settings: Mapping[str, str] | None = None) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="convergekit-pg-")).resolve()
+    def __init__(self, settings: Mapping[str, str] | None = None, *, where: Path | None = None) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="convergekit-pg-", dir=where)).resolve()
         self.port = _free_port()
         if os.geteuid() == 0:
             shutil.chown(self.folder, *_somebody_else())

@@ -1,4 +1,4 @@
-"""The ledger in SQLite keeps every promise of a store."""
+"""The ledger in SQLite and in PostgreSQL keeps every promise of a store."""
 
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -18,12 +18,21 @@ def clock() -> FakeClock:
     return FakeClock()
 
 
-@pytest.fixture
-async def store(clock: FakeClock, tmp_path: Path) -> AsyncGenerator[Store]:
-    durable = SqlStore(f"sqlite:///{tmp_path}/ledger.db")
-    async with durable.opened(clock):
-        yield durable
-
-
 class TestSqliteStore(StoreContract):
-    """All of it."""
+    """All of it, in a file."""
+
+    @pytest.fixture
+    async def store(self, clock: FakeClock, quick_path: Path) -> AsyncGenerator[Store]:
+        durable = SqlStore(f"sqlite:///{quick_path}/ledger.db")
+        async with durable.opened(clock):
+            yield durable
+
+
+class TestPostgresqlStore(StoreContract):
+    """All of it, on a server."""
+
+    @pytest.fixture
+    async def store(self, clock: FakeClock, ledger_url: str) -> AsyncGenerator[Store]:
+        durable = SqlStore(ledger_url, database_clock=False)
+        async with durable.opened(clock):
+            yield durable

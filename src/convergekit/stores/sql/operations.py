@@ -200,7 +200,7 @@ class Postpone(Operation[None]):
         # The time for which it may hold up its lane is given once.
         hold = batch.now + int(self._hold * 1e6) if entry.hold_until is None else micros(entry.hold_until)
         batch.move(row.served, waiting_state(self._due, hold, batch.now), self._due, hold)
-        batch.write("end_entry", _ended(self._lease, EntryStates.READY, self._reason))
+        batch.write("end_entry", _ended(self._lease, EntryStates.READY, self._reason, batch.now))
         row.let_go()
         batch.placed = True
         self.result = None
@@ -227,7 +227,7 @@ class Bury(Operation[None]):
     def decide(self, batch: Batch) -> None:
         """See `Operation`."""
         row = batch.held(self._lease)
-        batch.write("end_entry", _ended(self._lease, EntryStates.DEAD, self._reason))
+        batch.write("end_entry", _ended(self._lease, EntryStates.DEAD, self._reason, batch.now))
         batch.drop_served(row)
         row.let_go()
         batch.admit(self._events)
@@ -452,6 +452,6 @@ def _entry_id(lease: Lease) -> int:
     return int(lease.entry.id, 16)
 
 
-def _ended(lease: Lease, state: EntryStates, reason: str) -> dict[str, Any]:
+def _ended(lease: Lease, state: EntryStates, reason: str, now: int) -> dict[str, Any]:
     assert lease.entry is not None
-    return {"entry": _entry_id(lease), "to": state.value, "tries": lease.entry.attempts + 1, "why": reason}
+    return {"entry": _entry_id(lease), "to": state.value, "tries": lease.entry.attempts + 1, "why": reason, "at": now}

@@ -30,7 +30,9 @@ def entry_of(row: Any, item: Any = None) -> Entry:
     except InvalidInputError as exc:
         event = UnknownEvent(channel=row.channel, key=f"unreadable:{row.id}", original={"error": str(exc)})
     lane = Lane("in", row.channel, row.conversation)
-    known = Entry(f"{row.id:016x}", event, lane, moment(0 if item is None else item.due), _STATES[row.state])
+    known = Entry(
+        f"{row.id:016x}", event, lane, moment((row.since or 0) if item is None else item.due), _STATES[row.state]
+    )
     known.attempts, known.reason = row.attempts, row.reason
     if item is not None:
         known.hold_until = None if item.hold is None else moment(item.hold)

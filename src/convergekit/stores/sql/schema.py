@@ -84,6 +84,15 @@ _PREFIX: Final = "convergekit_"  # a host's own tables may stand beside ours
 _NUMBER = BigInteger().with_variant(Integer(), "sqlite")  # there only INTEGER counts by itself
 _HASH = String(22)  # 128 bits in URL-safe base64
 
+#: Small tables of which every row dies soon: swept up once a hundredth of it is dead, and without pauses. Room left in
+#: their pages (fillfactor) would gain nothing, for what changes in them is indexed.
+_BUSY: Final = {
+    "autovacuum_vacuum_scale_factor": 0.01,
+    "autovacuum_vacuum_threshold": 200,
+    "autovacuum_vacuum_cost_delay": 0,
+    "autovacuum_analyze_scale_factor": 0.05,
+}
+
 #: The schema's version, and on SQLite the counter of claims.
 meta = Table(
     _PREFIX + "meta",
@@ -106,6 +115,7 @@ entry = Table(
     Column("state", SmallInteger, nullable=False),
     Column("attempts", Integer, nullable=False, server_default=text("0")),
     Column("reason", Text),
+    Column("since", _NUMBER),  # when it last failed
     Column("body", Text, nullable=False),  # empty once it is erased
 )
 Index(
@@ -181,6 +191,7 @@ lane = Table(
     Column("until", _NUMBER),  # null: leased to nobody
     Column("served", _NUMBER),  # place of the item that the lease is on; stays when the lease ends by itself
     sqlite_with_rowid=False,
+    postgresql_with=_BUSY,
 )
 Index(
     _PREFIX + "lane_ready",
@@ -205,6 +216,7 @@ item = Table(
     Column("dispatch", String(64)),
     Column("delivery", String(64)),
     sqlite_autoincrement=True,
+    postgresql_with=_BUSY,
 )
 Index(_PREFIX + "item_line", item.c.lane, item.c.state, item.c.told, item.c.place)
 Index(

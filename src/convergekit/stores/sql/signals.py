@@ -48,13 +48,11 @@ class Signals:
         self._pause = _SOON
         self._listening: Any = None
         self._telling: Any = None
-        self._ended = False
 
     async def run(self) -> None:
         """Listen and tell, until cancelled."""
         if self._database.is_sqlite:
             return
-        self._ended = False
         self._rung, self._placed = anyio.Event(), anyio.Event()
         self._token = current_token()
         try:
@@ -62,7 +60,7 @@ class Signals:
                 tasks.start_soon(self._listen)
                 tasks.start_soon(self._tell)
         finally:
-            self._ended, self._token = True, None
+            self._token = None
 
     def placed(self) -> None:
         """Something may be served now. On the writer's thread."""
@@ -108,30 +106,29 @@ class Signals:
     async def _listen(self) -> None:
         while True:
             try:
-                heard = await run_sync(self._hear, abandon_on_cancel=True)
+                if self._listening is None:
+                    self._listening = await run_sync(self._begin_listening)
+                    self._rung.set()  # nobody told us what came before
+                driver = self._listening.connection.driver_connection
+                await anyio.wait_readable(driver.fileno())
+                if await run_sync(self._hear, driver):
+                    self._rung.set()
             except Exception as error:
                 _log.debug("listening failed: %s", self._database.failed(error))
                 self._listening = _closed(self._listening)
                 await anyio.sleep(_AWAY)
-                heard = True
-            if heard:
-                self._rung.set()
 
-    def _hear(self) -> bool:
-        """Wait a little; tells whether somebody else has notified."""
-        if self._listening is None:
-            connection = self._database.reading().execution_options(isolation_level="AUTOCOMMIT")
-            connection.execute(text(f"LISTEN {_CHANNEL}"))
-            self._listening = connection
-        driver = self._listening.connection.driver_connection
-        return any(
-            notice.payload != self._identity
-            for notice in driver.notifies(timeout=0.5 if not self._ended else 0, stop_after=1)
-        )
+    def _begin_listening(self) -> Any:
+        connection = self._database.reading().execution_options(isolation_level="AUTOCOMMIT")
+        connection.execute(text(f"LISTEN {_CHANNEL}"))
+        return connection
+
+    def _hear(self, driver: Any) -> bool:
+        """Whether anybody else has notified."""
+        return any(notice.payload != self._identity for notice in list(driver.notifies(timeout=0)))
 
     def close(self) -> None:
         """Close the connections. The database is about to be left."""
-        self._ended = True
         self._telling = _closed(self._telling)
         self._listening = _closed(self._listening)
 

@@ -70,7 +70,7 @@ class Statements:
         self.end_entry = (
             update(s.entry)
             .where(s.entry.c.id == bindparam("entry"))
-            .values(state=bindparam("to"), attempts=bindparam("tries"), reason=bindparam("why"))
+            .values(state=bindparam("to"), attempts=bindparam("tries"), reason=bindparam("why"), since=bindparam("at"))
         )
         self.finish_entry = (
             update(s.entry)
@@ -204,7 +204,7 @@ class Statements:
 
     @lru_cache(maxsize=256)  # noqa: B019 - as many as there are numbers of channels
     def candidates(self, pairs: int) -> Any:
-        """Of each of so many (channel, class) pairs, up to `limit_i` lanes that are ready, the longest waiting first."""
+        """Of each of so many (channel, class) pairs up to `limit_i` lanes that are ready, the longest waiting first."""
         lane = s.lane.c
         parts = []
         for number in range(pairs):
@@ -241,9 +241,8 @@ class Statements:
     def _together(self, parts: list[Select[Any]]) -> Any:
         if len(parts) == 1:
             return parts[0]
-        if self._sqlite:  # which takes no ORDER BY inside a union but in a subquery
-            return union_all(*[select(part.subquery()) for part in parts])
-        return union_all(*parts)
+        # In subqueries: a union itself takes neither an order (SQLite) nor a lock (PostgreSQL) in its parts.
+        return union_all(*[select(part.subquery()) for part in parts])
 
 
 _one = literal_column("1")

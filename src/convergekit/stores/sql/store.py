@@ -19,11 +19,12 @@ from uuid import uuid4
 
 import anyio
 from anyio.to_thread import run_sync
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection
 from sqlalchemy.engine import URL
 
 from convergekit.abc import (
     Admission,
+    Archive,
     Claim,
     Clock,
     Cursor,
@@ -34,11 +35,12 @@ from convergekit.abc import (
     LedgerCounts,
     Write,
 )
-from convergekit.errors import LeaseLostError, NotRunningError, StoreError
+from convergekit.errors import NotRunningError, StoreError
 from convergekit.model import ClaimCheck, Delivery, Dispatch, Event, Receipt
 from convergekit.model.wire import from_json
 
 from . import reading, small
+from .archive import SqlArchive
 from .batch import Batch, run_batch
 from .blobs import Blobs, FolderBlobs, RowBlobs
 from .database import Database
@@ -58,9 +60,10 @@ from .operations import (
     Submit,
 )
 from .rows import dispatch_row, entry_row, micros, moment
+from .said import prepared
 from .signals import Signals
 from .statements import Statements
-from .schema import meta, metadata
+from .versions import ensure
 from .writer import Writer
 
 __all__ = ["SqlStore"]
@@ -91,6 +94,7 @@ class SqlStore:
     """
 
     batch = 64
+    is_shared = True
 
     def __init__(
         self,
@@ -115,6 +119,7 @@ class SqlStore:
         self._identity = uuid4().hex
         self._signals = Signals(self._database, self._identity, self._data_version)
         self._blobs = self._kept_where(blobs)
+        self.archive: Archive = SqlArchive(self, self._database, do=self._do, now=self._now)
 
     def __repr__(self) -> str:
         return f"SqlStore({self._database.url.render_as_string(hide_password=True)!r})"
@@ -134,6 +139,7 @@ class SqlStore:
         self._clock = clock
         self._readers = anyio.CapacityLimiter(_READERS)
         self._locks, self._owned = {}, {}
+        trouble: BaseException | None = None
         try:
             await run_sync(self._open)
             writer = self._writer = Writer(self._write, name="convergekit-writer")
@@ -144,9 +150,15 @@ class SqlStore:
                         beside.start_soon(work)
                     try:
                         yield
+                    except anyio.get_cancelled_exc_class():
+                        raise
+                    except BaseException as error:
+                        trouble = error  # raised below: the caller's own error is not to come out as a group
                     finally:
                         beside.cancel_scope.cancel()
                         writer.close()
+            if trouble is not None:
+                raise trouble
         finally:
             self._clock = self._writer = None
             with anyio.CancelScope(shield=True):
@@ -154,11 +166,7 @@ class SqlStore:
 
     def _open(self) -> None:
         try:
-            with self._database.connect() as connection:
-                with connection.begin():
-                    metadata.create_all(connection)
-                    if not connection.execute(select(meta).where(meta.c.name == "token")).first():
-                        connection.execute(insert(meta).values(name="token", number=0))
+            ensure(self._database, create=self._create)
         except StoreError:
             self._database.dispose()
             raise
@@ -340,7 +348,9 @@ class SqlStore:
         self, channel: str, events: Sequence[Event], cursor: Cursor | None = None, *, fence: Fence | None = None
     ) -> tuple[Admission, ...]:
         """See `Store.admit`."""
-        answers = await self._do(Admit(channel, [entry_row(channel, event) for event in events], cursor, fence))
+        said = await prepared(events)
+        rows = [entry_row(channel, *each) for each in zip(events, said, strict=True)]
+        answers = await self._do(Admit(channel, rows, cursor, fence))
         return tuple(Admission.NEW if is_new else Admission.DUPLICATE for is_new in answers)
 
     async def finish(
@@ -349,7 +359,8 @@ class SqlStore:
         """See `Store.finish`."""
         if lease.entry is None:
             raise StoreError("a lease of an outbound lane has no entry")
-        return _stored(await self._do(Finish(lease, [dispatch_row(each) for each in dispatches], writes)))
+        rows = [dispatch_row(*each) for each in zip(dispatches, await prepared(dispatches), strict=True)]
+        return _stored(await self._do(Finish(lease, rows, writes)))
 
     async def postpone(self, lease: Lease, *, due: datetime, hold: float, reason: str) -> None:
         """See `Store.postpone`."""
@@ -390,7 +401,8 @@ class SqlStore:
         self, dispatches: Sequence[Dispatch], *, unless: Sequence[tuple[str, str]] = ()
     ) -> tuple[Dispatch, ...]:
         """See `Store.submit`."""
-        return _stored(await self._do(Submit([dispatch_row(each) for each in dispatches], unless)))
+        rows = [dispatch_row(*each) for each in zip(dispatches, await prepared(dispatches), strict=True)]
+        return _stored(await self._do(Submit(rows, unless)))
 
     async def load(self, dispatch: str) -> Dispatch | None:
         """See `Store.load`."""
@@ -552,6 +564,3 @@ def _lease(found: Found, until: datetime) -> Lease:
         return Lease(row.lane, row.token, until, entry=reading.entry_of(about, item), recovered=recovered)
     dispatch = from_json(Dispatch, about.body)
     return Lease(row.lane, row.token, until, None, dispatch, item.delivery, recovered)
-
-
-_ = (LeaseLostError, Batch)

@@ -38,7 +38,7 @@ from .tables import metadata
 if TYPE_CHECKING:
     from .database import Database
 
-__all__ = ["Standing", "Version", "ensure", "standing", "stored", "upgrade"]
+__all__ = ["Standing", "Version", "described", "ensure", "standing", "stored", "upgrade"]
 
 _MIGRATIONS: Final = "convergekit.stores.sql:migrations"
 _LOCK: Final = 0x636F6E76  # any number that others on a shared database are unlikely to lock: "conv"
@@ -77,6 +77,9 @@ class Standing(StrEnum):
     TOO_NEW = "too new"
 
 
+_USABLE: Final = frozenset({Standing.CURRENT, Standing.NEWER})
+
+
 def standing(version: Version | None) -> Standing:
     """How tables of *version*, None where there are none, and this code stand to each other."""
     if version is None:
@@ -97,6 +100,30 @@ def stored(connection: Connection) -> Version | None:
     return Version(numbers["version"], numbers["oldest_reader"])
 
 
+def described(version: Version | None, *, embedded: bool) -> str:
+    """How tables of *version* and this code stand to each other, in words, with the way out.
+
+    Args:
+        version: None where there are none.
+        embedded: Whether they are in a file, which whoever opens it looks after.
+    """
+    by = "whoever opens it" if embedded else "`convergekit db upgrade`"
+    if version is None:
+        return f"there are no tables yet; {by} makes them"
+    found = f"its tables have version {version.number}"
+    match standing(version):
+        case Standing.OLDER:
+            meanwhile = "" if embedded else ", while workers go on"
+            return f"{found} and this code needs {VERSION}; {by} brings them up to date{meanwhile}"
+        case Standing.TOO_NEW:
+            needed = f"which needs code of version {version.oldest_reader} at least"
+            return f"{found}, {needed}, and this is {VERSION}; install a newer convergekit"
+        case Standing.NEWER:
+            return f"{found}; this code has {VERSION}, which they allow"
+        case _:
+            return f"{found}, which is this code's"
+
+
 def ensure(database: Database, *, create: bool = False) -> None:
     """Return when this code may use the tables.
 
@@ -109,19 +136,12 @@ def ensure(database: Database, *, create: bool = False) -> None:
     """
     with database.reading() as connection:
         found = stored(connection)
-    match standing(found):
-        case Standing.CURRENT | Standing.NEWER:
-            return
-        case Standing.EMPTY if not (create or database.is_sqlite):
-            raise StoreError(f"{database.where} has no tables yet; `convergekit db upgrade` makes them")
-        case Standing.OLDER if not database.is_sqlite:
-            assert found is not None
-            raise StoreError(
-                f"{database.where} has tables of version {found.number}, and this code needs {VERSION}; "
-                "`convergekit db upgrade` brings them up to date, and workers that run may go on meanwhile"
-            )
-        case _:
-            upgrade(database)
+    stands = standing(found)
+    if stands in _USABLE:
+        return
+    if not (database.is_sqlite or (create and stands is Standing.EMPTY)):
+        raise StoreError(f"{database.where}: {described(found, embedded=False)}")
+    upgrade(database)
 
 
 def upgrade(database: Database) -> Version | None:
@@ -143,12 +163,8 @@ def upgrade(database: Database) -> Version | None:
             case Standing.OLDER:
                 _migrate(connection)
             case Standing.TOO_NEW:
-                assert found is not None
-                raise StoreError(
-                    f"{database.where} has tables of version {found.number}, which need code of version "
-                    f"{found.oldest_reader} at least; this is {VERSION}: install a newer convergekit"
-                )
-            case Standing.CURRENT | Standing.NEWER:
+                raise StoreError(f"{database.where}: {described(found, embedded=database.is_sqlite)}")
+            case _:
                 pass
         return found
 

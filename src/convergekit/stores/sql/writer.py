@@ -15,6 +15,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any, Final, Generic, TypeVar
 
@@ -82,10 +83,8 @@ class Writer:
         return job.result
 
     def _forget(self, job: Job[Any]) -> None:
-        try:
+        with suppress(ValueError):  # its batch was taken just now, or it was told that the store is closed
             self._waiting.remove(job)
-        except ValueError:  # its batch was taken just now, or it was told that the store is closed
-            pass
 
     async def run(self) -> None:
         """Write until closed; what waits then is still written."""
@@ -165,9 +164,7 @@ def _ringing(token: EventLoopToken, done: anyio.Event) -> Callable[[], None]:
     later = getattr(loop, "call_soon_threadsafe", None) or loop.run_sync_soon
 
     def ring() -> None:
-        try:
+        with suppress(RuntimeError):  # the loop was closed under us; nobody waits any more
             later(done.set)
-        except RuntimeError:  # the loop was closed under us; nobody waits any more
-            pass
 
     return ring

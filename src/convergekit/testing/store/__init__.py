@@ -10,6 +10,7 @@ import pytest
 from convergekit.abc import Store
 
 from ..clock import FakeClock
+from ._archive import ArchiveContract, ErasureContract, RetentionContract
 from ._kit import START
 from ._lanes import AdmissionContract, LaneContract, RetryContract
 from ._leases import LeaseContract, LockContract, OwnerContract
@@ -22,6 +23,7 @@ __all__ = ["StoreContract"]
 class StoreContract(
     AdmissionContract, LaneContract, RetryContract, LeaseContract, SubmitContract, ScheduleContract, SaveContract,
     TimerContract, ReportContract, OwnerContract, ValueContract, LockContract, BlobContract, LookContract,
+    ArchiveContract, RetentionContract, ErasureContract,
 ):  # fmt: skip
     """Every promise of `convergekit.abc.store`.
 

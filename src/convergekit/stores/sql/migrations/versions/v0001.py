@@ -130,6 +130,12 @@ def upgrade() -> None:
         sa.Column("dispatch", sa.String(length=64), nullable=True),
         sa.Column("delivery", sa.String(length=64), nullable=True),
         sa.PrimaryKeyConstraint("place"),
+        postgresql_with={
+            "autovacuum_vacuum_scale_factor": 0.01,
+            "autovacuum_vacuum_threshold": 200,
+            "autovacuum_vacuum_cost_delay": 0,
+            "autovacuum_analyze_scale_factor": 0.05,
+        },
         sqlite_autoincrement=True,
     )
     op.create_index(
@@ -171,6 +177,12 @@ def upgrade() -> None:
         sa.Column("until", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("served", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.PrimaryKeyConstraint("key"),
+        postgresql_with={
+            "autovacuum_vacuum_scale_factor": 0.01,
+            "autovacuum_vacuum_threshold": 200,
+            "autovacuum_vacuum_cost_delay": 0,
+            "autovacuum_analyze_scale_factor": 0.05,
+        },
         sqlite_with_rowid=False,
     )
     op.create_index(
