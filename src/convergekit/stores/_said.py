@@ -184,7 +184,7 @@ def found_in(id: str, row: Row, at: datetime, asked: Sequence[Phrase]) -> Found:
 
 def is_open(dispatch: Dispatch) -> bool:
     """Whether something may still be done about *dispatch*: by the engine or by a person."""
-    return not dispatch.state.is_final or any(each.state in _IN_HANDS for each in dispatch.deliveries)
+    return dispatch.wake_at is not None or any(each.state in _IN_HANDS for each in dispatch.deliveries)
 
 
 def withdrawn(dispatch: Dispatch) -> Dispatch | None:
@@ -192,7 +192,7 @@ def withdrawn(dispatch: Dispatch) -> Dispatch | None:
     if any(each.state is DeliveryState.SENDING for each in dispatch.deliveries):
         return None
     deliveries = tuple(_cancelled(each) for each in dispatch.deliveries)
-    if dispatch.state.is_final and deliveries == dispatch.deliveries:
+    if dispatch.wake_at is None and deliveries == dispatch.deliveries:
         return None
     state = dispatch.state if dispatch.state.is_final else DispatchState.CANCELLED
     return dispatch.model_copy(update={"deliveries": deliveries, "state": state, "wake_at": None})
@@ -213,6 +213,8 @@ def tombstone(dispatch: Dispatch) -> Dispatch:
             "recipient": ERASED.uri,
             "message": Message(importance=dispatch.message.importance),
             "deliveries": tuple(_emptied(each) for each in dispatch.deliveries),
+            # What waited for word of its goal will not have it.
+            "state": dispatch.state if dispatch.state.is_final else DispatchState.EXHAUSTED,
             "reason": None,
             "wake_at": None,
             "origin": None if dispatch.origin is None else "erased",

@@ -38,7 +38,7 @@ DAY = 86400.0
 #: A text, what finds it and nothing else of these, and what is shown of it.
 SCRIPTS = [
     ("Un CAFÉ crème", "cafe", "CAFÉ"),
-    ("Un cafe\u0301 creme", "CAFÉ", "cafe\u0301"),
+    ("La re\u0301gion", "RÉGION", "re\u0301gion"),
     ("Die Straße", "STRASSE", "Straße"),
     ("Ελλάδα", "ελλαδα", "Ελλάδα"),
     ("Ёлка", "елка", "Ёлка"),
