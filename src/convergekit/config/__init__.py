@@ -18,6 +18,7 @@ from .schema import (
 from .settings import (
     Settings,
     load,
+    load_store,
 )
 from .store import (
     StoreSettings,
@@ -34,4 +35,5 @@ __all__ = [
     "channel_settings",
     "json_schema",
     "load",
+    "load_store",
 ]

@@ -21,7 +21,7 @@ from .store import StoreSettings, store_settings
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-__all__ = ["Settings", "load"]
+__all__ = ["Settings", "load", "load_store"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,21 @@ def load(
         return _load(source, environ, entry_points)
     except RecursionError:  # dotted keys, and lists in the environment, cost their writer nothing
         raise ConfigurationError(f"{source}: tables or lists are nested too deep, here or in the environment") from None
+
+
+def load_store(path: str | os.PathLike[str], environ: Mapping[str, str] = os.environ) -> StoreSettings:
+    """Only where the ledger is, of the TOML file *path*: whoever looks after it need not have the channels' secrets.
+
+    Raises:
+        ConfigurationError: As `load` does.
+    """
+    source = FilePath(path)
+    problems = Problems(str(source))
+    raw = overridden(_read(source), environ, problems)
+    store = store_settings(resolved(raw.get("store", {}), environ, problems, ("store",)), problems)
+    problems.raise_if_any()
+    assert store is not None
+    return store
 
 
 def _load(source: FilePath, environ: Mapping[str, str], entry_points: EntryPoints) -> Settings:

@@ -20,7 +20,7 @@ from sqlalchemy.exc import DatabaseError
 from convergekit.errors import StoreError
 from convergekit.stores.sql import versions
 from convergekit.stores.sql.database import Database
-from convergekit.stores.sql.schema import OLDEST_READER, VERSION, lane, meta, metadata
+from convergekit.stores.sql.schema import OLDEST_READER, VERSION, item, lane, meta, metadata
 from convergekit.stores.sql.versions import Standing, Version, ensure, standing, stored, upgrade
 
 #: Alembic overlooks that an index is for one database alone.
@@ -109,7 +109,7 @@ def test_a_file_is_made_by_whoever_opens_it(sqlite: Database) -> None:
 
 
 def test_a_database_that_others_share_is_made_where_somebody_asks_for_it(postgresql: Database) -> None:
-    with pytest.raises(StoreError, match="no tables yet; `convergekit db upgrade`"):
+    with pytest.raises(StoreError, match="no tables yet; `convergekit db upgrade` makes"):
         ensure(postgresql)
     assert version(postgresql) is None
     assert upgrade(postgresql) is None
@@ -213,7 +213,7 @@ def test_an_older_file_is_brought_up_to_date_when_it_is_opened(sqlite: Database,
 def test_an_older_shared_database_is_brought_up_to_date_when_somebody_asks(postgresql: Database, one_more: Any) -> None:
     upgrade(postgresql)
     one_more()
-    with pytest.raises(StoreError, match=rf"version {VERSION}, .* needs {VERSION + 1}; `convergekit db upgrade`"):
+    with pytest.raises(StoreError, match=rf"version {VERSION} .* needs {VERSION + 1}; `convergekit db upgrade`"):
         ensure(postgresql)
     with pytest.raises(StoreError):
         ensure(postgresql, create=True)
@@ -320,3 +320,14 @@ def test_the_counter_of_claims_is_there(database: Database) -> None:
     ensure(database, create=True)
     with database.reading() as connection:
         assert connection.scalar(select(meta.c.number).where(meta.c.name == "token")) == 0
+
+
+@pytest.mark.parametrize("table", [lane, item], ids=str)
+def test_what_dies_soon_is_swept_up_soon(postgresql: Database, table: Table) -> None:
+    """By the server itself, at a hundredth of what it would wait for otherwise: claims walk over the dead."""
+    upgrade(postgresql)
+    with postgresql.reading() as connection:
+        found = connection.scalar(text("SELECT reloptions FROM pg_class WHERE relname = :name"), {"name": table.name})
+    options = dict(option.split("=") for option in found)
+    assert float(options["autovacuum_vacuum_scale_factor"]) <= 0.01
+    assert int(options["autovacuum_vacuum_threshold"]) <= 200
