@@ -13,7 +13,14 @@ import pytest
 
 from convergekit import Conversation, MemoryStore, MessageReceived, Status
 from convergekit.adapters.loopback import Medium
-from convergekit.errors import ConfigurationError, KeyConflictError, NotRunningError, RejectedError
+from convergekit.errors import (
+    ConfigurationError,
+    KeyConflictError,
+    NotRunningError,
+    NotSentError,
+    RejectedError,
+    UncertainError,
+)
 from convergekit.model import DispatchState
 from convergekit.sync import Hub
 
@@ -186,6 +193,43 @@ def test_from_toml(backend: Literal["asyncio", "trio"], tmp_path: Path) -> None:
     with Hub.from_toml(path, backend=backend, store=MemoryStore()) as hub:
         assert hub.send("hello", to=ANN).status is Status.ACCEPTED
         assert list(hub.health().channels) == ["one"]
+
+
+def test_a_conversation_has_its_verbs(hub: Hub, medium: Medium) -> None:
+    """What was sent through it can be named in the next call."""
+    conversation = hub.conversation(ANN)
+    sent = conversation.send("helo")
+    assert conversation.edit(sent, "hello").wait() is Status.ACCEPTED
+    assert conversation.react(sent, "+1").wait() is Status.ACCEPTED
+    assert conversation.reply("and again").wait() is Status.ACCEPTED
+    assert conversation.retract(sent).wait() is Status.ACCEPTED
+    assert conversation.mark_read("in-1").wait() is Status.ACCEPTED
+    assert conversation.typing()
+    assert [each.operation.value for each in medium.sent] == ["send", "edit", "react", "send", "retract", "read"]
+    assert conversation.channel == "loop"
+    assert hub.send("hello", to=conversation.ref).status is Status.ACCEPTED
+    assert "loop" in repr(conversation)
+    assert hub.channel("loop").state == "up"
+
+
+def test_dead_letters_are_decided_on(backend: Literal["asyncio", "trio"], medium: Medium) -> None:
+    """From a plain script."""
+    with Hub(backend=backend, store="memory:") as hub:
+        hub.add_channel("loop", {"adapter": "loopback", "attempts": 1}, medium=medium)
+        medium.script(NotSentError("down"), UncertainError("lost"), UncertainError("lost"), NotSentError("down"))
+        for _ in range(4):
+            with pytest.raises((NotSentError, UncertainError)):
+                hub.send("hello", to=ANN)
+        first, second, third, fourth = hub.dead_letters
+        assert [each.state for each in (first, second, third, fourth)] == ["dead", "dead", "unknown", "unknown"]
+        assert hub.dead_letters.list(state="dead", limit=1) == [first]
+        assert hub.dead_letters.get(first.id) == first
+        assert hub.dead_letters.resend(first.id, "again").wait() is Status.ACCEPTED
+        assert hub.dead_letters.discard(second.id)
+        assert hub.dead_letters.settle(third.id, sent=True)
+        assert hub.dead_letters.settle(fourth.id, sent=False)
+        assert not hub.dead_letters.retry(first.id)
+        assert hub.dead_letters.list() == []
 
 
 def said(hub: Hub, medium: Medium, **fields: Any) -> None:

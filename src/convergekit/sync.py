@@ -9,7 +9,7 @@ Any number of threads may share one hub. Handlers stay asynchronous, and run in 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -19,15 +19,28 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from pydantic import BaseModel
 
 from . import hub as _asynchronous
-from ._handles import Channel
+from ._dead_letters import DeadLetter
+from ._handles import Channel, Target
+from .abc import Direction
 from .config import channel_settings
 from .engine.options import ChannelOptions
 from .errors import NotRunningError
 from .hub import Content, HubHealth, Several, To
-from .model import Attachment, Delivery, Dispatch, DispatchState, Event, Status
+from .model import (
+    Address,
+    Attachment,
+    ConversationKind,
+    ConversationRef,
+    Delivery,
+    Dispatch,
+    DispatchState,
+    Event,
+    MessageReceived,
+    Status,
+)
 from .router import Plan, RouteLike
 
-__all__ = ["DispatchHandle", "Hub"]
+__all__ = ["Conversation", "DeadLetters", "DispatchHandle", "Hub"]
 
 T = TypeVar("T")
 
@@ -91,6 +104,112 @@ class DispatchHandle:
         return repr(self._handle)
 
 
+class Conversation:
+    """See `convergekit.Conversation`; every verb blocks."""
+
+    def __init__(self, hub: Hub, conversation: _asynchronous.Conversation) -> None:
+        self._hub = hub
+        self._conversation = conversation
+
+    @property
+    def ref(self) -> ConversationRef:
+        """What can be stored, and given to `to=`."""
+        return self._conversation.ref
+
+    @property
+    def channel(self) -> str:
+        """Name of the channel."""
+        return self._conversation.channel
+
+    def reply(self, content: Content, *, key: str | None = None) -> DispatchHandle:
+        """See `convergekit.Conversation.reply`."""
+        return self._does(lambda: self._conversation.reply(content, key=key))
+
+    def send(self, content: Content, *, key: str | None = None, timeout: float | None = 30.0) -> DispatchHandle:
+        """See `convergekit.Conversation.send`."""
+        return self._does(lambda: self._conversation.send(content, key=key, timeout=timeout))
+
+    def edit(self, target: Target | DispatchHandle, content: Content, *, key: str | None = None) -> DispatchHandle:
+        """See `convergekit.Conversation.edit`."""
+        return self._does(lambda: self._conversation.edit(_target(target), content, key=key))
+
+    def retract(self, target: Target | DispatchHandle, *, key: str | None = None) -> DispatchHandle:
+        """See `convergekit.Conversation.retract`."""
+        return self._does(lambda: self._conversation.retract(_target(target), key=key))
+
+    def react(self, target: Target | DispatchHandle, *reactions: str, key: str | None = None) -> DispatchHandle:
+        """See `convergekit.Conversation.react`."""
+        return self._does(lambda: self._conversation.react(_target(target), *reactions, key=key))
+
+    def mark_read(self, target: Target | DispatchHandle, *, key: str | None = None) -> DispatchHandle:
+        """See `convergekit.Conversation.mark_read`."""
+        return self._does(lambda: self._conversation.mark_read(_target(target), key=key))
+
+    def typing(self, typing: bool = True) -> bool:
+        """See `convergekit.Conversation.typing`."""
+        return self._hub._call(lambda: self._conversation.typing(typing))
+
+    def _does(self, verb: Callable[[], Awaitable[_asynchronous.DispatchHandle]]) -> DispatchHandle:
+        return DispatchHandle(self._hub, self._hub._call(verb))
+
+    def __repr__(self) -> str:
+        return repr(self._conversation)
+
+
+class DeadLetters:
+    """See `convergekit.hub.DeadLetters`; every method blocks, and `for letter in hub.dead_letters` goes through all."""
+
+    def __init__(self, hub: Hub, letters: _asynchronous.DeadLetters) -> None:
+        self._hub = hub
+        self._letters = letters
+
+    def list(
+        self,
+        *,
+        direction: Direction | None = None,
+        state: Literal["dead", "unknown"] | None = None,
+        channel: str | None = None,
+        limit: int = 100,
+        after: DeadLetter | None = None,
+    ) -> Sequence[DeadLetter]:
+        """See `convergekit.hub.DeadLetters.list`."""
+        found = self._letters.list
+        return self._hub._call(
+            lambda: found(direction=direction, state=state, channel=channel, limit=limit, after=after)
+        )
+
+    def __iter__(self) -> Iterator[DeadLetter]:
+        """All of them, page by page."""
+        page = self.list()
+        while page:
+            yield from page
+            page = self.list(after=page[-1])
+
+    def get(self, id: str) -> DeadLetter | None:
+        """See `convergekit.hub.DeadLetters.get`."""
+        return self._hub._call(lambda: self._letters.get(id))
+
+    def retry(self, id: str) -> bool:
+        """See `convergekit.hub.DeadLetters.retry`."""
+        return self._hub._call(lambda: self._letters.retry(id))
+
+    def resend(self, id: str, content: Content | None = None) -> DispatchHandle:
+        """See `convergekit.hub.DeadLetters.resend`."""
+        return DispatchHandle(self._hub, self._hub._call(lambda: self._letters.resend(id, content)))
+
+    def settle(self, id: str, *, sent: bool) -> bool:
+        """See `convergekit.hub.DeadLetters.settle`."""
+        return self._hub._call(lambda: self._letters.settle(id, sent=sent))
+
+    def discard(self, id: str) -> bool:
+        """See `convergekit.hub.DeadLetters.discard`."""
+        return self._hub._call(lambda: self._letters.discard(id))
+
+
+def _target(target: Target | DispatchHandle) -> Target:
+    return target._handle if isinstance(target, DispatchHandle) else target
+
+
 class Hub:
     """See `convergekit.Hub`. Enter it with a plain `with`.
 
@@ -114,6 +233,7 @@ class Hub:
         self._backend: Literal["asyncio", "trio"] = backend
         self._stack = ExitStack()
         self._portal: BlockingPortal | None = None
+        self.dead_letters = DeadLetters(self, hub.dead_letters)
         self.on_message = hub.on_message
         self.on_event = hub.on_event
         self.on_unhandled = hub.on_unhandled
@@ -202,6 +322,21 @@ class Hub:
     def read(self, attachment: Attachment, *, limit: int | None = None) -> bytes:
         """See `convergekit.Hub.read`."""
         return self._call(lambda: self._hub.read(attachment, limit=limit))
+
+    def conversation(
+        self,
+        where: ConversationRef | Address | str | MessageReceived,
+        *,
+        channel: str | None = None,
+        kind: ConversationKind = ConversationKind.DIRECT,
+        thread: str | None = None,
+    ) -> Conversation:
+        """See `convergekit.Hub.conversation`."""
+        return Conversation(self, self._hub.conversation(where, channel=channel, kind=kind, thread=thread))
+
+    def channel(self, name: str) -> Channel:
+        """See `convergekit.Hub.channel`."""
+        return self._hub.channel(name)
 
     def add_channel(
         self,
