@@ -118,6 +118,23 @@ def files(tmp_path: Path) -> list[Path]:
     return [path for path in (tmp_path / "ledger.db.blobs").rglob("*") if path.is_file()]
 
 
+async def keep_and_sweep(store: Blobs, time: Time, rounds: int) -> None:
+    """In each round everything is old when it is kept again, by several, while it is swept."""
+    contents = [bytes([number]) * 1000 for number in range(8)]
+    for _ in range(rounds):
+        time.now += DAY + 1
+        kept: list[ClaimCheck] = []
+
+        async def keep(content: bytes, kept: list[ClaimCheck] = kept) -> None:
+            kept.append(await store.keep(stream(content)))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(store.sweep)
+            for content in contents:
+                tasks.start_soon(keep, content)
+        assert sorted([await read(store, claim) for claim in kept]) == contents
+
+
 class TestBlobContract(BlobContract):
     """What every store promises of content."""
 
@@ -413,28 +430,9 @@ async def test_what_is_kept_while_a_sweep_runs_is_not_taken(tmp_path: Path, ledg
     assert await read(blobs, claim) == b"x"
 
 
-async def test_keeping_and_sweeping_at_the_same_time(folder: FolderBlobs) -> None:
-    """Whatever the sweep takes, what `keep` has promised is there when it returns, and stays."""
-    contents = [bytes([number]) * 1000 for number in range(8)]
-    kept: list[ClaimCheck] = []
-
-    async def keep(content: bytes) -> None:
-        for _ in range(20):
-            kept.append(await folder.keep(stream(content)))
-
-    async with anyio.create_task_group() as sweeps:
-
-        async def sweep() -> None:
-            while True:
-                await folder.sweep(older_than=0.5)
-
-        sweeps.start_soon(sweep)
-        async with anyio.create_task_group() as tasks:
-            for content in contents:
-                tasks.start_soon(keep, content)
-        sweeps.cancel_scope.cancel()
-
-    assert sorted([await read(folder, claim) for claim in set(kept)]) == contents
+async def test_keeping_and_sweeping_at_the_same_time(store: Blobs, time: Time) -> None:
+    """Whatever the sweep takes, what `keep` has promised is there when both are done."""
+    await keep_and_sweep(store, time, 20)
 
 
 @contextmanager
@@ -527,6 +525,37 @@ async def test_content_that_lost_a_row_is_reported(rows: RowBlobs, ledger: Ledge
     )
     with pytest.raises(StoreError, match="damaged"):
         await read(rows, claim)
+
+
+class TestRowsOnPostgresql(BlobContract):
+    """The same, where several really write at the same time."""
+
+    @pytest.fixture
+    def ledger(self, postgres_url: str) -> Generator[Ledger]:
+        engine = create_engine(postgres_url, pool_size=20)
+        metadata.create_all(engine, tables=[blob, blob_chunk, blob_use])
+        yield Ledger(engine)
+        engine.dispose()
+
+    @pytest.fixture
+    def store(self, rows: RowBlobs) -> RowBlobs:
+        return rows
+
+    async def test_several_keep_the_same_at_once(self, store: RowBlobs) -> None:
+        claims: list[ClaimCheck] = []
+
+        async def keep() -> None:
+            claims.append(await store.keep(stream(LARGE)))
+
+        async with anyio.create_task_group() as tasks:
+            for _ in range(8):
+                tasks.start_soon(keep)
+
+        assert len(set(claims)) == 1
+        assert await read(store, claims[0]) == LARGE
+
+    async def test_keeping_and_sweeping_at_the_same_time(self, store: RowBlobs, time: Time) -> None:
+        await keep_and_sweep(store, time, 20)
 
 
 # Uses
