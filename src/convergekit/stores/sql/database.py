@@ -105,11 +105,12 @@ class Database:
         """Whether the writer has to make a checkpoint before it goes on."""
         return self.is_sqlite and self.wal_size > _WAL_CAP
 
-    def checkpoint(self, connection: Connection, mode: str = "PASSIVE") -> None:
-        """Move what is in SQLite's write-ahead log into the file. Outside a transaction."""
+    def checkpoint(self, connection: Connection, mode: str = "PASSIVE") -> bool:
+        """Move what is in SQLite's write-ahead log into the file; tells whether all was. Outside a transaction."""
         dbapi = connection.connection.dbapi_connection
         assert isinstance(dbapi, sqlite3.Connection)
-        dbapi.execute(f"PRAGMA wal_checkpoint({mode})").fetchall()
+        ((busy, _, _),) = dbapi.execute(f"PRAGMA wal_checkpoint({mode})").fetchall()
+        return not busy
 
     def is_retryable(self, error: BaseException) -> bool:
         """Whether the same transaction may succeed when it is tried again at once."""

@@ -390,7 +390,9 @@ def _tidy(database: Database) -> None:
     try:
         if database.is_sqlite:
             with database.reading() as connection:
-                database.checkpoint(connection, "TRUNCATE")
+                if not database.checkpoint(connection, "TRUNCATE"):
+                    _log.warning("%s: somebody reads it all the time; what was erased is in its log until it is closed",
+                                 database.where)  # fmt: skip
             return
         with database.reading() as connection:
             alone = connection.execution_options(isolation_level="AUTOCOMMIT")
