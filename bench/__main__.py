@@ -74,7 +74,7 @@ def _table_row(line: Line) -> str:
 
 
 def _row(metric: str, ours: str, theirs: str, ratio: str, goal: str, ok: str, peer: str) -> str:
-    return f"{metric:<58}{ours:>9}{theirs:>9}{ratio:>9}  {goal:<9}{ok:<5}{peer}"
+    return f"{metric:<78}{ours:>9}{theirs:>9}{ratio:>9}  {goal:<9}{ok:<5}{peer}"
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ from convergekit.stores.sql.rows import lane_key
 
 from .ours import CHANNEL, store_at, submitting
 
-__all__ = ["Backlog", "fill"]
+__all__ = ["Backlog", "admit_one", "fill"]
 
 PAUSED = "paused"
 _WAITED = 1_000_000_000  # microseconds that what stands in front has waited longer
@@ -76,7 +76,7 @@ class Backlog:
 
 async def fill(url: str, backlog: Backlog) -> None:
     """Make the empty database at *url* a ledger that holds *backlog*."""
-    await (_admit_one if backlog.direction == "in" else _submit_one)(url)
+    await (admit_one if backlog.direction == "in" else _submit_one)(url)
     engine = create_engine(url)
     with engine.begin() as connection:
         copies = _Copies(connection, backlog.direction)
@@ -91,7 +91,8 @@ async def fill(url: str, backlog: Backlog) -> None:
     engine.dispose()
 
 
-async def _admit_one(url: str) -> None:
+async def admit_one(url: str) -> None:
+    """The first event of the ledger at *url*."""
     store = store_at(url)
     async with store.opened(SystemClock()):
         at = datetime(2026, 1, 1, tzinfo=UTC)
@@ -114,7 +115,7 @@ class _Copies:
         self._direction: Direction = direction
         self._tables = (s.entry,) if direction == "in" else (s.dispatch, s.delivery)
         self._known = {table.name: self._row(table) for table in (s.lane, s.item, *self._tables)}
-        self._messages = self._lanes = 1  # those that are there; each lane is a person's, and the first is person-0's
+        self._messages, self._lanes = 2, 1  # the next ones; each lane is a person's, and what is copied is person-0's
         _LANES.create(connection)
 
     def _row(self, table: Table) -> dict[str, Any]:

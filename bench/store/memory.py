@@ -10,7 +10,7 @@ import anyio
 
 from convergekit import MemoryStore
 from convergekit.model import Dispatch
-from convergekit.model.wire import to_json
+from convergekit.model.wire import from_json, to_json
 
 from ..measure import Effort, Goal, Line, Side, compare
 from .drive import drive, fresh_file
@@ -56,9 +56,9 @@ async def _objects(items: int) -> float:
     async with submitting(store) as submit:
         await drive(submit, producers=1, items=_WARM)
         documents = [to_json(dispatch) for dispatch in await store.dispatches(limit=_WARM)]
-    held = [Dispatch.model_validate_json(document) for document in documents]
+    held = [from_json(Dispatch, document) for document in documents]
     before = _megabytes()
-    held += [Dispatch.model_validate_json(documents[number % _WARM]) for number in range(items)]
+    held += [from_json(Dispatch, documents[number % _WARM]) for number in range(items)]
     return _megabytes() - before
 
 

@@ -61,7 +61,7 @@ def at(file: Path) -> str:
 
 def store_at(url: str) -> Store:
     """A ledger as everybody opens it."""
-    return SqlStore(url)
+    return SqlStore(url, create=True)
 
 
 @asynccontextmanager

@@ -38,6 +38,15 @@ def test_every_line_is_one_object_with_the_keys_that_are_promised() -> None:
     assert all(line["ok"] in {True, False} for line in lines if line["goal"] != "-" and line["theirs"] is not None)
 
 
+def test_what_must_never_happen_has_no_ratio_and_one_time_is_too_many() -> None:
+    never, once = Line.never("events lost", 0), Line.never("events lost", 1)
+
+    assert (never.ok, once.ok) == (True, False)
+    assert (never.ratio, never.is_unknown) == (None, False)
+    assert command._code([never]) == 0
+    assert command._code([once]) == command.MISSED
+
+
 @pytest.mark.parametrize(
     ("goal", "ratio", "holds"),
     [
