@@ -1,13 +1,13 @@
-"""What was given up waits for a person, who is told: `python examples/dead_letters.py`."""
+"""What was given up waits for a person, who is told, and decides: `python examples/dead_letters.py`."""
 
 import anyio
 
-from convergekit import Hub, MemoryStore
+from convergekit import Hub
 from convergekit.adapters.loopback import Medium
-from convergekit.errors import NotSentError
+from convergekit.errors import NotSentError, UncertainError
 from convergekit.model import DeadLettered
 
-hub = Hub(store=MemoryStore())
+hub = Hub(store="memory:")
 told = anyio.Event()
 
 
@@ -19,26 +19,39 @@ async def tell_somebody(letter: DeadLettered) -> None:
 
 
 async def look() -> None:
-    for delivery in await hub.store.dead_deliveries():
-        print("to", delivery.address, [attempt.outcome for attempt in delivery.history])
-    for entry in await hub.store.dead_entries():
-        print("from", entry.event.sender, entry.reason)
+    async for letter in hub.dead_letters:
+        print(letter.direction, letter.state, letter.channel, letter.attempts, letter.reason)
 
 
 # [dead end]
+
+
+# [decide]
+async def decide() -> None:
+    for letter in await hub.dead_letters.list(state="dead", direction="out"):
+        handle = await hub.dead_letters.resend(letter.id, "The disk of db2 is full.")
+        print("sent again:", await handle.wait())
+    for letter in await hub.dead_letters.list(state="unknown"):
+        await hub.dead_letters.settle(letter.id, sent=True)  # somebody has asked Bob
+
+
+# [decide end]
 
 
 async def main() -> None:
     medium = Medium()
     async with hub:
         await hub.add_channel("chat", {"adapter": "loopback", "attempts": 1}, medium=medium)
-        medium.script(NotSentError("the line is down"))
-        try:
-            await hub.send("Disk full.", to="loopback:bob")
-        except NotSentError as gone:
-            print("given up:", gone)
-        await told.wait()
+        medium.script(NotSentError("the line is down"), UncertainError("the answer was lost"))
+        for text in ("Disk full.", "Are you there?"):
+            try:
+                await hub.send(text, to="loopback:bob")
+            except (NotSentError, UncertainError) as error:
+                await told.wait()
+                print("not sent, as far as we know:", error)
         await look()
+        await decide()
+        print("left:", len(await hub.dead_letters.list()))
 
 
 if __name__ == "__main__":

@@ -25,9 +25,13 @@ SHOWN = {
         "now: ACCEPTED",
     ],
     "dead_letters.py": [
-        "given up: chat: not sent in 1 attempt: the line is down",
         "dead letter, out, chat: not sent in 1 attempt: the line is down",
-        "to loopback:bob ['not_sent']",
+        "not sent, as far as we know: chat: not sent in 1 attempt: the line is down",
+        "not sent, as far as we know: chat: the answer was lost",
+        "out dead chat 1 not sent in 1 attempt: the line is down",
+        "out unknown chat 1 the answer was lost",
+        "sent again: ACCEPTED",
+        "left: 0",
     ],
     "five_lines.py": ["sent: ACCEPTED"],
     "mounted.py": [
