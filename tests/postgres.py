@@ -1,5 +1,6 @@
 """PostgreSQL for tests: one private server for the whole run, and an empty database for each test that asks for one."""
 
+import shutil
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -20,8 +21,9 @@ _MEMORY = Path("/dev/shm")
 def _postgres_server() -> Iterator[Postgres]:
     if why := missing():
         lacking(why)
-    # In memory where there is some: what is proven here is not how long a disk takes.
-    with Postgres(where=_MEMORY if _MEMORY.is_dir() else None) as server:
+    # In memory where there is enough: what is proven here is not how long a disk takes.
+    enough = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > 2 * 1024**3
+    with Postgres(where=_MEMORY if enough else None) as server:
         yield server
 
 
