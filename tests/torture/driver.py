@@ -38,6 +38,7 @@ _CALLERS: Final = 16
 _ROOT: Final = Path(__file__).parents[2]
 #: What a submit, or a call, may end with while workers are being killed; then it is repeated.
 _EXPECTED: Final = {"NotRunningError", "StoreError", "AssertionError"}
+Outage = Callable[[Random], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,7 @@ class Outcome:
         counts: ... and its own sums.
         kills: How many there were.
         gaps: Stops.
+        outages: Times that the database was away.
         stuck: Why it did not come to its end, or "".
         seconds: How long it took.
         restarted: Times that a worker was started.
@@ -76,10 +78,16 @@ class Outcome:
     counts: LedgerCounts = field(default_factory=lambda: LedgerCounts({}, {}))
     kills: int = 0
     gaps: list[Gap] = field(default_factory=list)
+    outages: int = 0
     stuck: str = ""
     seconds: float = 0.0
     restarted: int = 0
     repeats: int = 0
+
+    @property
+    def blows(self) -> int:
+        """Times that a worker may have lost what it had in hand."""
+        return self.kills + len(self.gaps) + self.outages * (self.recorder.plan.torture.workers + 1)
 
 
 class Launcher(Protocol):
@@ -180,8 +188,9 @@ class _Worker:
 
 
 class _Driver:
-    def __init__(self, plan: Plan, launcher: Launcher, recorder: Recorder) -> None:
+    def __init__(self, plan: Plan, launcher: Launcher, recorder: Recorder, outage: Outage | None) -> None:
         self.outcome = Outcome(recorder)
+        self._outage = outage
         self._plan = plan
         self._torture = plan.torture
         self._launcher = launcher
@@ -356,6 +365,14 @@ class _Driver:
         worker.stopped = False
         self.outcome.gaps.append(Gap(worker.name, start, end))
 
+    async def _take_away(self) -> None:
+        for moment in self._moments(self._torture.outages):
+            await self._reached(moment)
+            assert self._outage is not None
+            await self._outage(self._chance)
+            self.outcome.outages += 1
+            self._recorder.moves()
+
     # From beginning to end
 
     async def run(self) -> None:
@@ -382,6 +399,7 @@ class _Driver:
             tasks.start_soon(self._take_turns, self._called(), self._call, _CALLERS)
             tasks.start_soon(self._kill)
             tasks.start_soon(self._stop)
+            tasks.start_soon(self._take_away)
         await until(lambda: self._recorder.all_admitted)
         while await self._ask("open_work", ("all",)):  # noqa: ASYNC110 - nobody would set an event
             await anyio.sleep(0.2)
@@ -421,8 +439,10 @@ def _exists(pid: int) -> bool:
     return True
 
 
-async def tortured(plan: Plan, launcher: Launcher, recorder: Recorder | None = None) -> Outcome:
-    """Do all that *plan* says over the store of *launcher*."""
-    driver = _Driver(plan, launcher, Recorder(plan) if recorder is None else recorder)
+async def tortured(
+    plan: Plan, launcher: Launcher, recorder: Recorder | None = None, *, outage: Outage | None = None
+) -> Outcome:
+    """Do all that *plan* says over the store of *launcher*; *outage* takes the database away for a while."""
+    driver = _Driver(plan, launcher, Recorder(plan) if recorder is None else recorder, outage)
     await driver.run()
     return driver.outcome

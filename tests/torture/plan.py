@@ -52,6 +52,7 @@ class Torture:
         into: Events.
         kills: With signal 9.
         stops: With SIGSTOP, continued after the lease has ended.
+        outages: Times that the database is stopped and started.
         workers: At the same time.
         lanes: Recipients of each medium, and senders of each way in.
         lease: Seconds.
@@ -66,6 +67,7 @@ class Torture:
     into: int = 300
     kills: int = 0
     stops: int = 0
+    outages: int = 0
     workers: int = 1
     lanes: int = 30
     lease: float = 3.0

@@ -58,6 +58,7 @@ def summed(outcome: Outcome) -> Sums:
         "workers": torture.workers,
         "kills": outcome.kills,
         "stops": len(outcome.gaps),
+        "outages": outcome.outages,
         "seconds": round(outcome.seconds, 1),
     }
     sums.expect(not outcome.stuck, f"it did not come to its end: {outcome.stuck}")
@@ -142,7 +143,7 @@ def _stays_unknown(medium: Medium) -> bool:
 
 def _unknown(outcome: Outcome, unknown: Mapping[str, int], sums: Sums) -> None:
     torture = outcome.recorder.plan.torture
-    per_kill = (outcome.kills + len(outcome.gaps)) * torture.per_channel
+    per_kill = outcome.blows * torture.per_channel
     for channel, number in unknown.items():
         limit = outcome.recorder.silent[channel] + per_kill
         sums.expect(number <= limit, f"{number} unknown on {channel}, more than {limit}")
@@ -158,7 +159,7 @@ def _doubles(outcome: Outcome, arrived: Mapping[tuple[str, int], int], sums: Sum
         found = doubles[channel]
         sums.figures[f"doubles on {channel}"] = len(found)
         if medium.resends:
-            limit = record.silent[channel] + (outcome.kills + len(outcome.gaps)) * torture.per_channel
+            limit = record.silent[channel] + outcome.blows * torture.per_channel
             sums.expect(len(found) <= limit, f"{len(found)} doubles on {channel}, more than {limit}")
         elif medium.answers and outcome.gaps:
             # A worker that is stopped between its last look at the lease and its first byte sends when it is
@@ -180,7 +181,7 @@ def _into(outcome: Outcome, sums: Sums) -> None:
     sums.none("events never finished", record.plan.into.keys() - finished.keys())
     sums.none("events admitted twice", (what for what, number in record.news.items() if number > 1))
     again = sum(number - 1 - failed[what] for what, number in runs.items())
-    limit = (outcome.kills + len(outcome.gaps)) * torture.at_once
+    limit = outcome.blows * torture.at_once
     sums.expect(again <= limit, f"{again} runs were begun again, more than {limit}")
     sums.figures |= {
         "runs begun again": again,
