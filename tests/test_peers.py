@@ -86,3 +86,40 @@ def test_a_killed_run_leaves_nothing_behind() -> None:
     assert not Path(folder).exists()
     with pytest.raises(psycopg.OperationalError, match="refused"):
         asked(dsn, "SELECT 1")
+
+
+def installed(folder: Path, apt_get: str | None) -> tuple[subprocess.CompletedProcess[str], str]:
+    """Run `make peers` as root where PostgreSQL is not; what was said, and what *apt_get* has written into its log."""
+    (folder / "createcluster.conf").write_text("own = 1\n")
+    if apt_get is not None:
+        (folder / "apt-get").write_text(f"#!/bin/sh\n{apt_get}\n")
+        (folder / "apt-get").chmod(0o755)
+    code = (
+        "import os, pathlib, peers, postgres\n"
+        "here = pathlib.Path.cwd()\n"
+        "os.geteuid, postgres._DEBIAN, peers._CREATION = lambda: 0, here, here / 'createcluster.conf'\n"
+        "peers.main()"
+    )
+    environment = {"PATH": str(folder), "PYTHONPATH": str(ROOT / "tools")}
+    done = subprocess.run([sys.executable, "-c", code], cwd=folder, env=environment, capture_output=True, text=True)
+    log = folder / "log"
+    return done, log.read_text() if log.exists() else ""
+
+
+def test_a_peer_is_installed_without_a_server_of_the_systems_own(tmp_path: Path) -> None:
+    done, log = installed(
+        tmp_path, 'echo "$@" >> log; while read -r line; do echo "$line" >> log; done < createcluster.conf'
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    *_, last = log.split("-qq ")
+    assert last.startswith("install --yes --no-install-recommends postgresql-15")
+    assert "create_main_cluster = false" in last
+    assert (tmp_path / "createcluster.conf").read_text() == "own = 1\n", "the machine's settings are as they were"
+
+
+@pytest.mark.parametrize("apt_get", [None, "echo no network; exit 100"])
+def test_a_machine_that_cannot_install_a_peer_says_so_and_goes_on(tmp_path: Path, apt_get: str | None) -> None:
+    done, _ = installed(tmp_path, apt_get)
+    assert done.returncode == 0
+    assert "are skipped" in done.stderr
+    assert apt_get is None or "no network" in done.stderr
