@@ -7,6 +7,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import anyio
 import pytest
 
 from convergekit import Hub, Message
@@ -14,6 +15,7 @@ from convergekit.adapters.loopback import Medium
 from convergekit.errors import StoreError
 from convergekit.model import Attachment, ClaimCheck, CustomReceived, MessageReceived
 from convergekit.stores.sql import SqlStore
+from convergekit.stores.sql import store as module
 from convergekit.stores.sql.blobs import DAY
 from convergekit.testing import FakeClock
 
@@ -76,3 +78,20 @@ async def test_what_was_never_submitted_is_swept(store: SqlStore, clock: FakeClo
         assert await store.sweep() == 1
         with pytest.raises(StoreError):
             await read(store, claim)
+
+
+async def test_an_open_ledger_sweeps_by_itself(
+    store: SqlStore, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody has to think of it."""
+    swept = anyio.Event()
+
+    async def sweep() -> int:
+        swept.set()
+        return 0
+
+    monkeypatch.setattr(module, "_SWEEP_FIRST", 0.0)
+    monkeypatch.setattr(store, "sweep", sweep)
+    with anyio.fail_after(10):
+        async with store.opened(clock):
+            await swept.wait()

@@ -39,7 +39,7 @@ from convergekit.errors import NotRunningError, StoreError
 from convergekit.model import ClaimCheck, Delivery, Dispatch, Event, Receipt
 from convergekit.model.wire import from_json
 
-from . import reading, small
+from . import posting, reading, small
 from .archive import SqlArchive
 from .batch import Batch, run_batch
 from .blobs import Blobs, FolderBlobs, RowBlobs
@@ -74,6 +74,8 @@ _READERS: Final = 4
 _AGAIN: Final = 8  # times that a transaction which lost a race is tried again
 _AWAY: Final = (0.05, 0.1, 0.2, 0.4, 0.8)  # seconds between tries to reach a database that is away
 _CHECKPOINT: Final = 0.25
+_SWEEP_FIRST: Final = 60.0  # a process that ends before that leaves it to others
+_SWEEP_EVERY: Final = 6 * 3600.0
 _LOCK: Final = 30.0
 _LOCK_PAUSE: Final = (0.01, 0.2)
 
@@ -109,6 +111,7 @@ class SqlStore:
         self._uses_its_clock = not self._database.is_sqlite if database_clock is None else database_clock
         self._sql = Statements(self._database)
         self._clock: Clock | None = None
+        self._unsure = False  # whether a commit was sent, and its answer was lost
         self._ahead = 0  # microseconds that the database's clock is before ours
         self._writer: Writer | None = None
         self._connection: Connection | None = None
@@ -146,7 +149,7 @@ class SqlStore:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(writer.run)
                 async with anyio.create_task_group() as beside:
-                    for work in (self._keep_checkpoints, self._keep_locks, self._signals.run):
+                    for work in (self._keep_checkpoints, self._keep_locks, self._keep_swept, self._signals.run):
                         beside.start_soon(work)
                     try:
                         yield
@@ -262,11 +265,12 @@ class SqlStore:
     def _blamed(self, error: Exception) -> BaseException:
         if isinstance(error, HostError):
             return error.error
-        return self._database.failed(error, unsure=isinstance(error, _UnsureError))
+        return self._database.failed(error, unsure=self._unsure)
 
     def _transaction(self, operations: Sequence[Operation[Any]]) -> bool:
         """All of *operations* or none. Every one of them may be run again, also after a commit without an answer."""
         away, lost = iter(_AWAY), 0
+        self._unsure = False
         while True:
             try:
                 return self._attempt(operations)
@@ -290,9 +294,16 @@ class SqlStore:
             connection = self._connection = self._database.connect()
         if self._database.wal_is_full:
             self._database.checkpoint(connection, "RESTART")
-        with connection.begin():
-            batch = Batch(connection, self._sql, self._time(connection))
-            run_batch(batch, operations)
+        transaction = connection.begin()
+        batch = Batch(connection, self._sql, self._time(connection))
+        run_batch(batch, operations)
+        try:
+            transaction.commit()
+        except Exception as error:
+            if self._database.is_away(error):
+                self._unsure = True
+            raise
+        self._unsure = False
         return batch.placed
 
     def _time(self, connection: Connection) -> int:
@@ -360,7 +371,9 @@ class SqlStore:
         if lease.entry is None:
             raise StoreError("a lease of an outbound lane has no entry")
         rows = [dispatch_row(*each) for each in zip(dispatches, await prepared(dispatches), strict=True)]
-        return _stored(await self._do(Finish(lease, rows, writes)))
+        finishing = Finish(lease, rows, writes)
+        found = await self._do(finishing)
+        return _stored(found)
 
     async def postpone(self, lease: Lease, *, due: datetime, hold: float, reason: str) -> None:
         """See `Store.postpone`."""
@@ -387,7 +400,8 @@ class SqlStore:
         if not leases:
             return
         renewing = Renew(leases, seconds)
-        for lease, holds in zip(leases, await self._do(renewing), strict=True):
+        renewed = await self._do(renewing)
+        for lease, holds in zip(leases, renewed, strict=True):
             if holds:
                 lease.until = moment(renewing.until)
 
@@ -402,7 +416,22 @@ class SqlStore:
     ) -> tuple[Dispatch, ...]:
         """See `Store.submit`."""
         rows = [dispatch_row(*each) for each in zip(dispatches, await prepared(dispatches), strict=True)]
-        return _stored(await self._do(Submit(rows, unless)))
+        submitting = Submit(rows, unless)
+        found = await self._do(submitting)
+        return _stored(found)
+
+    async def post(self, connection: Any, dispatches: Sequence[Dispatch]) -> tuple[Dispatch, ...]:
+        """See `Store.post`."""
+        self._now()
+        rows = [dispatch_row(each) for each in dispatches]
+
+        def posted(host: Connection) -> tuple[Dispatch, ...]:
+            found = posting.post(host, self._database, rows)
+            posting.on_commit(host, self._signals.posted)
+            return tuple(found)
+
+        stored: tuple[Dispatch, ...] = await posting.in_transaction(connection, posted)
+        return stored
 
     async def load(self, dispatch: str) -> Dispatch | None:
         """See `Store.load`."""
@@ -519,6 +548,17 @@ class SqlStore:
         """See `Blobs.sweep`."""
         return await self._blobs.sweep(**options)
 
+    async def _keep_swept(self) -> None:
+        """Remove content that nothing names any more. Of several processes one does it."""
+        await anyio.sleep(_SWEEP_FIRST)
+        while True:
+            try:
+                if await self.own("sweep", self._identity, _SWEEP_EVERY) is not None:
+                    await self.sweep()
+            except StoreError as error:
+                _log.warning("content that nothing names was not removed: %s", error)
+            await anyio.sleep(_SWEEP_EVERY)
+
     # Looking
 
     async def dispatches(self, *, limit: int = 100, recipient: str | None = None) -> Sequence[Dispatch]:
@@ -548,10 +588,6 @@ class SqlStore:
     async def counts(self) -> LedgerCounts:
         """See `Store.counts`."""
         return await self.read(reading.counts)
-
-
-class _UnsureError(Exception):
-    """A commit was sent, and its answer was lost."""
 
 
 def _stored(found: Sequence[str | Dispatch]) -> tuple[Dispatch, ...]:
