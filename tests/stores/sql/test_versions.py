@@ -232,6 +232,21 @@ def test_a_migration_that_fails_has_changed_nothing(database: Database, one_more
     assert version(database) == Version(VERSION, OLDEST_READER)
 
 
+def test_a_migration_gives_up_rather_than_hold_up_those_who_work(
+    postgresql: Database, one_more: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Behind a long transaction it would wait for a table, and everybody else behind it."""
+    upgrade(postgresql)
+    one_more()
+    monkeypatch.setattr(versions, "_PATIENCE", "50ms")
+    with postgresql.reading() as held:
+        held.execute(select(lane.c.key))
+        with pytest.raises(DatabaseError, match="lock timeout"):
+            upgrade(postgresql)
+    upgrade(postgresql)
+    assert "mood" in columns(postgresql)
+
+
 def test_newer_tables_that_allow_this_code_are_used_as_they_are(database: Database) -> None:
     """Tables are renewed first and workers one after another."""
     upgrade(database)

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 __all__ = ["Standing", "Version", "described", "ensure", "standing", "stored", "upgrade"]
 
 _MIGRATIONS: Final = "convergekit.stores.sql:migrations"
+_PATIENCE: Final = "5s"
 _LOCK: Final = 0x636F6E76  # any number that others on a shared database are unlikely to lock: "conv"
 
 #: Alembic's own note of where it is; with our prefix, for a host may use Alembic as well.
@@ -184,6 +185,9 @@ def _migrate(connection: Connection) -> None:
     config = Config()
     config.set_main_option("script_location", _MIGRATIONS)
     config.attributes["connection"] = connection
+    if connection.dialect.name == "postgresql":
+        # Whoever waits for a table behind a long transaction makes all others wait behind himself.
+        connection.execute(select(func.set_config("lock_timeout", _PATIENCE, True)))
     command.upgrade(config, f"{VERSION:04}")
     for name, number in (("version", VERSION), ("oldest_reader", OLDEST_READER)):
         connection.execute(update(meta).where(meta.c.name == name).values(number=number))
