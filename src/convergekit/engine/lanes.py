@@ -154,7 +154,10 @@ class LanePool:
                 lease = self._buffer.popleft()
                 if self._buffer or self._more:
                     self.wake()
-                return lease
+                if lease.until > self._clock.now():
+                    return lease
+                self._taken[lease.lane.channel] -= 1  # this process stood still, and the lane may be another's
+                continue
             if not self._claiming:
                 await self._claim()
                 if self._buffer or self._dirty:

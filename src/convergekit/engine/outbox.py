@@ -182,6 +182,8 @@ class Outbox:
         if sending is None:  # cancelled meanwhile, or a report said that it had arrived
             await self._store.release(lease)
             return None
+        if lease.until <= self._clock.now():  # this process stood still, and another may be asking what became of it
+            raise LeaseLostError(f"the lease of {delivery.id} ended before the first byte left")
         outcome = await self._attempt(lease, channel, sending, sending.by_id(delivery.id), index)
         return await self._settle(lease, channel, sending, delivery.id, index, outcome)
 

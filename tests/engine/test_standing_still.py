@@ -1,0 +1,88 @@
+"""A process that stands still for longer than its lease: whoever took over is not disturbed when it goes on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from convergekit import MemoryStore, MessageReceived, Status
+from convergekit.abc import Claim
+from convergekit.model import DeliveryState, Dispatch
+from convergekit.testing import FakeClock
+
+pytestmark = pytest.mark.anyio
+
+ANN = "loopback:ann"
+LONG = 1000.0
+
+
+class StandsStill(MemoryStore):
+    """A ledger whose answer to one question is read only after a long time.
+
+    Args:
+        clock: On which that time passes.
+        when: Which answer.
+    """
+
+    def __init__(self, clock: FakeClock, when: Any) -> None:
+        super().__init__()
+        self._clock_of_all = clock
+        self._when = when
+
+    def _stands(self, answer: Any) -> None:
+        if self._when(answer):
+            self._clock_of_all.advance(LONG)
+
+    async def claim(self, *args: Any, **options: Any) -> Claim:
+        claim = await super().claim(*args, **options)
+        self._stands(claim)
+        return claim
+
+    async def save(self, dispatch: Dispatch, **options: Any) -> Dispatch | None:
+        saved = await super().save(dispatch, **options)
+        self._stands(saved)
+        return saved
+
+
+async def test_what_was_claimed_long_ago_is_not_begun(bench: Any) -> None:
+    """Its handler would run beside that of whoever has the lane now; it is claimed again first."""
+    clock = FakeClock()
+    claims: list[Claim] = []
+    begun_after: list[int] = []
+
+    def inbound(answer: Any) -> bool:
+        found = isinstance(answer, Claim) and any(lease.entry is not None for lease in answer.leases)
+        claims.extend([answer] if found else [])
+        return found and len(claims) == 1
+
+    async with bench(clock=clock, store=StandsStill(clock, inbound)) as b:
+
+        @b.hub.on_message
+        async def handle(message: MessageReceived) -> None:
+            begun_after.append(len(claims))
+
+        medium = await b.add()
+        medium.say(text="hello", sender=ANN)
+        await b.settle()
+        await b.pass_time(10)
+
+    assert len(begun_after) == 1
+    assert begun_after[0] > 1
+
+
+async def test_what_was_marked_long_ago_is_not_sent(bench: Any) -> None:
+    """Whoever came after has called it unknown, or sent it; whoever marked it must not send it as well."""
+    clock = FakeClock()
+
+    def marked(answer: Any) -> bool:
+        return isinstance(answer, Dispatch) and answer.deliveries[0].state is DeliveryState.SENDING
+
+    async with bench(clock=clock, store=StandsStill(clock, marked)) as b:
+        medium = await b.add()
+        sent = await b.hub.submit("hello", to=ANN)
+        await b.settle()
+        await b.pass_time(10)
+
+    assert medium.sent == []
+    assert sent.status is Status.UNKNOWN
