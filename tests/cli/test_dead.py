@@ -15,7 +15,7 @@ from convergekit.adapters.loopback import Medium
 from convergekit.cli import main
 from convergekit.engine.clock import SystemClock
 from convergekit.errors import NotSentError, UncertainError
-from convergekit.stores.sql import SqlStore
+from convergekit.stores import SqlStore
 
 ANN = "loopback:ann"
 Run = Callable[..., tuple[int, list[str], str]]

@@ -18,7 +18,7 @@ from convergekit.cli import main
 from convergekit.cli._app import imported
 from convergekit.engine.clock import SystemClock
 from convergekit.errors import ConfigurationError
-from convergekit.stores.sql import SqlStore
+from convergekit.stores import SqlStore
 
 from .test_listen import SECRET, post
 
