@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import AwareDatetime, StringConstraints
 
 from convergekit import model
-from convergekit.model import Event, Line, Native, Value
+from convergekit.model import Event, Line, Native, Text, Value
 
 CHARACTERS = st.characters(exclude_categories=["Cs"], exclude_characters="\x00")
 texts = st.text(CHARACTERS, max_size=12)
@@ -140,10 +140,11 @@ def of(annotation: Any) -> st.SearchStrategy[Any]:
 def annotated(base: Any, rules: tuple[Any, ...]) -> st.SearchStrategy[Any]:
     for rule in rules:
         if isinstance(rule, StringConstraints):
-            is_text = rule.pattern == r"^[^\x00]*$"
-            return texts if is_text else st.sampled_from(["X-A", "x-b!", "a"])
+            return st.sampled_from(["X-A", "x-b!", "a"])
     if Annotated[base, rules] == Native:  # type: ignore[valid-type]
         return natives
+    if Annotated[base, rules] == Text:  # type: ignore[valid-type]
+        return texts
     if Annotated[base, rules] == Line:  # type: ignore[valid-type]
         return lines
     least = max(

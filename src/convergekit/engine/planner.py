@@ -46,11 +46,13 @@ from convergekit.model import (
 )
 from convergekit.router import (
     STANDARD,
+    AllOf,
     ConsentStore,
     ContactResolver,
     Defer,
     Divert,
     Drop,
+    FirstOf,
     Gate,
     GateInput,
     Plan,
@@ -61,6 +63,7 @@ from convergekit.router import (
     RouteLike,
     StoredConsents,
     StoredContacts,
+    When,
     decide_all,
     expiry,
     prepare,
@@ -70,7 +73,7 @@ from convergekit.router import (
     to_route,
     via,
 )
-from convergekit.router.gates import Consent, LoopGuard
+from convergekit.router.gates import Consent, LoopGuard, NotBefore, Ttl
 
 from .blobs import checked_in
 from .channels import VERBS, ChannelRuntime, ChannelState
@@ -215,6 +218,7 @@ class Planner:
         self._channels = channels
         self._submit = submit
         self._gates = STANDARD if gates is None else tuple(gates)
+        self._has_own_gates = any(type(gate) not in (LoopGuard, Ttl, Consent, NotBefore) for gate in self._gates)
         self._window = max((gate.per for gate in self._gates if isinstance(gate, LoopGuard)), default=_WINDOW)
         self._counts = StoredState(store, _AUTOMATIC)
 
@@ -232,7 +236,7 @@ class Planner:
         message: Message,
         recipients: Sequence[Recipient],
         route: RouteLike | None,
-        key: str | None,
+        keys: Sequence[str] | None,
         origin: Origin | None,
         *,
         derived: bool = False,
@@ -244,9 +248,9 @@ class Planner:
             message: What to send.
             recipients: To whom.
             route: Which way; None for the recipient's own.
-            key: The caller's, or None.
+            keys: For each of *recipients*, or None.
             origin: In whose handler this is, or what it answers.
-            derived: Whether *key* was made from the event that is handled.
+            derived: Whether *keys* were made from the event that is handled.
             granted: Take for granted what most often holds, and note it here; without it the store is asked.
 
         Raises:
@@ -256,7 +260,8 @@ class Planner:
         """
         message = await checked_in(message, self._store)
         found = []
-        for recipient in recipients:
+        for index, recipient in enumerate(recipients):
+            key = None if keys is None else keys[index]
             prepared = await self._granting(message, recipient, route, origin, granted)
             if prepared.error is not None:
                 raise prepared.error
@@ -397,7 +402,8 @@ class Planner:
             address = recipient
         elif isinstance(recipient, ConversationRef):
             address = recipient.address
-        consents = {} if address is None else await self._consents(address, contact, granted)
+        may_ask = self._has_own_gates or isinstance(route, FirstOf | AllOf | When)  # conditions, or a way to some
+        consents = await self._consents(address, contact, granted) if may_ask and address is not None else {}
 
         async def facts(leg: PlannedLeg) -> GateInput:
             return await self._facts(message, leg, contact, origin, granted)
@@ -487,7 +493,7 @@ class Planner:
         """A leg that is diverted when it wakes becomes a dispatch of its own, whose key finds it the second time."""
         route, key = to_route(decision.route), f"{dispatch.key}|diverted"
         try:
-            made = await self.dispatches(dispatch.message, [delivery.address], route, key, None)
+            made = await self.dispatches(dispatch.message, [delivery.address], route, [key], None)
         except (ConfigurationError, InvalidInputError, DeliveryError) as error:
             return _suppressed(delivery.id, f"{decision.reason}; it cannot be diverted: {error}")
         (stored,) = await self._submit(made)

@@ -8,7 +8,7 @@ All three are snapshots: the ledger replaces them, nobody changes them.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
@@ -119,6 +119,9 @@ class DeliveryState(StrEnum):
         return self in (DeliveryState.WAITING, DeliveryState.QUEUED, DeliveryState.SENDING)
 
 
+_NOTHING_HEARD: Final = Report()
+
+
 class Delivery(Value):
     """One leg: one message to one address on one channel.
 
@@ -166,7 +169,7 @@ class Delivery(Value):
     key: Line
     importance: Importance = Importance.NORMAL
     state: DeliveryState = DeliveryState.QUEUED
-    report: Report = Field(default_factory=Report)
+    report: Report = Field(default_factory=lambda: _NOTHING_HEARD)  # pydantic would copy a default, deeply, each time
     unknown: frozenset[int] = frozenset()
     sending: int | None = None
     attempts: int = 0

@@ -111,8 +111,8 @@ class _Run:
         return min(opened) + timedelta(seconds=within) if within is not None and opened else None
 
     def expires(self, delivery: Delivery) -> datetime | None:
-        ends = (delivery.expires_at, self.dispatch.message.expires_at)
-        return min((end for end in ends if end is not None), default=None)
+        own, whole = delivery.expires_at, self.dispatch.message.expires_at
+        return own if whole is None else whole if own is None else min(own, whole)
 
     # -- moving on ------------------------------------------------------------------------------------------------
 

@@ -363,6 +363,8 @@ class _Resolver:
         )
 
     def warn_of_doubles(self) -> None:
+        if len(self.legs) < 2:
+            return
         seen: dict[tuple[str, Address, str | None], int] = {}
         for leg in self.legs:
             first = seen.setdefault((leg.channel, leg.address, leg.conversation.thread), leg.leg)
