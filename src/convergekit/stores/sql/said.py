@@ -106,7 +106,7 @@ class Said(NamedTuple):
         at: When it was said, in microseconds; None is now.
         kind: What it is.
         channel: Of those by which it goes, the one that counts for retention.
-        topics: What leads to it.
+        topics: What leads to it, each once.
         words: By which it is found, with one space between.
     """
 
@@ -130,8 +130,10 @@ def said_of(row: Row) -> Said:
     at = row.created_at if isinstance(row, Dispatch) else row.at
     topics = [topic("address", uri) for uri in of.parties]
     topics += [topic("conversation", key) for key in of.conversations]
-    topics += [topic(*ids) for ids in of.about]
-    topics += [topic("channel", name) for name in of.channels[1:]]
+    if of.about:
+        topics += {topic(*ids) for ids in of.about}
+    if len(of.channels) > 1:
+        topics += [topic("channel", name) for name in of.channels[1:]]
     return Said(
         None if at is None else micros(at), _KINDS[of.direction].value, of.channels[0], topics, " ".join(of.words)
     )
@@ -166,7 +168,7 @@ def _columns(ref: int | str, row: Said, now: int) -> tuple[Any, ...]:
 
 
 def _topics(numbered: Iterable[tuple[int, tuple[int | str, Said]]]) -> list[tuple[int, int]]:
-    return [(each, number) for number, (_, row) in numbered for each in set(row.topics)]
+    return [(each, number) for number, (_, row) in numbered for each in row.topics]
 
 
 def _record_sqlite(connection: Connection, rows: Sequence[tuple[int | str, Said]], now: int) -> None:
@@ -226,10 +228,26 @@ def forget(connection: Connection, rows: Sequence[Old]) -> None:
 
 _WORDS_MOST: Final = 900_000  # PostgreSQL: a tsvector has less than a megabyte
 _PLACES: Final = 16_383  # ... and numbers its words up to here
+_EACH: Final = 256  # ... with so many places for each
+
+#: A message of fewer words is far from all limits but the last, and every submit waits for it.
+_FEW: Final = [str(number) for number in range(1, 3001)]
 
 
 def vector(words: Sequence[str]) -> str | None:
     """*words* as PostgreSQL writes a tsvector; None where there are none."""
+    if len(words) > len(_FEW):
+        return _long_vector(words)
+    places: dict[str, list[str]] = {}
+    for word, place in zip(words, _FEW, strict=False):
+        if word in places:
+            places[word].append(place)
+        else:
+            places[word] = [place]
+    return " ".join([f"'{word}':{','.join(where[:_EACH])}" for word, where in places.items()]) or None
+
+
+def _long_vector(words: Sequence[str]) -> str | None:
     places: dict[str, list[int]] = {}
     size = 0
     for place, word in enumerate(words, 1):
@@ -237,7 +255,7 @@ def vector(words: Sequence[str]) -> str | None:
         if known is None:
             known = places[word] = []
             size += len(word.encode()) + 4
-        if len(known) < 256:
+        if len(known) < _EACH:
             known.append(min(place, _PLACES))
             size += 2
         if size > _WORDS_MOST:
