@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .router import Depends as Depends
     from .router import Router as Router
     from .router import Skip as Skip
+    from .router import Transaction as Transaction
     from .router import all_of as all_of
     from .router import first_of as first_of
     from .router import preferred as preferred
@@ -65,6 +66,7 @@ _HOMES = {
     "Router": "router",
     "Skip": "router",
     "Status": "model",
+    "Transaction": "router",
     "all_of": "router",
     "first_of": "router",
     "preferred": "router",
@@ -97,6 +99,7 @@ __all__ = [
     "Router",
     "Skip",
     "Status",
+    "Transaction",
     "__version__",
     "all_of",
     "first_of",

@@ -26,7 +26,7 @@ from .model import (
     MessageReceived,
     Operation,
 )
-from .router import Recipient, RouteLike
+from .router import Recipient, RouteLike, recipient_key
 
 __all__ = ["Sending"]
 
@@ -58,18 +58,23 @@ class Sending:
         via: RouteLike | None = None,
         key: str | None = None,
         answers: Event | None = None,
+        connection: Any = None,
     ) -> list[DispatchHandle]:
         """Store one dispatch for each of *recipients*; *answers* is the event that they answer, outside its handler."""
         self._check_open()
-        key, derived = _keyed(key)
+        keys, derived = _keyed(key, recipients)
         message, origin = as_message(content), self.origin(answers)
+        if connection is not None:
+            made = await self._planner.dispatches(message, recipients, via, keys, origin, derived=derived)
+            posted = await self._engine.store.post(connection, self._engine.ledger.opened(made))
+            return [DispatchHandle(self, self._engine.ledger.watch(dispatch)) for dispatch in posted]
         # Of most people nothing is known. To ask first costs more than all the rest, so the store is told what was
         # taken for granted, and stores nothing where it does not hold: then it is asked.
         granted = Granted()
-        made = await self._planner.dispatches(message, recipients, via, key, origin, derived=derived, granted=granted)
+        made = await self._planner.dispatches(message, recipients, via, keys, origin, derived=derived, granted=granted)
         handles = await self._stored(made, granted)
         if made and not handles:
-            made = await self._planner.dispatches(made[0].message, recipients, via, key, origin, derived=derived)
+            made = await self._planner.dispatches(made[0].message, recipients, via, keys, origin, derived=derived)
             handles = await self._stored(made)
         return handles
 
@@ -78,8 +83,10 @@ class Sending:
         if event.conversation is None:
             raise ConfigurationError(f"a handler of {event.type} returned a reply, but the event has no conversation")
         message = self.answering(event, reply)
-        origin = Origin(event, automatic=True)
-        return await self._planner.dispatches(message, [event.conversation], None, key, origin, derived=key is not None)
+        keys, origin = None if key is None else [key], Origin(event, automatic=True)
+        return await self._planner.dispatches(
+            message, [event.conversation], None, keys, origin, derived=keys is not None
+        )
 
     def origin(self, answers: Event | None = None) -> Origin | None:
         """In whose handler this task is, and what is answered."""
@@ -108,10 +115,10 @@ class Sending:
     ) -> DispatchHandle:
         """Submit an edit, a retraction, a reaction or a read marker."""
         self._check_open()
-        key, derived = _keyed(key)
         delivery, ids = about(target)
+        keys, derived = _keyed(key, [ref], f"{operation.value} {delivery or ids}")
         dispatch = await self._planner.operation(
-            ref, operation, content, delivery, ids, key, self.origin(), derived=derived
+            ref, operation, content, delivery, ids, None if keys is None else keys[0], self.origin(), derived=derived
         )
         return (await self._stored([dispatch]))[0]
 
@@ -155,26 +162,32 @@ class Sending:
         self, dispatches: Sequence[Dispatch], granted: Sequence[tuple[str, str]] = ()
     ) -> list[DispatchHandle]:
         """Store them; empty where what was taken for *granted* does not hold."""
+        run = running()
+        if run is not None:
+            run.check(dispatches)
         # Watched from before they are stored: another worker may be quicker than we are.
         watches = [self._engine.ledger.watch(dispatch) for dispatch in dispatches]
         stored = await self._engine.ledger.submit(dispatches, unless=granted)
         if not stored:
             return []
+        if run is not None:
+            run.note(dispatches, stored)
         await self._planner.counted(dispatches, stored)
         del watches
         return [DispatchHandle(self, self._engine.ledger.watch(dispatch)) for dispatch in stored]
 
 
-def _keyed(key: str | None) -> tuple[str | None, bool]:
-    """The key to use, and whether it was made from the event that is being handled."""
+def _keyed(key: str | None, recipients: Sequence[Recipient], what: str = "send") -> tuple[Sequence[str] | None, bool]:
+    """The key to use for each of *recipients*, and whether they were made from the event that is being handled."""
     run = running()
     if key is not None and not _KEY.fullmatch(key):
         # Above all not an empty one: taken for none, it would send twice what was to be sent once.
         raise InvalidInputError("a key is one line of 1 to 8192 characters; to send without one, leave it out")
-    if key is not None or run is None:
-        return key, False
-    derived = run.next_key()
-    return derived, derived is not None
+    if key is not None:
+        return [key] * len(recipients), False
+    if run is None or run.is_ephemeral:
+        return None, False
+    return [run.next_key(what, recipient_key(recipient)) for recipient in recipients], True
 
 
 def _cancelled(dispatch: Dispatch) -> Dispatch | None:

@@ -357,11 +357,17 @@ class Hub(AsyncContextManagerMixin):
 
     @overload
     async def submit(
-        self, content: Content, *, to: To, via: RouteLike | None = ..., key: str | None = ...
+        self, content: Content, *, to: To, via: RouteLike | None = ..., key: str | None = ..., connection: Any = ...
     ) -> DispatchHandle: ...
     @overload
     async def submit(
-        self, content: Content, *, to: Several, via: RouteLike | None = ..., key: str | None = ...
+        self,
+        content: Content,
+        *,
+        to: Several,
+        via: RouteLike | None = ...,
+        key: str | None = ...,
+        connection: Any = ...,
     ) -> list[DispatchHandle]: ...
 
     async def submit(
@@ -371,9 +377,20 @@ class Hub(AsyncContextManagerMixin):
         to: To | Several,
         via: RouteLike | None = None,
         key: str | None = None,
+        connection: Any = None,
     ) -> DispatchHandle | list[DispatchHandle]:
-        """Return when the message is safe in the ledger; arguments and errors as for `send`."""
-        handles = await self._sending.submit(content, _recipients(to), via=via, key=key)
+        """Return when the message is safe in the ledger; arguments and errors as for `send`.
+
+        Args:
+            content: Text, or a `Message`.
+            to: To whom.
+            via: Which way.
+            key: Unique with the recipient, for good.
+            connection: Of the host's own transaction, to the same database as the ledger's: a Connection, Session,
+                AsyncConnection or AsyncSession of SQLAlchemy. The message is then safe when the host has committed,
+                and never was there when it rolls back; until then nothing is sent, and there is nothing to cancel.
+        """
+        handles = await self._sending.submit(content, _recipients(to), via=via, key=key, connection=connection)
         return handles if _is_several(to) else handles[0]
 
     async def plan(self, content: Content, *, to: To | Several, via: RouteLike | None = None) -> Plan:

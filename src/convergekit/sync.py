@@ -293,18 +293,30 @@ class Hub:
 
     @overload
     def submit(
-        self, content: Content, *, to: To, via: RouteLike | None = ..., key: str | None = ...
+        self, content: Content, *, to: To, via: RouteLike | None = ..., key: str | None = ..., connection: Any = ...
     ) -> DispatchHandle: ...
     @overload
     def submit(
-        self, content: Content, *, to: Several, via: RouteLike | None = ..., key: str | None = ...
+        self,
+        content: Content,
+        *,
+        to: Several,
+        via: RouteLike | None = ...,
+        key: str | None = ...,
+        connection: Any = ...,
     ) -> list[DispatchHandle]: ...
 
     def submit(
-        self, content: Content, *, to: To | Several, via: RouteLike | None = None, key: str | None = None
+        self,
+        content: Content,
+        *,
+        to: To | Several,
+        via: RouteLike | None = None,
+        key: str | None = None,
+        connection: Any = None,
     ) -> DispatchHandle | list[DispatchHandle]:
-        """See `convergekit.Hub.submit`."""
-        found: Any = self._call(lambda: self._hub.submit(content, to=to, via=via, key=key))
+        """See `convergekit.Hub.submit`; *connection* is a plain Connection or Session."""
+        found: Any = self._call(lambda: self._hub.submit(content, to=to, via=via, key=key, connection=connection))
         return self._handles(found)  # type: ignore[no-any-return]
 
     def plan(self, content: Content, *, to: To | Several, via: RouteLike | None = None) -> Plan:

@@ -242,6 +242,15 @@ class Store(Protocol):
         """
         ...
 
+    async def post(self, connection: Any, dispatches: Sequence[Dispatch]) -> tuple[Dispatch, ...]:
+        """`submit` as a part of the host's own transaction on *connection*: both commit, or neither.
+
+        Raises:
+            ConfigurationError: This store has no database, or *connection* belongs to another one.
+            KeyConflictError: Known with other content; the transaction goes on as it was.
+        """
+        ...
+
     async def load(self, dispatch: str) -> Dispatch | None:
         """The aggregate, or None."""
         ...

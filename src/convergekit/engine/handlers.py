@@ -3,8 +3,10 @@
 Rules kept here:
 
 - An event is *done* when its handler has finished, and a returned reply is submitted in that same transaction.
-- A send inside a handler that has no key gets one from (event key, handler, ordinal), so that a second run finds what
-  the first one sent. What a handler submits is `automatic`: a program speaks.
+- A send inside a handler that has no key gets one from (event key, handler, what it is, how many of that to this
+  recipient), so that a second run finds what the first one sent, in whatever order it sends to several. Where it says
+  the same things to one recipient in another order, it is stopped (`Running.check`).
+- What a handler submits is `automatic`: a program speaks.
 - A handler that fails is tried again with back-off, then its event goes to the dead letters. A run that never came
   to its end counts as well, or an event that takes the process down would do so for ever.
 """
@@ -20,8 +22,16 @@ from typing import Final
 
 import anyio
 
-from convergekit.abc import Clock, Lease, RetryPolicy, Store
-from convergekit.errors import DeliveryError, LeaseLostError, RejectedError, StoreError, place_of
+from convergekit.abc import Clock, Lease, RetryPolicy, Store, Write
+from convergekit.errors import (
+    ConfigurationError,
+    DeliveryError,
+    KeyConflictError,
+    LeaseLostError,
+    RejectedError,
+    StoreError,
+    place_of,
+)
 from convergekit.model import (
     ConsentChanged,
     DeadLettered,
@@ -34,8 +44,9 @@ from convergekit.model import (
     ReceiptReceived,
     Status,
 )
-from convergekit.router import Dispatcher, Handling, Scope
+from convergekit.router import Dispatcher, Handling, Scope, recipient_key
 
+from .clock import Patience
 from .ledger import Ledger
 from .media import MEDIA_RETRY
 from .strays import NO_STRAYS
@@ -56,25 +67,43 @@ class Running:
 
     Args:
         handling: What is handled.
-        ephemeral: Whether there will be no second run, and so nothing that has to be found again.
+        ephemeral: Whether there will be no second run, and so nothing that has to be found again: no keys.
     """
 
-    __slots__ = ("_ephemeral", "_ordinals", "event", "handling", "is_over")
+    __slots__ = ("_instead", "_ordinals", "event", "handling", "is_ephemeral", "is_over")
 
     def __init__(self, handling: Handling, *, ephemeral: bool = False) -> None:
         self.handling = handling
-        self._ephemeral = ephemeral
+        self.is_ephemeral = ephemeral
         self.event: Event = handling.event
         self.is_over = False
-        self._ordinals: dict[str, int] = {}
+        self._ordinals: dict[tuple[str, str, str], int] = {}
+        self._instead: set[tuple[str, str]] = set()
 
-    def next_key(self) -> str | None:
-        """The key of the next send in this run; the same in the next run. None where there is no next run."""
-        if self._ephemeral:
-            return None
+    def next_key(self, what: str, recipient: str) -> str:
+        """The key of the next thing of this kind that goes to *recipient* in this run; the same in the next run."""
         handler = self.handling.handler
-        ordinal = self._ordinals[handler] = self._ordinals.get(handler, 0) + 1
-        return f"{self.event.channel}|{self.event.key}|{handler}|{ordinal}"
+        count = (handler, what, recipient)
+        ordinal = self._ordinals[count] = self._ordinals.get(count, 0) + 1
+        return f"{self.event.channel}|{self.event.key}|{handler}|{what}|{ordinal}"
+
+    def note(self, wanted: Sequence[Dispatch], stored: Sequence[Dispatch]) -> None:
+        """Remember what an earlier run has said in the place of something that this one says."""
+        for each, found in zip(wanted, stored, strict=True):
+            if each.origin is not None and each.fingerprint != found.fingerprint:
+                self._instead.add((found.recipient, found.fingerprint))
+
+    def check(self, wanted: Sequence[Dispatch]) -> None:
+        """Stop a run that now says what it has found in the place of something else: it sends in another order.
+
+        Raises:
+            KeyConflictError: One of *wanted* has been sent already, and what it would have been taken for has not.
+        """
+        if any(each.origin is not None and (each.recipient, each.fingerprint) in self._instead for each in wanted):
+            raise KeyConflictError(
+                f"this run of {self.handling.handler} sends the same things in another order than the run before it, "
+                "so what has gone out cannot be told from what has not; give each send a key of its own"
+            )
 
 
 def running() -> Running | None:
@@ -135,8 +164,8 @@ class Handlers:
             await self._put_back(lease, entry.event, "whoever handled it went away", at_once=not entry.attempts)
             return
         try:
-            replies = await self._handle(entry.event)
-            stored = await self._store.finish(lease, dispatches=replies)
+            replies, writes = await self._handle(entry.event)
+            stored = await self._finished(lease, replies, writes)
             if stored:
                 self._ledger.stored(stored)
                 await self._counted(replies, stored)
@@ -151,6 +180,19 @@ class Handlers:
                 await self._given_back(lease, entry.id)
             raise
 
+    async def _finished(self, lease: Lease, replies: Sequence[Dispatch], writes: Sequence[Write]) -> Sequence[Dispatch]:
+        """Store that it is done. A ledger that is away is waited for while the lane is ours, or it would run twice."""
+        patience, ours_until = Patience(self._clock, "storing what handlers have done"), lease.until
+        while True:
+            try:
+                return await self._store.finish(lease, dispatches=replies, writes=writes)
+            except LeaseLostError:
+                raise
+            except StoreError as error:
+                if self._clock.now() >= ours_until:
+                    raise
+                await patience.wait(error)
+
     async def _given_back(self, lease: Lease, entry: str) -> None:
         try:
             await self._store.release(lease)
@@ -160,29 +202,37 @@ class Handlers:
     async def notice(self, event: Event) -> None:
         """Handle an ephemeral event: once, whatever comes of it."""
         try:
-            replies = await self._dispatched(event, ephemeral=True)
+            replies, writes = await self._dispatched(event, ephemeral=True)
+            if writes:
+                raise ConfigurationError("an ephemeral event is not in the ledger: there is no transaction to write in")
             if replies:
                 await self._counted(replies, await self._ledger.submit(replies))
         except Exception as error:
             what = (event.type, event.channel, type(error).__name__, place_of(error))
             _log.error("a handler failed on an ephemeral %s of %s: %s at %s", *what)
 
-    async def _handle(self, event: Event) -> Sequence[Dispatch]:
+    async def _handle(self, event: Event) -> tuple[Sequence[Dispatch], Sequence[Write]]:
         if isinstance(event, MediaOffered):
             await self._fetch(event)
-            return ()
+            return (), ()
         if not isinstance(event, MessageReceived) or event.reply_to is not None:
             await self._react(event)
-        return self._ledger.opened(await self._dispatched(event))
+        replies, writes = await self._dispatched(event)
+        return self._ledger.opened(replies), writes
 
-    async def _dispatched(self, event: Event, *, ephemeral: bool = False) -> Sequence[Dispatch]:
+    async def _dispatched(self, event: Event, *, ephemeral: bool = False) -> tuple[Sequence[Dispatch], Sequence[Write]]:
         handling = Handling(event, self._scope)
         run = Running(handling, ephemeral=ephemeral)
         token = _running.set(run)
         try:
             with NO_STRAYS:
                 handled = await self._dispatcher().dispatch(handling)
-            return () if handled.reply is None else await self._answer(event, handled.reply, run.next_key())
+            if handled.reply is None:
+                return (), handling.writes
+            key = None
+            if not run.is_ephemeral and event.conversation is not None:
+                key = run.next_key("reply", recipient_key(event.conversation))
+            return await self._answer(event, handled.reply, key), handling.writes
         finally:
             run.is_over = True
             _running.reset(token)

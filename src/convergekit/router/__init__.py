@@ -43,6 +43,7 @@ from .handling import (
     Reply,
     Scope,
     Skip,
+    Transaction,
 )
 from .inbound import (
     Router,
@@ -142,6 +143,7 @@ __all__ = [
     "Skip",
     "StoredConsents",
     "StoredContacts",
+    "Transaction",
     "Via",
     "When",
     "all_of",

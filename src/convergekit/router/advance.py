@@ -257,7 +257,7 @@ class _Run:
             "wake_at": None if state.is_final else min(self.timers, default=None),
         }
         if self.changed:
-            deliveries = tuple(self.changed.get(delivery.id, delivery) for delivery in self.dispatch.deliveries)
+            deliveries = tuple([self.changed.get(delivery.id, delivery) for delivery in self.dispatch.deliveries])
             return self.dispatch.model_copy(update=fields | {"deliveries": deliveries})
         same = all(getattr(self.dispatch, name) == value for name, value in fields.items())
         return self.dispatch if same else self.dispatch.model_copy(update=fields)
@@ -278,7 +278,7 @@ def _is_held(delivery: Delivery) -> bool:
     if delivery.state is DeliveryState.SENDING:
         return True
     # A receipt for a part whose attempt was open-ended decides it; the mark alone does not keep it unknown.
-    if any(delivery.status_of(part) is Status.UNKNOWN for part in delivery.unknown):
+    if delivery.unknown and any(delivery.status_of(part) is Status.UNKNOWN for part in delivery.unknown):
         return True
     return delivery.state is DeliveryState.UNKNOWN and delivery.status is not Status.FAILED
 
@@ -311,8 +311,9 @@ def _is_under_way(delivery: Delivery) -> bool:
 
 def _is_scheduled(delivery: Delivery, now: datetime) -> bool:
     """Whether it waits for the time it was asked to wait for, rather than for a retry."""
-    untried = delivery.attempts == 0 and not delivery.history
-    return delivery.state is DeliveryState.QUEUED and untried and delivery.due > now
+    if delivery.due <= now or delivery.state is not DeliveryState.QUEUED:
+        return False
+    return delivery.attempts == 0 and not delivery.history
 
 
 def _reasons(deliveries: Iterable[Delivery]) -> str | None:

@@ -135,6 +135,7 @@ class Dispatcher:
                     "return a str or a Message to reply, or nothing"
                 )
             except Skip:
+                handling.passed_on()
                 continue
             except Exception as exc:
                 _note(exc, f"in handler {candidate.name}")

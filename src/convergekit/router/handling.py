@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Final, NamedTuple, Protocol
 
 from convergekit.model import Contact, Event, Message
 
-__all__ = ["Handled", "Handling", "Reply", "Scope", "Skip"]
+__all__ = ["Handled", "Handling", "Reply", "Scope", "Skip", "Transaction"]
 
 #: What a handler may return: a reply to the event's conversation, or nothing.
 Reply = str | Message | None
@@ -29,6 +30,29 @@ class Handled(NamedTuple):
 
     handler: str | None
     reply: Reply
+
+
+class Transaction:
+    """The ledger's own transaction that marks the event done: what a handler writes with it is there with *done*.
+
+    Take it as a parameter, and hand it functions while the handler runs; they are called once it has ended well.
+    """
+
+    __slots__ = ("writes",)
+    __convergekit_inject__: ClassVar[str] = "transaction"
+
+    def __init__(self) -> None:
+        self.writes: Sequence[Callable[[Any], object]] = ()
+
+    def add(self, write: Callable[[Any], object], /) -> None:
+        """Call *write* in the transaction, after those that were added before.
+
+        Args:
+            write: Takes a SQLAlchemy `Connection` to the ledger's database. It runs on the ledger's thread, so it is
+                quick, and neither commits nor rolls back; it may be called again when the transaction is tried again.
+                If it raises, nothing is written, and the handler has failed.
+        """
+        self.writes = (*self.writes, write)
 
 
 class Scope(Protocol):
@@ -65,7 +89,7 @@ class Handling:
         handler: Name of the handler that has the event now; "" before the first.
     """
 
-    __slots__ = ("_contact", "_conversation", "_scope", "_values", "event", "handler")
+    __slots__ = ("_contact", "_conversation", "_scope", "_transaction", "_values", "event", "handler")
 
     def __init__(self, event: Event, scope: Scope) -> None:
         self.event = event
@@ -73,6 +97,23 @@ class Handling:
         self._scope = scope
         self._conversation = self._contact = _UNSET
         self._values: dict[str, Any] | None = None
+        self._transaction: Transaction | None = None
+
+    @property
+    def transaction(self) -> Transaction:
+        """What a handler's own writes go into."""
+        if self._transaction is None:
+            self._transaction = Transaction()
+        return self._transaction
+
+    @property
+    def writes(self) -> Sequence[Callable[[Any], object]]:
+        """What was added to the transaction."""
+        return () if self._transaction is None else self._transaction.writes
+
+    def passed_on(self) -> None:
+        """The handler that had it leaves it to the next: what it wanted to write is not written."""
+        self._transaction = None
 
     @property
     def hub(self) -> Any:

@@ -282,8 +282,9 @@ class _Compiler:
         if isinstance(parameter.type, type) and issubclass(parameter.type, Event):
             return f"the handler is registered for {types}; register it with on_event({parameter.shown})"
         return (
-            f"only the event ({types}), Message, Conversation, Contact, Channel, Hub and Handling can; for all else "
-            f"say how it is made: `{parameter.name}: Annotated[{parameter.shown}, Depends(make_it)]`"
+            f"only the event ({types}), Message, Conversation, Contact, Channel, Hub, Transaction and "
+            "Handling can; for all else say how it is made: "
+            f"`{parameter.name}: Annotated[{parameter.shown}, Depends(make_it)]`"
         )
 
 

@@ -10,9 +10,8 @@ content that a channel may not degrade, and a gate's no.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from convergekit.content import Policy, Rendering
 from convergekit.errors import UnsupportedContentError
@@ -56,8 +55,7 @@ class Render(Protocol):
 Facts = Callable[[PlannedLeg], Awaitable[GateInput]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PreparedLeg:
+class PreparedLeg(NamedTuple):
     """A leg that the gates were asked about and, if they let it pass, rendered.
 
     Args:
@@ -97,8 +95,7 @@ class PreparedLeg:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
+class Prepared(NamedTuple):
     """All that is needed to submit one message to one recipient, or to tell what that would do.
 
     Args:

@@ -87,28 +87,25 @@ def described(row: Row) -> Described:
 
 
 def _event(event: Event) -> Described:
-    where = event.conversation
-    content = event if isinstance(event, MessageReceived | MessageEdited) else None
-    return Described(
-        None if content is None else "in",
-        (event.channel,),
-        _unique(_parties_of(event)),
-        () if where is None else (where.key,),
-        tuple(_reported(event)),
-        () if content is None else searchable(content),
-    )
+    where, parties = event.conversation, _unique(_parties_of(event))
+    conversations = () if where is None else (where.key,)
+    if isinstance(event, MessageReceived | MessageEdited):
+        return Described("in", (event.channel,), parties, conversations, (), searchable(event))
+    return Described(None, (event.channel,), parties, conversations, tuple(_reported(event)))
 
 
-def _parties_of(event: Event) -> Iterator[str]:
+def _parties_of(event: Event) -> list[str]:
+    found = []
     if event.sender is not None:
-        yield event.sender.uri
+        found.append(event.sender.uri)
     if event.conversation is not None:
-        yield event.conversation.address.uri
+        found.append(event.conversation.address.uri)
+    if type(event) is MessageReceived:  # which has no others, and comes a thousand times as often
+        return found + [each.uri for each in event.cc] if event.cc else found
     if isinstance(event, Content):
-        yield from (each.uri for each in event.cc)
-    if type(event) is not MessageReceived:  # which has no others, and comes a thousand times as often
-        others = (getattr(event, name) for name in type(event).model_fields)
-        yield from (each.uri for each in others if isinstance(each, Address))
+        found += [each.uri for each in event.cc]
+    others = (getattr(event, name) for name in type(event).model_fields)
+    return found + [each.uri for each in others if isinstance(each, Address)]
 
 
 def _reported(event: Event) -> Iterator[tuple[str, str]]:
@@ -134,18 +131,18 @@ def _dispatch(dispatch: Dispatch) -> Described:
     parties = [uri for each in deliveries for uri in (each.address.uri, each.conversation.address.uri)]
     return Described(
         "out" if says else None,
-        _unique([each.channel for each in deliveries]) or ("",),
+        tuple(dict.fromkeys(each.channel for each in deliveries)) or ("",),
         _unique([*parties, *(each.uri for each in message.cc), *([] if deliveries else [dispatch.recipient])]),
-        _unique([each.conversation.key for each in deliveries]),
+        tuple(dict.fromkeys(each.conversation.key for each in deliveries)),
         (),
         searchable(message) if says else (),
     )
 
 
-def _unique(names: Iterable[str]) -> tuple[str, ...]:
-    found: dict[str, None] = {}
-    for name in names:
-        found[name] = None
+def _unique(names: Iterable[str]) -> Sequence[str]:
+    """Each party once."""
+    found = dict.fromkeys(names)
+    for name in list(found):
         if name.startswith("xmpp:") and "/" in name:
             found[name.partition("/")[0]] = None
     return tuple(found)

@@ -448,6 +448,10 @@ class MemoryStore:
     def _delivery(self, item: tuple[str, str]) -> Delivery:
         return next(each for each in self._dispatches[item[0]].deliveries if each.id == item[1])
 
+    async def post(self, connection: Any, dispatches: Sequence[Dispatch]) -> tuple[Dispatch, ...]:
+        """See `Store.post`."""
+        raise ConfigurationError("a ledger in memory takes no part in a transaction; use the SQL store")
+
     async def load(self, dispatch: str) -> Dispatch | None:
         """See `Store.load`."""
         return self._dispatches.get(dispatch)

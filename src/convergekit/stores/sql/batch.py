@@ -61,7 +61,7 @@ class LaneRow:
     def of(cls, row: Any) -> LaneRow:
         """As it is in the table."""
         known = cls(
-            Lane(DIRECTIONS[row.direction], row.channel, row.conversation, IMPORTANCES[row.importance]),  # type: ignore[arg-type]
+            Lane(DIRECTIONS[row.direction], row.channel, row.conversation, IMPORTANCES[row.importance]),
             row.key,
         )
         known.fresh = False
@@ -164,7 +164,7 @@ class Batch:
             for dedupe, identity, fingerprint, body in run(sql.known, {"keys": needs.keys}):
                 self.known[dedupe] = (identity, fingerprint, body)
         if needs.dispatches:
-            self.versions.update(run(sql.locked_versions, {"ids": needs.dispatches}).all())  # type: ignore[arg-type]
+            self.versions.update(run(sql.locked_versions, {"ids": needs.dispatches}).all())
         if needs.deliveries:
             for identity, state, opened, named in run(sql.deliveries, {"ids": needs.deliveries}):
                 self._deliveries[identity] = (state, opened, named)

@@ -107,8 +107,7 @@ class Database:
 
     def checkpoint(self, connection: Connection, mode: str = "PASSIVE") -> bool:
         """Move what is in SQLite's write-ahead log into the file; tells whether all was. Outside a transaction."""
-        dbapi = connection.connection.dbapi_connection
-        assert isinstance(dbapi, sqlite3.Connection)
+        dbapi: Any = connection.connection.dbapi_connection
         ((busy, _, _),) = dbapi.execute(f"PRAGMA wal_checkpoint({mode})").fetchall()
         return not busy
 

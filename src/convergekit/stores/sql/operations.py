@@ -258,7 +258,7 @@ class Release(Operation[None]):
         batch.placed = True
 
 
-class Renew(Operation[Sequence[bool]]):
+class Renew(Operation["Sequence[bool]"]):
     """Leases hold on, those that still do."""
 
     __slots__ = ("_leases", "_seconds", "until")

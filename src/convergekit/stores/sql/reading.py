@@ -17,8 +17,21 @@ from . import schema as s
 from .rows import hashed, moment
 from .schema import EntryStates
 
-__all__ = ["awake", "counts", "cursor", "dead_deliveries", "dead_entries", "dispatches", "entry_of", "find", "is_parked",
-           "load", "number_of", "value", "versions"]  # fmt: skip
+__all__ = [
+    "awake",
+    "counts",
+    "cursor",
+    "dead_deliveries",
+    "dead_entries",
+    "dispatches",
+    "entry_of",
+    "find",
+    "is_parked",
+    "load",
+    "number_of",
+    "value",
+    "versions",
+]
 
 _STATES = {EntryStates.READY: EntryState.READY, EntryStates.DONE: EntryState.DONE, EntryStates.DEAD: EntryState.DEAD}
 
@@ -26,7 +39,11 @@ _STATES = {EntryStates.READY: EntryState.READY, EntryStates.DONE: EntryState.DON
 def entry_of(row: Any, item: Any = None) -> Entry:
     """An entry as it was admitted, and where it stands."""
     try:
-        event = event_from_json(row.body) if row.body else UnknownEvent(channel=row.channel)
+        event = (
+            event_from_json(row.body)
+            if row.body
+            else UnknownEvent(channel=row.channel, key=f"erased:{row.id}", original={})
+        )
     except InvalidInputError as exc:
         event = UnknownEvent(channel=row.channel, key=f"unreadable:{row.id}", original={"error": str(exc)})
     lane = Lane("in", row.channel, row.conversation)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, Final
 
 import anyio
@@ -51,11 +52,11 @@ class Signals:
 
     async def run(self) -> None:
         """Listen and tell, until cancelled."""
-        if self._database.is_sqlite:
-            return
         self._rung, self._placed = anyio.Event(), anyio.Event()
         self._token = current_token()
         try:
+            if self._database.is_sqlite:
+                await anyio.sleep_forever()
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._listen)
                 tasks.start_soon(self._tell)
@@ -63,12 +64,20 @@ class Signals:
             self._token = None
 
     def placed(self) -> None:
-        """Something may be served now. On the writer's thread."""
+        """Something may be served now: others are told. From any thread."""
+        self._soon(lambda: self._placed.set())
+
+    def posted(self) -> None:
+        """A host has committed on a connection of its own: like a change from elsewhere. From any thread."""
+        self._soon(lambda: (self._placed.set(), self._rung.set()))
+
+    def _soon(self, call: Callable[[], object]) -> None:
         token = self._token
         if token is not None:
             loop: Any = token.native_token
             later = getattr(loop, "call_soon_threadsafe", None) or loop.run_sync_soon
-            later(self._placed.set)
+            with suppress(RuntimeError):  # the loop is gone
+                later(call)
 
     async def changed(self) -> None:
         """Return when another process may have changed something."""
@@ -78,7 +87,11 @@ class Signals:
             self._rung = anyio.Event()
             return
         while True:
-            await anyio.sleep(self._pause)
+            with anyio.move_on_after(self._pause) as waiting:
+                await self._rung.wait()
+            self._rung = anyio.Event()
+            if not waiting.cancelled_caught:
+                return
             before, self._seen = self._seen, await self._data_version()
             if before is not None and before != self._seen:
                 self._pause = _SOON
@@ -133,10 +146,12 @@ class Signals:
         self._listening = _closed(self._listening)
 
 
-def _closed(connection: Any) -> None:
+def _closed(connection: Any) -> Any:
+    """Close it; returns None, to be kept in its place."""
     if connection is not None:
         try:
             connection.invalidate()
             connection.close()
         except Exception as error:
             _log.debug("closing a connection failed with %s", type(error).__name__)
+    return None

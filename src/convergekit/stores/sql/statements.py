@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Insert,
     Select,
@@ -121,7 +122,7 @@ class Statements:
         ).where(self._among(lane.key, "keys"))
         self.blocks = select(item.place, item.due, item.hold).where(self._among(item.place, "places", numbers=True))
         in_lanes = self._among(item.lane, "keys")
-        now = bindparam("now")
+        now: BindParameter[Any] = bindparam("now")
         waiting = item.state == literal_column(str(ItemState.WAITING.value))
         aside = item.state == literal_column(str(ItemState.ASIDE.value))
         to_line = update(s.item).values(state=ItemState.LINE.value, told=False)
@@ -245,4 +246,4 @@ class Statements:
         return union_all(*[select(part.subquery()) for part in parts])
 
 
-_one = literal_column("1")
+_one: ColumnElement[Any] = literal_column("1")
