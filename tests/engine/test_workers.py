@@ -8,7 +8,7 @@ import anyio
 import pytest
 
 from convergekit import ChannelOptions, Hub, MessageReceived, Status
-from convergekit.abc import Outgoing, Polled
+from convergekit.abc import EntryState, Outgoing, Polled
 from convergekit.adapters.loopback import Medium
 from convergekit.engine.ownership import OWNING
 from convergekit.errors import LeaseLostError
@@ -396,3 +396,27 @@ async def test_an_outcome_is_kept_until_the_database_is_back() -> None:
 
         assert handle.status is Status.ACCEPTED
         assert sends == 1
+
+
+async def test_a_handler_that_has_ended_does_not_run_again_because_the_database_was_away() -> None:
+    """That it is done is stored when it can be."""
+    runs = 0
+
+    async def handling(hub: Hub) -> None:
+        @hub.on_message
+        async def handle(message: MessageReceived) -> None:
+            nonlocal runs
+            runs += 1
+            worker.peer.away = True
+
+    medium = Medium()
+    async with Workers().running() as workers:
+        worker = await workers.start(handling)
+        await worker.hub.add_channel("loop", {"adapter": "loopback"}, medium=medium)
+        medium.say(text="hello", sender=ANN)
+        await workers.pass_time(60)
+        worker.peer.away = False
+        await workers.pass_time(200, step=10)
+
+        assert runs == 1
+        assert (await workers.ledger.store.counts()).entries["loop", EntryState.DONE] == 1

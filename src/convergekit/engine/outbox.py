@@ -278,7 +278,7 @@ class Outbox:
         self, lease: Lease, dispatch: Dispatch, change: Change, *, release: bool, patient: bool
     ) -> Dispatch | None:
         """Store an outcome; if *patient*, wait for a ledger that is away for as long as nobody else has the lane."""
-        patience = Patience(self._clock, f"storing an outcome of {dispatch.id}")
+        patience, ours_until = Patience(self._clock, f"storing an outcome of {dispatch.id}"), lease.until
         while True:
             trouble = StoreError(f"the outcome was not stored within {_STORING:g} s")
             try:
@@ -289,7 +289,7 @@ class Outbox:
                 raise
             except StoreError as error:
                 trouble = error
-            if not patient or lease.until <= self._clock.now():
+            if not patient or self._clock.now() >= ours_until:
                 raise trouble
             await patience.wait(trouble)
 

@@ -172,7 +172,7 @@ class Ownership:
 
     async def _keep(self) -> None:
         """Renew, until that is refused or the time has run out."""
-        pause = self._seconds / 3
+        pause, said = self._seconds / 3, False
         while True:
             await self._clock.sleep(pause)
             left = self._ends - self._clock.monotonic()
@@ -183,10 +183,11 @@ class Ownership:
                 if not await self._renewed(left):
                     self._log.warning("%s has been taken over by another worker", self._name)
                     break
-                pause = self._seconds / 3
+                pause, said = self._seconds / 3, False
             except StoreError as error:
-                self._log.warning("%s was not renewed: %s; ours for %.0f s more", self._name, error, left)
-                pause = min(_SOON, left)
+                if not said:
+                    self._log.warning("%s was not renewed: %s; ours for %.0f s more", self._name, error, left)
+                pause, said = min(_SOON, left), True
         self.lost()
 
     async def _renewed(self, left: float) -> bool:
@@ -207,7 +208,7 @@ class Ownership:
             try:
                 await self._store.disown(self.fence)
             except StoreError as error:
-                self._log.warning("%s was not given back: %s; it is free in %.0f s", self._name, error, self._seconds)
+                self._log.warning("%s was not given back: %s; it is free when its time has run out", self._name, error)
 
     def _says(self, reason: str | None) -> None:
         if reason != self.reason:
