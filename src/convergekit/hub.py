@@ -19,7 +19,7 @@ from pydantic import BaseModel
 from ._dead_letters import DeadLetter, DeadLetters
 from ._handles import Channel, Content, Conversation, DispatchHandle, as_message
 from ._sending import Sending
-from .abc import Clock, ReceivesWebhooks, Store
+from .abc import Archive, Clock, ReceivesWebhooks, Store
 from .config import ChannelSettings, channel_settings, load
 from .engine.blobs import native_of
 from .engine.channels import ChannelState
@@ -28,6 +28,7 @@ from .engine.engine import Engine
 from .engine.lanes import LEASE_SECONDS
 from .engine.options import ChannelOptions
 from .engine.planner import Planner
+from .engine.retention import Retention
 from .errors import ConfigurationError, NotRunningError, UnsupportedContentError
 from .model import (
     Address,
@@ -120,6 +121,7 @@ class Hub(AsyncContextManagerMixin):
         drain: Seconds that leaving waits for work that is due.
         lease: Seconds after which the work of a process that has died is taken over by another. Longer than the
             `send_timeout` of each channel, and long enough to outlast a pause of the whole process.
+        retention: How long content is kept, by age and channel; None for good.
     """
 
     __convergekit_inject__: ClassVar[str] = "hub"
@@ -139,6 +141,7 @@ class Hub(AsyncContextManagerMixin):
         sends: int = 64,
         drain: float = 10.0,
         lease: float = LEASE_SECONDS,
+        retention: Retention | None = None,
     ) -> None:
         self.store: Store = store_at(store)
         self.router = Router() if router is None else router
@@ -164,6 +167,7 @@ class Hub(AsyncContextManagerMixin):
             sends=sends,
             drain=drain,
             lease=lease,
+            retention=retention,
         )
         self._planner = Planner(
             self.store,
@@ -198,6 +202,7 @@ class Hub(AsyncContextManagerMixin):
         settings = load(path)
         if "store" not in options:
             options["store"] = settings.store.make()
+        options.setdefault("retention", settings.store.retention)
         hub = cls(**options)
         for channel in settings.channels.values():
             hub._add(channel, {})
@@ -240,6 +245,12 @@ class Hub(AsyncContextManagerMixin):
     async def idle(self) -> None:
         """Return once nothing is left that could be done now; what waits for a time does not count. For tests."""
         await self._engine.idle()
+
+    @property
+    def archive(self) -> Archive:
+        """Everything that was said on every channel: to be searched, exported, and in time forgotten."""
+        self._check_open()
+        return self.store.archive
 
     def health(self) -> HubHealth:
         """How every channel is, and why."""

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from convergekit import ChannelOptions
 from convergekit.config import ChannelSettings, Settings, StoreSettings, channel_settings, load
+from convergekit.engine.retention import Retention
 from convergekit.errors import ConfigurationError
 from convergekit.stores import MemoryStore
 
@@ -121,6 +122,11 @@ class TestStore:
         store = read(path, "", {"CONVERGEKIT_STORE__URL": "memory:"}, store="").store
         assert isinstance(store.make(), MemoryStore)
 
+    def test_how_long_content_is_kept_is_said_by_channel(self, path: Path) -> None:
+        told = '[store.retention]\ndays = 365\nchannels = { "alerts-*" = 30, legal = 3650 }\n'
+        kept = read(path, "", store=told).store.retention
+        assert kept == Retention(days=365, channels={"alerts-*": 30, "legal": 3650})
+
     @pytest.mark.parametrize(
         ("store", "shown"),
         [
@@ -153,6 +159,9 @@ class TestStore:
             ('[store]\nurl = "postgresql://u:hunter22@db/x"\npassword = "hunter22"\n', "store.password: is said twice"),
             ('[store]\nurl = "postgresql://u@db/x"\nuser = "u"\n', "store.user: is said twice: here and in the url"),
             ('[store]\nurl = "memory:"\nblobs = "x"\n', "store.blobs: is for a database"),
+            ("[store.retention]\ndays = 0\n", "store.retention.days: Input should be greater than 0, not 0"),
+            ("[store.retention]\ndasy = 1\n", "store.retention.dasy: unknown setting; did you mean 'days'?"),
+            ('[store.retention.channels]\n"alerts-*" = "x"\n', 'store.retention.channels."alerts-*": Input should be'),
             ('[store]\nurl = { env = "LEDGER" }\n', "store.url: the environment variable LEDGER is not set; set it"),
         ],
     )

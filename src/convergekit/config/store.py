@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import Field, SecretStr
 
 from convergekit.abc import Store
+from convergekit.engine.retention import Retention
 from convergekit.errors import ConfigurationError
 from convergekit.model import Value
 from convergekit.stores.named import DEFAULT_URL, MEMORY, store_at
@@ -33,13 +34,15 @@ class StoreSettings(Value):
             or "memory:", which forgets everything with the process and is only ever taken by name.
         user: Of the database, where the URL does not say it.
         password: Of the database, where the URL does not say it.
-        blobs: Folder for attachments; without it beside the SQLite file, or in the database.
+        blobs: Folder for large content; without it beside the SQLite file, or in the database.
+        retention: How long content is kept, by age and channel; without it for good.
     """
 
     url: str = Field(default=DEFAULT_URL, repr=False)
     user: str | None = None
     password: SecretStr | None = None
     blobs: str | None = None
+    retention: Retention | None = None
 
     @property
     def shown(self) -> str:

@@ -32,6 +32,7 @@ from .media import Media
 from .options import ChannelOptions
 from .outbox import Outbox
 from .ownership import OWNING
+from .retention import Keeper, Retention
 
 __all__ = ["Engine"]
 
@@ -62,6 +63,7 @@ class Engine(AsyncContextManagerMixin):
         sends: Deliveries under way at the same time, over all channels.
         drain: Seconds that closing waits for work that is due.
         lease: Seconds after which work of a process that has died is taken over.
+        retention: How long content is kept; None for good.
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class Engine(AsyncContextManagerMixin):
         sends: int = 64,
         drain: float = 10.0,
         lease: float = LEASE_SECONDS,
+        retention: Retention | None = None,
     ) -> None:
         self.store = store
         self.is_shared: bool = getattr(store, "is_shared", True)  # one that does not say may well be
@@ -122,6 +125,7 @@ class Engine(AsyncContextManagerMixin):
         self.outbox_pool = LanePool(
             store, clock, "out", outbox.serve, size=sends, lease=lease, slots=self._slots, next_slot=self._next_slot
         )
+        self._retention = retention
         self._timer = Alarm(clock, lambda: self._timer_rang.set())
         self._timer_rang = anyio.Event()
 
@@ -170,6 +174,9 @@ class Engine(AsyncContextManagerMixin):
                         pools.start_soon(pool.run)
                     for work in (self._timer.run, self._keep_time, self._follow, *[self._notice] * _NOTICES):
                         pools.start_soon(work)
+                    if self._retention is not None:
+                        keeper = Keeper(self.store, self._clock, self._retention, lambda: self._holder)
+                        pools.start_soon(keeper.run)
                     await self._open_all()
                     try:
                         yield
