@@ -24,6 +24,7 @@ VERBS: Mapping[str, type[Any]] = {
     "presence": abc.SupportsPresence,
     "rooms": abc.SupportsRooms,
     "upload": abc.SupportsUpload,
+    "fetch media": abc.SupportsMedia,
     "history": abc.SupportsHistory,
     "reconcile": abc.SupportsReconcile,
     "batch": abc.SupportsBatch,

@@ -17,6 +17,7 @@ SETTINGS = sorted(path.name for path in EXAMPLES.glob("*.toml"))
 
 #: What a reader sees, where no page and no other test says it.
 SHOWN = {
+    "attachments.py": ["cat.png: 18 bytes", "cat.png is in the ledger", "report.pdf: True"],
     "blocking.py": ["{'ACCEPTED'}"],
     "contacts.py": [
         "Hello Ann, we are looking into it.",

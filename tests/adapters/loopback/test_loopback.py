@@ -283,6 +283,15 @@ async def test_presence_is_shown_and_uploads_are_served() -> None:
     assert [medium.uploads[url] for url in urls] == [b"1", b"2"]
 
 
+async def test_what_the_medium_serves_can_be_fetched() -> None:
+    one = adapter(Medium(uploads={"loopback:cat": bytes(100_000)}))
+    async with one.fetch(Attachment(url="loopback:cat")) as chunks:
+        assert b"".join([chunk async for chunk in chunks]) == bytes(100_000)
+    with pytest.raises(RejectedError):
+        async with one.fetch(Attachment(url="loopback:dog")):
+            pass
+
+
 class TestWebhooks:
     """The third way in."""
 

@@ -125,11 +125,11 @@ async def test_nothing_is_acknowledged_that_is_not_stored() -> None:
     class FailsOnce(MemoryStore):
         failed = False
 
-        async def admit(self, channel: str, events: Any, cursor: Any = None) -> Any:
+        async def admit(self, channel: str, events: Any, cursor: Any = None, **options: Any) -> Any:
             if events and not self.failed:
                 self.failed = True
                 raise StoreError("the disk is full")
-            return await super().admit(channel, events, cursor)
+            return await super().admit(channel, events, cursor, **options)
 
     async with opened(store=FailsOnce()) as world:
         refused = await world.post(HELLO)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
 from typing import Any, Self
 
 from anyio import TASK_STATUS_IGNORED
@@ -20,7 +20,7 @@ from convergekit.abc import (
     Request,
     Response,
 )
-from convergekit.errors import DeliveryError, SignatureError
+from convergekit.errors import DeliveryError, RejectedError, SignatureError
 from convergekit.http import verify_hmac
 from convergekit.model import (
     Address,
@@ -192,6 +192,14 @@ class LoopbackAdapter(Adapter[LoopbackConfig]):
         self.medium.uploads[url] = await self.context.read(attachment)
         return url
 
+    @asynccontextmanager
+    async def fetch(self, attachment: Attachment) -> AsyncGenerator[AsyncIterator[bytes]]:
+        """What the medium serves under that URL."""
+        if attachment.url not in self.medium.uploads:
+            raise RejectedError("nothing is served there", channel=self.context.channel)
+        async with aclosing(_served(self.medium.uploads[attachment.url])) as chunks:
+            yield chunks
+
     async def history(
         self, conversation: ConversationRef, cursor: Any = None, limit: int = 100
     ) -> tuple[Sequence[Event], Any]:
@@ -207,3 +215,8 @@ class LoopbackAdapter(Adapter[LoopbackConfig]):
 
     def _room(self, room: Address) -> ConversationRef:
         return ConversationRef(channel=self.context.channel, address=room, kind=ConversationKind.GROUP)
+
+
+async def _served(content: bytes) -> AsyncGenerator[bytes]:
+    for start in range(0, len(content), 65_536):
+        yield content[start : start + 65_536]

@@ -65,7 +65,7 @@ class Medium:
         presence: What each channel shows.
         typing: (channel, conversation key) where a channel types.
         rooms: Members of each room.
-        uploads: Content that was uploaded, by URL.
+        uploads: Content that is served, by URL; what was uploaded, and what a test puts there.
     """
 
     sent: list[Sent] = field(default_factory=list)
