@@ -11,6 +11,7 @@ from ._version import __version__
 
 if TYPE_CHECKING:
     from .engine.options import ChannelOptions as ChannelOptions
+    from .engine.retention import Retention as Retention
     from .errors import ConvergeError as ConvergeError
     from .hub import Channel as Channel
     from .hub import Conversation as Conversation
@@ -63,6 +64,7 @@ _HOMES = {
     "Message": "model",
     "MessageReceived": "model",
     "Receipt": "model",
+    "Retention": "engine.retention",
     "Router": "router",
     "Skip": "router",
     "Status": "model",
@@ -96,6 +98,7 @@ __all__ = [
     "Message",
     "MessageReceived",
     "Receipt",
+    "Retention",
     "Router",
     "Skip",
     "Status",
