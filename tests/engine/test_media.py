@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -25,6 +27,7 @@ from tests.http import raw
 
 pytestmark = pytest.mark.anyio
 
+ROOT = Path(__file__).parents[2]
 CONTENT = bytes(range(256)) * 1000
 HERE = ChannelOptions(fetch_media=300_000, media_hosts=("127.0.0.1",))
 
@@ -367,6 +370,41 @@ async def test_what_was_being_fetched_when_the_hub_closed_is_fetched_by_the_next
                 clock.advance(10)
             assert await second.hub.read(second.fetched[0].attachment) == CONTENT
             assert await second.hub.read(first.messages[0].attachments[0]) == CONTENT
+
+
+_KILLED = """
+import sys, anyio
+from convergekit import Hub
+from tests.engine.test_media import HERE, ProbeConfig, received
+
+async def main():
+    async with Hub(store=sys.argv[1]) as hub:
+        await hub.add_channel("probe", ProbeConfig(), options=HERE)
+        await hub.channel("probe").adapter.context.admit(received(sys.argv[2]))
+        await anyio.sleep_forever()
+
+anyio.run(main)
+"""
+
+
+async def test_a_process_that_is_killed_while_it_fetches_forgets_nothing(tmp_path: Path) -> None:
+    """The next one on the same ledger takes it up when the lease has ended."""
+    url = f"sqlite:///{tmp_path}/ledger.db"
+    async with serving(None, ok()) as server:
+        command = [sys.executable, "-c", _KILLED, url, server.origin]
+        with anyio.fail_after(60):
+            async with await anyio.open_process(command, cwd=ROOT, stdout=None, stderr=None) as process:
+                await server.asked.wait()
+                process.kill()
+                await process.wait()
+
+        clock = FakeClock(datetime.now(UTC) + timedelta(hours=1))
+        async with host(SqlStore(url), clock=clock) as h:
+            while not h.fetched:
+                await anyio.sleep(0.001)
+                clock.advance(10)
+            assert await h.hub.read(h.fetched[0].attachment) == CONTENT
+            assert len(server.requests) == 2
 
 
 async def test_a_crash_after_it_was_kept_does_not_fetch_it_again() -> None:
