@@ -9,6 +9,7 @@ from typing import Any
 
 import anyio
 import pytest
+from sqlalchemy import create_engine
 
 from convergekit import Hub, Message
 from convergekit.adapters.loopback import Medium
@@ -67,6 +68,29 @@ async def test_a_sweep_leaves_what_messages_name(store: SqlStore, clock: FakeClo
             await read(store, unnamed)
         assert await read(store, sent.dispatch.message.attachments[0].claim) == content
         assert await store.sweep(older_than=0) == 0
+
+
+async def test_what_a_hosts_own_transaction_names_stays(tmp_path: Path, clock: FakeClock) -> None:
+    """Also while no worker has placed the message yet; and what it rolled back is swept."""
+    store = SqlStore(f"sqlite:///{tmp_path}/ledger.db")
+    engine = create_engine(f"sqlite:///{tmp_path}/ledger.db")
+    hub = Hub(store=store, clock=clock, random=Random(7), role="submit")
+    async with hub:
+        await hub.add_channel("loop", {"adapter": "loopback"})
+        claims = []
+        for number, end in enumerate(("commit", "rollback")):
+            with engine.connect() as connection:
+                message = Message("x", attachments=[Attachment(data=bytes([number]) * 100_000)])
+                handle = await hub.submit(message, to="loopback:ann", connection=connection)
+                getattr(connection, end)()
+            claims.append(handle.dispatch.message.attachments[0].claim)
+
+        clock.advance(DAY + 1)
+        assert await store.sweep() == 1
+        assert await read(store, claims[0]) == bytes(100_000)
+        with pytest.raises(StoreError):
+            await read(store, claims[1])
+    engine.dispose()
 
 
 async def test_what_was_never_submitted_is_swept(store: SqlStore, clock: FakeClock) -> None:

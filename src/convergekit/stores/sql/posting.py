@@ -25,6 +25,7 @@ from convergekit.model import Dispatch
 from convergekit.model.wire import from_json
 
 from . import schema as s
+from .blobs import record_uses, refs_of
 from .database import Database
 from .rows import DispatchRow
 
@@ -95,6 +96,7 @@ def _posted(connection: Connection, row: DispatchRow) -> Dispatch:
         }
         written = dialect.insert(s.dispatch).on_conflict_do_nothing().returning(s.dispatch.c.id)
         if connection.execute(written, values).first() is not None:
+            record_uses(connection, [(ref, f"dispatch/{dispatch.id}") for ref in refs_of(dispatch)])
             return dispatch
         # Somebody else has used the key in this moment, and has committed: now it is there to be seen.
 
