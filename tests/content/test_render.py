@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from typing import Literal
+from unittest import mock
 
 import pytest
 from hypothesis import assume, given
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from convergekit.content import Unit, html, length, markdown, render
 from convergekit.errors import UnsupportedContentError
-from convergekit.model import Attachment, AttachmentLimit, Capabilities, Degradation, Markup, Message
+from convergekit.model import Attachment, AttachmentLimit, Capabilities, Degradation, Markup, Message, TextLimit
 
 from .strategies import texts
 from .test_markdown import ALL, is_within, sources, visible
@@ -58,6 +59,22 @@ class TestForms:
         shown = {"plain": str, "markdown": markdown.to_text, "html": html.to_text}[form](source)
 
         assert shown == "a <b> & *c*"
+
+    @given(
+        st.text("ab .,-+#=:12)\"'\t\u00a0\u2028\r\n*\\é", max_size=12) | texts,
+        st.none() | st.sampled_from(["Re: *you*", "1. hi"]),
+        st.sampled_from([None, frozenset({"strong"})]),
+        st.integers(1, 30),
+    )
+    def test_plain_text_without_markup_is_markdown_as_it_stands(
+        self, text: str, subject: str | None, nodes: frozenset[str] | None, most: int
+    ) -> None:
+        """The short way, which most messages take, comes to the same as the long one."""
+        message = Message(text, subject=subject, attachments=[Attachment(url="https://example.org/a", name="a")])
+        channel = Capabilities(markup=Markup(format="markdown", nodes=nodes), text=TextLimit(max=40 * most))
+        short = render(message, channel)
+        with mock.patch("convergekit.content._markdown.is_source", return_value=False):
+            assert render(message, channel) == short
 
     def test_html_stands_beside_text_where_the_author_wrote_marks(self) -> None:
         both = Capabilities(markup=Markup(html_alternative=True))

@@ -218,8 +218,10 @@ class Planner:
         self._channels = channels
         self._submit = submit
         self._gates = STANDARD if gates is None else tuple(gates)
+        self._needs_consent = any(isinstance(gate, Consent) and gate.category is not None for gate in self._gates)
         self._has_own_gates = any(type(gate) not in (LoopGuard, Ttl, Consent, NotBefore) for gate in self._gates)
         self._window = max((gate.per for gate in self._gates if isinstance(gate, LoopGuard)), default=_WINDOW)
+        self._limits = tuple(gate for gate in self._gates if isinstance(gate, Ttl))
         self._counts = StoredState(store, _AUTOMATIC)
 
     # What the hub asks
@@ -375,18 +377,13 @@ class Planner:
         origin: Origin | None,
         granted: Granted | None,
     ) -> Prepared:
-        if granted is not None and not self._asks(message):
+        # Where an agreement is needed, something is known of whoever it goes to.
+        if granted is not None and message.category is None and not self._needs_consent:
             with suppress(ConvergeError):  # what is known may lead another way
                 prepared = await self._prepare(message, recipient, route, origin, granted)
                 if prepared.error is None:
                     return prepared
         return await self._prepare(message, recipient, route, origin)
-
-    def _asks(self, message: Message) -> bool:
-        """Whether it needs an agreement, so that something is known of whoever it goes to."""
-        return message.category is not None or any(
-            gate.category is not None for gate in self._gates if isinstance(gate, Consent)
-        )
 
     async def _prepare(
         self,
@@ -469,7 +466,7 @@ class Planner:
     def _legs(self, draft: _Draft, prepared: Prepared) -> dict[str, Any]:
         if prepared.step is None:
             return {"state": DispatchState.SUPPRESSED, "reason": prepared.reason}
-        expires = expiry(self._gates, draft.message, draft.created_at)
+        expires = expiry(self._limits, draft.message, draft.created_at)
         return {
             "plan": prepared.step,
             "deliveries": tuple([self._leg(draft, leg, expires) for leg in prepared.legs]),

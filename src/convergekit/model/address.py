@@ -83,10 +83,10 @@ class Address(Value):
         """Read *uri*; raises `InvalidInputError` that says what is wrong with it."""
         if not isinstance(uri, str):
             raise InvalidInputError(f"not an address: a {type(uri).__name__}")
-        uri = normalise(uri)
         try:
             return cls(uri, display_name=display_name)
         except ValidationError:
+            normalise(uri)  # says what is wrong with it
             raise InvalidInputError("a display name is one line, without control characters") from None
 
     @classmethod

@@ -213,8 +213,8 @@ async def prepare(
         recipient=recipient_key(recipient),
         route=chosen,
         step=step,
-        legs=tuple(each for number, each in prepared.items() if number in used),
-        unused=tuple(each for number, each in prepared.items() if number not in used),
+        legs=tuple([each for number, each in prepared.items() if number in used]),
+        unused=tuple([each for number, each in prepared.items() if number not in used]),
         warnings=warnings,
         error=error,
     )
