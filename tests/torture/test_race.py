@@ -13,8 +13,10 @@ from sqlalchemy import ColumnElement, exists, func, select
 
 from convergekit.abc import Direction, Lease, Store
 from convergekit.engine.clock import SystemClock
+from convergekit.errors import StoreError
 from convergekit.stores.sql import SqlStore
 from convergekit.stores.sql.schema import item, lane
+from convergekit.stores.sql.statements import Statements
 from convergekit.testing.store._kit import closed, dispatch, event
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("anyio_backend", ["asyncio", "trio"])]
@@ -73,13 +75,13 @@ def in_order(names: list[str]) -> bool:
     return all(each == sorted(each) for each in lanes.values())
 
 
-async def raced(url: str) -> None:
+async def raced(url: str, *, patience: float = 50) -> None:
     """Three submit into three lanes each way, and three serve them."""
     stores = [SqlStore(url, create=True) for _ in range(6)]
     wanted = 3 * len(LANES) * EACH
     served: dict[Direction, list[str]] = {"in": [], "out": []}
     async with opened(stores):
-        with anyio.fail_after(50):
+        with anyio.fail_after(patience):
             async with anyio.create_task_group() as tasks:
                 for direction in served:
                     for writer, store in enumerate(stores[:3]):
@@ -105,3 +107,11 @@ async def test_nothing_is_stranded_on_postgresql(postgres_url: str) -> None:
 async def test_nothing_is_stranded_on_sqlite(quick_path: Path) -> None:
     """The same, where writers take turns."""
     await raced(f"sqlite:///{quick_path}/ledger.db")
+
+
+async def test_without_locks_something_is(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So the race does take place, and this is how it would be seen."""
+    monkeypatch.setattr(Statements, "_locked", lambda self, statement, **more: statement)
+
+    with pytest.raises((AssertionError, BaseExceptionGroup, StoreError, TimeoutError)):
+        await raced(postgres_url, patience=10)
