@@ -11,6 +11,7 @@ from convergekit.errors import KeyConflictError, LeaseLostError
 from convergekit.model import Dispatch
 
 from .batch import NEVER, Batch, LaneRow, Needs, waiting_state
+from .resaid import said_anew
 from .rows import DIRECTIONS, IMPORTANCES, DispatchRow, EntryRow, micros
 from .schema import EntryStates
 from .writer import Job
@@ -320,6 +321,7 @@ class Save(Operation["Dispatch | None"]):
         if batch.versions.get(dispatch.id) != self._before:
             self.result = None
             return
+        said_anew(batch.connection, dispatch, batch.now)
         batch.change(self._row)
         batch.admit(self._events)
         if lane is not None and self._release:

@@ -10,7 +10,7 @@ import pytest
 
 from convergekit.abc import PARKED, Admission, EntryState, Store
 from convergekit.errors import StoreError
-from convergekit.model import DeliveryState, Receipt, Status
+from convergekit.model import DeliveryState, Message, Receipt, Status
 
 from ..clock import FakeClock
 from ._kit import (
@@ -217,6 +217,20 @@ class LookContract:
         assert [each.id for each in await store.dead_deliveries()] == ["2"]
         assert [each.id for each in await store.dead_deliveries(unknown=True)] == ["1"]
         assert await store.dead_deliveries(unknown=True, channel="nobody") == []
+
+    async def test_what_is_sent_again_with_other_words_is_found_by_these(self, store: Store) -> None:
+        made = dispatch("1", state=DeliveryState.DEAD).model_copy(update={"message": Message("hello wrold")})
+        (one,) = await store.submit([made])
+        (old,) = one.deliveries
+        again = delivery("2", dispatch="1", supersedes="1")
+        edited = {"message": Message("hello world"), "deliveries": (changed(one).deliveries[0], again)}
+        assert await store.save(one.model_copy(update=edited)) is not None
+        assert [each.content for each in (await store.archive.search("world")).found] == [Message("hello world")]
+        assert (await store.archive.search("wrold")).found == ()
+        assert len((await store.archive.search(contact=old.address)).found) == 1
+        assert (await store.archive.erase(old.address)).erased == 1
+        for word in ("hello", "world", "wrold", ""):
+            assert (await store.archive.search(word)).found == ()
 
     async def test_a_dead_event_says_since_when(self, store: Store, clock: FakeClock) -> None:
         await store.admit("c", [event("1")])
