@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random as _random
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Final
 
@@ -21,11 +21,19 @@ _LONGEST_PAUSE: Final = 5.0
 
 
 class SystemClock:
-    """The machine's own clocks."""
+    """The machine's own clocks.
+
+    Attributes:
+        ahead: Seconds by which the ledger's clock is before the machine's; a store with a clock of its own sets it,
+            so that workers on several machines mean the same moment.
+    """
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
 
     def now(self) -> datetime:
         """See `Clock.now`."""
-        return datetime.now(UTC)
+        return datetime.now(UTC) + timedelta(seconds=self.ahead) if self.ahead else datetime.now(UTC)
 
     def monotonic(self) -> float:
         """See `Clock.monotonic`."""

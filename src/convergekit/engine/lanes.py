@@ -167,7 +167,8 @@ class LanePool:
     async def _claim(self) -> None:
         self._claiming, self._dirty = True, False
         try:
-            limit = min(self._store.batch, len(self._parked) + 1)
+            # Those that are parked, those that were never started, and whoever is asking.
+            limit = min(self._store.batch, self._size - self._workers + len(self._parked) + 1)
             claim = await self._store.claim(
                 self._direction, limit=limit, seconds=self._lease, slots=self._slots(self._taken)
             )

@@ -128,9 +128,8 @@ async def test_a_key_is_unique_there_too_and_a_conflict_ends_no_transaction(hub:
 
 async def test_another_database_is_refused(hub: Hub, tmp_path: Path) -> None:
     other = create_engine(f"sqlite:///{tmp_path}/other.db")
-    with other.begin() as connection:
-        with pytest.raises(ConfigurationError, match="another database"):
-            await hub.submit("x", to=ANN, connection=connection)
+    with other.begin() as connection, pytest.raises(ConfigurationError, match="another database"):
+        await hub.submit("x", to=ANN, connection=connection)
     other.dispose()
     with pytest.raises(ConfigurationError, match="Session"):
         await hub.submit("x", to=ANN, connection="mine")
@@ -178,9 +177,8 @@ async def test_asynchronous_connections_and_sessions_will_do(anyio_backend: str,
 
 
 def test_plain_code_that_blocks_will_do(url: str, engine: Engine) -> None:
-    with sync.Hub(store=SqlStore(url, create=True), role="submit") as hub:
-        with pytest.raises(ConfigurationError):
-            hub.submit("x", to=ANN)
+    with sync.Hub(store=SqlStore(url, create=True), role="submit") as hub, pytest.raises(ConfigurationError):
+        hub.submit("x", to=ANN)
     store = SqlStore(url)
     blocking = sync.Hub(store=store)
     blocking.add_channel("loop", {"adapter": "loopback"})
@@ -246,5 +244,5 @@ async def test_whoever_passes_an_event_on_writes_nothing(hub: Hub, engine: Engin
 
 async def until(holds: Any) -> None:
     with anyio.fail_after(20):
-        while not holds():
+        while not holds():  # noqa: ASYNC110 - it is seen from outside
             await anyio.sleep(0.01)

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 __all__ = ["SqlArchive"]
 
+#: To ask the index about one row costs as much as walking over some hundreds of them.
+_SHORT: Final = 1000
 _words: Final = table(WORDS, column("rowid"), column(WORDS))
 
 
@@ -85,8 +87,15 @@ class _Search:
         self._oldest_first = oldest_first
 
     def page(self, connection: Connection, limit: int, place: int | None) -> Page:
-        sqlite = connection.dialect.name == "sqlite"
-        numbers = connection.execute(self._numbers(sqlite, place).limit(limit + 1)).scalars().all()
+        if self._asked and connection.dialect.name == "sqlite":
+            number, statement = self._in_words(connection)
+        else:
+            number, statement = self._in_rows()
+        if place is not None:
+            statement = statement.where(number > place if self._oldest_first else number < place)
+        order = number + 0 if self._asked and connection.dialect.name != "sqlite" else number
+        statement = statement.order_by(order.asc() if self._oldest_first else order.desc()).limit(limit + 1)
+        numbers = connection.execute(statement).scalars().all()
         rows = connection.execute(_DOCUMENTS.where(said.c.id.in_(numbers[:limit]))).all()
         rows = sorted(rows, key=lambda row: row.id, reverse=not self._oldest_first)
         more = len(numbers) > limit
@@ -97,21 +106,19 @@ class _Search:
         ref = row.dispatch if row.entry is None else f"{row.entry:016x}"
         return found_in(ref, document, moment(row.at), self._asked)
 
-    def _numbers(self, sqlite: bool, place: int | None) -> Select[Any]:
-        if self._asked and sqlite:
-            number, statement = self._in_words()
-        else:
-            number, statement = self._in_rows()
-        if place is not None:
-            statement = statement.where(number > place if self._oldest_first else number < place)
-        order = number + 0 if self._asked and not sqlite else number
-        return statement.order_by(order.asc() if self._oldest_first else order.desc())
-
-    def _in_words(self) -> tuple[ColumnElement[int], Select[Any]]:
-        """SQLite: the index leads; a row is looked at only where something is asked of it."""
+    def _in_words(self, connection: Connection) -> tuple[ColumnElement[int], Select[Any]]:
+        """SQLite: the index leads, unless somebody has said so little that asking it about each row is less."""
+        groups = self._groups()
+        match_all = _words.c[WORDS].op("MATCH")(match(self._asked, sqlite=True))
+        lead = next((group for group in groups if _is_short(connection, group)), None)
         number: ColumnElement[int] = _words.c.rowid
-        statement = select(number).where(_words.c[WORDS].op("MATCH")(match(self._asked, sqlite=True)))
-        of_row = [*self._of_row(), *self._among(self._groups())]
+        statement = select(number).where(match_all)
+        if lead is not None:
+            groups.remove(lead)
+            some = select(about.c.said).where(about.c.topic.in_(lead)).distinct().subquery()
+            number = some.c.said
+            statement = select(number).where(exists().where(_words.c.rowid == number, match_all).correlate(some))
+        of_row = [*self._of_row(), *self._among(groups)]
         if of_row:
             statement = statement.where(exists().where(said.c.id == number, *of_row))
         return number, statement
@@ -156,6 +163,11 @@ class _Search:
         if query.until is not None:
             conditions.append(row.at < micros(query.until))
         return conditions
+
+
+def _is_short(connection: Connection, group: Sequence[int]) -> bool:
+    few = select(about.c.said).where(about.c.topic.in_(group)).limit(_SHORT + 1)
+    return len(connection.execute(few).all()) <= _SHORT
 
 
 _DOCUMENTS: Final = (

@@ -69,7 +69,12 @@ class Signals:
 
     def posted(self) -> None:
         """A host has committed on a connection of its own: like a change from elsewhere. From any thread."""
-        self._soon(lambda: (self._placed.set(), self._rung.set()))
+
+        def ring() -> None:
+            self._placed.set()
+            self._rung.set()
+
+        self._soon(ring)
 
     def _soon(self, call: Callable[[], object]) -> None:
         token = self._token

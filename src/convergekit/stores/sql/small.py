@@ -11,16 +11,16 @@ from typing import Any
 from sqlalchemy import delete, insert, select, update
 
 from convergekit.abc import PARKED, Lane
-from convergekit.model import Receipt
+from convergekit.model import Dispatch, Receipt
 from convergekit.model.wire import from_json, to_json
 
 from . import schema as s
 from .batch import Batch, LaneRow
 from .reading import number_of
-from .rows import hashed, lane_key
+from .rows import delivery_row, hashed, lane_key
 from .schema import EntryStates, ItemState
 
-__all__ = ["discard", "disown", "own", "park", "put", "revive", "unpark"]
+__all__ = ["discard", "disown", "own", "park", "put", "rescue", "revive", "unpark"]
 
 
 def put(batch: Batch, scope: str, key: str, value: Any, version: int | None) -> bool:
@@ -118,6 +118,37 @@ def discard(batch: Batch, entry: str) -> bool:
     done = update(s.entry).where(s.entry.c.id == row.id).values(state=EntryStates.DONE.value)
     batch.connection.execute(done)
     return True
+
+
+def rescue(batch: Batch) -> int:
+    """Give open items that stand in a lane without a row their lane back; returns how many lanes it were.
+
+    There should be none: whoever changes a lane holds its row. This is the belt.
+    """
+    i, run = s.item.c, batch.connection.execute
+    lost = (
+        select(i.lane, i.entry, i.dispatch, i.delivery)
+        .outerjoin_from(s.item, s.lane, s.lane.c.key == i.lane)
+        .where(s.lane.c.key.is_(None), i.state != ItemState.SCHEDULED.value)
+        .limit(256)
+    )
+    lanes = {row.lane: row for row in run(lost)}
+    for key, row in lanes.items():
+        lane_row = LaneRow(_lane_of(batch, row), key)
+        lane_row.wakes(batch.now)
+        batch.flush_lanes([lane_row])
+    batch.placed = batch.placed or bool(lanes)
+    return len(lanes)
+
+
+def _lane_of(batch: Batch, item: Any) -> Lane:
+    run = batch.connection.execute
+    if item.entry is not None:
+        c = s.entry.c
+        entry = run(select(c.channel, c.conversation).where(c.id == item.entry)).one()
+        return Lane("in", entry.channel, entry.conversation)
+    dispatch = from_json(Dispatch, run(select(s.dispatch.c.body).where(s.dispatch.c.id == item.dispatch)).scalar_one())
+    return delivery_row(dispatch.by_id(item.delivery)).lane
 
 
 def _dead(batch: Batch, entry: str) -> Any:
