@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, literal_column, select
 
 from convergekit.abc import Entry, EntryState, Lane, LedgerCounts
 from convergekit.errors import InvalidInputError
@@ -138,7 +138,8 @@ def dispatches(connection: Connection, limit: int, recipient: str | None) -> Seq
 def dead_entries(connection: Connection, limit: int, start: str | None, channel: str | None) -> Sequence[Entry]:
     """See `Store.dead_entries`."""
     c = s.entry.c
-    oldest = select(s.entry).where(c.state == EntryStates.DEAD.value).order_by(c.id).limit(limit)
+    dead = literal_column(str(EntryStates.DEAD.value))  # no parameter: it is by this that the index is found
+    oldest = select(s.entry).where(c.state == dead).order_by(c.id).limit(limit)
     if start is not None:
         oldest = oldest.where(c.id >= number_of(start))
     if channel is not None:
@@ -160,7 +161,7 @@ def dead_deliveries(
 ) -> Sequence[Delivery]:
     """See `Store.dead_deliveries`."""
     c = s.delivery.c
-    state = "unknown" if unknown else "dead"
+    state = literal_column("'unknown'" if unknown else "'dead'")  # no parameter: it is by this that an index is found
     oldest = select(c.id, c.dispatch).where(c.state == state).order_by(c.id).limit(limit)
     if start is not None:
         oldest = oldest.where(c.id >= start)

@@ -168,6 +168,12 @@ Index(
     sqlite_where=delivery.c.state == "dead",
     postgresql_where=delivery.c.state == "dead",
 )
+Index(
+    _PREFIX + "delivery_unknown",
+    delivery.c.id,
+    sqlite_where=delivery.c.state == "unknown",
+    postgresql_where=delivery.c.state == "unknown",
+)
 
 provider_id = Table(
     _PREFIX + "provider_id",

@@ -68,6 +68,14 @@ def upgrade() -> None:
         sqlite_where=sa.text("state = 'dead'"),
         postgresql_where=sa.text("state = 'dead'"),
     )
+    op.create_index(
+        "convergekit_delivery_unknown",
+        "convergekit_delivery",
+        ["id"],
+        unique=False,
+        sqlite_where=sa.text("state = 'unknown'"),
+        postgresql_where=sa.text("state = 'unknown'"),
+    )
     op.create_table(
         "convergekit_dispatch",
         sa.Column("id", sa.String(length=64), nullable=False),
