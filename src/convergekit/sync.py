@@ -21,7 +21,8 @@ from pydantic import BaseModel
 from . import hub as _asynchronous
 from ._dead_letters import DeadLetter
 from ._handles import Channel, Target
-from .abc import Direction
+from .abc import Archive as _Archive
+from .abc import Contacts, Direction, Erased, Found, Page
 from .config import channel_settings
 from .engine.options import ChannelOptions
 from .errors import NotRunningError
@@ -40,7 +41,7 @@ from .model import (
 )
 from .router import Plan, RouteLike
 
-__all__ = ["Conversation", "DeadLetters", "DispatchHandle", "Hub"]
+__all__ = ["Archive", "Conversation", "DeadLetters", "DispatchHandle", "Hub"]
 
 T = TypeVar("T")
 
@@ -210,6 +211,39 @@ def _target(target: Target | DispatchHandle) -> Target:
     return target._handle if isinstance(target, DispatchHandle) else target
 
 
+class Archive:
+    """See `convergekit.abc.Archive`; every method blocks."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+
+    def search(self, words: str = "", **query: Any) -> Page:
+        """See `convergekit.abc.Archive.search`."""
+        return self._hub._call(lambda: self._archive.search(words, **query))
+
+    def export(self, words: str = "", **query: Any) -> Iterator[Found]:
+        """See `convergekit.abc.Archive.export`: all of it, a page at a time as it is asked for."""
+        after: str | None = None
+        while True:
+            page = self.search(words, **query, limit=500, after=after, oldest_first=True)
+            yield from page.found
+            after = page.next
+            if after is None:
+                return
+
+    def erase(self, contact: Contacts) -> Erased:
+        """See `convergekit.abc.Archive.erase`."""
+        return self._hub._call(lambda: self._archive.erase(contact))
+
+    def retain(self, older_than: float, *, channel: str | None = None) -> int:
+        """See `convergekit.abc.Archive.retain`."""
+        return self._hub._call(lambda: self._archive.retain(older_than, channel=channel))
+
+    @property
+    def _archive(self) -> _Archive:
+        return self._hub._hub.archive
+
+
 class Hub:
     """See `convergekit.Hub`. Enter it with a plain `with`.
 
@@ -239,6 +273,7 @@ class Hub:
         self.on_unhandled = hub.on_unhandled
         self.middleware = hub.middleware
         self.include = hub.include
+        self.archive = Archive(self)
 
     def __enter__(self) -> Self:
         """Start the event loop, and open the hub in it."""

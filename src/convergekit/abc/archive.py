@@ -18,7 +18,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from convergekit.errors import InvalidInputError
 from convergekit.model import Address, Contact, ConversationRef, Message, MessageEdited, MessageReceived
@@ -28,8 +28,8 @@ __all__ = ["Archive", "Contacts", "Erased", "Found", "Page", "Query", "addresses
 #: Whom something was said with: one or several addresses, or a person with all of theirs.
 Contacts: TypeAlias = Address | str | Contact | Iterable[Address | str | Contact]
 
-_EXPORTED = 500  # of a page of an export
-_MOST = 1000
+_PAGE: Final = 500  # of an export
+_MOST: Final = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +127,7 @@ class Archive(ABC):
         direction: Literal["in", "out"] | None = None,
         limit: int = 20,
         after: str | None = None,
+        oldest_first: bool = False,
     ) -> Page:
         """What was said, the newest first.
 
@@ -140,29 +141,32 @@ class Archive(ABC):
             direction: "in" for what was said to us, "out" for what we said.
             limit: At most so many, 1 to 1,000.
             after: `next` of the page before; everything else as it was.
+            oldest_first: The other way round.
 
         Raises:
             InvalidInputError: An address makes no sense, a time has no zone, or there are more than 100 words.
         """
-        query = _query(words, contact, conversation, channel, since, until, direction)
-        return await self.find(query, limit=max(1, min(limit, _MOST)), after=after)
+        if any(moment is not None and moment.tzinfo is None for moment in (since, until)):
+            raise InvalidInputError("since and until need a time zone: datetime.now(UTC) has one")
+        if isinstance(conversation, ConversationRef):
+            channel = channel or conversation.channel or None
+            conversation = conversation.key
+        query = Query(
+            words=words,
+            addresses=None if contact is None else addresses_of(contact),
+            conversation=conversation,
+            channel=channel,
+            since=since,
+            until=until,
+            direction=direction,
+        )
+        return await self.find(query, limit=max(1, min(limit, _MOST)), after=after, oldest_first=oldest_first)
 
-    async def export(
-        self,
-        words: str = "",
-        *,
-        contact: Contacts | None = None,
-        conversation: ConversationRef | str | None = None,
-        channel: str | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        direction: Literal["in", "out"] | None = None,
-    ) -> AsyncGenerator[Found]:
-        """All of it, the oldest first, a page at a time; arguments and errors as for `search`."""
-        query = _query(words, contact, conversation, channel, since, until, direction)
+    async def export(self, words: str = "", **query: Any) -> AsyncGenerator[Found]:
+        """All of it, the oldest first, fetched a page at a time; arguments and errors as for `search`."""
         after: str | None = None
         while True:
-            page = await self.find(query, limit=_EXPORTED, after=after, oldest_first=True)
+            page = await self.search(words, **query, limit=_PAGE, after=after, oldest_first=True)
             for found in page.found:
                 yield found
             after = page.next
@@ -201,28 +205,3 @@ def addresses_of(contact: Contacts) -> frozenset[Address]:
         case Contact():
             return frozenset(contact.addresses)
     return frozenset[Address]().union(*(addresses_of(each) for each in contact))
-
-
-def _query(
-    words: str,
-    contact: Contacts | None,
-    conversation: ConversationRef | str | None,
-    channel: str | None,
-    since: datetime | None,
-    until: datetime | None,
-    direction: Literal["in", "out"] | None,
-) -> Query:
-    if any(moment is not None and moment.tzinfo is None for moment in (since, until)):
-        raise InvalidInputError("since and until need a time zone: datetime.now(UTC) has one, datetime.now() has none")
-    if isinstance(conversation, ConversationRef):
-        channel = channel or conversation.channel or None
-        conversation = conversation.key
-    return Query(
-        words=words,
-        addresses=None if contact is None else addresses_of(contact),
-        conversation=conversation,
-        channel=channel,
-        since=since,
-        until=until,
-        direction=direction,
-    )

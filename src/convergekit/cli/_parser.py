@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, NoReturn, TypeAlias
 
 from convergekit._version import __version__
@@ -22,6 +23,7 @@ examples:
 exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 130 interrupted
 """
 _CONFIG: Final = "convergekit.toml"
+_UNITS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 
 
 def parser() -> argparse.ArgumentParser:
@@ -34,7 +36,9 @@ def parser() -> argparse.ArgumentParser:
     )
     main.add_argument("--version", action="version", version=f"convergekit {__version__}")
     commands = main.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for add in (_demo, _send, _listen, _worker, _dead, _db, _adapters, _check, _schema):
+    for add in (
+        _demo, _send, _listen, _worker, _dead, _search, _export, _erase, _retain, _db, _adapters, _check, _schema,
+    ):  # fmt: skip
         add(commands)
     return main
 
@@ -174,6 +178,66 @@ def _db(commands: _Commands) -> None:
         _add_ledger(_command(actions, name, does, f"  convergekit db {name}\n"))
 
 
+def _search(commands: _Commands) -> None:
+    about = "search what was said on every channel, the newest first"
+    examples = (
+        "  convergekit search parcel\n"
+        "  convergekit search '\"on its way\"' --contact sms:+4915112345678 --since 30d\n"
+        "  convergekit search --conversation mailto:ann@example.org --limit 100\n"
+    )
+    found = _command(commands, "search", about, examples)
+    _add_query(found)
+    found.add_argument("--limit", type=_count, default=20, metavar="N", help="how many at most (default: 20)")
+    found.add_argument("--after", metavar="PLACE", help="go on where an earlier search ended")
+
+
+def _export(commands: _Commands) -> None:
+    about = "write what was said to a file, the oldest first"
+    examples = (
+        "  convergekit export --format jsonl > everything.jsonl\n"
+        "  convergekit export --format mbox --contact mailto:ann@example.org --output ann.mbox\n"
+    )
+    found = _command(commands, "export", about, examples)
+    _add_query(found)
+    found.add_argument(
+        "--format", choices=("jsonl", "mbox"), required=True, help="JSON Lines, or what mail programs read"
+    )
+    found.add_argument("--output", default="-", metavar="FILE", help="a new file (default: standard output)")
+
+
+def _erase(commands: _Commands) -> None:
+    about = "take out all that was said with somebody; there is no way back"
+    examples = "  convergekit erase mailto:ann@example.org sms:+4915112345678\n"
+    found = _command(commands, "erase", about, examples)
+    found.add_argument("addresses", nargs="+", metavar="ADDRESS", help="every address of theirs")
+    _add_ledger(found)
+    _add_backend(found)
+
+
+def _retain(commands: _Commands) -> None:
+    about = "take out the content of what is old; there is no way back"
+    examples = "  convergekit retain --older-than 90d\n  convergekit retain --older-than 1w --channel alerts\n"
+    found = _command(commands, "retain", about, examples)
+    found.add_argument(
+        "--older-than", type=_duration, required=True, metavar="TIME", help="such as 90d; s, m, h, d or w"
+    )
+    found.add_argument("--channel", metavar="NAME", help="only of this channel")
+    _add_ledger(found)
+    _add_backend(found)
+
+
+def _add_query(found: argparse.ArgumentParser) -> None:
+    found.add_argument("words", nargs="*", metavar="WORD", help='all have to be there; "a phrase" is in quotes')
+    found.add_argument("--contact", action="append", metavar="ADDRESS", help="said by or to; several are any of them")
+    found.add_argument("--conversation", metavar="KEY", help="in this one: its address, with #THREAD if it has one")
+    found.add_argument("--channel", metavar="NAME", help="on this channel")
+    found.add_argument("--since", type=_moment, metavar="TIME", help="such as 2026-01-31, 2026-01-31T12:00, or 7d ago")
+    found.add_argument("--until", type=_moment, metavar="TIME", help="before that")
+    found.add_argument("--direction", choices=("in", "out"), help="only what was said to us, or only what we said")
+    _add_ledger(found)
+    _add_backend(found)
+
+
 def _adapters(commands: _Commands) -> None:
     about = "list the adapters that are installed"
     found = _command(commands, "adapters", about, "  convergekit adapters\n  convergekit adapters --check\n")
@@ -210,6 +274,23 @@ def _seconds(text: str) -> float:
     if not 0 <= seconds < 86400:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0 to a day")
     return seconds
+
+
+def _duration(text: str) -> float:
+    number, unit = text[:-1], _UNITS.get(text[-1:])
+    if unit is None or not number.isdecimal() or len(number) > 6:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time like 90d: a number, and s, m, h, d or w")
+    return int(number) * unit
+
+
+def _moment(text: str) -> datetime:
+    """A moment, of this machine's time zone unless it says otherwise; or so long ago."""
+    if text[-1:] in _UNITS:
+        return datetime.now(UTC) - timedelta(seconds=_duration(text))
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except (ValueError, OverflowError, OSError):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time like 2026-01-31, 2026-01-31T12:00 or 7d") from None
 
 
 def _count(text: str) -> int:

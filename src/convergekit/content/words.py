@@ -73,8 +73,11 @@ def phrases(query: str) -> list[Phrase]:
 
 def searchable(content: Content) -> list[str]:
     """The words by which *content* is found: of its subject, its text and the names of its files."""
-    parts = [content.subject, body_text(content), *(each.name for each in content.attachments)]
-    return words("\n".join(part for part in parts if part)[:_SEARCHED])
+    text = body_text(content)
+    if content.subject or content.attachments:
+        parts = [content.subject, text, *(each.name for each in content.attachments)]
+        text = "\n".join(part for part in parts if part)
+    return words(text[:_SEARCHED])
 
 
 def body_text(content: Content) -> str:

@@ -233,17 +233,19 @@ class ArchiveContract:
     async def test_a_message_with_two_legs_is_found_once_by_each_channel(self, store: Store) -> None:
         legs = [delivery("1a", dispatch="1"), delivery("1b", BOB, dispatch="1", channel="d", leg=1)]
         await store.submit([said("1", "hello", deliveries=legs)])
-        for query in (
+        queries: tuple[dict[str, Any], ...] = (
             {"channel": "c"},
             {"channel": "d"},
             {"contact": [ANN, BOB]},
             {"contact": BOB},
             {"words": "hello"},
-        ):
+        )
+        for query in queries:
             assert await everything(store, **query) == ["hello"]
 
     async def test_pages_have_neither_gaps_nor_doubles_while_more_comes(self, store: Store) -> None:
-        for query in ({}, {"words": "number"}, {"contact": ANN}, {"channel": "c"}):
+        queries: tuple[dict[str, Any], ...] = ({}, {"words": "number"}, {"contact": ANN}, {"channel": "c"})
+        for query in queries:
             name = "".join(query) or "all"
             await store.admit("c", [heard(f"{name}{n}", f"number {name} {n:02}") for n in range(25)])
             there = await everything(store, limit=1000, **query)
@@ -283,12 +285,13 @@ class ArchiveContract:
         assert await everything(store, words="  ") == ["?!"]
 
     async def test_what_makes_no_sense_is_said(self, store: Store) -> None:
-        for query in (
+        queries: tuple[dict[str, Any], ...] = (
             {"words": "word " * 50 + "北" * 51 + " ".join(f"w{n}" for n in range(60))},
             {"contact": "nobody"},
             {"since": START.replace(tzinfo=None)},
             {"after": "page 2"},
-        ):
+        )
+        for query in queries:
             with pytest.raises(InvalidInputError):
                 await store.archive.search(**query)
 
