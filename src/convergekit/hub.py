@@ -219,8 +219,9 @@ class Hub(AsyncContextManagerMixin):
         if self._own_chance is not None:
             self._own_chance.seed()  # a process may have been forked since: its children are not to make the same ids
         try:
+            # From here on, not only once every channel has opened: handlers of what is in the ledger run before that.
+            self._open, self._thread = True, get_ident()
             async with self._engine:
-                self._open, self._thread = True, get_ident()
                 yield self
         finally:
             self._open = False  # and not before: while it drains, handlers send

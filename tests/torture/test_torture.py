@@ -13,9 +13,9 @@ from .sums import Sums, summed
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("anyio_backend", ["asyncio"])]  # the workers run on both
 
 
-async def torture(url: str, log: Path, torture: Torture) -> Sums:
+async def torture(url: str, log: Path, much: Torture) -> Sums:
     async with Processes.opened(url, log) as processes:
-        sums = summed(await tortured(planned(torture), processes))
+        sums = summed(await tortured(planned(much), processes))
     print(sums.figures, log.read_text()[-10_000:])  # noqa: ASYNC240 - shown when it fails, and nothing else runs
     return sums
 
@@ -23,6 +23,13 @@ async def torture(url: str, log: Path, torture: Torture) -> Sums:
 async def test_ten_kills_on_sqlite(tmp_path: Path) -> None:
     """`make torture` does two hundred."""
     sums = await torture(f"sqlite:///{tmp_path / 'ledger.db'}", tmp_path / "log", Torture(seed=1, kills=10))
+
+    assert sums.wrong == []
+
+
+async def test_two_processes_on_one_file(tmp_path: Path) -> None:
+    """Two that work and one that submits share a file of SQLite, and are killed one after another."""
+    sums = await torture(f"sqlite:///{tmp_path / 'ledger.db'}", tmp_path / "log", Torture(seed=4, kills=4, workers=2))
 
     assert sums.wrong == []
 
