@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, func, literal_column, select
+from sqlalchemy import ColumnElement, Connection, func, literal_column, select
 
 from convergekit.abc import Entry, EntryState, Lane, LedgerCounts
 from convergekit.errors import InvalidInputError
@@ -138,7 +138,8 @@ def dispatches(connection: Connection, limit: int, recipient: str | None) -> Seq
 def dead_entries(connection: Connection, limit: int, start: str | None, channel: str | None) -> Sequence[Entry]:
     """See `Store.dead_entries`."""
     c = s.entry.c
-    dead = literal_column(str(EntryStates.DEAD.value))  # no parameter: it is by this that the index is found
+    # No parameter: it is by this that the index is found.
+    dead: ColumnElement[int] = literal_column(str(EntryStates.DEAD.value))
     oldest = select(s.entry).where(c.state == dead).order_by(c.id).limit(limit)
     if start is not None:
         oldest = oldest.where(c.id >= number_of(start))
@@ -161,7 +162,8 @@ def dead_deliveries(
 ) -> Sequence[Delivery]:
     """See `Store.dead_deliveries`."""
     c = s.delivery.c
-    state = literal_column("'unknown'" if unknown else "'dead'")  # no parameter: it is by this that an index is found
+    # No parameter: it is by this that an index is found.
+    state: ColumnElement[str] = literal_column("'unknown'" if unknown else "'dead'")
     oldest = select(c.id, c.dispatch).where(c.state == state).order_by(c.id).limit(limit)
     if start is not None:
         oldest = oldest.where(c.id >= start)
