@@ -22,6 +22,7 @@ _ANYWHERE: Final = re.compile(f"[{re.escape(_MARKUP)}]")
 #: What makes a line something other than text: rules, headings, items, fences.
 _LINE_START: Final = re.compile(r"(?m)^([ \t]*)(?:([#+\-=:])|(\d{1,9})([.)]))")
 _AROUND_BREAK: Final = re.compile(r"[ \t]+\n[ \t]*|\n[ \t]+")
+_BESIDE_BREAK: Final = (" \n", "\t\n", "\n ", "\n\t")
 _IN_URL: Final = re.compile(r"[\s()<>\\\x00-\x20]")
 
 
@@ -97,7 +98,7 @@ def _inline(spans: Iterable[Span]) -> str:
     while bad := _not_flanking(tokens):
         tokens = [token for token in tokens if token.pair not in bad]
     text = "".join(token.text for token in tokens).strip(" \t\n")
-    return _AROUND_BREAK.sub("\n", text) if "\n" in text else text
+    return _AROUND_BREAK.sub("\n", text) if any(map(text.__contains__, _BESIDE_BREAK)) else text
 
 
 def _tokens(spans: Iterable[Span], depth: int, count: list[int]) -> Iterator[_Token]:
@@ -184,7 +185,7 @@ def _is_mark(character: str) -> bool:
 
 
 def _escaped(text: str, *, at_line_start: bool = False) -> str:
-    if any(map(text.__contains__, _MARKUP)):  # text without costs a tenth of what it costs to replace
+    if any(map(text.__contains__, _MARKUP)):  # an expression reads ten times as long
         text = _ANYWHERE.sub(r"\\\g<0>", text)
     if not at_line_start:
         head, line_feed, rest = text.partition("\n")
@@ -193,6 +194,8 @@ def _escaped(text: str, *, at_line_start: bool = False) -> str:
 
 
 def _escaped_lines(text: str) -> str:
+    if "\n" not in text and _LINE_START.match(text) is None:
+        return text
     return _LINE_START.sub(lambda m: f"{m[1]}\\{m[2]}" if m[2] else f"{m[1]}{m[3]}\\{m[4]}", text)
 
 
