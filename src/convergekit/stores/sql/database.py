@@ -61,7 +61,9 @@ class Database:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.path = os.path.abspath(self.url.database or "") if self.is_sqlite else None
         self.engine: Engine = self._engine()
-        self.where = f"the ledger {self.url.render_as_string(hide_password=True)}"
+        # Without its parameters: libpq takes passwords there, too.
+        self.shown = self.url.set(query={}).render_as_string(hide_password=True)
+        self.where = f"the ledger {self.shown}"
 
     def _engine(self) -> Engine:
         if not self.is_sqlite:
