@@ -173,8 +173,9 @@ class Sending:
         if run is not None:
             run.note(dispatches, stored)
         await self._planner.counted(dispatches, stored)
-        del watches
-        return [DispatchHandle(self, self._engine.ledger.watch(dispatch)) for dispatch in stored]
+        found = [self._engine.ledger.watch(dispatch) for dispatch in stored]
+        del watches  # and not before: let go, they would be made anew, and what they have seen be lost
+        return [DispatchHandle(self, watch) for watch in found]
 
 
 def _keyed(key: str | None, recipients: Sequence[Recipient], what: str = "send") -> tuple[Sequence[str] | None, bool]:
