@@ -77,12 +77,13 @@ def test_what_was_said_is_found_by_each_of_its_words(text: str) -> None:
 
 @given(SCRIPTS | ANYTHING)
 def test_highlights_stand_in_order_and_apart(text: str) -> None:
+    """A word of marks in an odd order may have none."""
     for word in words(text)[:5]:
-        spans = highlights([(word,)], text)
-        assert list(spans) == sorted(spans)
-        for (start, end), (after, _) in zip(spans, [*spans[1:], (len(text) + 1, 0)], strict=True):
-            assert 0 <= start < end < after
+        last = -1
+        for start, end in highlights([(word,)], text):
+            assert last < start < end <= len(text)
             assert word in words(text[start:end])
+            last = end
 
 
 def test_a_phrase_is_one_stretch() -> None:

@@ -127,7 +127,7 @@ def test_lines_that_look_like_the_next_message_are_quoted(tmp_path: Path) -> Non
     TEXTS, TEXTS.filter(str.isprintable), st.text(st.characters(codec="ascii", categories=["L", "N", "P"]), min_size=1)
 )
 def test_anything_that_was_said_can_be_written(text: str, subject: str, name: str) -> None:
-    who = Address("tg:" + name.replace("#", ""), display_name=subject[:50] or None)
+    who = Address("tg:" + name, display_name=subject[:50] or None)
     mail = to_mbox(heard(text, who, subject=subject, message_id=name, thread=subject))
     assert mail.startswith(b"From nobody@tg.invalid ")
     assert mail.count(b"\nFrom ") == 0
