@@ -5,9 +5,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
+from convergekit import MessageReceived
+from convergekit.abc import EntryState, LedgerCounts
 from convergekit.cli import main
+from convergekit.engine.clock import SystemClock
+from convergekit.stores import SqlStore
 
 STORE = '[store]\nurl = "memory:"\n'
 LOOPBACK = STORE + '[channels.one]\nadapter = "loopback"\n'
@@ -96,3 +101,32 @@ def test_what_waits_is_1_and_says_for_what(send: Any) -> None:
     code, out, _ = send("--to", "http://127.0.0.1:1/hook", "hello", settings=settings)
     assert code == 1
     assert "the ledger in memory ends here" in out
+
+
+def test_what_waits_in_a_file_is_sent_by_the_next_worker(send: Any, tmp_path: Path) -> None:
+    """Under its key it is one message, however often it is asked for."""
+    secret = "whsec_" + "A" * 44
+    store = f'[store]\nurl = "sqlite:///{tmp_path / "ledger.db"}"\n'
+    settings = store + f'[channels.hook]\nadapter = "webhook"\nsecrets = ["{secret}"]\n'
+    argv = ("--to", "http://127.0.0.1:1/hook", "hello", "--key", "k1", "--timeout", "0.5")
+    code, out, err = send(*argv, settings=settings)
+    assert (code, err) == (1, "")
+    assert "it stays in the ledger, and the next worker goes on with it" in out
+    first = json.loads(send(*argv, "--json", settings=settings)[1])
+    again = json.loads(send(*argv, "--json", settings=settings)[1])
+    assert first["dispatch"] == again["dispatch"]
+
+
+def test_what_comes_in_is_left_to_those_who_handle_it(send: Any, tmp_path: Path) -> None:
+    """A command that sends has no handlers: it would have everything done that waits."""
+    ledger = SqlStore(f"sqlite:///{tmp_path / 'ledger.db'}")
+
+    async def waiting() -> LedgerCounts:
+        async with ledger.opened(SystemClock()):
+            await ledger.admit("one", [MessageReceived(key="1", channel="one", text="help")])
+            return await ledger.counts()
+
+    anyio.run(waiting)
+    settings = f'[store]\nurl = "sqlite:///{tmp_path / "ledger.db"}"\n[channels.one]\nadapter = "loopback"\n'
+    assert send("--to", "loopback:ann", "hello", settings=settings)[0] == 0
+    assert anyio.run(waiting).entries == {("one", EntryState.READY): 1}

@@ -23,6 +23,7 @@ from convergekit import (
     Message,
     MessageReceived,
     Receipt,
+    Retention,
     Router,
     Status,
     all_of,
@@ -34,12 +35,14 @@ from convergekit import (
 from convergekit.abc import Adapter, Health, Outgoing, Request
 from convergekit.adapters.webhook import WebhookConfig
 from convergekit.errors import RejectedError
+from convergekit.hub import DeadLetter
 from convergekit.model import DeliveryChanged, Event
 from convergekit.router import Plan
 from convergekit.sync import DispatchHandle as BlockingHandle
 from convergekit.sync import Hub as BlockingHub
 
 hub = Hub(store=MemoryStore())
+Hub(retention=Retention(days=365, channels={"alerts-*": 30}))
 router = Router()
 
 
@@ -53,9 +56,25 @@ async def answer(
 ) -> str | None:
     assert_type(message.text, str | None)
     assert_type(message.sender, Address | None)
+    for attachment in message.attachments:
+        assert_type(await hub.read(attachment, limit=1_000_000), bytes)
+        assert_type(await hub.fetch(attachment), Attachment)
+        async with hub.open(attachment) as chunks:
+            async for chunk in chunks:
+                assert_type(chunk, bytes)
     handle = await conversation.reply(f"Thanks, {user}")
     assert_type(handle, DispatchHandle)
     return None
+
+
+async def decide() -> None:
+    async for letter in hub.dead_letters:
+        assert_type(letter, DeadLetter)
+        assert_type(await hub.dead_letters.resend(letter.id, "other words"), DispatchHandle)
+    assert_type(await hub.dead_letters.list(state="unknown", limit=5), list[DeadLetter])
+    with BlockingHub(store="sqlite:///ledger.db") as blocking:
+        assert_type([letter.id for letter in blocking.dead_letters], list[str])
+        assert_type(blocking.conversation("x:1").send("hello"), BlockingHandle)
 
 
 @router.on_event(DeliveryChanged)
@@ -127,6 +146,9 @@ async def wrong(conversation: Conversation, handle: DispatchHandle) -> None:
     await conversation.reply(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     await conversation.edit("hello")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     first_of(preferred(), within="60")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    Hub(store=None)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    await hub.dead_letters.settle("1", True)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    await hub.dead_letters.list(state="lost")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     Hub(role="sender")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     Message("hello", impotance="urgent")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     Receipt("accepted")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
