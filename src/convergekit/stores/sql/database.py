@@ -42,6 +42,7 @@ from convergekit.errors import ConfigurationError, StoreError
 __all__ = ["Database", "among"]
 
 _BUSY: Final = 30.0  # seconds that a writer waits for another process
+_STANDSTILL: Final = 10.0  # seconds that a process may do nothing in the midst of a transaction
 _WAL_CAP: Final = 64 * 1024 * 1024
 _RETRYABLE: Final = frozenset({"40001", "40P01", "55P03"})  # serialization failure, deadlock, lock not available
 
@@ -68,9 +69,11 @@ class Database:
     def _engine(self) -> Engine:
         if not self.is_sqlite:
             try:
-                return create_engine(self.url, pool_size=8, max_overflow=8, pool_pre_ping=False)
+                engine = create_engine(self.url, pool_size=8, max_overflow=8, pool_pre_ping=False)
             except ImportError as exc:
                 raise ConfigurationError("PostgreSQL needs the driver psycopg: install convergekit[postgres]") from exc
+            event.listen(engine, "connect", _prepare_postgresql)
+            return engine
         engine = create_engine(
             self.url.set(database=self.path), connect_args={"timeout": _BUSY, "check_same_thread": False}
         )
@@ -155,6 +158,12 @@ def _parsed(url: str | URL) -> URL:
     if backend == "sqlite" and (not parsed.database or parsed.database == ":memory:"):
         raise ConfigurationError('a ledger in SQLite needs a file; to have it in memory, say "memory:"')
     return parsed
+
+
+def _prepare_postgresql(connection: Any, _record: object) -> None:
+    """A process that is stopped in the midst of a transaction would keep its locks, and hold up every other worker."""
+    connection.execute(f"SET idle_in_transaction_session_timeout = {round(_STANDSTILL * 1000)}")
+    connection.commit()
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:

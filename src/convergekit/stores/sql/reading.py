@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, func, literal_column, select
 
 from convergekit.abc import Entry, EntryState, Lane, LedgerCounts
 from convergekit.errors import InvalidInputError
-from convergekit.model import Delivery, Dispatch, UnknownEvent
+from convergekit.model import Delivery, Dispatch, Event, UnknownEvent
 from convergekit.model.wire import event_from_json, from_json
 
 from . import schema as s
@@ -33,19 +34,19 @@ __all__ = [
     "versions",
 ]
 
+_log = logging.getLogger(__name__)
 _STATES = {EntryStates.READY: EntryState.READY, EntryStates.DONE: EntryState.DONE, EntryStates.DEAD: EntryState.DEAD}
 
 
-def entry_of(row: Any, item: Any = None) -> Entry:
-    """An entry as it was admitted, and where it stands."""
-    try:
-        event = (
-            event_from_json(row.body)
-            if row.body
-            else UnknownEvent(channel=row.channel, key=f"erased:{row.id}", original={})
-        )
-    except InvalidInputError as exc:
-        event = UnknownEvent(channel=row.channel, key=f"unreadable:{row.id}", original={"error": str(exc)})
+def entry_of(row: Any, item: Any = None, *, unreadable: bool = False) -> Entry:
+    """An entry as it was admitted, and where it stands; erased, or *unreadable*, one of which only that is known.
+
+    Raises:
+        InvalidInputError: What is stored cannot be read.
+    """
+    event: Event = UnknownEvent(channel=row.channel, key=f"entry:{row.id}", original={"type": "unknown"})
+    if row.body and not unreadable:
+        event = event_from_json(row.body)
     lane = Lane("in", row.channel, row.conversation)
     known = Entry(
         f"{row.id:016x}", event, lane, moment((row.since or 0) if item is None else item.due), _STATES[row.state]
@@ -145,7 +146,14 @@ def dead_entries(connection: Connection, limit: int, start: str | None, channel:
         oldest = oldest.where(c.id >= number_of(start))
     if channel is not None:
         oldest = oldest.where(c.channel == channel)
-    return [entry_of(row) for row in connection.execute(oldest)]
+    return [_known_entry(row) for row in connection.execute(oldest)]
+
+
+def _known_entry(row: Any) -> Entry:
+    try:
+        return entry_of(row)
+    except InvalidInputError:
+        return entry_of(row, unreadable=True)
 
 
 def number_of(entry: str) -> int:
@@ -172,8 +180,16 @@ def dead_deliveries(
     rows = connection.execute(oldest).all()
     d = s.dispatch.c
     bodies = connection.execute(select(d.id, d.body).where(d.id.in_({row.dispatch for row in rows})))
-    known = {row.id: from_json(Dispatch, row.body) for row in bodies}
-    return [known[row.dispatch].by_id(row.id) for row in rows]
+    known = {row.id: _known_dispatch(row) for row in bodies}
+    return [dispatch.by_id(row.id) for row in rows if (dispatch := known[row.dispatch]) is not None]
+
+
+def _known_dispatch(row: Any) -> Dispatch | None:
+    try:
+        return from_json(Dispatch, row.body)
+    except InvalidInputError as error:
+        _log.error("dispatch %s of the ledger cannot be read: %s", row.id, error)
+        return None
 
 
 def counts(connection: Connection) -> LedgerCounts:

@@ -35,7 +35,7 @@ from convergekit.abc import (
     LedgerCounts,
     Write,
 )
-from convergekit.errors import NotRunningError, StoreError
+from convergekit.errors import InvalidInputError, NotRunningError, StoreError
 from convergekit.model import ClaimCheck, Delivery, Dispatch, Event, Receipt
 from convergekit.model.wire import from_json
 
@@ -126,7 +126,7 @@ class SqlStore:
         self.archive: Archive = SqlArchive(self, self._database, do=self._do, now=self._now)
 
     def __repr__(self) -> str:
-        return f"SqlStore({self._database.url.render_as_string(hide_password=True)!r})"
+        return f"SqlStore({self._database.shown!r})"
 
     def _kept_where(self, folder: str | Path | None) -> Blobs:
         if folder is None and not self._database.is_sqlite:
@@ -409,11 +409,30 @@ class SqlStore:
         self, direction: Direction, *, limit: int, seconds: float, slots: Mapping[str, int] | None = None
     ) -> Claim:
         """See `Store.claim`."""
-        self._turns[direction] += 1
-        claiming = Claiming(direction, limit, seconds, slots, self._turns[direction])
-        found, more, next_due, until = await self._do(claiming)
-        leases = [_lease(each, moment(until)) for each in found]
-        return Claim(leases, more, None if next_due is None else moment(next_due))
+        while True:
+            self._turns[direction] += 1
+            claiming = Claiming(direction, limit, seconds, slots, self._turns[direction])
+            found, more, next_due, until = await self._do(claiming)
+            leases = []
+            for each in found:
+                try:
+                    leases.append(_lease(each, moment(until)))
+                except InvalidInputError as error:
+                    await self._put_aside(each, moment(until), error)
+            if leases or not found:
+                return Claim(leases, more, None if next_due is None else moment(next_due))
+
+    async def _put_aside(self, found: Found, until: datetime, error: InvalidInputError) -> None:
+        """What is stored cannot be read any more: it must not hold up its lane, nor end as if it were done."""
+        row, _, item, about = found
+        _log.error("%s of the ledger cannot be read: %s; it is in the dead letters", about.id, error)
+        lease = Lease(row.lane, row.token, until)
+        if item.entry is None:
+            await self._do(Call(lambda batch: small.give_up(batch, item)))
+            await self.release(lease)
+        else:
+            lease.entry = reading.entry_of(about, item, unreadable=True)
+            await self.bury(lease, reason=f"it cannot be read: {error}")
 
     async def renew(self, leases: Sequence[Lease], seconds: float) -> None:
         """See `Store.renew`."""

@@ -100,6 +100,7 @@ class Writer:
                         continue
                     await self._batch(thread)
                     await checkpoint()
+                    await checkpoint()  # Trio takes those of one turn in any order, so the second is after all of them
         finally:
             self._ended = True
             thread.close()
