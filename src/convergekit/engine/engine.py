@@ -28,7 +28,7 @@ from .handlers import Handlers
 from .intake import Intake
 from .lanes import LEASE_SECONDS, LanePool
 from .ledger import Change, Ledger
-from .media import Media
+from .media import Media, check_media
 from .options import ChannelOptions
 from .outbox import Outbox
 from .ownership import OWNING
@@ -199,6 +199,7 @@ class Engine(AsyncContextManagerMixin):
         """Make a channel known. While the engine runs, `open` opens it."""
         if name in self.channels:
             raise ConfigurationError(f"there is a channel {name!r} already; remove it first, or give another name")
+        check_media(name, adapter_class, options)
         context = EngineContext(name, self.store, self._clock, self.intake, parts)
         runtime = ChannelRuntime(
             name,

@@ -18,8 +18,8 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from convergekit.abc import RetryPolicy, Store, SupportsMedia
-from convergekit.errors import NotSentError, UnsupportedContentError
+from convergekit.abc import Adapter, RetryPolicy, Store, SupportsMedia
+from convergekit.errors import ConfigurationError, NotSentError, UnsupportedContentError
 from convergekit.model import Attachment, ClaimCheck, Event, MediaFetched, MediaOffered
 
 from .blobs import open_attachment
@@ -27,13 +27,25 @@ from .strays import NO_STRAYS
 
 if TYPE_CHECKING:
     from .channels import ChannelRuntime
+    from .options import ChannelOptions
 
-__all__ = ["MEDIA_RETRY", "Media"]
+__all__ = ["MEDIA_RETRY", "Media", "check_media"]
 
 #: Over about five hours: media are served for a limited time.
 MEDIA_RETRY: Final = RetryPolicy(base=2.0, factor=4.0, cap=3600.0, attempts=12)
 _LANES: Final = 4
 _SCOPE: Final = "media"
+
+
+def check_media(channel: str, adapter_class: type[Adapter[Any]], options: ChannelOptions) -> None:
+    """Raise `ConfigurationError` where *options* ask for media to be fetched, and nothing ever would be."""
+    able = bool(options.media_hosts) or issubclass(adapter_class, SupportsMedia)
+    if options.fetch_media is not None and not able:
+        raise ConfigurationError(
+            f"channel {channel!r}: fetch_media needs media_hosts, for {adapter_class.name} does not fetch by itself"
+        )
+    if options.fetch_media is None and options.media_hosts:
+        raise ConfigurationError(f"channel {channel!r}: media_hosts needs fetch_media, the bytes of each at most")
 
 
 class Media:

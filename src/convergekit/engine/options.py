@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from convergekit.model import Value
 
@@ -45,4 +45,4 @@ class ChannelOptions(Value):
     hold: float | None = Field(default=None, ge=0)
     attempts: int | None = Field(default=None, ge=1)
     fetch_media: int | None = Field(default=None, ge=1)
-    media_hosts: tuple[str, ...] = ()
+    media_hosts: tuple[Annotated[str, StringConstraints(pattern=r"^(\*\.)?[0-9A-Za-z_.:-]+$")], ...] = ()
