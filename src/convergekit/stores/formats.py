@@ -41,7 +41,9 @@ __all__ = ["from_line", "to_line", "to_mbox"]
 VERSION: Final = 1
 _FROM: Final = re.compile(rb"^(?=>*From )", re.MULTILINE)
 _MAILBOX: Final = re.compile(r"([A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+)@([A-Za-z0-9.-]+)")
-_MESSAGE_ID: Final = re.compile(r"[!-;=?A-Z^-~]{1,200}@[!-;=?A-Z^-~]{1,200}")
+_ATOM: Final = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]{1,64}"
+# RFC 5322 §3.6.4 without its obsolete forms, at which the standard library stumbles.
+_MESSAGE_ID: Final = re.compile(rf"{_ATOM}(\.{_ATOM}){{0,9}}@{_ATOM}(\.{_ATOM}){{0,9}}")
 _HOST: Final = re.compile(r"[^a-z0-9-]")
 _POLICY: Final = SMTP.clone(linesep="\n")
 _DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
