@@ -12,6 +12,7 @@ from convergekit import ChannelOptions, MessageReceived, Status
 from convergekit.abc import Outgoing, Polled
 from convergekit.adapters.loopback import Medium
 from convergekit.engine import channels, engine
+from convergekit.engine.outcomes import PATIENCE
 from convergekit.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -547,6 +548,22 @@ async def test_a_throttle_pauses_the_channel_or_the_conversation(bench: Any, sco
         await b.pass_time(2)
 
         assert ann.status is bob.status is Status.ACCEPTED
+
+
+@pytest.mark.parametrize("scope", ["channel", "conversation"])
+async def test_no_medium_is_waited_for_longer_than_three_days(bench: Any, scope: Any) -> None:
+    """Whatever it asks for."""
+    async with bench() as b:
+        medium = await b.add()
+        medium.script(ThrottledError("come back in 300 centuries", retry_after=1e12, scope=scope))
+        handle = await b.hub.submit("hello", to=ANN)
+        await b.settle()
+        b.clock.advance(PATIENCE.total_seconds() - 1)
+        await b.settle()
+        assert handle.status is Status.QUEUED
+        b.clock.advance(1)
+        await b.settle()
+        assert handle.status is Status.ACCEPTED
 
 
 # What an adapter does wrong

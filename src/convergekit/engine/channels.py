@@ -51,7 +51,7 @@ from convergekit.model import Capabilities, ConversationRef, Delivery, Idempoten
 from .clock import within
 from .context import EngineContext
 from .options import ChannelOptions
-from .outcomes import Bug, Outcome, Terms
+from .outcomes import PATIENCE, Bug, Outcome, Terms
 from .ownership import Ownership
 from .pacing import Pace
 from .strays import NO_STRAYS
@@ -210,7 +210,7 @@ class ChannelRuntime:
     def noticed(self, outcome: Outcome) -> None:
         """Learn from an attempt: a throttled channel pauses, a refused account takes it down, a bug is named."""
         if isinstance(outcome, ThrottledError) and outcome.scope == "channel":
-            self.pace.pause(outcome.retry_after)
+            self.pace.pause(min(outcome.retry_after, PATIENCE.total_seconds()))
         elif isinstance(outcome, AccountError):
             self._trouble = outcome
             self._leave.set()
