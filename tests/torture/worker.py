@@ -123,7 +123,7 @@ class KeyedConfig(MediumConfig):
 
 class Keyed(TortureAdapter):
     name = "keyed"
-    Config = KeyedConfig
+    Config: ClassVar[type[BaseModel]] = KeyedConfig
     capabilities = Capabilities(text=_TEXT, idempotency=Idempotency(kind=IdempotencyKind.KEY))
 
 
