@@ -96,6 +96,7 @@ class Engine(AsyncContextManagerMixin):
         self._owning = min(OWNING, lease)
         self._holder = ""
         self._drain = drain
+        self._handling = handlers
         self._drain_until = math.inf
         self._draining: anyio.CancelScope | None = (
             None  # a scope belongs to an event loop, and a hub may be made before
@@ -120,8 +121,12 @@ class Engine(AsyncContextManagerMixin):
         self._handlers = Handlers(
             store, self.ledger, clock, random, dispatcher, scope, answer, counted, consent, self.media.serve
         )
-        outbox = Outbox(store, self.ledger, clock, random, self.channels.get, recheck)
-        self.inbox_pool = LanePool(store, clock, "in", self._handlers.serve, size=handlers, lease=lease)
+        outbox = Outbox(
+            store, self.ledger, clock, random, self.channels.get, recheck, lambda: self.outbox_pool.resting()
+        )
+        self.inbox_pool = LanePool(
+            store, clock, "in", self._handlers.serve, size=handlers, lease=lease, slots=self._heard
+        )
         self.outbox_pool = LanePool(
             store, clock, "out", outbox.serve, size=sends, lease=lease, slots=self._slots, next_slot=self._next_slot
         )
@@ -307,12 +312,16 @@ class Engine(AsyncContextManagerMixin):
     def _wanted(self, kind: type[Event]) -> bool:
         return self._dispatcher().handles(kind)
 
+    def _heard(self, taken: Mapping[str, int]) -> Mapping[str, int]:
+        """What came in on a channel that this hub does not know is for others, who can answer it."""
+        return dict.fromkeys(self.channels, self._handling)
+
     def _slots(self, taken: Mapping[str, int]) -> Mapping[str, int]:
         rooms = ((name, channel.room(taken.get(name, 0))) for name, channel in self.channels.items())
         return {name: room for name, room in rooms if room}
 
     def _next_slot(self) -> datetime | None:
-        moments = (channel.pace.opens_at() for channel in self.channels.values())
+        moments = (channel.pace.claims_at() for channel in self.channels.values())
         return min((moment for moment in moments if moment is not None), default=None)
 
     async def _keep_time(self) -> None:

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping
+from contextlib import contextmanager
 from contextvars import copy_context
 from datetime import datetime
 from typing import Final
@@ -75,6 +76,7 @@ class LanePool:
         self._taken: Counter[str] = Counter()
         self._parked: list[anyio.Event] = []
         self._workers = 0
+        self._resting = 0
         self._waking = False
         self._claiming = False
         self._dirty = False
@@ -124,14 +126,24 @@ class LanePool:
 
     @property
     def is_idle(self) -> bool:
-        """Whether every worker is parked and none is about to wake."""
-        return not self._waking and not self._claiming and len(self._parked) == self._workers
+        """Whether every worker is parked, or waits for a time, and none is about to wake."""
+        return not self._waking and not self._claiming and len(self._parked) + self._resting == self._workers
 
     async def idle(self) -> None:
         """Return once there is nothing to serve now. What waits for a time does not count."""
         await checkpoint()
         while not self.is_idle:
             await self._quiet.wait()
+
+    @contextmanager
+    def resting(self) -> Generator[None]:
+        """Around what a worker does where it waits for a time, which does not count as work."""
+        self._resting += 1
+        self._tell_if_quiet()
+        try:
+            yield
+        finally:
+            self._resting -= 1
 
     async def _work(self) -> None:
         self._waking = False
@@ -192,11 +204,14 @@ class LanePool:
     async def _park(self) -> None:
         event = anyio.Event()
         self._parked.append(event)
+        self._tell_if_quiet()
+        await event.wait()
+        self._waking = False
+
+    def _tell_if_quiet(self) -> None:
         if self.is_idle:
             self._quiet.set()
             self._quiet = anyio.Event()
-        await event.wait()
-        self._waking = False
 
     async def _renew(self) -> None:
         patience = Patience(self._clock, f"renewing the leases of {self._direction}bound work")

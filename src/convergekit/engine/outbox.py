@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from random import Random
 from typing import TYPE_CHECKING, Final, Protocol
@@ -67,6 +68,7 @@ class Outbox:
         random: For jitter.
         channels: Finds an open channel.
         recheck: Asks the gates again, just before the first attempt; returns what is to be done instead, or None.
+        resting: Entered while we wait for a time.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class Outbox:
         random: Random,
         channels: _Channels,
         recheck: Callable[[Dispatch, Delivery], Awaitable[Change | None]],
+        resting: Callable[[], AbstractContextManager[None]],
     ) -> None:
         self._store = store
         self._ledger = ledger
@@ -84,6 +87,7 @@ class Outbox:
         self._random = random
         self._channels = channels
         self._recheck = recheck
+        self._resting = resting
 
     async def serve(self, lease: Lease) -> None:
         """Do what the head of the lane needs, and end the lease. Never raises but for cancellation."""
@@ -98,6 +102,17 @@ class Outbox:
             _log.exception(
                 "delivery %s: a bug in the engine; it is looked at again when its lease ends", lease.delivery
             )
+        except BaseException:
+            # Cancelled: what is marked is marked, and whoever comes next need not wait for the lease to end.
+            with anyio.move_on_after(_CLEANUP, shield=True):
+                await self._given_back(lease)
+            raise
+
+    async def _given_back(self, lease: Lease) -> None:
+        try:
+            await self._store.release(lease)
+        except StoreError as error:  # it must not stand in for the cancellation, and come out of the hub as a group
+            _log.warning("delivery %s was not given back: %s; it is when its lease ends", lease.delivery, error)
 
     async def _serve(self, lease: Lease) -> None:
         dispatch = lease.dispatch
@@ -166,10 +181,7 @@ class Outbox:
             done = on_delivery(delivery.id, lambda current: current.model_copy(update={"state": DeliveryState.CLOSED}))
             await self._ledger.update(dispatch, done, lease=lease, release=True)
             return None
-        if not channel.is_serving:
-            await self._store.release(lease)
-            return None
-        if not await channel.pace.take():
+        if not await self._has_turn(channel) or not channel.is_serving:
             await self._store.release(lease)  # it keeps its place, and any worker that has a turn may have it
             return None
         if lease.until <= self._clock.now():
@@ -187,6 +199,16 @@ class Outbox:
         outcome = await self._attempt(lease, channel, sending, sending.by_id(delivery.id), index)
         return await self._settle(lease, channel, sending, delivery.id, index, outcome)
 
+    async def _has_turn(self, channel: ChannelRuntime) -> bool:
+        turn = await channel.pace.take()
+        if turn is None:
+            return False
+        seconds = (turn - self._clock.now()).total_seconds()
+        if seconds > 0:
+            with self._resting():
+                await self._clock.sleep(seconds)
+        return not channel.pace.is_paused
+
     async def _attempt(
         self, lease: Lease, channel: ChannelRuntime, dispatch: Dispatch, delivery: Delivery, index: int
     ) -> Outcome:
@@ -201,6 +223,7 @@ class Outbox:
                 out = await self._outgoing(channel, dispatch, delivery, index, on_start)
             except StoreError as error:
                 return NotSentError(f"what it refers to cannot be read: {error}", channel=delivery.channel)
+            await channel.pace.leave()
             with anyio.move_on_after(channel.send_timeout):
                 receipt = await channel.perform(out)
                 if isinstance(receipt, Receipt):
