@@ -165,7 +165,6 @@ class Store(Protocol):
     Attributes:
         batch: How many lanes one claim should ask for where there is work: 1 where a claim costs nothing.
         is_shared: Whether other processes may use the same ledger at the same time.
-        archive: Everything that was said.
     """
 
     batch: int
