@@ -10,6 +10,7 @@ import pytest
 from convergekit import ChannelOptions, Hub, MessageReceived, Status
 from convergekit.abc import EntryState, Outgoing, Polled
 from convergekit.adapters.loopback import Medium
+from convergekit.engine import engine, handlers, outbox, ownership
 from convergekit.engine.ownership import OWNING
 from convergekit.errors import LeaseLostError
 from tests.engine.kit import ANN, Listening, ListeningConfig, PollingConfig, ProbeConfig
@@ -154,14 +155,35 @@ async def test_a_database_that_was_away_is_followed_again(caplog: Any) -> None:
         assert handle.status is Status.ACCEPTED
 
 
-async def test_a_hub_is_left_in_bounded_time_while_the_database_is_away() -> None:
+@pytest.mark.parametrize("hangs", [False, True], ids=["fails", "hangs"])
+async def test_a_hub_is_left_in_bounded_time_while_the_database_is_away(
+    monkeypatch: pytest.MonkeyPatch, hangs: bool
+) -> None:
     """What could not be given back is free when its time has run out."""
-    ears = Ears()
+    for module in (engine, ownership, handlers, outbox):
+        for name in ("_CLOSING", "_GIVING_BACK", "_CLEANUP", "_STORING"):
+            monkeypatch.setattr(module, name, 0.05, raising=False)
+    ears, begun = Ears(), anyio.Event()
+
+    async def add(hub: Hub) -> None:
+        @hub.on_message
+        async def handle(message: MessageReceived) -> None:
+            begun.set()
+            await anyio.sleep_forever()
+
+        async def sending(out: Outgoing) -> None:
+            await anyio.sleep_forever()
+
+        await hub.add_channel("ears", ListeningConfig(), listening=ears, sending=sending)
 
     async with Workers().running() as workers:
-        worker = await workers.start(ears.add, drain=0.05)
-        await worker.hub.submit("hello", to="listening:ann")
-        worker.peer.away = True
+        worker = await workers.start(add, drain=0.05)
+        for number in range(3):
+            await worker.hub.submit("hello", to=f"listening:{number}")
+        ears.says[ears.open[0]].set()
+        await begun.wait()
+        await workers.breathe()
+        worker.peer.away, worker.peer.hangs = not hangs, hangs
         with anyio.fail_after(5):
             await worker.close()
 

@@ -28,6 +28,7 @@ class Peer:
         self._ledger = ledger
         self._news = anyio.Event()
         self.away = False  # the database cannot be reached from here
+        self.hangs = False  # ... and does not even say so
         self.silent = False  # nobody tells us of changes
         self.calls: list[str] = []
 
@@ -40,7 +41,7 @@ class Peer:
             self._ledger.peers.remove(self)
 
     async def changed(self) -> None:
-        self._check()
+        await self._reached()
         await self._news.wait()
         self._news = anyio.Event()
 
@@ -54,9 +55,8 @@ class Peer:
             return method
 
         async def call(*args: Any, **options: Any) -> Any:
-            self._check()
+            await self._reached()
             self.calls.append(name)
-            await checkpoint()
             answer = await method(*args, **options)
             if name not in _READ:
                 self._ledger.tell_others(self)
@@ -64,9 +64,12 @@ class Peer:
 
         return call
 
-    def _check(self) -> None:
+    async def _reached(self) -> None:
+        if self.hangs:
+            await anyio.sleep_forever()
         if self.away:
             raise StoreError("the database cannot be reached")
+        await checkpoint()
 
 
 class Ledger:
