@@ -200,6 +200,16 @@ def test_a_ledger_that_is_not_there_is_not_made(
     assert not list(tmp_path.iterdir())
 
 
+def test_who_decides_needs_no_secrets_of_channels(dead: Run, config: Path) -> None:
+    with config.open("a") as file:
+        file.write('[channels.hook]\nadapter = "webhook"\nsecrets = [{ env = "NO_SUCH_VARIABLE" }]\n')
+    id = letters(dead)["out dead"]["id"]
+    code, _, err = dead("resend", id, "--text", "other words")
+    assert code == 2
+    assert "NO_SUCH_VARIABLE" in err
+    assert dead("resend", id)[0] == 0
+
+
 def test_a_ledger_can_be_named_by_its_url(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["dead", "list", "--json", "--store", f"sqlite:///{config.parent / 'ledger.db'}"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 3

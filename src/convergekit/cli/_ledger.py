@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from convergekit import Hub
 from convergekit.abc import Health, LedgerCounts
-from convergekit.config import StoreSettings, load
+from convergekit.config import StoreSettings, load_store
 from convergekit.errors import ConfigurationError, ConvergeError
 from convergekit.stores.named import MEMORY
 
@@ -18,17 +18,21 @@ if TYPE_CHECKING:
 __all__ = ["existing", "health", "ledger"]
 
 
-def ledger(args: argparse.Namespace) -> Hub:
+def ledger(args: argparse.Namespace, *, channels: bool = False) -> Hub:
     """A hub that opens the ledger and no channel, for a command that looks at it, or decides.
+
+    Args:
+        args: With `store`, a URL or None, and `config`.
+        channels: Whether the file's channels are to be known, with all that they need of the environment.
 
     Raises:
         ConfigurationError: There is none, or none that outlives a process.
     """
-    if args.store is None:
-        existing(load(args.config).store)
+    store = load_store(args.config) if args.store is None else StoreSettings(url=args.store)
+    existing(store)
+    if channels and args.store is None:
         return Hub.from_toml(args.config, role="submit")
-    existing(StoreSettings(url=args.store))
-    return Hub(store=args.store, role="submit")
+    return Hub(store=store.make(), role="submit")
 
 
 def existing(store: StoreSettings) -> None:
