@@ -186,7 +186,7 @@ def test_wrong_usage_is_2(dead: Run, argv: list[str], told: str) -> None:
         ("memory:", 'a ledger at "memory:" ends with its process'),
         ("sqlite:///none.db", "there is no ledger at sqlite:///none.db"),
         ("mysql://u:hunter22@db/x", "SQLite"),
-        ("nonsense", "the store's URL cannot be used"),
+        ("nonsense", "cannot be read as a URL"),
     ],
 )
 def test_a_ledger_that_is_not_there_is_not_made(
