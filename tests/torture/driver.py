@@ -69,7 +69,7 @@ class Outcome:
         outages: Times that the database was away.
         stuck: Why it did not come to its end, or "".
         seconds: How long it took.
-        restarted: Times that a worker was started.
+        opened: Seconds that each worker needed until it worked.
         repeats: Submits and calls that had to be repeated.
     """
 
@@ -81,7 +81,7 @@ class Outcome:
     outages: int = 0
     stuck: str = ""
     seconds: float = 0.0
-    restarted: int = 0
+    opened: list[float] = field(default_factory=list)
     repeats: int = 0
 
     @property
@@ -179,6 +179,7 @@ class _Worker:
     name: str
     pid: int
     role: str
+    started: float
     link: Link | None = None
     opened: bool = False
     left: bool = False
@@ -223,7 +224,9 @@ class _Driver:
             link.name = question["name"]
             self._workers[link.name].link = link
         elif what == "opened":
-            self._workers[link.name].opened = True
+            worker = self._workers[link.name]
+            worker.opened = True
+            self.outcome.opened.append(monotonic() - worker.started)
         elif what == "left":
             self._workers[link.name].left = True
         else:
@@ -242,9 +245,8 @@ class _Driver:
             per_channel=self._torture.per_channel,
             backend=self._chance.choice(("asyncio", "trio")),
         )
-        worker = self._workers[terms.name] = _Worker(terms.name, 0, role)
+        worker = self._workers[terms.name] = _Worker(terms.name, 0, role, monotonic())
         worker.pid = await self._launcher.start(terms)
-        self.outcome.restarted += 1
         return worker
 
     def _open_workers(self, roles: Sequence[str] = ("all", "submit")) -> list[_Worker]:

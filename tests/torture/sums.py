@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from statistics import median
 from typing import Any
 
 from convergekit.abc import EntryState
@@ -70,6 +71,7 @@ def summed(outcome: Outcome) -> Sums:
     _overlap(outcome, sums)
     _ledger(outcome, sums)
     sums.figures["repeated submits and calls"] = outcome.repeats
+    sums.figures["seconds to open, median"] = round(median(outcome.opened or [0.0]), 2)
     return sums
 
 
