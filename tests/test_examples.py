@@ -35,6 +35,11 @@ SHOWN = {
         "left: 0",
     ],
     "five_lines.py": ["sent: ACCEPTED"],
+    "own_tables.py": [
+        "not sold: the shop has changed its mind",
+        "orders: a book, a lamp",
+        "messages: We have ordered a lamp. Your order: a book.",
+    ],
     "mounted.py": [
         "{'support-hook': 'up'}",
         "202",

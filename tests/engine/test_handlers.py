@@ -498,6 +498,25 @@ async def test_a_handler_that_waits_sees_the_refusal(bench: Any) -> None:
     assert seen == ["blocked"]
 
 
+async def test_what_came_in_on_a_channel_that_is_not_here_waits_for_whoever_has_it(bench: Any) -> None:
+    """A handler here could not answer it."""
+    seen: list[str] = []
+    async with bench() as b:
+
+        @b.hub.on_message
+        async def handle(message: MessageReceived) -> None:
+            seen.append(message.channel)
+
+        await b.add()
+        await b.store.admit("later", [MessageReceived(key="1", channel="later", text="x", sender=ANN)])
+        await b.settle()
+        assert seen == []
+        await b.add("later")
+        await b.settle()
+
+    assert seen == ["later"]
+
+
 class Killed(MemoryStore):
     """A ledger whose user is killed rather than closed: nothing is given back."""
 
@@ -512,6 +531,7 @@ async def test_an_event_that_takes_the_process_down_is_given_up_too() -> None:
         await store.admit("c", [MessageReceived(key="1", channel="c", text="x", sender=ANN)])
     for _ in range(20):
         hub, runs = Hub(store=store, clock=clock, random=Random(7), drain=0.001), anyio.Event()
+        await hub.add_channel("c", {"adapter": "loopback"})
 
         @hub.on_message
         async def handle(message: MessageReceived, runs: anyio.Event = runs) -> None:
@@ -547,5 +567,6 @@ async def test_a_run_that_another_process_left_unfinished_is_begun_again_at_once
         async def handle(message: MessageReceived) -> None:
             heard.append(message.text or "")
 
+        await b.add("c")
         await b.settle()
     assert heard == ["x"]

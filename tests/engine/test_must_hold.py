@@ -352,6 +352,7 @@ async def test_a_handler_cancelled_by_closing_is_run_again_by_the_next_hub(bench
         async def handle(message: MessageReceived) -> None:
             handled.append(message.text or "")
 
+        await again.add()
         await again.settle()
 
     assert handled == ["hello"]

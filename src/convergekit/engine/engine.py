@@ -261,6 +261,7 @@ class Engine(AsyncContextManagerMixin):
             self._tasks = None
 
     def _channel_changed(self, runtime: ChannelRuntime) -> None:
+        self._wake_inbox()
         self._wake_outbox()
         self.ledger.channels_changed()
         if self._tasks is None or not self.intake.is_open or not self._wanted(ChannelChanged):

@@ -5,6 +5,8 @@ Rules kept here:
 - SQLite: WAL with synchronous=FULL, so that a commit is on the disk when it returns. What is deleted is overwritten
   (`secure_delete`), so that what is erased is nowhere in the file. Checkpoints are not made while committing, but
   beside it, and the WAL has a cap at which the writer makes one itself.
+- PostgreSQL: a transaction of ours that stands still is ended by the server after a while: whoever is stopped in the
+  middle of one must not hold up the others, nor keep old rows from being swept.
 - PostgreSQL: READ COMMITTED; whoever changes a lane has locked its row before. A deadlock, a lost race for a unique
   key and a lost connection end in the same transaction once more: each is safe to repeat.
 - What a driver raises stops here, and becomes a `StoreError` without the password and without what was written.
@@ -128,7 +130,7 @@ class Database:
             return False
         state = getattr(error.orig, "sqlstate", None) or ""
         # 08: connection exceptions; 57P01 to 57P03: it is shutting down or starting. None: it did not answer at all.
-        lost = error.connection_invalidated or state.startswith(("08", "57P0"))
+        lost = error.connection_invalidated or state.startswith(("08", "57P0", "25P03"))
         return lost or (not state and _is_operational(error))
 
     def failed(self, error: BaseException, *, unsure: bool = False) -> StoreError:
@@ -249,4 +251,5 @@ def among(column: ColumnElement[Any], name: str, *, numbers: bool = False, sqlit
     many: BindParameter[Any] = bindparam(name, type_=_Many(numbers))
     if sqlite:
         return column.in_(select(literal_column("value")).select_from(func.json_each(many)))
-    return column == func.any(many)
+    # Not `= ANY`: of a parameter that is no constant, each row that is looked at goes through the whole list.
+    return column.in_(select(func.unnest(many).column_valued("each")))
