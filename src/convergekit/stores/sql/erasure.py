@@ -219,8 +219,9 @@ def _kept(rows: Iterable[Any]) -> list[Kept]:
 
 def _led_to(connection: Connection, topics: Sequence[int], place: int) -> list[Kept]:
     numbers: Select[Any] = (
-        select(about.c.said).where(about.c.topic.in_(topics), about.c.said > place).distinct()
-        .order_by(about.c.said).limit(_SLICE)
+        select(said.c.id).join(about, about.c.said == said.c.id)
+        .where(about.c.topic.in_(topics), said.c.id > place).distinct()
+        .order_by(said.c.id).limit(_SLICE)
     )  # fmt: skip
     found = connection.execute(numbers).scalars().all()
     return _kept(connection.execute(_KEPT.where(said.c.id.in_(found)).order_by(said.c.id)))

@@ -12,7 +12,7 @@ from convergekit.model import Dispatch
 from convergekit.model.wire import from_json
 
 from . import schema as s
-from .said import Old, about, forget, record, said, said_of, topic
+from .said import Old, about, forget, record, said, said_of
 
 __all__ = ["said_anew"]
 
@@ -26,8 +26,9 @@ def said_anew(connection: Connection, dispatch: Dispatch, now: int) -> None:
     before = from_json(Dispatch, body) if body else None
     if before is None or before.message == dispatch.message:
         return
-    here = select(said.c.id).join(about, about.c.said == said.c.id)
-    here = here.where(about.c.topic == topic("address", last.address.uri), said.c.dispatch == dispatch.id)
+    old = said_of(before)
+    here = select(said.c.id).join(about, about.c.said == said.c.id).distinct()
+    here = here.where(about.c.topic.in_(old.topics), said.c.dispatch == dispatch.id)
     numbers = connection.execute(here).scalars().all()
-    forget(connection, [Old(number, said_of(before)) for number in numbers])
-    record(connection, [(dispatch.id, said_of(dispatch))], now)
+    forget(connection, [Old(number, old) for number in numbers])
+    record(connection, [(dispatch.id, said_of(dispatch)) for _ in numbers], now)

@@ -33,6 +33,7 @@ from .schema import _NUMBER, _PREFIX, metadata
 __all__ = [
     "WORDS",
     "Kind",
+    "Old",
     "Said",
     "about",
     "forget",

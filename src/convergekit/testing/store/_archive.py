@@ -219,6 +219,22 @@ class ArchiveContract:
                 found = await everything(store, words=words, **query)
                 assert " ".join(text.removeprefix("hello ") for text in found) == wanted, query
 
+    async def test_what_is_sent_again_in_other_words_is_found_by_those(self, store: Store) -> None:
+        """The old ones were never said."""
+        (one,) = await store.submit([said("1", "the wrong words")])
+        await store.admit("c", [heard("2", "something else")])
+        again = delivery("1b", BOB, dispatch="1", supersedes="1")
+        changes = {"message": Message("the right words"), "deliveries": (*one.deliveries, again)}
+        edited = await store.save(one.model_copy(update=changes))
+        assert edited is not None
+        assert texts(await store.archive.search("wrong")) == []
+        assert texts(await store.archive.search("right")) == ["the right words"]
+        assert await everything(store, contact=BOB) == ["the right words"]
+        assert await store.save(edited) is not None
+        assert sorted(await everything(store)) == ["something else", "the right words"]
+        assert (await store.archive.erase(BOB)).erased == 1
+        assert await everything(store) == ["something else"]
+
     async def test_who_was_copied_was_spoken_with(self, store: Store) -> None:
         await store.admit("c", [heard("1", "to many", BOB, cc=[Address(ANN)])])
         await store.submit([said("2", "", BOB, message=Message("to two", cc=[ANN]))])
