@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 
 import anyio
@@ -442,3 +443,12 @@ async def test_a_handler_that_has_ended_does_not_run_again_because_the_database_
 
         assert runs == 1
         assert (await workers.ledger.store.counts()).entries["loop", EntryState.DONE] == 1
+
+
+async def test_a_hub_that_was_made_before_a_fork_makes_ids_of_its_own() -> None:
+    """Children that enter a copy of it would else name two messages alike."""
+    made = Hub(store="memory:")
+    copies = [copy(made._own_chance), made._own_chance]
+    assert copies[0] is not None
+    async with made:
+        assert copies[0].getstate() != copies[1].getstate()  # type: ignore[union-attr]
