@@ -17,6 +17,13 @@ SETTINGS = sorted(path.name for path in EXAMPLES.glob("*.toml"))
 
 #: What a reader sees, where no page and no other test says it.
 SHOWN = {
+    "archive.py": [
+        "-> chat loopback:ann Your [parcel] is on its way.",
+        "<- chat loopback:ann Where is my [parcel]?",
+        "lines: 2",
+        "emptied: 0 erased: 2 to be erased later: 0",
+        "left: 0",
+    ],
     "attachments.py": ["cat.png: 18 bytes", "cat.png is in the ledger", "report.pdf: True"],
     "blocking.py": ["{'ACCEPTED'}"],
     "contacts.py": [

@@ -38,7 +38,7 @@ from convergekit.model.wire import event_from_json, event_to_json, from_json, to
 
 __all__ = ["from_line", "to_line", "to_mbox"]
 
-VERSION: Final = 1
+_VERSION: Final = 1
 _FROM: Final = re.compile(rb"^(?=>*From )", re.MULTILINE)
 _MAILBOX: Final = re.compile(r"([A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+)@([A-Za-z0-9.-]+)")
 _ATOM: Final = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]{1,64}"
@@ -55,7 +55,7 @@ def to_line(found: Found) -> str:
     content = found.content
     document = to_json(content) if isinstance(content, Message) else event_to_json(content)
     fields = {
-        "v": VERSION,
+        "v": _VERSION,
         "id": found.id,
         "direction": found.direction,
         "at": found.at.isoformat(),
@@ -71,8 +71,8 @@ def from_line(line: str) -> Found:
     """Read what `to_line` wrote; raises `InvalidInputError`."""
     try:
         fields = json.loads(line)
-        if fields["v"] != VERSION:
-            raise InvalidInputError(f"a line of version {fields['v']!r:.20}; this library reads {VERSION}")
+        if fields["v"] != _VERSION:
+            raise InvalidInputError(f"a line of version {fields['v']!r:.20}; this library reads {_VERSION}")
         said, direction = json.dumps(fields["message"]), fields["direction"]
         content = from_json(Message, said) if direction == "out" else event_from_json(said)
         at, where, address = datetime.fromisoformat(fields["at"]), fields["conversation"], fields["address"]

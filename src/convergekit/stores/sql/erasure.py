@@ -59,7 +59,7 @@ class Do(Protocol):
         ...
 
 
-class Kept(NamedTuple):
+class _Kept(NamedTuple):
     """A row that still has its content: when and under which number it was said, and what the ledger has."""
 
     at: int
@@ -127,7 +127,7 @@ class Erasure:
                     reports.update(reports_on(each.row))
         return reports
 
-    async def _closed(self, kept: Kept, tally: _Tally) -> Kept | None:
+    async def _closed(self, kept: _Kept, tally: _Tally) -> _Kept | None:
         """*kept* with nothing of it under way; None where somebody has it in hand."""
         if not isinstance(kept.row, Dispatch):
             if kept.state in _CLOSED:
@@ -206,18 +206,18 @@ _KEPT: Final = (
 )
 
 
-def _kept(rows: Iterable[Any]) -> list[Kept]:
+def _kept(rows: Iterable[Any]) -> list[_Kept]:
     return [
-        Kept(row.at, row.id, row.dispatch, None, 0, from_json(Dispatch, row.outgoing))
+        _Kept(row.at, row.id, row.dispatch, None, 0, from_json(Dispatch, row.outgoing))
         if row.entry is None
-        else Kept(
+        else _Kept(
             row.at, row.id, row.entry, Lane("in", row.lane, row.conversation), row.state, event_from_json(row.incoming)
         )
         for row in rows
     ]
 
 
-def _led_to(connection: Connection, topics: Sequence[int], place: int) -> list[Kept]:
+def _led_to(connection: Connection, topics: Sequence[int], place: int) -> list[_Kept]:
     numbers: Select[Any] = (
         select(said.c.id).join(about, about.c.said == said.c.id)
         .where(about.c.topic.in_(topics), said.c.id > place).distinct()
@@ -227,7 +227,7 @@ def _led_to(connection: Connection, topics: Sequence[int], place: int) -> list[K
     return _kept(connection.execute(_KEPT.where(said.c.id.in_(found)).order_by(said.c.id)))
 
 
-def _older(connection: Connection, before: int, channel: str | None, place: tuple[int, int]) -> list[Kept]:
+def _older(connection: Connection, before: int, channel: str | None, place: tuple[int, int]) -> list[_Kept]:
     """Some of what is from before, behind *place*: (at, number)."""
     old = _KEPT.where(said.c.at < before, tuple_(said.c.at, said.c.id) > place)
     if channel is not None:
@@ -286,7 +286,7 @@ class _Burial(Operation[int]):
 
     __slots__ = ("_dispatches", "_entries", "_states")
 
-    def __init__(self, rows: Sequence[Kept], states: Collection[int]) -> None:
+    def __init__(self, rows: Sequence[_Kept], states: Collection[int]) -> None:
         super().__init__()
         self._entries = {each.ref: each for each in rows if not isinstance(each.row, Dispatch)}
         self._dispatches = {each.row.id: each for each in rows if isinstance(each.row, Dispatch)}
@@ -303,7 +303,7 @@ class _Burial(Operation[int]):
         forget_uses(batch.connection, [f"{_source(each)}/{each.ref}" for each in gone])
         self.result = len(gone)
 
-    def _bury_entries(self, batch: Batch) -> list[Kept]:
+    def _bury_entries(self, batch: Batch) -> list[_Kept]:
         states = select(s.entry.c.id).where(s.entry.c.id.in_(self._entries), s.entry.c.state.in_(self._states))
         found = batch.connection.execute(states.with_for_update()).scalars().all()
         gone = [self._entries[each] for each in found]
@@ -311,8 +311,8 @@ class _Burial(Operation[int]):
             batch.connection.execute(_BURY_ENTRY, [{"entry": each.ref} for each in gone])
         return gone
 
-    def _bury_dispatches(self, batch: Batch) -> list[Kept]:
-        gone: list[Kept] = []
+    def _bury_dispatches(self, batch: Batch) -> list[_Kept]:
+        gone: list[_Kept] = []
         run = batch.connection.execute
         for id, kept in self._dispatches.items():
             dispatch = kept.row
@@ -329,7 +329,7 @@ class _Burial(Operation[int]):
         return gone
 
 
-def _source(kept: Kept) -> str:
+def _source(kept: _Kept) -> str:
     return "dispatch" if isinstance(kept.row, Dispatch) else "entry"
 
 
