@@ -100,6 +100,8 @@ class Erasure:
         """See `Archive.erase`."""
         addresses = addresses_of(contact)
         wanted = {address.uri for address in addresses}
+        if not wanted:
+            return Erased(0, 0, 0)
         tally = _Tally()
         reports = await self._erase([topic("address", uri) for uri in wanted], lambda row: _is_of(row, wanted), tally)
         if reports:  # of what was erased: receipts that name nobody

@@ -463,6 +463,11 @@ class ErasureContract:
         await store.save(closed(sending), lease=out, release=True)
         assert await store.archive.erase(ANN) == Erased(2, 0, 0)
 
+    async def test_nobody_is_nobody(self, store: Store) -> None:
+        await store.admit("c", [heard("1", "kept")])
+        assert await store.archive.erase([]) == Erased(0, 0, 0)
+        assert await everything(store) == ["kept"]
+
     async def test_a_stale_snapshot_cannot_bring_it_back(self, store: Store) -> None:
         (one,) = await store.submit([said("1", "secret")])
         await store.archive.erase(ANN)
