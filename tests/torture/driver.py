@@ -215,9 +215,16 @@ class _Driver:
         worker = self._workers.pop(link.name, None)
         if worker is None:
             return
-        if not (worker.left or worker.killed):
-            self._recorder.strange.append(f"{link.name} went away by itself")
         worker.gone.set()
+        if worker.left or worker.killed:
+            return
+        if worker.opened or not self._torture.outages:
+            self._recorder.strange.append(f"{link.name} went away by itself")
+            return
+        # The database was away when it began. It has said so and ended, and whoever supervises it starts another.
+        self._recorder.notes["workers that could not open"] += 1
+        await anyio.sleep(1)
+        await self._start(worker.role)
 
     def _answer(self, link: Link, what: str, question: dict[str, Any]) -> Any:
         if what == "hello":
