@@ -7,6 +7,7 @@ Who is who:
   kills, stops and starts workers, and waits until everything is settled.
 - A *worker* (`worker.py`) is a hub over the store that is tortured, in a process of its own, or in the driver's own
   loop where nothing is killed. It knows the driver over one socket (`link.py`), and nothing else.
+- `launch.py` starts workers, and can do so within milliseconds.
 - The *plan* (`plan.py`) says what is submitted and offered, and what each medium does with each attempt; all of it
   follows from one seed.
 - The *sums* (`sums.py`) compare plan, record and ledger. `test_detects.py` proves that they can fail.

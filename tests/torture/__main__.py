@@ -14,7 +14,8 @@ import anyio
 
 from tools.postgres import Postgres, missing
 
-from .driver import Processes, tortured
+from .driver import tortured
+from .launch import Processes
 from .plan import Plan, Torture, planned
 from .sums import Sums, summed
 
@@ -69,8 +70,9 @@ def main() -> int:
         torture = Torture(seed=seed, at_once=32, per_channel=8, window=2000, **{**size, **differs})
         with tempfile.TemporaryDirectory(prefix="convergekit-torture-") as place, _database(engine, Path(place)) as url:
             columns[name] = anyio.run(_round, planned(torture), url, Path(place) / "log")
+            print(f"{name}: {'; '.join(columns[name].wrong) or 'every sum holds'}", flush=True)
             if columns[name].wrong:
-                print((Path(place) / "log").read_text()[-5000:])
+                print((Path(place) / "log").read_text()[-5000:], flush=True)
     _print(columns)
     return int(any(sums.wrong for sums in columns.values()))
 
@@ -81,10 +83,6 @@ def _print(columns: dict[str, Sums]) -> None:
     print("|".join(("", "---", *("---:" for _ in columns), "")))
     for figure in names:
         print("|".join(("", f" {figure:27}", *(f" {sums.figures[figure]:>12} " for sums in columns.values()), "")))
-    for name, sums in columns.items():
-        print(f"{name}: {'every sum holds' if not sums.wrong else 'VIOLATED'}")
-        for each in sums.wrong:
-            print(f"  {each}")
 
 
 if __name__ == "__main__":

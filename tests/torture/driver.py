@@ -2,40 +2,34 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass, field
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 from itertools import count
-from pathlib import Path
 from random import Random
 from time import monotonic
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import anyio
-from anyio.abc import Process, TaskGroup
-from anyio.streams.buffered import BufferedByteReceiveStream
+from anyio.abc import TaskGroup
 
-from convergekit.abc import LedgerCounts, Store
+from convergekit.abc import LedgerCounts
 from convergekit.engine.clock import SystemClock
 from convergekit.model import Dispatch
 
+from .launch import Launcher
 from .link import Link, LostError, RefusedError
 from .plan import Incoming, Outgoing, Plan
 from .recorder import TURN, Recorder, until
-from .worker import Terms, work
+from .worker import Terms
 
-__all__ = ["Gap", "InProcess", "Outcome", "Processes", "tortured"]
+__all__ = ["Gap", "Outcome", "tortured"]
 
 _SUBMITTERS: Final = 32
 _CALLERS: Final = 16
-_ROOT: Final = Path(__file__).parents[2]
 #: What a submit, or a call, may end with while workers are being killed; then it is repeated.
 _EXPECTED: Final = {"NotRunningError", "StoreError", "AssertionError"}
 Outage = Callable[[Random], Awaitable[None]]
@@ -88,90 +82,6 @@ class Outcome:
     def blows(self) -> int:
         """Times that a worker may have lost what it had in hand."""
         return self.kills + len(self.gaps) + self.outages * (self.recorder.plan.torture.workers + 1)
-
-
-class Launcher(Protocol):
-    """Starts workers over one store."""
-
-    url: str
-
-    async def start(self, terms: Terms) -> int:
-        """Start one; returns the id of its process."""
-        ...
-
-    def store(self) -> Store:
-        """The store, to look at it when nobody works on it any more."""
-        ...
-
-
-class InProcess:
-    """Workers in the driver's own loop, over one store; they cannot be killed.
-
-    Args:
-        store: What they share.
-        tasks: Where they run.
-    """
-
-    url = ""
-
-    def __init__(self, store: Store, tasks: TaskGroup) -> None:
-        self._store = store
-        self._tasks = tasks
-
-    async def start(self, terms: Terms) -> int:
-        """See `Launcher`."""
-        self._tasks.start_soon(work, terms, self._store)
-        return 0
-
-    def store(self) -> Store:
-        """See `Launcher`."""
-        return self._store
-
-
-class Processes:
-    """Workers in processes of their own, forked from one that has imported everything.
-
-    Args:
-        nursery: That process.
-        url: The store's.
-    """
-
-    def __init__(self, nursery: Process, url: str) -> None:
-        assert nursery.stdout is not None
-        self.url = url
-        self._nursery = nursery
-        self._said = BufferedByteReceiveStream(nursery.stdout)
-
-    @classmethod
-    @asynccontextmanager
-    async def opened(cls, url: str, log: Path) -> AsyncGenerator[Processes]:
-        """Start the nursery; what workers log goes to the file *log*."""
-        command = [sys.executable, "-m", "tests.torture.worker"]
-        with log.open("ab") as stderr:
-            async with await anyio.open_process(command, stdin=subprocess.PIPE, stderr=stderr, cwd=_ROOT) as nursery:
-                processes = cls(nursery, url)
-                assert await processes._line() == "ready"
-                if not url.startswith("sqlite"):  # a file is made by whoever comes first, a database by `db upgrade`
-                    async with processes.store().opened(SystemClock()):
-                        pass
-                yield processes
-                assert nursery.stdin is not None
-                await nursery.stdin.aclose()
-
-    async def start(self, terms: Terms) -> int:
-        """See `Launcher`."""
-        assert self._nursery.stdin is not None
-        await self._nursery.stdin.send(json.dumps(asdict(terms)).encode() + b"\n")
-        return int(await self._line())
-
-    def store(self) -> Store:
-        """See `Launcher`."""
-        from convergekit.stores.sql import SqlStore
-
-        return SqlStore(self.url, create=True)
-
-    async def _line(self) -> str:
-        return (await self._said.receive_until(b"\n", 100)).decode()
 
 
 @dataclass(slots=True, eq=False)

@@ -146,6 +146,9 @@ def _stays_unknown(medium: Medium) -> bool:
 def _unknown(outcome: Outcome, unknown: Mapping[str, int], sums: Sums) -> None:
     torture = outcome.recorder.plan.torture
     per_kill = outcome.blows * torture.per_channel
+    sums.figures["unknown at most"] = sum(
+        outcome.recorder.silent[channel] + per_kill for channel in MEDIA if _stays_unknown(MEDIA[channel])
+    )
     for channel, number in unknown.items():
         limit = outcome.recorder.silent[channel] + per_kill
         sums.expect(number <= limit, f"{number} unknown on {channel}, more than {limit}")
@@ -187,6 +190,7 @@ def _into(outcome: Outcome, sums: Sums) -> None:
     sums.expect(again <= limit, f"{again} runs were begun again, more than {limit}")
     sums.figures |= {
         "runs begun again": again,
+        "runs begun again at most": limit,
         "runs finished again": sum(number - 1 for number in finished.values()),
         "offered again": sum(record.offered.values()) - len(record.offered),
     }

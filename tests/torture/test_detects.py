@@ -19,7 +19,8 @@ from convergekit.abc import Admission, Claim, Direction, Lease, LedgerCounts
 from convergekit.errors import LeaseLostError
 from convergekit.model import DeliveryState, Dispatch, DispatchState, Event, Report
 
-from .driver import Gap, InProcess, Outcome, tortured
+from .driver import Gap, Outcome, tortured
+from .launch import InProcess
 from .plan import Torture, planned
 from .recorder import Handover, Recorder, Run
 from .sums import Sums, summed

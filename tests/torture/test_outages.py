@@ -22,7 +22,8 @@ from convergekit.stores.sql import SqlStore
 from tools.postgres import Postgres
 
 from .confined import NOBODY, confined
-from .driver import Processes, tortured
+from .driver import tortured
+from .launch import Processes
 from .plan import Torture, planned
 from .sums import summed
 

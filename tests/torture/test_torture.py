@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from .driver import Processes, tortured
+from .driver import tortured
+from .launch import Processes
 from .plan import Torture, planned
 from .sums import Sums, summed
 
