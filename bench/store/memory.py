@@ -19,7 +19,7 @@ from .ours import at, store_at, submitting
 __all__ = ["run"]
 
 BACKLOG = 100_000
-_WARM = 2_000  # so that what is made once for all is not counted
+_WARM = 1_000  # so that what is made once for all is not counted
 _PRODUCERS = 64
 
 
