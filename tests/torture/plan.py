@@ -70,7 +70,7 @@ class Torture:
     outages: int = 0
     workers: int = 1
     lanes: int = 30
-    lease: float = 3.0
+    lease: float = 5.0
     at_once: int = 12
     per_channel: int = 4
     window: int = 400
