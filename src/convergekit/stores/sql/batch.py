@@ -164,7 +164,7 @@ class Batch:
             for dedupe, identity, fingerprint, body in run(sql.known, {"keys": needs.keys}):
                 self.known[dedupe] = (identity, fingerprint, body)
         if needs.dispatches:
-            self.versions.update(run(sql.locked_versions, {"ids": needs.dispatches}).all())
+            self.versions.update((row.id, row.version) for row in run(sql.locked_versions, {"ids": needs.dispatches}))
         if needs.deliveries:
             for identity, state, opened, named in run(sql.deliveries, {"ids": needs.deliveries}):
                 self._deliveries[identity] = (state, opened, named)
@@ -520,10 +520,10 @@ def _entering(
         return (), ()
     run, sql = batch.connection.execute, batch.sql
     due = {row.dispatch: None for row in run(sql.scheduled, {"now": batch.now})}
-    entering = [_parsed(body) for _, body in run(sql.bodies, {"ids": list(due)})] if due else []
+    entering = [_parsed(row.body) for row in run(sql.bodies, {"ids": list(due)})] if due else []
     order = {identity: number for number, identity in enumerate(due)}
     entering.sort(key=lambda row: order[row.dispatch.id])
-    unplaced = [_parsed(body) for _, body in run(sql.unplaced)]
+    unplaced = [_parsed(row.body) for row in run(sql.unplaced)]
     return entering, unplaced
 
 

@@ -169,7 +169,7 @@ class Statements:
     def _among(self, column: ColumnElement[Any], name: str, *, numbers: bool = False) -> ColumnElement[bool]:
         return among(column, name, numbers=numbers, sqlite=self._sqlite)
 
-    def _locked(self, statement: Select[Any], *, skip: bool = False) -> Select[Any]:
+    def _locked(self, statement: Any, *, skip: bool = False) -> Any:
         return statement if self._sqlite else statement.with_for_update(skip_locked=skip)
 
     def _insert(self, table: Any) -> Any:
