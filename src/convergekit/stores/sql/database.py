@@ -85,7 +85,11 @@ class Database:
 
     def connect(self) -> Connection:
         """A connection to write with: on SQLite its transactions take the write lock when they begin."""
-        return self.engine.connect().execution_options(convergekit_writes=True)
+        connection = self.engine.connect().execution_options(convergekit_writes=True)
+        if self.is_sqlite:
+            dbapi: Any = connection.connection.dbapi_connection
+            dbapi.execute("PRAGMA cache_size=-65536")
+        return connection
 
     def reading(self) -> Connection:
         """A connection that only reads."""
@@ -173,7 +177,7 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     _use_wal(connection)
     for pragma in (
         "synchronous=FULL",
-        "cache_size=-65536",
+        "cache_size=-8192",
         "wal_autocheckpoint=0",
         "secure_delete=ON",
     ):

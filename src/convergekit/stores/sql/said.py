@@ -20,7 +20,7 @@ from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
 from anyio.to_thread import run_sync
-from sqlalchemy import DDL, Column, Connection, Index, SmallInteger, String, Table, Text, event
+from sqlalchemy import DDL, Column, Connection, Index, SmallInteger, Table, Text, event
 from sqlalchemy.dialects.postgresql import TSVECTOR
 
 from convergekit.content.words import Phrase
@@ -28,7 +28,7 @@ from convergekit.model import Content, Dispatch
 from convergekit.stores._said import Row, described
 
 from .rows import micros
-from .schema import _NUMBER, _PREFIX, metadata
+from .schema import _ID, _NAME, _NUMBER, _PREFIX, metadata
 
 __all__ = [
     "WORDS",
@@ -69,9 +69,9 @@ said = Table(
     Column("id", _NUMBER, primary_key=True, autoincrement=True),
     Column("at", _NUMBER, nullable=False),
     Column("kind", SmallInteger, nullable=False),
-    Column("channel", Text, nullable=False),
+    Column("channel", _NAME, nullable=False),
     Column("entry", _NUMBER),  # either this ...
-    Column("dispatch", String(64)),  # ... or that
+    Column("dispatch", _ID),  # ... or that
     Column("words", TSVECTOR().with_variant(Text(), "sqlite")),  # PostgreSQL only
 )
 Index(_PREFIX + "said_at", said.c.at)

@@ -7,6 +7,10 @@ from sqlalchemy.dialects import postgresql
 revision = "0001"
 down_revision = None
 
+_HASH = sa.String(length=22).with_variant(sa.String(length=22, collation="C"), "postgresql")
+_ID = sa.String(length=64).with_variant(sa.String(length=64, collation="C"), "postgresql")
+_NAME = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+
 
 def upgrade() -> None:
     """Add what this version has more."""
@@ -42,20 +46,20 @@ def upgrade() -> None:
     op.create_index("convergekit_blob_use_source", "convergekit_blob_use", ["source"], unique=False)
     op.create_table(
         "convergekit_cursor",
-        sa.Column("channel", sa.Text(), nullable=False),
-        sa.Column("feed", sa.Text(), nullable=False),
+        sa.Column("channel", _NAME, nullable=False),
+        sa.Column("feed", _NAME, nullable=False),
         sa.Column("body", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("channel", "feed"),
         sqlite_with_rowid=False,
     )
     op.create_table(
         "convergekit_delivery",
-        sa.Column("id", sa.String(length=64), nullable=False),
-        sa.Column("dispatch", sa.String(length=64), nullable=False),
-        sa.Column("channel", sa.Text(), nullable=False),
-        sa.Column("address", sa.String(length=22), nullable=False),
+        sa.Column("id", _ID, nullable=False),
+        sa.Column("dispatch", _ID, nullable=False),
+        sa.Column("channel", _NAME, nullable=False),
+        sa.Column("address", _HASH, nullable=False),
         sa.Column("opened", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
-        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("state", _ID, nullable=False),
         sa.Column("named", sa.Text(), server_default="", nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
@@ -78,8 +82,8 @@ def upgrade() -> None:
     )
     op.create_table(
         "convergekit_dispatch",
-        sa.Column("id", sa.String(length=64), nullable=False),
-        sa.Column("dedupe", sa.String(length=64), nullable=False),
+        sa.Column("id", _ID, nullable=False),
+        sa.Column("dedupe", _ID, nullable=False),
         sa.Column("fingerprint", sa.Text(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("wake_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
@@ -108,8 +112,8 @@ def upgrade() -> None:
     op.create_table(
         "convergekit_entry",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
-        sa.Column("channel", sa.Text(), nullable=False),
-        sa.Column("conversation", sa.Text(), nullable=False),
+        sa.Column("channel", _NAME, nullable=False),
+        sa.Column("conversation", _NAME, nullable=False),
         sa.Column("state", sa.SmallInteger(), nullable=False),
         sa.Column("attempts", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
@@ -128,15 +132,15 @@ def upgrade() -> None:
     op.create_table(
         "convergekit_item",
         sa.Column("place", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
-        sa.Column("lane", sa.String(length=22), nullable=False),
+        sa.Column("lane", _HASH, nullable=False),
         sa.Column("state", sa.SmallInteger(), nullable=False),
         sa.Column("due", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("hold", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("passed", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("told", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("entry", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
-        sa.Column("dispatch", sa.String(length=64), nullable=True),
-        sa.Column("delivery", sa.String(length=64), nullable=True),
+        sa.Column("dispatch", _ID, nullable=True),
+        sa.Column("delivery", _ID, nullable=True),
         sa.PrimaryKeyConstraint("place"),
         postgresql_with={
             "autovacuum_vacuum_scale_factor": 0.01,
@@ -173,10 +177,10 @@ def upgrade() -> None:
     )
     op.create_table(
         "convergekit_lane",
-        sa.Column("key", sa.String(length=22), nullable=False),
+        sa.Column("key", _HASH, nullable=False),
         sa.Column("direction", sa.SmallInteger(), nullable=False),
-        sa.Column("channel", sa.Text(), nullable=False),
-        sa.Column("conversation", sa.Text(), nullable=False),
+        sa.Column("channel", _NAME, nullable=False),
+        sa.Column("conversation", _NAME, nullable=False),
         sa.Column("importance", sa.SmallInteger(), nullable=False),
         sa.Column("ready", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column(
@@ -201,14 +205,14 @@ def upgrade() -> None:
     )
     op.create_table(
         "convergekit_meta",
-        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("name", _ID, nullable=False),
         sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.PrimaryKeyConstraint("name"),
     )
     op.create_table(
         "convergekit_owner",
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("holder", sa.Text(), nullable=False),
+        sa.Column("name", _NAME, nullable=False),
+        sa.Column("holder", _NAME, nullable=False),
         sa.Column("token", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("until", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.PrimaryKeyConstraint("name"),
@@ -217,23 +221,23 @@ def upgrade() -> None:
     op.create_table(
         "convergekit_parked",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
-        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("channel", _NAME, nullable=False),
         sa.Column("at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("body", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
         "convergekit_parked_id",
-        sa.Column("hash", sa.String(length=22), nullable=False),
+        sa.Column("hash", _HASH, nullable=False),
         sa.Column("parked", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.PrimaryKeyConstraint("hash", "parked"),
         sqlite_with_rowid=False,
     )
     op.create_table(
         "convergekit_provider_id",
-        sa.Column("hash", sa.String(length=22), nullable=False),
-        sa.Column("dispatch", sa.String(length=64), nullable=False),
-        sa.Column("delivery", sa.String(length=64), nullable=False),
+        sa.Column("hash", _HASH, nullable=False),
+        sa.Column("dispatch", _ID, nullable=False),
+        sa.Column("delivery", _ID, nullable=False),
         sa.PrimaryKeyConstraint("hash"),
         sqlite_with_rowid=False,
     )
@@ -242,9 +246,9 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("kind", sa.SmallInteger(), nullable=False),
-        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("channel", _NAME, nullable=False),
         sa.Column("entry", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
-        sa.Column("dispatch", sa.String(length=64), nullable=True),
+        sa.Column("dispatch", _ID, nullable=True),
         sa.Column("words", postgresql.TSVECTOR().with_variant(sa.Text(), "sqlite"), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
@@ -259,14 +263,14 @@ def upgrade() -> None:
         )
     op.create_table(
         "convergekit_seen",
-        sa.Column("hash", sa.String(length=22), nullable=False),
+        sa.Column("hash", _HASH, nullable=False),
         sa.PrimaryKeyConstraint("hash"),
         sqlite_with_rowid=False,
     )
     op.create_table(
         "convergekit_value",
-        sa.Column("scope", sa.Text(), nullable=False),
-        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("scope", _NAME, nullable=False),
+        sa.Column("key", _NAME, nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("body", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("scope", "key"),
