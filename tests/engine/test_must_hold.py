@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from convergekit import Attachment, Contact, Conversation, Hub, MemoryStore, Message, MessageReceived, Status, first_of
-from convergekit.adapters.loopback import Medium
+from convergekit.adapters.loopback import LoopbackAdapter, Medium
 from convergekit.errors import (
     AuthenticationError,
     InvalidInputError,
@@ -375,7 +375,72 @@ async def test_a_send_cancelled_by_closing_is_called_unknown(bench: Any) -> None
     stored = await b.store.load(handle.id)
     assert stored is not None
     assert stored.status is Status.UNKNOWN
-    assert stored.deliveries[0].state is DeliveryState.UNKNOWN
+    assert stored.deliveries[0].state is DeliveryState.SENDING  # it is asked about where this channel is open next
+
+    async with bench(store=b.store, clock=b.clock) as again:
+        await again.add("loop", medium)
+        await again.pass_time(60)
+        stored = await b.store.load(handle.id)
+    assert stored is not None
+    assert (stored.status, stored.deliveries[0].state) == (Status.UNKNOWN, DeliveryState.UNKNOWN)
+    assert medium.texts() == []
+
+
+@pytest.mark.parametrize("arrived", [True, False])
+async def test_what_was_cut_off_by_closing_is_asked_about_by_whoever_comes_next(bench: Any, arrived: bool) -> None:
+    medium = Medium(remembers=True)
+
+    async def never_answers(out: Any) -> Receipt | None:
+        if arrived:
+            medium.accept(out)
+        await anyio.sleep_forever()
+        return None
+
+    async with bench(drain=0.01) as b:
+        await b.add("loop", medium)
+        medium.script(never_answers)
+        handle = await b.hub.submit("hello", to=ANN)
+        for _ in range(20):
+            await anyio.lowlevel.checkpoint()
+    async with bench(store=b.store, clock=b.clock) as again:
+        await again.add("loop", medium)
+        await again.pass_time(60)
+        stored = await b.store.load(handle.id)
+    assert stored is not None
+    assert stored.status is Status.ACCEPTED
+    assert medium.texts() == ["hello"]
+
+
+@pytest.mark.parametrize("fails", [3, 1000])
+async def test_a_question_that_fails_is_asked_again(bench: Any, fails: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has cut off the answer has mostly cut off the question, too; but it is not asked for ever."""
+    asked = 0
+    reconcile = LoopbackAdapter.reconcile
+
+    async def broken(self: LoopbackAdapter, out: Any) -> Any:
+        nonlocal asked
+        asked += 1
+        if asked <= fails:
+            raise NotSentError("no connection")
+        return await reconcile(self, out)
+
+    monkeypatch.setattr(LoopbackAdapter, "reconcile", broken)
+    async with bench() as b:
+        medium = await b.add("loop", Medium(remembers=True))
+        medium.script(UncertainError("the answer was lost"))
+        sent = await b.hub.submit("hello", to=ANN)
+        await b.settle()
+        assert sent.status is Status.UNKNOWN
+        assert sent.deliveries[0].state is DeliveryState.SENDING
+        await b.pass_time(40_000, step=600)
+
+        assert medium.texts() == ["hello"]
+        delivery = sent.deliveries[0]
+        if fails == 3:
+            assert (sent.status, asked) == (Status.ACCEPTED, 4)
+        else:
+            assert delivery.state is DeliveryState.UNKNOWN
+            assert asked == LoopbackAdapter.retry.limit
 
 
 async def test_a_failing_handler_ends_in_the_dead_letters(bench: Any) -> None:

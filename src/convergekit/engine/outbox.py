@@ -38,7 +38,7 @@ from convergekit.model import (
 from .blobs import native_of
 from .clock import Patience
 from .ledger import Change, Ledger, on_delivery
-from .outcomes import Bug, Outcome, apply, expired, marked, with_receipt
+from .outcomes import Bug, Outcome, Unanswered, apply, expired, marked, with_receipt
 from .strays import NO_STRAYS
 
 if TYPE_CHECKING:
@@ -271,8 +271,8 @@ class Outbox:
         reconcile: bool = True,
     ) -> Delivery | None:
         """Store *outcome*. Returns the delivery if it has a next part to send, else None: the lane is given back."""
-        if isinstance(outcome, UncertainError) and reconcile:
-            outcome = await self._reconciled(channel, dispatch, delivery, index, outcome)
+        if isinstance(outcome, UncertainError):
+            outcome = await self._reconciled(channel, dispatch, delivery, index, outcome, ask=reconcile)
         channel.noticed(outcome)
         now = self._clock.now()
         terms = channel.terms(self._random)
@@ -317,18 +317,27 @@ class Outbox:
             await patience.wait(trouble)
 
     async def _reconciled(
-        self, channel: ChannelRuntime, dispatch: Dispatch, delivery: str, index: int, error: UncertainError
+        self,
+        channel: ChannelRuntime,
+        dispatch: Dispatch,
+        delivery: str,
+        index: int,
+        error: UncertainError,
+        *,
+        ask: bool,
     ) -> Outcome:
         adapter: object = channel.adapter
-        if not isinstance(adapter, SupportsReconcile):
+        if not issubclass(channel.adapter_class, SupportsReconcile):
             return error
+        if not ask or not isinstance(adapter, SupportsReconcile):  # nobody is there to ask it now
+            return Unanswered(error)
         try:
             out = await self._outgoing(channel, dispatch, dispatch.by_id(delivery), index, lambda: None)
             with anyio.fail_after(channel.send_timeout), NO_STRAYS:
                 answer = await adapter.reconcile(out)
         except Exception as trouble:
             _log.warning("channel %s: reconciling failed with %s", channel.name, type(trouble).__name__)
-            return error
+            return Unanswered(error)
         if isinstance(answer, Receipt):
             return answer
         if answer is Reconciliation.NOT_TAKEN:

@@ -7,6 +7,8 @@ Rules kept here (DESIGN, "The adapter contract"):
 - Rejected: closed; a failed part makes the delivery FAILED, so the parts behind it are not sent.
 - Account: stays queued as it was; the channel goes down.
 - Uncertain: never sent again blindly. Only where the caller says that a double is impossible, or accepted.
+- Unanswered: keeps its mark, and is asked about again after back-off: what has cut off the answer has mostly cut off
+  the question, too. It is left as unknown when the attempts are used up.
 - A report counts whenever it comes: a part that something is known of is neither unknown nor sent again, and the parts
   behind a failed one are not sent.
 """
@@ -25,6 +27,7 @@ from convergekit.errors import (
     NotSentError,
     RejectedError,
     ThrottledError,
+    UncertainError,
     UnsupportedContentError,
 )
 from convergekit.model import (
@@ -40,7 +43,7 @@ from convergekit.model import (
     fold,
 )
 
-__all__ = ["PATIENCE", "Bug", "Outcome", "Terms", "apply", "buried", "expired", "marked", "with_receipt"]
+__all__ = ["PATIENCE", "Bug", "Outcome", "Terms", "Unanswered", "apply", "buried", "expired", "marked", "with_receipt"]
 
 #: How long after its first attempt a delivery is tried again because the medium asks for time; then it is given up.
 PATIENCE: Final = timedelta(days=3)
@@ -55,7 +58,14 @@ class Bug:
     error: BaseException
 
 
-Outcome = Receipt | DeliveryError | Bug
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """Uncertain, by an adapter that can find out; but the medium could not be asked yet."""
+
+    error: UncertainError
+
+
+Outcome = Receipt | DeliveryError | Bug | Unanswered
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +119,8 @@ def _after(delivery: Delivery, index: int, outcome: Outcome, now: datetime, term
         case AccountError():
             tried = _tried(delivery, index, now, "account", outcome.reason, outcome.code)
             return _queued(tried, due=now)
+        case Unanswered(error):
+            return _unanswered(delivery, index, error, now, terms)
         case _:
             return _uncertain(delivery, index, outcome, now, terms)
 
@@ -195,6 +207,15 @@ def _uncertain(delivery: Delivery, index: int, error: DeliveryError, now: dateti
     if tried.attempts < terms.attempts and terms.resend(tried, now + timedelta(seconds=seconds)):
         return _waiting(tried, now, seconds, terms)
     return tried.model_copy(update={"state": DeliveryState.UNKNOWN})
+
+
+def _unanswered(delivery: Delivery, index: int, error: UncertainError, now: datetime, terms: Terms) -> Delivery:
+    tried = _tried(delivery, index, now, "uncertain", error.reason, error.code)
+    tried = tried.model_copy(update={"attempts": delivery.attempts + 1, "unknown": delivery.unknown | {index}})
+    if tried.attempts >= terms.attempts:
+        return tried.model_copy(update={"state": DeliveryState.UNKNOWN})
+    waiting = _waiting(tried, now, terms.retry.delay(tried.attempts, terms.random), terms)
+    return waiting.model_copy(update={"state": DeliveryState.SENDING, "sending": index})
 
 
 def _waiting(delivery: Delivery, now: datetime, seconds: float, terms: Terms) -> Delivery:
