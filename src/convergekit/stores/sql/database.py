@@ -18,7 +18,7 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -46,6 +46,14 @@ __all__ = ["Database", "among"]
 _BUSY: Final = 30.0  # seconds that a writer waits for another process
 _STANDSTILL: Final = 10.0  # seconds that a process may do nothing in the midst of a transaction
 _WAL_CAP: Final = 64 * 1024 * 1024
+#: libpq's settings: seconds, and milliseconds for the last.
+_PATIENCE: Final[Mapping[str, int]] = {
+    "connect_timeout": 10,
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
 _RETRYABLE: Final = frozenset({"40001", "40P01", "55P03"})  # serialization failure, deadlock, lock not available
 
 
@@ -71,7 +79,7 @@ class Database:
     def _engine(self) -> Engine:
         if not self.is_sqlite:
             try:
-                engine = create_engine(self.url, pool_size=8, max_overflow=8, pool_pre_ping=False)
+                engine = create_engine(self.url, pool_size=8, max_overflow=8, connect_args=self._patience())
             except ImportError as exc:
                 raise ConfigurationError("PostgreSQL needs the driver psycopg: install convergekit[postgres]") from exc
             event.listen(engine, "connect", _prepare_postgresql)
@@ -82,6 +90,10 @@ class Database:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
+
+    def _patience(self) -> dict[str, int]:
+        """A server that has gone without a word is noticed in half a minute, unless the URL says otherwise."""
+        return {name: number for name, number in _PATIENCE.items() if name not in self.url.query}
 
     def connect(self) -> Connection:
         """A connection to write with: on SQLite its transactions take the write lock when they begin."""
