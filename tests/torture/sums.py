@@ -126,7 +126,9 @@ def _fate(outcome: Outcome, what: str, delivery: Delivery, arrived: Mapping[tupl
     match delivery.state:
         case DeliveryState.UNKNOWN:
             medium = MEDIA.get(delivery.channel) or WAYS_IN[delivery.channel]
-            return None if _stays_unknown(medium) else "of this medium nothing need stay unknown"
+            # What the medium never takes may have used up its attempts when a worker died in the midst of the last.
+            used_up = what in plan.hopeless and not medium.answers
+            return None if used_up or _stays_unknown(medium) else "of this medium nothing need stay unknown"
         case DeliveryState.DEAD:
             return None if what in plan.hopeless and not any(there) else "its medium would have taken it"
         case DeliveryState.CLOSED if delivery.status is Status.FAILED:
