@@ -120,7 +120,8 @@ class Hub(AsyncContextManagerMixin):
         sends: Deliveries under way at the same time, over all channels.
         drain: Seconds that leaving waits for work that is due.
         lease: Seconds after which the work of a process that has died is taken over by another. Longer than the
-            `send_timeout` of each channel, and long enough to outlast a pause of the whole process.
+            `send_timeout` of each channel, or that channel is refused; and long enough to outlast a pause of the whole
+            process.
         retention: How long content is kept, by age and channel; None for good.
     """
 

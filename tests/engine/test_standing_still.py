@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from convergekit import MemoryStore, MessageReceived, Status
+from convergekit import Hub, MemoryStore, MessageReceived, Status
 from convergekit.abc import Claim
+from convergekit.errors import ConfigurationError
 from convergekit.model import DeliveryState, Dispatch
 from convergekit.testing import FakeClock
 
@@ -86,3 +87,12 @@ async def test_what_was_marked_long_ago_is_not_sent(bench: Any) -> None:
 
     assert medium.sent == []
     assert sent.status is Status.UNKNOWN
+
+
+async def test_a_lease_that_a_send_may_outlast_is_refused() -> None:
+    """Where it cannot be renewed, another worker would take over what is still being sent."""
+    with pytest.raises(ConfigurationError, match=r"'loop': a send of loopback may take 60 s.*Hub\(lease=\.\.\.\)"):
+        await Hub(store="memory:", lease=60).add_channel("loop", {"adapter": "loopback"})
+
+    await Hub(store="memory:", lease=61).add_channel("loop", {"adapter": "loopback"})
+    await Hub(store="memory:", lease=1, role="submit").add_channel("loop", {"adapter": "loopback"})

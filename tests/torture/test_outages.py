@@ -16,7 +16,7 @@ import pytest
 from anyio.to_thread import run_sync
 
 from convergekit import Hub, MessageReceived
-from convergekit.adapters.loopback import Medium
+from convergekit.adapters.loopback import LoopbackAdapter, Medium
 from convergekit.errors import StoreError
 from convergekit.stores.sql import SqlStore
 from tools.postgres import Postgres
@@ -52,8 +52,11 @@ async def test_the_database_is_stopped_and_started_while_two_work(
     assert sums.figures["outages"] == 3
 
 
-async def test_a_submit_while_the_database_is_away_fails_clearly(postgres: Postgres, postgres_url: str) -> None:
+async def test_a_submit_while_the_database_is_away_fails_clearly(
+    postgres: Postgres, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It names the ledger and keeps the password; what was admitted before is handled afterwards."""
+    monkeypatch.setattr(LoopbackAdapter, "send_timeout", 1.0)  # shorter than the lease
     url = postgres_url.replace("convergekit@", "convergekit:hunter2@")
     handled: list[str] = []
     medium = Medium()

@@ -93,6 +93,7 @@ class Engine(AsyncContextManagerMixin):
         self._dispatcher = dispatcher
         self._role = role
         self.only_submits = role == "submit"
+        self._lease = lease
         self._owning = min(OWNING, lease)
         self._holder = ""
         self._drain = drain
@@ -205,6 +206,12 @@ class Engine(AsyncContextManagerMixin):
         if name in self.channels:
             raise ConfigurationError(f"there is a channel {name!r} already; remove it first, or give another name")
         check_media(name, adapter_class, options)
+        if adapter_class.send_timeout >= self._lease and not self.only_submits:
+            # Where leases cannot be renewed, another worker would take over what is still being sent.
+            raise ConfigurationError(
+                f"channel {name!r}: a send of {adapter_class.name} may take {adapter_class.send_timeout:g} s, and a "
+                f"lease ends after {self._lease:g} s; Hub(lease=...) has to be longer"
+            )
         context = EngineContext(name, self.store, self._clock, self.intake, parts)
         runtime = ChannelRuntime(
             name,
