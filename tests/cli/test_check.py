@@ -1,6 +1,7 @@
 """`convergekit check`: the settings first, then every channel by itself."""
 
 import json
+import sqlite3
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -188,7 +189,7 @@ def test_the_ledger_is_looked_at_and_not_made(tmp_path: Path, capsys: pytest.Cap
     capsys.readouterr()
     code, state, detail = ledger(path, capsys)
     assert (code, state) == (0, "ok")
-    assert detail.startswith("version ")
+    assert detail.startswith("its tables have version ")
     assert detail.endswith("; 0 events (0 waiting, 0 dead), 1 deliveries (0 to go, 0 unknown, 0 dead)")
 
 
@@ -200,3 +201,6 @@ def test_a_file_that_is_no_ledger_is_told_and_left_alone(tmp_path: Path, capsys:
     assert (code, state) == (1, "not ok")
     assert "not a database" in detail
     assert file.read_bytes().startswith(b"somebody's letters")
+    file.unlink()
+    sqlite3.connect(file).execute("CREATE TABLE letters (text)").connection.close()
+    assert ledger(path, capsys) == (0, "ok", "there are no tables yet; whoever opens it makes them")

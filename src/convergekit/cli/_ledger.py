@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from convergekit import Hub
@@ -13,9 +15,9 @@ from convergekit.errors import ConfigurationError, ConvergeError
 from convergekit.stores.named import MEMORY
 
 if TYPE_CHECKING:
-    from convergekit.stores.sql.versions import Standing, Version
+    from convergekit.stores.sql.database import Database
 
-__all__ = ["existing", "health", "ledger"]
+__all__ = ["database_of", "existing", "health", "ledger", "settings"]
 
 
 def ledger(args: argparse.Namespace, *, channels: bool = False) -> Hub:
@@ -28,11 +30,32 @@ def ledger(args: argparse.Namespace, *, channels: bool = False) -> Hub:
     Raises:
         ConfigurationError: There is none, or none that outlives a process.
     """
-    store = load_store(args.config) if args.store is None else StoreSettings(url=args.store)
+    store = settings(args)
     existing(store)
     if channels and args.store is None:
         return Hub.from_toml(args.config, role="submit")
     return Hub(store=store.make(), role="submit")
+
+
+def settings(args: argparse.Namespace) -> StoreSettings:
+    """Where the ledger is: at the URL of `--store`, or as the file of `--config` says."""
+    return load_store(args.config) if args.store is None else StoreSettings(url=args.store)
+
+
+@contextmanager
+def database_of(store: StoreSettings) -> Generator[Database]:
+    """What is behind *store*, for a look without a hub; errors of its driver come out as `StoreError`."""
+    from convergekit.stores.sql.database import Database
+
+    found = Database(store.address)
+    try:
+        yield found
+    except ConvergeError:
+        raise
+    except Exception as exc:
+        raise found.failed(exc) from exc
+    finally:
+        found.dispose()
 
 
 def existing(store: StoreSettings) -> None:
@@ -56,32 +79,15 @@ def health(store: StoreSettings) -> Health:
 
 
 def _looked_at(store: StoreSettings) -> Health:
-    from convergekit.stores.sql.database import Database
     from convergekit.stores.sql.reading import counts
-    from convergekit.stores.sql.versions import Standing, standing, stored
+    from convergekit.stores.sql.versions import can_be_opened, described, stored
 
-    database = Database(store.address)
-    try:
-        with database.reading() as connection:
-            version = stored(connection)
-            stands = standing(version)
-            if version is None or stands is Standing.TOO_NEW or (stands is Standing.OLDER and store.file is None):
-                return _not_usable(version, stands)
-            said = f"version {version.number}; {_summed(counts(connection))}"
-            return Health(
-                ok=True, detail=said + ("; upgraded when a hub is opened" if stands is Standing.OLDER else "")
-            )
-    except Exception as exc:
-        raise database.failed(exc) from exc
-    finally:
-        database.dispose()
-
-
-def _not_usable(version: Version | None, stands: Standing) -> Health:
-    if version is None:
-        return Health(ok=False, detail="it has no tables yet; `convergekit db upgrade` makes them")
-    way_out = "install a newer convergekit" if stands == "too new" else "run `convergekit db upgrade`"
-    return Health(ok=False, detail=f"its tables have version {version.number}; {way_out}")
+    with database_of(store) as found, found.reading() as connection:
+        version = stored(connection)
+        ok, detail = can_be_opened(version, embedded=found.is_sqlite), described(version, embedded=found.is_sqlite)
+        if ok and version is not None:
+            detail += f"; {_summed(counts(connection))}"
+        return Health(ok=ok, detail=detail)
 
 
 def _summed(sums: LedgerCounts) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Final
 
-from convergekit.config import StoreSettings, load_store
-from convergekit.errors import ConfigurationError, StoreError
+from convergekit.config import StoreSettings
+from convergekit.errors import ConfigurationError
 from convergekit.stores.named import MEMORY
 
 from ._console import Console
+from ._ledger import database_of, settings
 
 if TYPE_CHECKING:
     from convergekit.stores.sql.database import Database
@@ -23,20 +24,11 @@ _LONG: Final = 60.0
 
 def run(args: argparse.Namespace, console: Console) -> int:
     """Do what `args.action` says; status returns 1 where the tables cannot be used as they are."""
-    store = load_store(args.config) if args.store is None else StoreSettings(url=args.store)
+    store = settings(args)
     if store.url == MEMORY:
         raise ConfigurationError(f'a ledger at "{MEMORY}" has no tables')
-    from convergekit.stores.sql.database import Database
-
-    database = Database(store.address)
-    try:
+    with database_of(store) as database:
         return (_upgrade if args.action == "upgrade" else _status)(store, database, console)
-    except (StoreError, ConfigurationError):
-        raise
-    except Exception as exc:
-        raise database.failed(exc) from exc
-    finally:
-        database.dispose()
 
 
 def _upgrade(store: StoreSettings, database: Database, console: Console) -> int:
@@ -54,7 +46,7 @@ def _upgrade(store: StoreSettings, database: Database, console: Console) -> int:
 
 def _status(store: StoreSettings, database: Database, console: Console) -> int:
     from convergekit.stores.sql.sizes import oldest_snapshot, sizes
-    from convergekit.stores.sql.versions import Standing, described, standing, stored
+    from convergekit.stores.sql.versions import can_be_opened, described, standing, stored
 
     version, snapshot, found = None, None, []
     if store.file is None or store.file.exists():  # looking makes no file
@@ -62,11 +54,10 @@ def _status(store: StoreSettings, database: Database, console: Console) -> int:
             version = stored(connection)
             snapshot = None if database.is_sqlite else oldest_snapshot(connection)
         found = sizes(database)
-    stands = standing(version)
     console.tell(
         f"{store.shown}: {described(version, embedded=database.is_sqlite)}",
         store=store.shown,
-        standing=stands,
+        standing=standing(version),
         version=version and version.number,
         oldest_reader=version and version.oldest_reader,
         oldest_snapshot=snapshot,
@@ -75,8 +66,7 @@ def _status(store: StoreSettings, database: Database, console: Console) -> int:
         console.table([_row(size) for size in found], ("name", "size", "rows", "dead"))
     if snapshot is not None and snapshot > _LONG:
         console.warn(f"a transaction has been open for {snapshot:.0f} seconds: nothing can be swept up behind it")
-    usable = stands in (Standing.CURRENT, Standing.NEWER) or (database.is_sqlite and stands is not Standing.TOO_NEW)
-    return int(not usable)
+    return int(not can_be_opened(version, embedded=database.is_sqlite))
 
 
 def _row(size: Size) -> dict[str, object]:

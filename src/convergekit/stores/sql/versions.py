@@ -38,7 +38,7 @@ from .tables import metadata
 if TYPE_CHECKING:
     from .database import Database
 
-__all__ = ["Standing", "Version", "described", "ensure", "standing", "stored", "upgrade"]
+__all__ = ["Standing", "Version", "can_be_opened", "described", "ensure", "standing", "stored", "upgrade"]
 
 _MIGRATIONS: Final = "convergekit.stores.sql:migrations"
 _PATIENCE: Final = "5s"
@@ -90,6 +90,12 @@ def standing(version: Version | None) -> Standing:
     if version.number < VERSION:
         return Standing.OLDER
     return Standing.NEWER if version.oldest_reader <= VERSION else Standing.TOO_NEW
+
+
+def can_be_opened(version: Version | None, *, embedded: bool) -> bool:
+    """Whether a hub opens a ledger whose tables have *version*: those in a file it makes, or brings up to date."""
+    stands = standing(version)
+    return stands in _USABLE or (embedded and stands is not Standing.TOO_NEW)
 
 
 def stored(connection: Connection) -> Version | None:
