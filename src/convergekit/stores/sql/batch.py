@@ -13,14 +13,17 @@ be left behind in a lane that is just being removed because it was empty.
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Connection, func, select, text, update
+from sqlalchemy import Connection, delete, func, select, text, update
 
 from convergekit.abc import Lane, Lease
-from convergekit.errors import LeaseLostError
+from convergekit.errors import InvalidInputError, LeaseLostError
 from convergekit.model import Dispatch
 from convergekit.model.wire import from_json
 
@@ -32,10 +35,12 @@ from .schema import EntryStates, ItemState
 
 if TYPE_CHECKING:
     from .operations import Operation
+    from .prepared import Values
     from .statements import Statements
 
 __all__ = ["NEVER", "Batch", "LaneRow", "Needs", "run_batch", "waiting_state"]
 
+_log = logging.getLogger(__name__)
 #: Later than any time: a lane with nothing in it.
 NEVER: Final = 1 << 62
 
@@ -146,35 +151,46 @@ class Batch:
         self.cursors: dict[tuple[str, str], str] = {}
         self._token: int | None = None
 
+    # The driver
+
+    def ask(self, statement: Any, values: Values | None = None) -> list[Any]:
+        """Execute *statement*, whose parameters are always the same ones; the rows."""
+        values = values or {}
+        return self.sql.prepared(statement, values).all(self.connection, values)
+
+    def tell(self, statement: Any, *rows: Values) -> None:
+        """Execute *statement* for each of *rows*, of which there is at least one."""
+        self.sql.prepared(statement, rows[0]).run(self.connection, rows)
+
     # Fetch
 
     def fetch(self, needs: Needs) -> None:
         """Read and lock."""
-        run, sql = self.connection.execute, self.sql
+        ask, sql = self.ask, self.sql
         if needs.lanes:
             keys = {lane_key(lane): lane for lane in needs.lanes}
-            for row in run(sql.lanes, {"keys": sorted(keys)}):
+            for row in ask(sql.lanes, {"keys": sorted(keys)}):
                 self._lanes[row.key] = LaneRow.of(row)
             for key, lane in keys.items():
                 if key not in self._lanes:
                     self._lanes[key] = LaneRow(lane, key)
         if needs.hashes:
-            self.seen.update(run(sql.seen, {"hashes": needs.hashes}).scalars())
+            self.seen.update([hash for (hash,) in ask(sql.seen, {"hashes": needs.hashes})])
         if needs.keys:
-            for dedupe, identity, fingerprint, body in run(sql.known, {"keys": needs.keys}):
+            for dedupe, identity, fingerprint, body in ask(sql.known, {"keys": needs.keys}):
                 self.known[dedupe] = (identity, fingerprint, body)
         if needs.dispatches:
-            self.versions.update((row.id, row.version) for row in run(sql.locked_versions, {"ids": needs.dispatches}))
+            self.versions.update((row.id, row.version) for row in ask(sql.locked_versions, {"ids": needs.dispatches}))
         if needs.deliveries:
-            for identity, state, opened, named in run(sql.deliveries, {"ids": needs.deliveries}):
+            for identity, state, opened, named in ask(sql.deliveries, {"ids": needs.deliveries}):
                 self._deliveries[identity] = (state, opened, named)
-            for item in run(sql.items_of, {"ids": needs.deliveries}):
+            for item in ask(sql.items_of, {"ids": needs.deliveries}):
                 self._items[item.delivery] = item
         if needs.owners:
-            self.owners.update({row.name: row for row in run(sql.owners, {"names": needs.owners})})
+            self.owners.update({row.name: row for row in ask(sql.owners, {"names": needs.owners})})
         if needs.values:
             asked = {"scopes": list({scope for scope, _ in needs.values}), "keys": [key for _, key in needs.values]}
-            self.values.update((scope, key) for scope, key in run(sql.values, asked))
+            self.values.update((scope, key) for scope, key in ask(sql.values, asked))
 
     # Decide
 
@@ -314,6 +330,12 @@ class Batch:
         """The item that the lease on *row* is on is done with."""
         self._rows["drop_item"].append({"at": row.served})
 
+    def give_up(self, item: Any) -> None:
+        """The delivery of *item*, whose dispatch cannot be read: it counts as dead, and stands in no lane any more."""
+        run = self.connection.execute
+        run(delete(s.item).where(s.item.c.place == item.place))
+        run(update(s.delivery).where(s.delivery.c.id == item.delivery).values(state="dead"))
+
     def write(self, statement: str, values: dict[str, Any]) -> None:
         """Execute one of the statements for these values, too."""
         self._rows[statement].append(values)
@@ -327,11 +349,11 @@ class Batch:
         for name in _ORDER:
             rows = self._rows.get(name)
             if rows:
-                self.connection.execute(getattr(self.sql, name), rows)
+                self.tell(getattr(self.sql, name), *rows)
         record(self.connection, self._said, self.now)
         record_uses(self.connection, self._uses)
         for (channel, feed), body in self.cursors.items():
-            self.connection.execute(self.sql.put_cursor, {"channel": channel, "feed": feed, "body": body})
+            self.tell(self.sql.put_cursor, {"channel": channel, "feed": feed, "body": body})
         recompute = [row for row in self._lanes.values() if row.recompute and not row.fresh and row.until is None]
         if recompute:
             self._look(recompute)
@@ -355,16 +377,15 @@ class Batch:
             self._said.append((identity, row.said or said_of(row.event)))
             self._uses += [(ref, f"entry/{identity}") for ref in refs_of(row.event)]
         self._rows["add_item"] += items
-        self.connection.execute(self.sql.add_seen, seen)
-        self.connection.execute(self.sql.add_entry, entries)
+        self.tell(self.sql.add_seen, *seen)
+        self.tell(self.sql.add_entry, *entries)
 
     def _entry_ids(self, count: int) -> Sequence[int]:
         """So many ids that nobody else has, in order."""
-        run = self.connection.execute
         if self.connection.dialect.name == "sqlite":  # the write lock is ours
-            last = int(run(_LAST_ENTRY).scalar() or 0)
-            return range(last + 1, last + 1 + count)
-        return sorted(run(_NEXT_ENTRIES, {"count": count}).scalars())
+            ((last,),) = self.ask(_LAST_ENTRY)
+            return range((last or 0) + 1, (last or 0) + 1 + count)
+        return sorted(self.connection.execute(_NEXT_ENTRIES, {"count": count}).scalars())
 
     def _look(self, rows: Sequence[LaneRow]) -> None:
         """When each of these lanes is to be looked at next; those that are empty go."""
@@ -384,7 +405,7 @@ class Batch:
         if stale:  # something was waited for, and is there
             values = {"keys": stale, "now": self.now}
             for statement in (self.sql.waited, self.sql.came_back, self.sql.step_aside):
-                self.connection.execute(statement, values)
+                self.tell(statement, values)
             anew, _ = self._heads({key: by_key[key] for key in stale})
             heads.update(anew)
         return list(heads.values())
@@ -392,13 +413,13 @@ class Batch:
     def _heads(
         self, by_key: Mapping[str, LaneRow]
     ) -> tuple[dict[str, tuple[LaneRow, int | None, int | None]], list[str]]:
-        found = self.connection.execute(self.sql.heads, {"keys": list(by_key)}).all()
+        found = self.ask(self.sql.heads, {"keys": list(by_key)})
         blocking = [
             waiting for _, line, waiting, _ in found if waiting is not None and (line is None or waiting < line)
         ]
         blocks: Mapping[int, Any] = {}
         if blocking:
-            blocks = {row.place: row for row in self.connection.execute(self.sql.blocks, {"places": blocking})}
+            blocks = {row.place: row for row in self.ask(self.sql.blocks, {"places": blocking})}
         heads: dict[str, tuple[LaneRow, int | None, int | None]] = {}
         stale = []
         for key, line, waiting, aside in found:
@@ -430,13 +451,13 @@ class Batch:
                 changed.append(
                     {"lane": row.key, "at": row.ready, "fence": row.token, "end": row.until, "place": row.served}
                 )
-        run, sql = self.connection.execute, self.sql
+        tell, sql = self.tell, self.sql
         if added:
-            run(sql.add_lane, sorted(added, key=lambda values: str(values["key"])))
+            tell(sql.add_lane, *sorted(added, key=itemgetter("key")))
         if changed:
-            run(sql.change_lane, changed)
+            tell(sql.change_lane, *changed)
         if dropped:
-            run(sql.drop_lane, dropped)
+            tell(sql.drop_lane, *dropped)
 
     def _age(self, number: int) -> int:
         """A new lane's token: below those of claims, and of two new lanes the older has the lesser."""
@@ -447,29 +468,28 @@ class Batch:
     def token(self) -> int:
         """Greater than any before; one for all claims of this transaction, for each is of other lanes."""
         if self._token is None:
-            run = self.connection.execute
-            if self.connection.dialect.name == "sqlite":
-                self._token = int(run(_COUNT).scalar_one())
-            else:
-                self._token = int(run(_NEXT_TOKEN).scalar_one())
+            ((token,),) = self.ask(_COUNT if self.connection.dialect.name == "sqlite" else _NEXT_TOKEN)
+            self._token = int(token)
         return self._token
 
     def overtake(self, row: LaneRow, head: int) -> None:
         """Serving *head* passes those before it that have stepped aside: the ledger says so."""
         if not row.has_aside:
             return
-        run = self.connection.execute
-        passed = run(self.sql.overtaken, {"lane": row.key, "head": head}).all()
+        passed = self.ask(self.sql.overtaken, {"lane": row.key, "head": head})
         if not passed:
             return
-        run(self.sql.tell, {"places": [item.place for item in passed]})
+        self.tell(self.sql.tell, {"places": [item.place for item in passed]})
         for item in passed:
             if item.dispatch is not None:
                 self._mark_passed(item.dispatch, item.delivery)
 
     def _mark_passed(self, dispatch: str, delivery: str) -> None:
-        ((_, body),) = self.connection.execute(self.sql.bodies, {"ids": [dispatch]})
-        known = from_json(Dispatch, body)
+        ((_, body),) = self.ask(self.sql.bodies, {"ids": [dispatch]})
+        try:
+            known = from_json(Dispatch, body)
+        except InvalidInputError:
+            return  # whoever claims it finds out
         passed = known.by_id(delivery)
         if passed.passed:
             return
@@ -478,7 +498,7 @@ class Batch:
             "version": known.version + 1,
         }
         row = dispatch_row(known.model_copy(update=changed))
-        self.connection.execute(
+        self.tell(
             self.sql.change_dispatch,
             {"dispatch": dispatch, "to": row.dispatch.version, "wake": row.wake_at, "document": row.body},
         )
@@ -518,17 +538,34 @@ def _entering(
     """What was scheduled and is due, and what a host's own transaction has left: before anything that comes now."""
     if not any(operation.enters for operation in operations):
         return (), ()
-    run, sql = batch.connection.execute, batch.sql
-    due = {row.dispatch: None for row in run(sql.scheduled, {"now": batch.now})}
-    entering = [_parsed(row.body) for row in run(sql.bodies, {"ids": list(due)})] if due else []
+    ask, sql = batch.ask, batch.sql
+    scheduled = ask(sql.scheduled, {"now": batch.now})
+    due = {row.dispatch: None for row in scheduled}
+    entering = _parsed(ask(sql.bodies, {"ids": list(due)})) if due else []
     order = {identity: number for number, identity in enumerate(due)}
     entering.sort(key=lambda row: order[row.dispatch.id])
-    unplaced = [_parsed(row.body) for row in run(sql.unplaced)]
-    return entering, unplaced
+    there = {row.dispatch.id for row in entering}
+    for item in scheduled:
+        if item.dispatch not in there:
+            batch.give_up(item)
+    return entering, _parsed(ask(sql.unplaced))
 
 
-def _parsed(body: str) -> DispatchRow:
-    return dispatch_row(from_json(Dispatch, body))
+def _parsed(rows: Iterable[Any]) -> list[DispatchRow]:
+    """Those of *rows* that can be read: one that cannot must not keep all others from being written."""
+    parsed = []
+    for row in rows:
+        try:
+            parsed.append(dispatch_row(from_json(Dispatch, row.body)))
+        except InvalidInputError as error:
+            _complain(row.id, str(error))
+    return parsed
+
+
+@lru_cache(maxsize=4096)
+def _complain(dispatch: str, why: str) -> None:
+    """Once for each: what a newer hub has posted stays there for newer workers, and is met by every batch."""
+    _log.error("dispatch %s of the ledger cannot be read: %s", dispatch, why)
 
 
 def waiting_state(due: int, hold: int | None, now: int) -> ItemState:

@@ -36,7 +36,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.types import BigInteger, Text, TypeDecorator
 
 from convergekit.errors import ConfigurationError, StoreError
@@ -72,6 +72,7 @@ class Database:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.path = os.path.abspath(self.url.database or "") if self.is_sqlite else None
         self.engine: Engine = self._engine()
+        self._driver: Any = self.engine.dialect.dbapi
         # Without its parameters: libpq takes passwords there, too.
         self.shown = self.url.set(query={}).render_as_string(hide_password=True)
         self.where = f"the ledger {self.shown}"
@@ -136,25 +137,27 @@ class Database:
 
     def is_retryable(self, error: BaseException) -> bool:
         """Whether the same transaction may succeed when it is tried again at once."""
-        if isinstance(error, IntegrityError):
+        cause = _cause(error)
+        if isinstance(cause, self._driver.IntegrityError):
             return True  # somebody else was faster with a unique key: now it is there to be found
-        return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in _RETRYABLE
+        return getattr(cause, "sqlstate", None) in _RETRYABLE
 
     def is_away(self, error: BaseException) -> bool:
         """Whether the database could not be reached, or the connection to it was lost."""
-        if not isinstance(error, DBAPIError) or self.is_sqlite:
+        cause = _cause(error)
+        if self.is_sqlite or not isinstance(cause, self._driver.Error):
             return False
-        state = getattr(error.orig, "sqlstate", None) or ""
+        state = getattr(cause, "sqlstate", None) or ""
         # 08: connection exceptions; 57P01 to 57P03: it is shutting down or starting. None: it did not answer at all.
-        lost = error.connection_invalidated or state.startswith(("08", "57P0", "25P03"))
-        return lost or (not state and _is_operational(error))
+        lost = getattr(error, "connection_invalidated", False) or state.startswith(("08", "57P0", "25P03"))
+        did_not_answer = isinstance(cause, (self._driver.OperationalError, self._driver.InterfaceError))
+        return lost or (not state and did_not_answer)
 
     def failed(self, error: BaseException, *, unsure: bool = False) -> StoreError:
         """What to tell the caller: never with values, which may be content."""
         if isinstance(error, StoreError):
             return error
-        cause = getattr(error, "orig", None) or error
-        words = _in_words(cause)
+        words = _in_words(_cause(error))
         end = "; whether it was stored is not known" if unsure else "; nothing of this call was stored"
         return StoreError(f"{self.where}: {words}{end}")
 
@@ -214,8 +217,9 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def _is_operational(error: DBAPIError) -> bool:
-    return type(error).__name__ in ("OperationalError", "InterfaceError")
+def _cause(error: BaseException) -> BaseException:
+    """What the driver raised, whether or not it came by way of SQLAlchemy."""
+    return getattr(error, "orig", None) or error
 
 
 def _in_words(cause: BaseException) -> str:

@@ -11,12 +11,13 @@ from convergekit.errors import KeyConflictError, LeaseLostError
 from convergekit.model import Dispatch
 
 from .batch import NEVER, Batch, LaneRow, Needs, waiting_state
+from .hosted import let_write
 from .resaid import said_anew
 from .rows import DIRECTIONS, IMPORTANCES, DispatchRow, EntryRow, micros
 from .schema import EntryStates
 from .writer import Job
 
-__all__ = ["Admit", "Bury", "Call", "Claiming", "Finish", "Found", "HostError", "Operation", "Postpone", "Release",
+__all__ = ["Admit", "Bury", "Call", "Claiming", "Finish", "Found", "Operation", "Postpone", "Release",
            "Renew", "Save", "Submit"]  # fmt: skip
 
 T = TypeVar("T")
@@ -25,14 +26,6 @@ T = TypeVar("T")
 Found = tuple[LaneRow, bool, Any, Any]
 
 _OTHER_WAY: Final = 8  # one claim of so many begins with the bulk, so that nothing starves
-
-
-class HostError(Exception):
-    """A host's own writing has failed; the transaction is lost, and it alone is to blame."""
-
-    def __init__(self, error: Exception) -> None:
-        super().__init__(error)
-        self.error = error
 
 
 class Operation(Job[T]):
@@ -167,11 +160,8 @@ class Finish(Submit):
         super().decide(batch)
         if self.error is not None:
             return
-        for write in self._writes:
-            try:
-                write(batch.connection)
-            except Exception as error:
-                raise HostError(error) from error
+        if self._writes:
+            let_write(batch.connection, self._writes)
         batch.write("finish_entry", {"entry": _entry_id(self._lease)})
         batch.drop_served(row)
         row.let_go()
@@ -369,7 +359,7 @@ class Claiming(Operation[tuple[list[Found], bool, "int | None", int]]):
     def _channels(self, batch: Batch, direction: int) -> dict[str, int]:
         if self._slots is not None:
             return {name: min(room, self._limit + 1) for name, room in sorted(self._slots.items()) if room > 0}
-        names = batch.connection.execute(batch.sql.channels_in, {"direction": direction}).scalars()
+        names = [name for (name,) in batch.ask(batch.sql.channels_in, {"direction": direction})]
         return dict.fromkeys(names, self._limit + 1)  # one more, to see whether there is more
 
     def _pairs(self, channels: Mapping[str, int], direction: int) -> tuple[list[tuple[str, int]], dict[str, Any]]:
@@ -390,7 +380,7 @@ class Claiming(Operation[tuple[list[Found], bool, "int | None", int]]):
             values[f"limit_{number}"] = open_channels[name]
         values["now"] = batch.now
         by_channel: dict[str, list[LaneRow]] = {name: [] for name in open_channels}
-        for row in batch.connection.execute(batch.sql.candidates(len(pairs)), values):
+        for row in batch.ask(batch.sql.candidates(len(pairs)), values):
             by_channel[row.channel].append(LaneRow.of(row))
         order = IMPORTANCES if self._turn % _OTHER_WAY else IMPORTANCES[::-1]
         lines = []
@@ -407,9 +397,9 @@ class Claiming(Operation[tuple[list[Found], bool, "int | None", int]]):
         moments: list[int | None] = []
         if pairs:
             values["now"] = batch.now
-            moments += batch.connection.execute(batch.sql.next_ready(len(pairs)), values).scalars()
+            moments += [moment for (moment,) in batch.ask(batch.sql.next_ready(len(pairs)), values)]
         if direction:
-            moments.append(batch.connection.execute(batch.sql.next_scheduled).scalar())
+            moments += [moment for (moment,) in batch.ask(batch.sql.next_scheduled)]
         return min((moment for moment in moments if moment is not None), default=None)
 
 
@@ -434,15 +424,15 @@ def _items(batch: Batch, found: Sequence[tuple[LaneRow, bool, int]]) -> list[Fou
     """What stands at the head of each lane."""
     if not found:
         return []
-    run, sql = batch.connection.execute, batch.sql
-    items = {row.place: row for row in run(sql.leased_items, {"places": [place for *_, place in found]})}
+    ask, sql = batch.ask, batch.sql
+    items = {row.place: row for row in ask(sql.leased_items, {"places": [place for *_, place in found]})}
     entries = [item.entry for item in items.values() if item.entry is not None]
     dispatches = list({item.dispatch: None for item in items.values() if item.dispatch is not None})
     by_id: dict[Any, Any] = {}
     if entries:
-        by_id.update((row.id, row) for row in run(sql.entries, {"ids": entries}))
+        by_id.update((row.id, row) for row in ask(sql.entries, {"ids": entries}))
     if dispatches:
-        by_id.update((row.id, row) for row in run(sql.bodies, {"ids": dispatches}))
+        by_id.update((row.id, row) for row in ask(sql.bodies, {"ids": dispatches}))
     return [
         (row, recovered, items[place], by_id[items[place].entry or items[place].dispatch])
         for row, recovered, place in found

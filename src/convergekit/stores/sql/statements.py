@@ -28,6 +28,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from . import schema as s
 from .database import Database, among
+from .prepared import Prepared, Values
 from .schema import EntryStates, ItemState
 
 __all__ = ["Statements"]
@@ -42,6 +43,8 @@ class Statements:
 
     def __init__(self, database: Database) -> None:
         self._sqlite = database.is_sqlite
+        self._dialect = database.engine.dialect
+        self._prepared: dict[Any, Prepared] = {}
         item, lane = s.item.c, s.lane.c
         one = _one
 
@@ -165,6 +168,13 @@ class Statements:
 
         self.awake = select(d.id, d.wake_at).where(d.wake_at.is_not(None)).order_by(d.wake_at).limit(bindparam("limit"))
         self.channels_in = self._channels()
+
+    def prepared(self, statement: Any, example: Values) -> Prepared:
+        """*statement* for the driver itself, to be given values like *example*."""
+        known = self._prepared.get(statement)
+        if known is None:
+            known = self._prepared[statement] = Prepared(statement, self._dialect, example)
+        return known
 
     def _among(self, column: ColumnElement[Any], name: str, *, numbers: bool = False) -> ColumnElement[bool]:
         return among(column, name, numbers=numbers, sqlite=self._sqlite)

@@ -1,0 +1,87 @@
+"""Statements of SQLAlchemy Core as the driver takes them: compiled once, and from then on executed by the driver.
+
+For a row of five values SQLAlchemy takes longer to hand the statement on than SQLite to execute it, and every submit
+waits for a dozen of them. So what a batch says again and again goes past it; how it is written stays the same.
+
+What the driver raises is its own, and no `DBAPIError`: `Database` knows both.
+"""
+
+from __future__ import annotations
+
+from collections import namedtuple
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
+from typing import Any
+
+from sqlalchemy import Boolean, Connection, Dialect, Insert
+from sqlalchemy.types import TypeEngine
+
+__all__ = ["Prepared", "Values"]
+
+#: What a statement is given: by the names of its parameters, or of its columns.
+Values = Mapping[str, Any]
+
+
+class Prepared:
+    """One statement, whose parameters are always the same ones.
+
+    Args:
+        statement: Of SQLAlchemy Core.
+        dialect: Of its database.
+        example: Values as they will be given; of an INSERT they name the columns.
+    """
+
+    __slots__ = ("_given", "_row", "_text")
+
+    def __init__(self, statement: Any, dialect: Dialect, example: Values) -> None:
+        names = list(example) if isinstance(statement, Insert) else None
+        compiled = statement.compile(dialect=dialect, column_keys=names)
+        self._text = str(compiled)
+        self._given = _given(compiled, dialect)
+        columns = [getattr(column, "key", None) or "" for column in statement.exported_columns]
+        row: Any = namedtuple("Row", columns, rename=True)  # type: ignore[misc]  # it knows only literal names
+        self._row: Callable[[Any], Any] = row._make
+
+    def all(self, connection: Connection, values: Values) -> list[Any]:
+        """Execute; the rows, which know their columns by name."""
+        found = _driver(connection).execute(self._text, self._given(values)).fetchall()
+        return list(map(self._row, found))
+
+    def run(self, connection: Connection, rows: Sequence[Values]) -> None:
+        """Execute for each of *rows*, of which there is at least one."""
+        given = self._given
+        if len(rows) == 1:
+            _driver(connection).execute(self._text, given(rows[0]))
+        else:
+            cursor = _driver(connection).cursor()
+            cursor.executemany(self._text, list(map(given, rows)))
+            cursor.close()
+
+
+def _driver(connection: Connection) -> Any:
+    return connection.connection.dbapi_connection
+
+
+def _given(compiled: Any, dialect: Dialect) -> Callable[[Values], Any]:
+    """From values by name to what the driver takes."""
+    binds = [(name, bind) for bind, name in compiled.bind_names.items()]
+    fixed = {name: bind.value for name, bind in binds if not bind.required}
+    written = {name: write for name, bind in binds if (write := _written(bind.type, dialect)) is not None}
+    order: list[str] | None = compiled.positiontup
+    if order and not fixed and not written:
+        return itemgetter(*order) if len(order) > 1 else lambda values: (values[order[0]],)
+
+    def given(values: Values) -> Any:
+        full = {**fixed, **values}
+        for name, write in written.items():
+            full[name] = write(full[name])
+        return full if order is None else [full[name] for name in order]
+
+    return given
+
+
+def _written(kind: TypeEngine[Any], dialect: Dialect) -> Callable[[Any], Any] | None:
+    if isinstance(kind, Boolean):
+        return None  # SQLAlchemy only looks whether it is one
+    write: Callable[[Any], Any] | None = kind.dialect_impl(dialect).bind_processor(dialect)
+    return write
