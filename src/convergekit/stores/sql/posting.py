@@ -14,7 +14,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, event, func, inspect, select
+from sqlalchemy import Connection, bindparam, delete, event, func, inspect, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
@@ -25,7 +25,7 @@ from convergekit.model import Dispatch
 from convergekit.model.wire import from_json
 
 from . import schema as s
-from .blobs import record_uses, refs_of
+from .blobs import forget_uses, record_uses, refs_of
 from .database import Database
 from .rows import DispatchRow
 
@@ -63,7 +63,7 @@ def post(connection: Connection, database: Database, rows: Sequence[DispatchRow]
     """
     try:
         _check(connection, database)
-        return [_posted(connection, row) for row in rows]
+        return _posted(connection, rows)
     except DBAPIError as error:
         if "database is locked" in str(error.orig):
             raise StoreError(
@@ -73,16 +73,36 @@ def post(connection: Connection, database: Database, rows: Sequence[DispatchRow]
         raise database.failed(error) from error
 
 
-def _posted(connection: Connection, row: DispatchRow) -> Dispatch:
+def _known(connection: Connection, row: DispatchRow) -> Dispatch | None:
+    """What is there under the key of *row*."""
+    known = connection.execute(_KNOWN, {"dedupe": row.dedupe}).first()
+    if known is None:
+        return None
+    dispatch = row.dispatch
+    if dispatch.origin is None and known.fingerprint != dispatch.fingerprint:
+        raise KeyConflictError(f"the key {dispatch.key!r} was used before, to the same recipient, for other content")
+    return from_json(Dispatch, known.body)
+
+
+def _posted(connection: Connection, rows: Sequence[DispatchRow]) -> list[Dispatch]:
+    there: list[Dispatch] = []
+    try:
+        for row in rows:
+            there.append(_post(connection, row))
+    except KeyConflictError:  # whoever goes on after it must not commit what came before it
+        ours = [row.dispatch.id for row, each in zip(rows, there, strict=False) if each is row.dispatch]
+        forget_uses(connection, [f"dispatch/{id}" for id in ours])
+        connection.execute(delete(s.dispatch).where(s.dispatch.c.id.in_(ours)))
+        raise
+    return there
+
+
+def _post(connection: Connection, row: DispatchRow) -> Dispatch:
     dispatch = row.dispatch
     while True:
-        known = connection.execute(_KNOWN, {"dedupe": row.dedupe}).first()
+        known = _known(connection, row)
         if known is not None:
-            if dispatch.origin is None and known.fingerprint != dispatch.fingerprint:
-                raise KeyConflictError(
-                    f"the key {dispatch.key!r} was used before, to the same recipient, for other content"
-                )
-            return from_json(Dispatch, known.body)
+            return known
         dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
         values = {
             "id": dispatch.id,

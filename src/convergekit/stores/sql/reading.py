@@ -15,6 +15,7 @@ from convergekit.model import Delivery, Dispatch, Event, UnknownEvent
 from convergekit.model.wire import event_from_json, from_json
 
 from . import schema as s
+from .database import among
 from .rows import hashed, moment
 from .schema import EntryStates
 
@@ -67,7 +68,8 @@ def load(connection: Connection, dispatch: str) -> Dispatch | None:
 def versions(connection: Connection, dispatches: Sequence[str]) -> Mapping[str, int]:
     """The version of each that is there."""
     c = s.dispatch.c
-    return {row.id: row.version for row in connection.execute(select(c.id, c.version).where(c.id.in_(dispatches)))}
+    there = select(c.id, c.version).where(_among(connection, c.id))
+    return {row.id: row.version for row in connection.execute(there, {"many": dispatches})}
 
 
 def awake(connection: Connection, limit: int, now: int) -> tuple[Sequence[str], int | None]:
@@ -91,7 +93,7 @@ def find(
     if ids:
         hashes = [hashed("id", channel, each) for each in ids]
         p = s.provider_id.c
-        rows = connection.execute(select(s.provider_id).where(p.hash.in_(hashes)))
+        rows = connection.execute(select(s.provider_id).where(_among(connection, p.hash)), {"many": hashes})
         found = {row.hash: (row.dispatch, row.delivery) for row in rows}
         return next((found[each] for each in hashes if each in found), None)
     if address is None or delivery is not None:
@@ -110,7 +112,13 @@ def is_parked(connection: Connection, channel: str, ids: Sequence[str]) -> bool:
     """Whether a receipt waits that names one of *ids*."""
     c = s.parked_id.c
     hashes = [hashed("id", channel, each) for each in ids]
-    return connection.execute(select(c.hash).where(c.hash.in_(hashes)).limit(1)).first() is not None
+    waiting = select(c.hash).where(_among(connection, c.hash)).limit(1)
+    return connection.execute(waiting, {"many": hashes}).first() is not None
+
+
+def _among(connection: Connection, column: ColumnElement[str]) -> ColumnElement[bool]:
+    """Whether *column* is one of the parameter `many`: of as many as there are, where a driver takes 65,535."""
+    return among(column, "many", sqlite=connection.dialect.name == "sqlite")
 
 
 def value(connection: Connection, scope: str, key: str) -> tuple[str | None, int]:

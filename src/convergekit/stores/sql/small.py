@@ -20,7 +20,7 @@ from .reading import number_of
 from .rows import delivery_row, hashed, lane_key
 from .schema import EntryStates, ItemState
 
-__all__ = ["discard", "disown", "give_up", "own", "park", "put", "rescue", "revive", "unpark"]
+__all__ = ["discard", "disown", "own", "park", "put", "rescue", "revive", "unpark"]
 
 
 def put(batch: Batch, scope: str, key: str, value: Any, version: int | None) -> bool:
@@ -118,13 +118,6 @@ def discard(batch: Batch, entry: str) -> bool:
     done = update(s.entry).where(s.entry.c.id == row.id).values(state=EntryStates.DONE.value)
     batch.connection.execute(done)
     return True
-
-
-def give_up(batch: Batch, item: Any) -> None:
-    """A delivery whose dispatch cannot be read: it counts as dead, and stands in no lane any more."""
-    run = batch.connection.execute
-    run(delete(s.item).where(s.item.c.place == item.place))
-    run(update(s.delivery).where(s.delivery.c.id == item.delivery).values(state="dead"))
 
 
 def rescue(batch: Batch) -> int:

@@ -11,7 +11,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -44,6 +44,7 @@ from .archive import SqlArchive
 from .batch import Batch, run_batch
 from .blobs import Blobs, FolderBlobs, RowBlobs
 from .database import Database
+from .hosted import HostError
 from .operations import (
     Admit,
     Bury,
@@ -51,7 +52,6 @@ from .operations import (
     Claiming,
     Finish,
     Found,
-    HostError,
     Operation,
     Postpone,
     Release,
@@ -256,7 +256,7 @@ class SqlStore:
         """Write *operations* in one transaction; if it fails, find out which of them is to blame."""
         try:
             placed = self._transaction(operations)
-        except Exception as error:
+        except BaseException as error:  # of whatever kind: this is a thread that all write with
             if len(operations) == 1:
                 operations[0].error = self._blamed(error)
             elif self._database.is_away(error):
@@ -272,7 +272,7 @@ class SqlStore:
         if placed:
             self._signals.placed()
 
-    def _blamed(self, error: Exception) -> BaseException:
+    def _blamed(self, error: BaseException) -> BaseException:
         if isinstance(error, HostError):
             return error.error
         return self._database.failed(error, unsure=self._unsure)
@@ -284,7 +284,7 @@ class SqlStore:
         while True:
             try:
                 return self._attempt(operations)
-            except Exception as error:
+            except BaseException as error:
                 self._forget_connection()
                 if self._database.is_away(error):
                     pause = next(away, None)
@@ -428,7 +428,7 @@ class SqlStore:
         _log.error("%s of the ledger cannot be read: %s; it is in the dead letters", about.id, error)
         lease = Lease(row.lane, row.token, until)
         if item.entry is None:
-            await self._do(Call(lambda batch: small.give_up(batch, item)))
+            await self._do(Call(lambda batch: batch.give_up(item)))
             await self.release(lease)
         else:
             lease.entry = reading.entry_of(about, item, unreadable=True)
@@ -559,9 +559,14 @@ class SqlStore:
     async def _owned_lock(self, name: str) -> Fence:
         pause, longest = _LOCK_PAUSE
         holder = f"{self._identity}:{uuid4().hex}"
-        while (fence := await self.own(name, holder, _LOCK)) is None:
-            await anyio.sleep(pause)
-            pause = min(longest, pause * 2)
+        try:
+            while (fence := await self.own(name, holder, _LOCK)) is None:
+                await anyio.sleep(pause)
+                pause = min(longest, pause * 2)
+        except BaseException:  # it may be ours since a moment ago, and nobody would know
+            with anyio.move_on_after(_LOCK, shield=True), suppress(StoreError):
+                await self.own(name, holder, 0.0)
+            raise
         self._owned[name] = holder
         return fence
 
