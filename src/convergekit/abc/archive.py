@@ -104,7 +104,8 @@ class Erased:
     Args:
         erased: Events and dispatches whose content is gone.
         cancelled: Of those, how many had something that was still to be done: it will not be done.
-        busy: What was in somebody's hands at this moment, and is untouched: erase again when it is done.
+        busy: What was in somebody's hands at this moment, and is untouched: erase again when it is done. What the
+            ledger cannot read any more counts as well, and the log names it.
     """
 
     erased: int

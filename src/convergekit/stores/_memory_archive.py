@@ -13,17 +13,25 @@ from typing import TYPE_CHECKING, NamedTuple
 from convergekit.abc import Archive, Contacts, Entry, EntryState, Erased, Found, Page, Query
 from convergekit.abc.archive import addresses_of
 from convergekit.content.words import Phrase, is_met, phrases
-from convergekit.errors import InvalidInputError
-from convergekit.model import DeliveryState, Dispatch, Event, Receipt
+from convergekit.model import Dispatch, Event, Receipt
 
-from ._said import Row, described, forget_contacts, found_in, is_open, reports_on, tombstone, withdrawn
+from ._said import (
+    Row,
+    described,
+    forget_contacts,
+    found_in,
+    is_moving,
+    is_open,
+    place_after,
+    reports_on,
+    tombstone,
+    withdrawn,
+)
 
 if TYPE_CHECKING:
     from .memory import MemoryStore
 
 __all__ = ["MemoryArchive"]
-
-_MOVING = frozenset({DeliveryState.WAITING, DeliveryState.QUEUED, DeliveryState.SENDING})
 
 
 class _Said(NamedTuple):
@@ -71,10 +79,7 @@ class MemoryArchive(Archive):
         return Page(tuple(found), None)
 
     def _in_order(self, after: str | None, oldest_first: bool) -> Iterator[tuple[int, _Said]]:
-        try:
-            place = None if after is None else int(after, 16)
-        except ValueError:
-            raise InvalidInputError("after= is what `next` of a page was, and nothing else") from None
+        place = None if after is None else place_after(after)
         for number in self._said if oldest_first else reversed(self._said):
             if place is None or (number > place if oldest_first else number < place):
                 yield number, self._said[number]
@@ -114,8 +119,7 @@ class MemoryArchive(Archive):
         changed = withdrawn(store._dispatches[said.ref])
         if changed is not None:
             await store.save(changed)
-        moves = any(each.state in _MOVING for each in store._dispatches[said.ref].deliveries)
-        return None if moves else changed is not None
+        return None if is_moving(store._dispatches[said.ref]) else changed is not None
 
     def _taken_out(self, entry: Entry | None) -> bool | None:
         if entry is None:

@@ -16,6 +16,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 from convergekit.abc import Found, Store
 from convergekit.content.words import Phrase, body_text, highlights, searchable
+from convergekit.errors import InvalidInputError
 from convergekit.model import (
     Address,
     Content,
@@ -46,7 +47,9 @@ __all__ = [
     "described",
     "forget_contacts",
     "found_in",
+    "is_moving",
     "is_open",
+    "place_after",
     "reports_on",
     "tombstone",
     "withdrawn",
@@ -58,7 +61,8 @@ Row: TypeAlias = Event | Dispatch
 ERASED: Final = Address("erased:contact")
 _SAYS: Final = (Operation.SEND, Operation.EDIT)
 _OPEN: Final = (DeliveryState.WAITING, DeliveryState.QUEUED)
-_IN_HANDS: Final = (*_OPEN, DeliveryState.SENDING, DeliveryState.UNKNOWN, DeliveryState.DEAD)
+_MOVING: Final = (*_OPEN, DeliveryState.SENDING)
+_IN_HANDS: Final = (*_MOVING, DeliveryState.UNKNOWN, DeliveryState.DEAD)
 
 
 class Described(NamedTuple):
@@ -179,9 +183,22 @@ def found_in(id: str, row: Row, at: datetime, asked: Sequence[Phrase]) -> Found:
     )
 
 
+def place_after(after: str) -> int:
+    """The place behind which a page begins; raises `InvalidInputError` for what is no `next` of another."""
+    try:
+        return int(after, 16)
+    except ValueError:
+        raise InvalidInputError("after= is what `next` of a page was, and nothing else") from None
+
+
 def is_open(dispatch: Dispatch) -> bool:
     """Whether something may still be done about *dispatch*: by the engine or by a person."""
     return dispatch.wake_at is not None or any(each.state in _IN_HANDS for each in dispatch.deliveries)
+
+
+def is_moving(dispatch: Dispatch) -> bool:
+    """Whether something of *dispatch* is queued, or being sent."""
+    return any(each.state in _MOVING for each in dispatch.deliveries)
 
 
 def withdrawn(dispatch: Dispatch) -> Dispatch | None:

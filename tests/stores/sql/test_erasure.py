@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, text, update
 
-from convergekit.abc import Cursor
+from convergekit.abc import Cursor, Erased
 from convergekit.engine.context import StoredState
 from convergekit.model import (
     Address,
@@ -29,7 +29,7 @@ from convergekit.model import (
     fold,
 )
 from convergekit.router import StoredContacts
-from convergekit.stores.sql import SqlStore
+from convergekit.stores.sql import SqlStore, schema
 from convergekit.testing import FakeClock
 
 pytestmark = pytest.mark.anyio
@@ -162,9 +162,36 @@ async def test_nothing_is_left_in_postgresql(postgres_url: str) -> None:
         await store.archive.erase(ANN)
         engine = create_engine(postgres_url)
         with engine.connect() as connection:
+            swept = connection.execute(text("SELECT relname FROM pg_stat_user_tables WHERE vacuum_count > 0")).scalars()
+            assert {"entry", "dispatch", "delivery", "lane", "item", "said", "about", "parked", "value"} <= {
+                each.removeprefix("convergekit_") for each in swept
+            }
             tables = connection.execute(text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")).scalars()
             for table in tables.all():
                 rows = connection.execute(text(f'SELECT t::text FROM "{table}" t')).scalars()
                 for row in rows:
                     assert [word for word in WORDS if word in row.lower()] == [], table
         engine.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, quick_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{quick_path}/ledger.db"
+    return str(request.getfixturevalue("ledger_url"))
+
+
+async def test_what_cannot_be_read_any_more_is_left_and_told_and_stops_nothing(
+    url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither what it says nor whose it is can be known; nobody is told that it is gone."""
+    store, clock = SqlStore(url, database_clock=False), FakeClock()
+    async with store.opened(clock):
+        await store.submit([told(number, ANN, "Geheimnis") for number in range(3)])
+        torn = update(schema.dispatch).where(schema.dispatch.c.id == "out-00001").values(body="{")
+        await store.write(lambda connection: connection.execute(torn))
+        clock.advance(100)
+        assert [each.id for each in (await store.archive.search("geheimnis")).found] == ["out-00002", "out-00000"]
+        assert await store.archive.erase(ANN) == Erased(2, 0, 1)
+        assert await store.archive.retain(50) == 0
+    assert "dispatch out-00001 of the ledger cannot be read" in caplog.text

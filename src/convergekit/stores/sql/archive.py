@@ -18,16 +18,12 @@ from sqlalchemy.dialects.postgresql import TSQUERY
 
 from convergekit.abc import Archive, Contacts, Erased, Found, Page, Query
 from convergekit.content.words import Phrase, phrases
-from convergekit.errors import InvalidInputError
-from convergekit.model import Dispatch
-from convergekit.model.wire import event_from_json, from_json
-from convergekit.stores._said import Row, found_in
+from convergekit.stores._said import found_in, place_after
 
 from .database import Database
-from .erasure import Do, Erasure
+from .erasure import DOCUMENTS, Do, Erasure, document
 from .rows import micros, moment
 from .said import WORDS, Kind, about, match, said, topic
-from .schema import dispatch, entry
 
 if TYPE_CHECKING:
     from .store import SqlStore
@@ -56,7 +52,7 @@ class SqlArchive(Archive):
     async def find(self, query: Query, *, limit: int, after: str | None = None, oldest_first: bool = False) -> Page:
         """See `Archive.find`."""
         asked = phrases(query.words)
-        place = None if after is None else _place(after)
+        place = None if after is None else place_after(after)
         if query.words.strip() and not asked:
             return Page((), None)
         search = _Search(query, asked, oldest_first)
@@ -69,13 +65,6 @@ class SqlArchive(Archive):
     async def retain(self, older_than: float, *, channel: str | None = None) -> int:
         """See `Archive.retain`."""
         return await self._erasure.retain(older_than, channel)
-
-
-def _place(after: str) -> int:
-    try:
-        return int(after, 16)
-    except ValueError:
-        raise InvalidInputError("after= is what `next` of a page was, and nothing else") from None
 
 
 class _Search:
@@ -96,15 +85,16 @@ class _Search:
         order = number + 0 if self._asked and connection.dialect.name != "sqlite" else number
         statement = statement.order_by(order.asc() if self._oldest_first else order.desc()).limit(limit + 1)
         numbers = connection.execute(statement).scalars().all()
-        rows = connection.execute(_DOCUMENTS.where(said.c.id.in_(numbers[:limit]))).all()
+        rows = connection.execute(DOCUMENTS.where(said.c.id.in_(numbers[:limit]))).all()
         rows = sorted(rows, key=lambda row: row.id, reverse=not self._oldest_first)
         more = len(numbers) > limit
-        return Page(tuple(self._found(row) for row in rows), f"{numbers[limit - 1]:x}" if more else None)
+        found = [each for each in map(self._found, rows) if each is not None]
+        return Page(tuple(found), f"{numbers[limit - 1]:x}" if more else None)
 
-    def _found(self, row: Any) -> Found:
-        document: Row = from_json(Dispatch, row.outgoing) if row.entry is None else event_from_json(row.incoming)
+    def _found(self, row: Any) -> Found | None:
+        known = document(row)
         ref = row.dispatch if row.entry is None else f"{row.entry:016x}"
-        return found_in(ref, document, moment(row.at), self._asked)
+        return None if known is None else found_in(ref, known, moment(row.at), self._asked)
 
     def _in_words(self, connection: Connection) -> tuple[ColumnElement[int], Select[Any]]:
         """SQLite: the index leads, unless somebody has said so little that asking it about each row is less."""
@@ -168,13 +158,3 @@ class _Search:
 def _is_short(connection: Connection, group: Sequence[int]) -> bool:
     few = select(about.c.said).where(about.c.topic.in_(group)).limit(_SHORT + 1)
     return len(connection.execute(few).all()) <= _SHORT
-
-
-_DOCUMENTS: Final = (
-    select(
-        said.c.id, said.c.at, said.c.entry, said.c.dispatch, entry.c.body.label("incoming"),
-        dispatch.c.body.label("outgoing"),
-    )
-    .outerjoin(entry, entry.c.id == said.c.entry)
-    .outerjoin(dispatch, dispatch.c.id == said.c.dispatch)
-)  # fmt: skip

@@ -24,9 +24,19 @@ from sqlalchemy import Connection, Select, bindparam, delete, or_, select, text,
 
 from convergekit.abc import Contacts, Erased, Lane
 from convergekit.abc.archive import addresses_of
-from convergekit.model import Address, DeliveryState, Dispatch, Receipt
+from convergekit.errors import InvalidInputError
+from convergekit.model import Address, Dispatch, Receipt
 from convergekit.model.wire import event_from_json, from_json, to_json
-from convergekit.stores._said import Row, described, forget_contacts, is_open, reports_on, tombstone, withdrawn
+from convergekit.stores._said import (
+    Row,
+    described,
+    forget_contacts,
+    is_moving,
+    is_open,
+    reports_on,
+    tombstone,
+    withdrawn,
+)
 
 from . import schema as s
 from .batch import Batch, Needs
@@ -39,7 +49,7 @@ from .said import WORDS, Old, about, forget, said, said_of, topic
 if TYPE_CHECKING:
     from .store import SqlStore
 
-__all__ = ["Do", "Erasure"]
+__all__ = ["DOCUMENTS", "Do", "Erasure", "document"]
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -47,7 +57,6 @@ _SLICE: Final = 200
 _PAGES: Final = 500  # of the index, merged at a time
 _TRIES: Final = 10
 _TELLING: Final = 6  # characters that a number or a name needs to say whose it is
-_MOVING: Final = frozenset({DeliveryState.WAITING, DeliveryState.QUEUED, DeliveryState.SENDING})
 _CLOSED: Final = (s.EntryStates.DONE.value, s.EntryStates.DEAD.value)
 
 
@@ -60,23 +69,29 @@ class Do(Protocol):
 
 
 class _Kept(NamedTuple):
-    """A row that still has its content: when and under which number it was said, and what the ledger has."""
+    """A row that still has its content: when and under which number it was said, and what the ledger has.
+
+    One that cannot be read has no `row`: neither its words nor whose they are can be known, and so it stays.
+    """
 
     at: int
     number: int
     ref: int | str
     lane: Lane | None
     state: int
-    row: Row
+    row: Row | None
 
     @property
     def is_settled(self) -> bool:
         """Whether nothing will be done about it any more, by the engine or by a person."""
+        if self.row is None:
+            return False
         return not is_open(self.row) if isinstance(self.row, Dispatch) else self.state == s.EntryStates.DONE
 
     @property
     def old(self) -> Old:
         """As the archive's tables have it."""
+        assert self.row is not None
         return Old(self.number, said_of(self.row))
 
 
@@ -106,7 +121,7 @@ class Erasure:
         reports = await self._erase([topic("address", uri) for uri in wanted], lambda row: _is_of(row, wanted), tally)
         if reports:  # of what was erased: receipts that name nobody
             await self._erase([topic(*each) for each in reports], lambda row: _reports(row, reports), tally)
-        await self._do(_Calling(lambda connection: _forget_small(connection, addresses, reports)))
+        await self._store.write(lambda connection: _forget_small(connection, addresses, reports))
         await forget_contacts(self._store, addresses)
         await self.tidy()
         return Erased(tally.erased, tally.cancelled, tally.busy)
@@ -119,7 +134,7 @@ class Erasure:
         place = 0
         while rows := await self._store.read(partial(_led_to, topics=topics, place=place)):
             place = rows[-1].number
-            mine = [each for each in rows if concerns(each.row)]
+            mine = [each for each in rows if each.row is None or concerns(each.row)]
             closed = [each for each in [await self._closed(each, tally) for each in mine] if each is not None]
             gone = await self._do(_Burial(closed, _CLOSED))
             tally.erased += gone
@@ -130,7 +145,9 @@ class Erasure:
         return reports
 
     async def _closed(self, kept: _Kept, tally: _Tally) -> _Kept | None:
-        """*kept* with nothing of it under way; None where somebody has it in hand."""
+        """*kept* with nothing of it under way; None where somebody has it in hand, or it cannot be read."""
+        if kept.row is None:
+            return None
         if not isinstance(kept.row, Dispatch):
             if kept.state in _CLOSED:
                 return kept
@@ -170,7 +187,7 @@ class Erasure:
         """See to it that what was deleted is nowhere in the files any more."""
         if self._database.is_sqlite:
             pages = -_PAGES
-            while await self._do(_Calling(partial(_merge, pages=pages))):
+            while await self._store.write(partial(_merge, pages=pages)):
                 pages = _PAGES
         await run_sync(_tidy, self._database)
 
@@ -191,7 +208,8 @@ def _reports(row: Row, reports: Collection[tuple[str, str]]) -> bool:
 
 # Reading
 
-_KEPT: Final = (
+#: What was said, with the documents that say it.
+DOCUMENTS: Final = (
     select(
         said.c.id,
         said.c.at,
@@ -208,13 +226,21 @@ _KEPT: Final = (
 )
 
 
+def document(row: Any) -> Row | None:
+    """What a row of `DOCUMENTS` says; None, and a line in the log, where it cannot be read any more."""
+    try:
+        return from_json(Dispatch, row.outgoing) if row.entry is None else event_from_json(row.incoming)
+    except InvalidInputError as error:
+        what = f"dispatch {row.dispatch}" if row.entry is None else f"entry {row.entry:016x}"
+        _log.error("%s of the ledger cannot be read, and is left as it is: %s", what, error)
+        return None
+
+
 def _kept(rows: Iterable[Any]) -> list[_Kept]:
     return [
-        _Kept(row.at, row.id, row.dispatch, None, 0, from_json(Dispatch, row.outgoing))
+        _Kept(row.at, row.id, row.dispatch, None, 0, document(row))
         if row.entry is None
-        else _Kept(
-            row.at, row.id, row.entry, Lane("in", row.lane, row.conversation), row.state, event_from_json(row.incoming)
-        )
+        else _Kept(row.at, row.id, row.entry, Lane("in", row.lane, row.conversation), row.state, document(row))
         for row in rows
     ]
 
@@ -226,32 +252,18 @@ def _led_to(connection: Connection, topics: Sequence[int], place: int) -> list[_
         .order_by(said.c.id).limit(_SLICE)
     )  # fmt: skip
     found = connection.execute(numbers).scalars().all()
-    return _kept(connection.execute(_KEPT.where(said.c.id.in_(found)).order_by(said.c.id)))
+    return _kept(connection.execute(DOCUMENTS.where(said.c.id.in_(found)).order_by(said.c.id)))
 
 
 def _older(connection: Connection, before: int, channel: str | None, place: tuple[int, int]) -> list[_Kept]:
     """Some of what is from before, behind *place*: (at, number)."""
-    old = _KEPT.where(said.c.at < before, tuple_(said.c.at, said.c.id) > place)
+    old = DOCUMENTS.where(said.c.at < before, tuple_(said.c.at, said.c.id) > place)
     if channel is not None:
         old = old.where(said.c.channel == channel)
     return _kept(connection.execute(old.order_by(said.c.at, said.c.id).limit(_SLICE)))
 
 
 # Writing
-
-
-class _Calling(Operation[T]):
-    """A function of the connection."""
-
-    __slots__ = ("_function",)
-
-    def __init__(self, function: Callable[[Connection], T]) -> None:
-        super().__init__()
-        self._function = function
-
-    def decide(self, batch: Batch) -> None:
-        """See `Operation`."""
-        self.result = self._function(batch.connection)
 
 
 class _TakeOut(Operation[bool]):
@@ -319,8 +331,7 @@ class _Burial(Operation[int]):
         for id, kept in self._dispatches.items():
             dispatch = kept.row
             assert isinstance(dispatch, Dispatch)
-            moves = any(each.state in _MOVING for each in dispatch.deliveries)
-            if moves or batch.versions.get(id) != dispatch.version:
+            if is_moving(dispatch) or batch.versions.get(id) != dispatch.version:
                 continue
             left = tombstone(dispatch)
             batch.versions[id] = left.version
@@ -389,6 +400,12 @@ def _merge(connection: Connection, pages: int) -> bool:
     return bool(run("SELECT total_changes()").scalar_one() - before >= 2)
 
 
+#: Where words, addresses and ids of providers were: also those of lanes.
+_VACUUMED: Final = (
+    s.entry, s.dispatch, s.delivery, s.lane, s.item, s.provider_id, s.parked, s.parked_id, s.value, said, about,
+)  # fmt: skip
+
+
 def _tidy(database: Database) -> None:
     try:
         if database.is_sqlite:
@@ -399,7 +416,7 @@ def _tidy(database: Database) -> None:
             return
         with database.reading() as connection:
             alone = connection.execution_options(isolation_level="AUTOCOMMIT")
-            for table in (s.entry, s.dispatch, s.delivery, s.provider_id, s.parked, s.parked_id, s.value, said, about):
+            for table in _VACUUMED:
                 alone.execute(text(f"VACUUM {table.name}"))
     except Exception as error:
         raise database.failed(error) from error
