@@ -15,7 +15,9 @@ from convergekit.engine.clock import SystemClock
 from convergekit.errors import ConfigurationError, NotRunningError, StoreError
 from convergekit.stores import SqlStore
 from convergekit.stores.sql import schema, small
+from convergekit.stores.sql import store as module
 from convergekit.stores.sql.operations import Call
+from convergekit.stores.sql.rows import micros
 from convergekit.testing import FakeClock
 from tests.stores.kit import claim, closed, dispatch, event, keys, lease, served
 
@@ -198,6 +200,25 @@ async def test_a_lock_excludes_those_who_share_the_ledger(url: str, clock: FakeC
     async with one.opened(clock), two.opened(clock), anyio.create_task_group() as tasks:
         tasks.start_soon(work, one)
         tasks.start_soon(work, two)
+
+
+async def test_a_lock_is_renewed_for_as_long_as_it_is_held(
+    url: str, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_LOCK", 0.03)  # renewed each hundredth of a second, which is of the machine's time
+    one, two = SqlStore(url, database_clock=False), SqlStore(url, database_clock=False)
+    until = select(schema.owner.c.until).where(schema.owner.c.name == "lock:a")
+
+    async def left() -> int:
+        return await two.read(lambda connection: connection.execute(until).scalar_one()) - micros(clock.now())
+
+    async with one.opened(clock), two.opened(clock), one.lock("a"):
+        for _ in range(5):
+            clock.advance(0.02)
+            with anyio.fail_after(10):
+                while await left() < 30_000:  # noqa: ASYNC110 - it is seen from outside
+                    await anyio.sleep(0.005)
+            assert await two.own("lock:a", "somebody else", 1) is None
 
 
 async def test_a_change_from_elsewhere_is_noticed_and_ones_own_is_not_on_a_file(url: str, clock: FakeClock) -> None:
