@@ -20,8 +20,6 @@ from datetime import timedelta
 from random import Random
 from typing import Final
 
-import anyio
-
 from convergekit.abc import Clock, Lease, RetryPolicy, Store, Write
 from convergekit.errors import (
     ConfigurationError,
@@ -47,6 +45,7 @@ from convergekit.model import (
 from convergekit.router import Dispatcher, Handling, Scope, recipient_key
 
 from .clock import Patience
+from .lanes import give_back
 from .ledger import Ledger
 from .media import MEDIA_RETRY
 from .strays import NO_STRAYS
@@ -54,7 +53,6 @@ from .strays import NO_STRAYS
 __all__ = ["HANDLER_RETRY", "Handlers", "Running", "running"]
 
 _log = logging.getLogger(__name__)
-_CLEANUP: Final = 5.0
 HANDLER_RETRY: Final = RetryPolicy(base=1.0, factor=4.0, cap=300.0, attempts=6)
 _HOLD: Final = 60.0
 
@@ -176,8 +174,7 @@ class Handlers:
         except Exception as error:
             await self._failed(lease, entry.event, error)
         except BaseException:
-            with anyio.move_on_after(_CLEANUP, shield=True):
-                await self._given_back(lease, entry.id)
+            await give_back(self._store, lease)
             raise
 
     async def _finished(self, lease: Lease, replies: Sequence[Dispatch], writes: Sequence[Write]) -> Sequence[Dispatch]:
@@ -192,12 +189,6 @@ class Handlers:
                 if self._clock.now() >= ours_until:
                     raise
                 await patience.wait(error)
-
-    async def _given_back(self, lease: Lease, entry: str) -> None:
-        try:
-            await self._store.release(lease)
-        except StoreError as error:  # it must not stand in for the cancellation, and come out of the hub as a group
-            _log.warning("event %s was not given back: %s; it is handled again when its lease ends", entry, error)
 
     async def notice(self, event: Event) -> None:
         """Handle an ephemeral event: once, whatever comes of it."""

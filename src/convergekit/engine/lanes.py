@@ -28,10 +28,11 @@ from convergekit.errors import StoreError
 
 from .clock import Alarm, Patience
 
-__all__ = ["LEASE_SECONDS", "LanePool"]
+__all__ = ["LEASE_SECONDS", "LanePool", "give_back"]
 
 LEASE_SECONDS: Final = 120.0
 _log = logging.getLogger(__name__)
+_CLEANUP: Final = 5.0
 _TURN_EVERY: Final = 32  # a worker that never has to wait lets others have a turn after so many items
 
 
@@ -232,3 +233,13 @@ class LanePool:
                 await self._store.release(self._buffer.popleft())
         except StoreError:
             _log.exception("what was claimed was not given back; it is when its lease ends")
+
+
+async def give_back(store: Store, lease: Lease) -> None:
+    """Release what a task that is being cancelled had in hand, so that nobody waits for the lease to end."""
+    what = f"delivery {lease.delivery}" if lease.entry is None else f"event {lease.entry.id}"
+    with anyio.move_on_after(_CLEANUP, shield=True):
+        try:
+            await store.release(lease)
+        except StoreError as error:  # it must not stand in for the cancellation, and come out of the hub as a group
+            _log.warning("%s was not given back: %s; it is when its lease ends", what, error)

@@ -37,6 +37,7 @@ from convergekit.model import (
 
 from .blobs import native_of
 from .clock import Patience
+from .lanes import give_back
 from .ledger import Change, Ledger, on_delivery
 from .outcomes import Bug, Outcome, Unanswered, apply, expired, marked, with_receipt
 from .strays import NO_STRAYS
@@ -103,16 +104,8 @@ class Outbox:
                 "delivery %s: a bug in the engine; it is looked at again when its lease ends", lease.delivery
             )
         except BaseException:
-            # Cancelled: what is marked is marked, and whoever comes next need not wait for the lease to end.
-            with anyio.move_on_after(_CLEANUP, shield=True):
-                await self._given_back(lease)
+            await give_back(self._store, lease)  # what is marked is marked
             raise
-
-    async def _given_back(self, lease: Lease) -> None:
-        try:
-            await self._store.release(lease)
-        except StoreError as error:  # it must not stand in for the cancellation, and come out of the hub as a group
-            _log.warning("delivery %s was not given back: %s; it is when its lease ends", lease.delivery, error)
 
     async def _serve(self, lease: Lease) -> None:
         dispatch = lease.dispatch
