@@ -3,7 +3,10 @@
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 
+import anyio
+import anyio.to_thread
 import pytest
 from sqlalchemy import create_engine, text, update
 
@@ -137,6 +140,27 @@ async def test_retention_leaves_no_word_either(tmp_path: Path) -> None:
         assert await store.archive.retain(50) == 300
         assert list(found_in(tmp_path)) == []
         assert [each.text for each in (await store.archive.search("later")).found] == ["later"]
+
+
+async def test_who_else_tidies_the_log_at_the_same_time_is_waited_for(tmp_path: Path) -> None:
+    """SQLite refuses a second checkpoint at once, whatever its patience; ours beside the commits are such."""
+    store, over = SqlStore(f"sqlite:///{tmp_path}/ledger.db"), Event()
+
+    def tidy() -> None:
+        with sqlite3.connect(tmp_path / "ledger.db", isolation_level=None) as connection:
+            while not over.is_set():
+                connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        connection.close()
+
+    async with store.opened(FakeClock()), anyio.create_task_group() as tasks:
+        tasks.start_soon(anyio.to_thread.run_sync, tidy)
+        try:
+            for number in range(5):
+                await store.submit([told(n, ANN, "Geheimnis " * 500) for n in range(number * 10, number * 10 + 10)])
+                await store.archive.erase(ANN)
+                assert list(found_in(tmp_path)) == []
+        finally:
+            over.set()
 
 
 async def test_the_index_is_whole_afterwards(tmp_path: Path) -> None:

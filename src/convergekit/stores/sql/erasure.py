@@ -14,6 +14,7 @@ Rules kept here:
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 from functools import partial
@@ -56,6 +57,7 @@ _log = logging.getLogger(__name__)
 _SLICE: Final = 200
 _PAGES: Final = 500  # of the index, merged at a time
 _TRIES: Final = 10
+_CHECKPOINTS: Final = 10.0  # seconds for which those of others are waited for
 _TELLING: Final = 6  # characters that a number or a name needs to say whose it is
 _CLOSED: Final = (s.EntryStates.DONE.value, s.EntryStates.DEAD.value)
 
@@ -409,10 +411,9 @@ _VACUUMED: Final = (
 def _tidy(database: Database) -> None:
     try:
         if database.is_sqlite:
-            with database.reading() as connection:
-                if not database.checkpoint(connection, "TRUNCATE"):
-                    _log.warning("%s: somebody reads it all the time; what was erased is in its log until it is closed",
-                                 database.where)  # fmt: skip
+            if not _log_emptied(database):
+                _log.warning("%s: somebody reads it all the time; what was erased is in its log until it is closed",
+                             database.where)  # fmt: skip
             return
         with database.reading() as connection:
             alone = connection.execution_options(isolation_level="AUTOCOMMIT")
@@ -420,3 +421,16 @@ def _tidy(database: Database) -> None:
                 alone.execute(text(f"VACUUM {table.name}"))
     except Exception as error:
         raise database.failed(error) from error
+
+
+def _log_emptied(database: Database) -> bool:
+    """Empty SQLite's log; tells whether it could be done."""
+    deadline = time.monotonic() + _CHECKPOINTS
+    with database.reading() as connection:
+        # For readers it waits by itself, and for somebody else's checkpoint it does not:
+        # https://www.sqlite.org/c3ref/wal_checkpoint_v2.html
+        while not database.checkpoint(connection, "TRUNCATE"):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.01)
+    return True
