@@ -135,6 +135,16 @@ async def test_another_database_is_refused(hub: Hub, tmp_path: Path) -> None:
         await hub.submit("x", to=ANN, connection="mine")
 
 
+async def test_another_ledger_on_the_same_server_is_another_database(postgres_url: str, ledger_url: str) -> None:
+    """It has the same tables, and would take the message."""
+    engine = create_engine(ledger_url)
+    async with Hub(store=SqlStore(postgres_url, create=True), role="submit") as hub:
+        await hub.add_channel("loop", {"adapter": "loopback"})
+        with engine.begin() as connection, pytest.raises(ConfigurationError, match="another database"):
+            await hub.submit("x", to=ANN, connection=connection)
+    engine.dispose()
+
+
 async def test_a_ledger_in_memory_takes_no_part() -> None:
     hub = Hub(store=MemoryStore())
     await hub.add_channel("loop", {"adapter": "loopback"})
