@@ -70,6 +70,39 @@ async def test_a_sweep_leaves_what_messages_name(store: SqlStore, clock: FakeClo
         assert await store.sweep(older_than=0) == 0
 
 
+@pytest.mark.parametrize("how", ["erasure", "retention"])
+async def test_what_was_forgotten_is_swept_at_once_and_what_others_name_is_not(
+    store: SqlStore, clock: FakeClock, how: str
+) -> None:
+    """The same file, sent to two, is there for as long as one of them is."""
+    hub = Hub(store=store, clock=clock, random=Random(7))
+    async with hub:
+        await hub.add_channel("loop", {"adapter": "loopback"}, medium=Medium())
+        adapter = hub.channel("loop").adapter
+        assert adapter is not None
+        ours, hers = (Attachment(data=os.urandom(70_000), name=name) for name in "ab")
+        sent = await hub.submit(Message("x", attachments=[ours, hers]), to="loopback:ann")
+        await adapter.context.admit(
+            MessageReceived(key="1", sender="loopback:ann", text="y", native=os.urandom(70_000))
+        )
+        await hub.idle()
+        clock.advance(DAY + 1)
+        await hub.submit(Message("z", attachments=[ours]), to="loopback:bob")
+        await hub.idle()
+        clock.advance(DAY + 1)
+        assert await store.sweep() == 0
+
+        if how == "erasure":
+            await hub.archive.erase("loopback:ann")
+        else:
+            await hub.archive.retain(DAY + 2)
+        assert await store.sweep() == 0  # it has been, with the words
+        here, gone = (each.claim for each in sent.dispatch.message.attachments)
+        assert await read(store, here) == ours.data
+        with pytest.raises(StoreError, match="is not in this store"):
+            await read(store, gone)
+
+
 async def test_what_a_hosts_own_transaction_names_stays(tmp_path: Path, clock: FakeClock) -> None:
     """Also while no worker has placed the message yet; and what it rolled back is swept."""
     store = SqlStore(f"sqlite:///{tmp_path}/ledger.db")

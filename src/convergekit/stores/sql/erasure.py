@@ -187,6 +187,7 @@ class Erasure:
 
     async def tidy(self) -> None:
         """See to it that what was deleted is nowhere in the files any more."""
+        await self._store.sweep()
         if self._database.is_sqlite:
             pages = -_PAGES
             while await self._store.write(partial(_merge, pages=pages)):
