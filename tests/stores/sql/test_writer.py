@@ -99,11 +99,13 @@ async def test_a_batch_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     disk = Disk()
     disk.free.clear()
     async with running(disk) as writer, anyio.create_task_group() as callers:
-        for number in range(10):
+        callers.start_soon(writer.do, Number(0))
+        await disk.until_busy()
+        for number in range(1, 11):
             callers.start_soon(writer.do, Number(number))
         await wait_all_tasks_blocked()
         disk.free.set()
-    assert [len(batch) for batch in disk.batches] == [4, 4, 2]
+    assert [len(batch) for batch in disk.batches] == [1, 4, 4, 2]
 
 
 async def test_who_comes_when_it_is_full_waits_for_room(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,7 +118,7 @@ async def test_who_comes_when_it_is_full_waits_for_room(monkeypatch: pytest.Monk
         for number in range(1, 30):
             callers.start_soon(writer.do, Number(number))
         await wait_all_tasks_blocked()
-        assert len(writer._waiting) == 5
+        assert [len(batch.jobs) for batch in writer._waiting] == [5]
         disk.free.set()
     assert sorted(number for batch in disk.batches for number in batch) == list(range(30))
 

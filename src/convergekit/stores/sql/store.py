@@ -10,7 +10,7 @@ import json
 import logging
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -207,11 +207,10 @@ class SqlStore:
     def _seconds(self) -> float:
         return micros(self._now()) / 1e6
 
-    async def _do(self, operation: Operation[T]) -> T:
-        writer = self._writer
-        if writer is None:
+    def _do(self, operation: Operation[T]) -> Coroutine[Any, Any, T]:
+        if self._writer is None:
             raise NotRunningError("the store is closed: use it inside `async with hub`")
-        return await writer.do(operation)
+        return self._writer.do(operation)
 
     async def write(self, function: Callable[[Connection], T], /) -> T:
         """Run *function* in a transaction of the writer, together with whatever else is waiting; it may run again."""
@@ -259,7 +258,7 @@ class SqlStore:
         except BaseException as error:  # of whatever kind: this is a thread that all write with
             if len(operations) == 1:
                 operations[0].error = self._blamed(error)
-            elif self._database.is_away(error):
+            elif self._database.is_away(error) or self._database.is_locked(error):
                 for operation in operations:
                     operation.error = self._blamed(error)
             else:
@@ -301,9 +300,10 @@ class SqlStore:
     def _attempt(self, operations: Sequence[Operation[Any]]) -> bool:
         connection = self._connection
         if connection is None:
+            self._database.see_to_file()  # to connect would make a new one
             connection = self._connection = self._database.connect()
-        if self._database.wal_is_full:
-            self._database.checkpoint(connection, "RESTART")
+        self._database.see_to_file()
+        self._database.keep_wal_small(connection)
         transaction = connection.begin()
         batch = Batch(connection, self._sql, self._time(connection))
         run_batch(batch, operations)

@@ -35,13 +35,22 @@ T = TypeVar("T")
 class Job(Generic[T]):
     """One caller's part of a batch: what the thread makes of it is in `result`, or in `error`."""
 
-    __slots__ = ("_done", "error", "is_taken", "result")
+    __slots__ = ("error", "result")
 
     def __init__(self) -> None:
         self.result: T
         self.error: BaseException | None = None
+
+
+class _Batch:
+    """Those who are written together, and told together: an event for each would cost as much as its row."""
+
+    __slots__ = ("done", "is_taken", "jobs")
+
+    def __init__(self) -> None:
+        self.jobs: list[Job[Any]] = []
         self.is_taken = False
-        self._done: anyio.Event | None = None
+        self.done = anyio.Event()
 
 
 class Writer:
@@ -55,7 +64,7 @@ class Writer:
     def __init__(self, write: Callable[[Sequence[Any]], None], *, name: str) -> None:
         self._write = write
         self._name = name
-        self._waiting: deque[Job[Any]] = deque()
+        self._waiting: deque[_Batch] = deque()
         self._kick = anyio.Event()
         self._room = anyio.Event()
         self._closing = False
@@ -63,28 +72,35 @@ class Writer:
 
     async def do(self, job: Job[T]) -> T:
         """Put *job* into the next batch; return its result once it is on the disk."""
-        while len(self._waiting) >= _WAITING and not self._ended:
+        while self._is_full and not self._ended:
             self._room = self._room if not self._room.is_set() else anyio.Event()
             await self._room.wait()
         if self._ended:
             raise NotRunningError("the store is closed: use it inside `async with hub`")
-        done = job._done = anyio.Event()
-        self._waiting.append(job)
+        batch = self._last()
+        batch.jobs.append(job)
         if not self._kick.is_set():
             self._kick.set()
         try:
-            await done.wait()
+            await batch.done.wait()
         except BaseException:
-            if not job.is_taken:
-                self._forget(job)
+            if not batch.is_taken:
+                batch.jobs.remove(job)
             raise
         if job.error is not None:
             raise job.error
         return job.result
 
-    def _forget(self, job: Job[Any]) -> None:
-        with suppress(ValueError):  # its batch was taken just now, or it was told that the store is closed
-            self._waiting.remove(job)
+    @property
+    def _is_full(self) -> bool:
+        return sum([len(batch.jobs) for batch in self._waiting]) >= _WAITING
+
+    def _last(self) -> _Batch:
+        """The batch that whoever comes now is in."""
+        waiting = self._waiting
+        if not waiting or len(waiting[-1].jobs) >= _BATCH:
+            waiting.append(_Batch())
+        return waiting[-1]
 
     async def run(self) -> None:
         """Write until closed; what waits then is still written."""
@@ -104,24 +120,22 @@ class Writer:
         finally:
             self._ended = True
             thread.close()
-            for job in self._waiting:
-                job.error = NotRunningError("the store was closed before this was stored")
-                if job._done is not None:
-                    job._done.set()
+            for batch in self._waiting:
+                batch.is_taken = True
+                for job in batch.jobs:
+                    job.error = NotRunningError("the store was closed before this was stored")
+                batch.done.set()
             self._waiting.clear()
             self._room.set()
 
     async def _batch(self, thread: _Thread) -> None:
-        waiting = self._waiting
-        batch = [waiting.popleft() for _ in range(min(len(waiting), _BATCH))]
-        for job in batch:
-            job.is_taken = True
+        batch = self._waiting.popleft()
+        batch.is_taken = True
         if not self._room.is_set():
             self._room.set()
-        await thread.do(lambda: self._write(batch))
-        for job in batch:
-            if job._done is not None:
-                job._done.set()
+        if batch.jobs:  # else all of them were cancelled
+            await thread.do(lambda: self._write(batch.jobs))
+        batch.done.set()
 
     def close(self) -> None:
         """Take nothing more once what waits is written."""
