@@ -38,9 +38,10 @@ from convergekit.abc import (
     LedgerCounts,
     Write,
 )
-from convergekit.errors import ConfigurationError, KeyConflictError, LeaseLostError, NotRunningError, StoreError
+from convergekit.errors import ConfigurationError, LeaseLostError, NotRunningError, StoreError
 from convergekit.model import ClaimCheck, Delivery, DeliveryState, Dispatch, Event, Receipt
 
+from ._keys import check_content
 from ._lane import Item, OpenLane, Turns
 from ._memory_archive import MemoryArchive
 
@@ -375,10 +376,7 @@ class MemoryStore:
         fresh: dict[tuple[str, str], Dispatch] = {}
         for dispatch in dispatches:
             first = self._known(dispatch) or fresh.setdefault((dispatch.key, dispatch.recipient), dispatch)
-            if dispatch.origin is None and first.fingerprint != dispatch.fingerprint:
-                raise KeyConflictError(
-                    f"the key {dispatch.key!r} was used before, to the same recipient, for other content"
-                )
+            check_content(dispatch, first.fingerprint)
         stored = []
         for dispatch in dispatches:
             known = self._known(dispatch)

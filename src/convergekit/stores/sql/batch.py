@@ -23,13 +23,13 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import Connection, delete, func, select, text, update
 
 from convergekit.abc import Lane, Lease
-from convergekit.errors import InvalidInputError, LeaseLostError
+from convergekit.errors import InvalidInputError, KeyConflictError, LeaseLostError
 from convergekit.model import Dispatch
 from convergekit.model.wire import from_json
 
 from . import schema as s
 from .blobs import record_uses, refs_of
-from .rows import DIRECTIONS, IMPORTANCES, DeliveryRow, DispatchRow, EntryRow, dispatch_row, lane_key
+from .rows import DIRECTIONS, IMPORTANCES, DeliveryRow, DispatchRow, EntryRow, dispatch_row, dispatch_values, lane_key
 from .said import Said, record, said_of
 from .schema import EntryStates, ItemState
 
@@ -217,25 +217,13 @@ class Batch:
                 self._ready(row.lane)
         return answers
 
-    def add(self, row: DispatchRow, *, placed: bool = True) -> None:
+    def add(self, row: DispatchRow) -> None:
         """Store a dispatch that is new, and put what is open of it into its lanes."""
         dispatch = row.dispatch
         self.known[row.dedupe] = (dispatch.id, dispatch.fingerprint, dispatch)
         self._uses += [(ref, f"dispatch/{dispatch.id}") for ref in refs_of(dispatch)]
-        self._rows["add_dispatch"].append(
-            {
-                "id": dispatch.id,
-                "dedupe": row.dedupe,
-                "fingerprint": dispatch.fingerprint,
-                "version": dispatch.version,
-                "wake_at": row.wake_at,
-                "placed": placed,
-                "recipient": dispatch.recipient,
-                "body": row.body,
-            }
-        )
-        if placed:
-            self.place(row)
+        self._rows["add_dispatch"].append(dispatch_values(row, placed=True))
+        self.place(row)
 
     def place(self, row: DispatchRow) -> None:
         """Store the deliveries of a dispatch for the first time."""
@@ -525,7 +513,7 @@ def run_batch(batch: Batch, operations: Sequence[Operation[Any]]) -> None:
     for operation in operations:
         try:
             operation.decide(batch)
-        except LeaseLostError as error:
+        except (LeaseLostError, KeyConflictError) as error:
             operation.error = error
     batch.flush()
     for operation in operations:

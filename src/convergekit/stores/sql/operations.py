@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 from convergekit.abc import Cursor, Direction, Fence, Lease, Write
-from convergekit.errors import KeyConflictError, LeaseLostError
+from convergekit.errors import LeaseLostError
 from convergekit.model import Dispatch
+from convergekit.stores._keys import check_content
 
 from .batch import NEVER, Batch, LaneRow, Needs, waiting_state
 from .hosted import let_write
@@ -40,7 +41,12 @@ class Operation(Job[T]):
         """Say what must be known."""
 
     def decide(self, batch: Batch) -> None:
-        """Look, then change all of it or set `error`. Raises `LeaseLostError` before anything is changed."""
+        """Look, then change all of it.
+
+        Raises:
+            LeaseLostError: It is refused, and nothing was changed.
+            KeyConflictError: So it is.
+        """
 
     def claim(self, batch: Batch) -> None:
         """After everything is written: take what is there."""
@@ -114,22 +120,16 @@ class Submit(Operation[list["str | Dispatch"]]):
         if not batch.values.isdisjoint(self._unless):
             self.result = []
             return
-        self.error = _conflict(batch, self.rows)
-        if self.error is None:
-            self.result = _submitted(batch, self.rows)
+        _check_keys(batch, self.rows)
+        self.result = _submitted(batch, self.rows)
 
 
-def _conflict(batch: Batch, rows: Sequence[DispatchRow]) -> KeyConflictError | None:
+def _check_keys(batch: Batch, rows: Sequence[DispatchRow]) -> None:
     fresh: dict[str, str] = {}
     for row in rows:
-        dispatch = row.dispatch
+        fingerprint = row.dispatch.fingerprint
         known = batch.known.get(row.dedupe)
-        there = known[1] if known is not None else fresh.setdefault(row.dedupe, dispatch.fingerprint)
-        if dispatch.origin is None and there != dispatch.fingerprint:
-            return KeyConflictError(
-                f"the key {dispatch.key!r} was used before, to the same recipient, for other content"
-            )
-    return None
+        check_content(row.dispatch, fresh.setdefault(row.dedupe, fingerprint) if known is None else known[1])
 
 
 def _submitted(batch: Batch, rows: Sequence[DispatchRow]) -> list[str | Dispatch]:
@@ -158,8 +158,6 @@ class Finish(Submit):
         """See `Operation`."""
         row = batch.held(self._lease)
         super().decide(batch)
-        if self.error is not None:
-            return
         if self._writes:
             let_write(batch.connection, self._writes)
         batch.write("finish_entry", {"entry": _entry_id(self._lease)})

@@ -23,11 +23,12 @@ from sqlalchemy.orm import Session
 from convergekit.errors import ConfigurationError, KeyConflictError, StoreError
 from convergekit.model import Dispatch
 from convergekit.model.wire import from_json
+from convergekit.stores._keys import check_content
 
 from . import schema as s
 from .blobs import forget_uses, record_uses, refs_of
 from .database import Database
-from .rows import DispatchRow
+from .rows import DispatchRow, dispatch_values
 
 __all__ = ["in_transaction", "on_commit", "post"]
 
@@ -78,9 +79,7 @@ def _known(connection: Connection, row: DispatchRow) -> Dispatch | None:
     known = connection.execute(_KNOWN, {"dedupe": row.dedupe}).first()
     if known is None:
         return None
-    dispatch = row.dispatch
-    if dispatch.origin is None and known.fingerprint != dispatch.fingerprint:
-        raise KeyConflictError(f"the key {dispatch.key!r} was used before, to the same recipient, for other content")
+    check_content(row.dispatch, known.fingerprint)
     return from_json(Dispatch, known.body)
 
 
@@ -104,18 +103,8 @@ def _post(connection: Connection, row: DispatchRow) -> Dispatch:
         if known is not None:
             return known
         dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-        values = {
-            "id": dispatch.id,
-            "dedupe": row.dedupe,
-            "fingerprint": dispatch.fingerprint,
-            "version": dispatch.version,
-            "wake_at": row.wake_at,
-            "placed": False,
-            "recipient": dispatch.recipient,
-            "body": row.body,
-        }
         written = dialect.insert(s.dispatch).on_conflict_do_nothing().returning(s.dispatch.c.id)
-        if connection.execute(written, values).first() is not None:
+        if connection.execute(written, dispatch_values(row, placed=False)).first() is not None:
             record_uses(connection, [(ref, f"dispatch/{dispatch.id}") for ref in refs_of(dispatch)])
             return dispatch
         # Somebody else has used the key in this moment, and has committed: now it is there to be seen.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from convergekit.abc import Lane
 from convergekit.model import Delivery, DeliveryState, Dispatch, Event
@@ -24,6 +24,7 @@ __all__ = [
     "EntryRow",
     "delivery_row",
     "dispatch_row",
+    "dispatch_values",
     "entry_row",
     "hashed",
     "lane_key",
@@ -114,6 +115,21 @@ def dispatch_row(dispatch: Dispatch, said: Said | None = None) -> DispatchRow:
     wake_at = None if dispatch.wake_at is None else micros(dispatch.wake_at)
     deliveries = [delivery_row(delivery) for delivery in dispatch.deliveries]
     return DispatchRow(dispatch, dedupe, wake_at, to_json(dispatch), deliveries, said)
+
+
+def dispatch_values(row: DispatchRow, *, placed: bool) -> dict[str, Any]:
+    """*row* for its table; not *placed* as long as nothing of it is in a lane."""
+    dispatch = row.dispatch
+    return {
+        "id": dispatch.id,
+        "dedupe": row.dedupe,
+        "fingerprint": dispatch.fingerprint,
+        "version": dispatch.version,
+        "wake_at": row.wake_at,
+        "placed": placed,
+        "recipient": dispatch.recipient,
+        "body": row.body,
+    }
 
 
 def delivery_row(delivery: Delivery) -> DeliveryRow:
