@@ -44,6 +44,7 @@ from convergekit.errors import ConfigurationError, StoreError
 __all__ = ["Database", "among"]
 
 _BUSY: Final = 30.0  # seconds that a writer waits for another process
+_READING: Final = 1.0  # seconds that it waits for who reads, to empty the write-ahead log
 _STANDSTILL: Final = 10.0  # seconds that a process may do nothing in the midst of a transaction
 _WAL_CAP: Final = 64 * 1024 * 1024
 #: libpq's settings: seconds, and milliseconds for the last.
@@ -71,6 +72,8 @@ class Database:
         self.url = _parsed(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.path = os.path.abspath(self.url.database or "") if self.is_sqlite else None
+        self._wal_cap = _WAL_CAP
+        self._file: tuple[int, int] | None = None
         self.engine: Engine = self._engine()
         self._driver: Any = self.engine.dialect.dbapi
         # Without its parameters: libpq takes passwords there, too.
@@ -124,10 +127,37 @@ class Database:
         except OSError:
             return 0
 
-    @property
-    def wal_is_full(self) -> bool:
-        """Whether the writer has to make a checkpoint before it goes on."""
-        return self.is_sqlite and self.wal_size > _WAL_CAP
+    def keep_wal_small(self, connection: Connection) -> None:
+        """At its cap, empty SQLite's write-ahead log before writing goes on. Outside a transaction.
+
+        Who reads all the time, as a slow backup does, keeps it from being emptied: then it may grow by as much again,
+        for to wait at each commit would stop everybody.
+        """
+        if not self.is_sqlite or self.wal_size <= self._wal_cap:
+            return
+        dbapi: Any = connection.connection.dbapi_connection
+        dbapi.execute(f"PRAGMA busy_timeout={round(_READING * 1000)}")
+        try:
+            emptied = self.checkpoint(connection, "TRUNCATE")
+        finally:
+            dbapi.execute(f"PRAGMA busy_timeout={round(_BUSY * 1000)}")
+        self._wal_cap = _WAL_CAP if emptied else self.wal_size + _WAL_CAP
+
+    def see_to_file(self) -> None:
+        """Look whether the file of SQLite is the one that was opened: what is written to another is gone with us.
+
+        Raises:
+            StoreError: It was removed or replaced.
+        """
+        if self.path is None:
+            return
+        file = _identity(self.path)
+        if file != (self._file or file) or file is None:
+            raise StoreError(
+                f"{self.where}: the file was removed or replaced while it was open; nothing of this call was stored. "
+                "Close what uses it, and look for the file that was moved away: what was stored so far is in that one"
+            )
+        self._file = file
 
     def checkpoint(self, connection: Connection, mode: str = "PASSIVE") -> bool:
         """Move what is in SQLite's write-ahead log into the file; tells whether all was. Outside a transaction."""
@@ -141,6 +171,10 @@ class Database:
         if isinstance(cause, self._driver.IntegrityError):
             return True  # somebody else was faster with a unique key: now it is there to be found
         return getattr(cause, "sqlstate", None) in _RETRYABLE
+
+    def is_locked(self, error: BaseException) -> bool:
+        """Whether somebody else has kept SQLite's write lock for longer than anybody waits."""
+        return self.is_sqlite and getattr(_cause(error), "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
 
     def is_away(self, error: BaseException) -> bool:
         """Whether the database could not be reached, or the connection to it was lost."""
@@ -215,6 +249,14 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     writes = connection.get_execution_options().get("convergekit_writes")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _cause(error: BaseException) -> BaseException:
