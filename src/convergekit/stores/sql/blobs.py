@@ -68,6 +68,7 @@ __all__ = [
     "blob_chunk",
     "blob_use",
     "forget_uses",
+    "insertion",
     "record_uses",
     "refs_of",
 ]
@@ -167,7 +168,7 @@ def record_uses(connection: Connection, uses: Iterable[tuple[str, str]]) -> None
     """Note that content is named: pairs of a ref and its source, "entry/ID" or "dispatch/ID". Twice does no harm."""
     rows = [{"ref": ref, "source": source} for ref, source in uses]
     if rows:
-        connection.execute(_insert(connection, blob_use).on_conflict_do_nothing(), rows)
+        connection.execute(insertion(connection, blob_use).on_conflict_do_nothing(), rows)
 
 
 def forget_uses(connection: Connection, sources: Collection[str]) -> None:
@@ -179,7 +180,7 @@ def _used(connection: Connection, refs: Collection[str]) -> set[str]:
     return set(connection.execute(select(blob_use.c.ref).where(blob_use.c.ref.in_(refs)).distinct()).scalars())
 
 
-def _insert(connection: Connection, table: Table) -> Any:
+def insertion(connection: Connection, table: Table) -> Any:
     """An insertion that knows what to do about conflicts."""
     insert: Callable[[Table], Insert] = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     return insert(table)
@@ -384,9 +385,9 @@ class RowBlobs:
         if connection.execute(known).rowcount:
             return
         # Two may keep the same at the same time: the second waits here for the first.
-        put = _insert(connection, blob).values(ref=claim.ref, size=claim.size, kept=self._now())
+        put = insertion(connection, blob).values(ref=claim.ref, size=claim.size, kept=self._now())
         connection.execute(put.on_conflict_do_update(index_elements=["ref"], set_={"kept": put.excluded.kept}))
-        add = _insert(connection, blob_chunk).on_conflict_do_nothing()
+        add = insertion(connection, blob_chunk).on_conflict_do_nothing()
         file.seek(0)
         number = 0
         while content := file.read(_BLOCK):

@@ -15,7 +15,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, delete, event, func, inspect, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.orm import Session
@@ -26,7 +25,7 @@ from convergekit.model.wire import from_json
 from convergekit.stores._keys import check_content
 
 from . import schema as s
-from .blobs import forget_uses, record_uses, refs_of
+from .blobs import forget_uses, insertion, record_uses, refs_of
 from .database import Database
 from .rows import DispatchRow, dispatch_values
 
@@ -102,8 +101,7 @@ def _post(connection: Connection, row: DispatchRow) -> Dispatch:
         known = _known(connection, row)
         if known is not None:
             return known
-        dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-        written = dialect.insert(s.dispatch).on_conflict_do_nothing().returning(s.dispatch.c.id)
+        written = insertion(connection, s.dispatch).on_conflict_do_nothing().returning(s.dispatch.c.id)
         if connection.execute(written, dispatch_values(row, placed=False)).first() is not None:
             record_uses(connection, [(ref, f"dispatch/{dispatch.id}") for ref in refs_of(dispatch)])
             return dispatch
