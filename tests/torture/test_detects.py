@@ -37,7 +37,7 @@ async def torture(store: MemoryStore, medium: type[Recorder] = Recorder, **more:
 
 async def test_a_sound_store_passes() -> None:
     """And everything that was planned to happen did."""
-    sums = await torture(MemoryStore(), out=300, into=200)
+    sums = await torture(MemoryStore(), out=300, into=200, patience=60.0)
 
     assert sums.wrong == []
     for figure in ("refused", "dead", "doubles on alerts", "doubles dropped", "unknown", "offered again"):
@@ -173,7 +173,9 @@ class DropsAtEnd(Broken):
 )
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 async def test_a_broken_store_is_found(store: type[Broken], says: str) -> None:
-    sums = await torture(store(), into=150)
+    # A busy machine is slow, and that is no finding.
+    patience = 2.0 if says.startswith("it did not") else 60.0
+    sums = await torture(store(), into=150, patience=patience)
 
     assert any(says in each for each in sums.wrong), sums.wrong
 
@@ -211,7 +213,7 @@ class Forgetful(Recorder):
 )
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 async def test_a_broken_medium_is_found(medium: type[Recorder], says: str) -> None:
-    sums = await torture(MemoryStore(), medium, out=200)
+    sums = await torture(MemoryStore(), medium, out=200, patience=60.0)
 
     assert any(says in each for each in sums.wrong), sums.wrong
 
