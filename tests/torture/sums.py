@@ -20,6 +20,8 @@ __all__ = ["Sums", "summed"]
 #: Seconds: between the driver's stopping a worker and what it had on its way being noted.
 _ON_ITS_WAY = 0.25
 _SHOWN = 10
+#: Seconds for which an event that is to be handled again holds up its lane.
+_HOLD = 60.0
 
 
 @dataclass(slots=True)
@@ -203,9 +205,9 @@ def _into(outcome: Outcome, sums: Sums) -> None:
 
 def _order(outcome: Outcome, sums: Sums) -> None:
     record = outcome.recorder
+    wrong, passed = _overtaken(run for run in record.runs if not _just_continued(outcome.gaps, run))
     late = 0
     last: dict[tuple[str, str], tuple[int, int]] = {}
-    wrong: list[str] = []
     for each in record.handovers:
         place = (int(each.what.split("/")[2]), each.part)
         lane = (each.channel, each.to)
@@ -213,22 +215,34 @@ def _order(outcome: Outcome, sums: Sums) -> None:
             last[lane] = max(place, last.get(lane, (0, 0))) if each.arrived else last.get(lane, (0, 0))
         elif _just_continued(outcome.gaps, each):
             late += 1
-        else:
+        elif each.what.removeprefix("re:") not in passed:
             wrong.append(f"{each.what} part {each.part} after {last[lane]}")
-    begun: dict[str, int] = {}
-    lanes: dict[str, int] = {}
-    for run in record.runs:
-        channel, lane_number, number = run.what.split("/")
-        lane_name = f"{channel}/{lane_number}"
-        if run.what in begun:
-            continue
-        begun[run.what] = int(number)
-        if int(number) < lanes.get(lane_name, 0):
-            wrong.append(f"{run.what} began after {lanes[lane_name]}")
-        lanes[lane_name] = int(number)
     sums.none("out of order", wrong)
     sums.expect(late <= len(outcome.gaps), f"{late} parts came late, more than the stops")
-    sums.figures |= {"out of order": len(wrong), "late after a stop": late}
+    sums.figures |= {"out of order": len(wrong), "passed after the hold": len(passed), "late after a stop": late}
+
+
+def _overtaken(runs: Iterable[Run]) -> tuple[list[str], set[str]]:
+    """Events that ran after a later one of their lane had begun: those for which it is wrong, and the others.
+
+    An event whose runs do not end, time after time, holds up its lane for a minute; then others may pass it.
+    """
+    wrong: list[str] = []
+    passed: set[str] = set()
+    begun: dict[str, float] = {}
+    newest: dict[str, list[tuple[int, float]]] = defaultdict(list)  # of a lane: each that was the latest, and when
+    for run in runs:
+        lane, _, text = run.what.rpartition("/")
+        number = int(text)
+        begun.setdefault(run.what, run.at)
+        overtaker = next((at for later, at in newest[lane] if later > number), None)
+        if overtaker is None:
+            newest[lane].append((number, run.at))
+        elif overtaker >= begun[run.what] + _HOLD:
+            passed.add(run.what)
+        else:
+            wrong.append(f"{run.what} ran after {newest[lane][-1][0]}")
+    return wrong, passed
 
 
 def _overlap(outcome: Outcome, sums: Sums) -> None:
