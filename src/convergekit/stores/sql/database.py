@@ -15,6 +15,7 @@ Rules kept here:
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sqlite3
 import time
@@ -43,6 +44,7 @@ from convergekit.errors import ConfigurationError, StoreError
 
 __all__ = ["Database", "among"]
 
+_log = logging.getLogger(__name__)
 _BUSY: Final = 30.0  # seconds that a writer waits for another process
 _READING: Final = 1.0  # seconds that it waits for who reads, to empty the write-ahead log
 _STANDSTILL: Final = 10.0  # seconds that a process may do nothing in the midst of a transaction
@@ -110,6 +112,16 @@ class Database:
     def reading(self) -> Connection:
         """A connection that only reads."""
         return self.engine.connect()
+
+    def forget(self, connection: Connection | None) -> None:
+        """Close *connection*, whose state is not known."""
+        if connection is None:
+            return
+        try:
+            connection.invalidate()
+            connection.close()
+        except Exception as error:
+            _log.debug("closing a connection failed with %s", type(error).__name__)
 
     def dispose(self) -> None:
         """Close what is open."""

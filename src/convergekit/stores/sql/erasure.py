@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
@@ -65,7 +65,7 @@ _CLOSED: Final = (s.EntryStates.DONE.value, s.EntryStates.DEAD.value)
 class Do(Protocol):
     """Has an operation done in the writer's next transaction."""
 
-    async def __call__(self, operation: Operation[T], /) -> T:
+    def __call__(self, operation: Operation[T], /) -> Awaitable[T]:
         """Its result."""
         ...
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import Any, Final
 
 import anyio
@@ -18,6 +17,7 @@ from anyio.to_thread import run_sync
 from sqlalchemy import text
 
 from .database import Database
+from .writer import soon
 
 __all__ = ["Signals"]
 
@@ -77,12 +77,8 @@ class Signals:
         self._soon(ring)
 
     def _soon(self, call: Callable[[], object]) -> None:
-        token = self._token
-        if token is not None:
-            loop: Any = token.native_token
-            later = getattr(loop, "call_soon_threadsafe", None) or loop.run_sync_soon
-            with suppress(RuntimeError):  # the loop is gone
-                later(call)
+        if self._token is not None:
+            soon(self._token, call)
 
     async def changed(self) -> None:
         """Return when another process may have changed something."""
@@ -111,7 +107,8 @@ class Signals:
                 await run_sync(self._notify)
             except Exception as error:
                 _log.debug("a notification was not sent: %s", self._database.failed(error))
-                self._telling = _closed(self._telling)
+                self._database.forget(self._telling)
+                self._telling = None
             await anyio.sleep(_EVERY)
 
     def _notify(self) -> None:
@@ -133,7 +130,8 @@ class Signals:
                     self._rung.set()
             except Exception as error:
                 _log.debug("listening failed: %s", self._database.failed(error))
-                self._listening = _closed(self._listening)
+                self._database.forget(self._listening)
+                self._listening = None
                 await anyio.sleep(_AWAY)
 
     def _begin_listening(self) -> Any:
@@ -147,16 +145,7 @@ class Signals:
 
     def close(self) -> None:
         """Close the connections. The database is about to be left."""
-        self._telling = _closed(self._telling)
-        self._listening = _closed(self._listening)
-
-
-def _closed(connection: Any) -> Any:
-    """Close it; returns None, to be kept in its place."""
-    if connection is not None:
-        try:
-            connection.invalidate()
-            connection.close()
-        except Exception as error:
-            _log.debug("closing a connection failed with %s", type(error).__name__)
-    return None
+        self._database.forget(self._telling)
+        self._telling = None
+        self._database.forget(self._listening)
+        self._listening = None

@@ -24,7 +24,7 @@ from anyio.lowlevel import EventLoopToken, checkpoint, current_token
 
 from convergekit.errors import NotRunningError
 
-__all__ = ["Job", "Writer"]
+__all__ = ["Job", "Writer", "soon"]
 
 _BATCH: Final = 1024
 _WAITING: Final = 8192
@@ -153,13 +153,13 @@ class _Thread:
 
     async def do(self, work: Callable[[], None]) -> None:
         done = anyio.Event()
-        ring = _ringing(current_token(), done)
+        token = current_token()
 
         def job() -> None:
             try:
                 work()
             finally:
-                ring()
+                soon(token, done.set)
 
         self._jobs.put(job)
         await done.wait()
@@ -173,13 +173,9 @@ class _Thread:
         self._thread.join()
 
 
-def _ringing(token: EventLoopToken, done: anyio.Event) -> Callable[[], None]:
-    """Set *done* from another thread, without waiting until it is: both event loops have a call for that."""
+def soon(token: EventLoopToken, call: Callable[[], object]) -> None:
+    """Have *call* called in the event loop of *token*, without waiting for it. From any thread."""
     loop: Any = token.native_token
     later = getattr(loop, "call_soon_threadsafe", None) or loop.run_sync_soon
-
-    def ring() -> None:
-        with suppress(RuntimeError):  # the loop was closed under us; nobody waits any more
-            later(done.set)
-
-    return ring
+    with suppress(RuntimeError):  # the loop was closed under us; nobody waits any more
+        later(call)
