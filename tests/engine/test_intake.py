@@ -206,3 +206,31 @@ def test_a_completed_event_is_what_a_copy_would_be() -> None:
     assert found.conversation.address.display_name == "Ann"
     assert event.channel == ""
     assert completed(found, "c") is found
+
+
+async def test_an_admission_under_way_is_work() -> None:
+    """Whoever waits until nothing is left waits for it, too: its answer may be a thread away."""
+    go = anyio.Event()
+
+    class Slow(MemoryStore):
+        async def admit(self, *args: Any, **more: Any) -> Any:
+            await go.wait()
+            return await super().admit(*args, **more)
+
+    door = Door(Slow())
+    quiet = anyio.Event()
+
+    async def until_idle() -> None:
+        await door.intake.idle()
+        quiet.set()
+
+    async with door.store.opened(FakeClock()), anyio.create_task_group() as tasks:
+        tasks.start_soon(door.intake.admit, "c", [MessageReceived(key="1", sender=ANN, text="a")])
+        await anyio.wait_all_tasks_blocked()
+        assert not door.intake.is_idle
+        tasks.start_soon(until_idle)
+        await anyio.wait_all_tasks_blocked()
+        assert not quiet.is_set()
+        go.set()
+        await quiet.wait()
+        assert (door.intake.is_idle, door.admitted) == (True, 1)

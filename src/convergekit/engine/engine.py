@@ -292,9 +292,10 @@ class Engine(AsyncContextManagerMixin):
     async def idle(self) -> None:
         """Return once nothing is left that could be done now. What waits for a time does not count."""
         while True:
+            await self.intake.idle()  # what an adapter is just handing over is work, too
             await self.inbox_pool.idle()
             await self.outbox_pool.idle()
-            if self.inbox_pool.is_idle and self.outbox_pool.is_idle:
+            if self.intake.is_idle and self.inbox_pool.is_idle and self.outbox_pool.is_idle:
                 return
 
     async def drain(self, *, hurry: bool = False) -> None:

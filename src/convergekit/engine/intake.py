@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final, TypeVar
 
+import anyio
+
 from convergekit.abc import Admission, Cursor, Fence, Store
 from convergekit.errors import InvalidInputError, NotRunningError
 from convergekit.model import Address, ConversationRef, Event, ReceiptReceived
@@ -44,6 +46,19 @@ class Intake:
         self._noticed = noticed
         self._ephemeral: OrderedDict[tuple[Any, ...], Event] = OrderedDict()
         self.is_open = True
+        self._under_way = 0
+        self._quiet = anyio.Event()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no admission is under way."""
+        return not self._under_way
+
+    async def idle(self) -> None:
+        """Return once no admission is under way."""
+        while self._under_way:
+            self._quiet = anyio.Event()
+            await self._quiet.wait()
 
     async def admit(
         self, channel: str, events: Sequence[Event], cursor: Cursor | None = None, *, fence: Fence | None = None
@@ -51,6 +66,18 @@ class Intake:
         """See `ChannelContext.admit` and `Store.admit`."""
         if not self.is_open:
             raise NotRunningError("the hub is closing and takes nothing in; offer the event again later")
+        self._under_way += 1
+        try:
+            return await self._admit(channel, events, cursor, fence)
+        finally:
+            self._under_way -= 1
+            self._admitted()  # also for a caller who was cancelled just after they were stored
+            if not self._under_way:
+                self._quiet.set()
+
+    async def _admit(
+        self, channel: str, events: Sequence[Event], cursor: Cursor | None, fence: Fence | None
+    ) -> tuple[Admission, ...]:
         complete = [completed(event, channel) for event in events]
         offers: list[Event] = []
         for index, event in enumerate(complete):
@@ -62,10 +89,7 @@ class Intake:
                 update, more = self._offered(event)
                 complete[index] = _copied(event, update) if update else event
                 offers += more
-        try:
-            return (await self._store.admit(channel, [*complete, *offers], cursor, fence=fence))[: len(complete)]
-        finally:
-            self._admitted()  # also for a caller who was cancelled just after they were stored
+        return (await self._store.admit(channel, [*complete, *offers], cursor, fence=fence))[: len(complete)]
 
     def notify(self, channel: str, event: Event) -> None:
         """See `ChannelContext.notify`."""
