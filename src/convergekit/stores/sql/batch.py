@@ -129,9 +129,11 @@ class Batch:
         connection: In a transaction.
         statements: Of its database.
         now: Microseconds.
+        unsure: Whether the same was committed before and the answer was lost: what is found may be our own.
     """
 
-    def __init__(self, connection: Connection, statements: Statements, now: int) -> None:
+    def __init__(self, connection: Connection, statements: Statements, now: int, *, unsure: bool = False) -> None:
+        self.unsure = unsure
         self.connection = connection
         self.now = now
         self.placed = False  # whether something may be served that could not be before

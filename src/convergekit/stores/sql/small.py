@@ -26,10 +26,11 @@ __all__ = ["discard", "disown", "own", "park", "put", "rescue", "revive", "unpar
 def put(batch: Batch, scope: str, key: str, value: Any, version: int | None) -> bool:
     """See `Store.put`. A deleted value keeps its version, or its successor could be mistaken for it."""
     c, run = s.value.c, batch.connection.execute
-    current = run(select(c.version).where(c.scope == scope, c.key == key).with_for_update()).scalar()
-    if version is not None and version != (current or 0):
-        return False
     body = json.dumps(value)
+    row = run(select(c.version, c.body).where(c.scope == scope, c.key == key).with_for_update()).first()
+    current = None if row is None else row.version
+    if version is not None and version != (current or 0):
+        return batch.unsure and row is not None and (row.version, row.body) == (version + 1, body)
     if current is None:
         # Somebody else may put it in this moment: then this transaction is tried again, and sees it.
         run(insert(s.value).values(scope=scope, key=key, version=1, body=body))
@@ -63,24 +64,26 @@ def disown(batch: Batch, name: str, token: int) -> None:
 
 def park(batch: Batch, channel: str, receipt: Receipt) -> None:
     """See `Store.park`. Those that nobody has asked for in a week go."""
-    run = batch.connection.execute
+    run, body = batch.connection.execute, to_json(receipt)
+    if batch.unsure and run(select(s.parked.c.id).where(s.parked.c.channel == channel, s.parked.c.body == body)).first():
+        return
     _drop(batch, select(s.parked.c.id).where(s.parked.c.at <= batch.now - int(PARKED.total_seconds() * 1e6)))
-    values = {"channel": channel, "at": batch.now, "body": to_json(receipt)}
+    values = {"channel": channel, "at": batch.now, "body": body}
     (number,) = run(insert(s.parked).returning(s.parked.c.id), values).scalars()
     names = [{"hash": hashed("id", channel, each), "parked": number} for each in sorted(receipt.ids)]
     if names:
         run(insert(s.parked_id), names)
 
 
-def unpark(batch: Batch, channel: str, ids: Sequence[str]) -> list[Receipt]:
-    """See `Store.unpark`."""
+def unpark(batch: Batch, channel: str, ids: Sequence[str]) -> dict[int, Receipt]:
+    """See `Store.unpark`: in order, by the numbers under which they were parked."""
     run, c = batch.connection.execute, s.parked.c
     hashes = [hashed("id", channel, each) for each in ids]
     numbers = select(s.parked_id.c.parked).where(s.parked_id.c.hash.in_(hashes))
     rows = run(select(c.id, c.body).where(c.id.in_(numbers)).order_by(c.id).with_for_update()).all()
     if rows:
         _drop(batch, select(c.id).where(c.id.in_([row.id for row in rows])))
-    return [from_json(Receipt, row.body) for row in rows]
+    return {row.id: from_json(Receipt, row.body) for row in rows}
 
 
 def _drop(batch: Batch, which: Any) -> None:

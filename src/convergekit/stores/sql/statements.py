@@ -63,7 +63,8 @@ class Statements:
         self.items_of = select(item.place, item.lane, item.state, item.due, item.hold, item.delivery).where(
             self._among(item.delivery, "ids")
         )
-        self.owners = select(s.owner).where(self._among(s.owner.c.name, "names"))
+        owner = s.owner.c  # locked, or somebody could take over between the look and the commit
+        self.owners = self._locked(select(s.owner).where(self._among(owner.name, "names")).order_by(owner.name))
         self.values = select(s.value.c.scope, s.value.c.key).where(
             self._among(s.value.c.scope, "scopes"), self._among(s.value.c.key, "keys"), s.value.c.body != "null"
         )

@@ -305,7 +305,7 @@ class SqlStore:
         self._database.see_to_file()
         self._database.keep_wal_small(connection)
         transaction = connection.begin()
-        batch = Batch(connection, self._sql, self._time(connection))
+        batch = Batch(connection, self._sql, self._time(connection), unsure=self._unsure)
         run_batch(batch, operations)
         try:
             transaction.commit()
@@ -504,7 +504,9 @@ class SqlStore:
         """See `Store.unpark`."""
         if not await self.read(lambda connection: reading.is_parked(connection, channel, ids)):
             return []  # nearly always; and a look costs no commit
-        return await self._do(Call(lambda batch: small.unpark(batch, channel, ids)))
+        taken: dict[int, Receipt] = {}  # by any try: one whose answer was lost may have taken them
+        await self._do(Call(lambda batch: taken.update(small.unpark(batch, channel, ids))))
+        return list(taken.values())
 
     # Several processes
 
