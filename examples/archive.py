@@ -1,5 +1,7 @@
 """What was said is found again, exported, and in the end forgotten: `python examples/archive.py`."""
 
+from datetime import timedelta
+
 import anyio
 
 from convergekit import Hub, MessageReceived
@@ -45,7 +47,7 @@ async def export() -> list[str]:
 
 # [forget]
 async def forget() -> None:
-    emptied = await hub.archive.retain(90 * 86400, channel="chat")  # what is older than 90 days
+    emptied = await hub.archive.retain(timedelta(days=90), channel="chat")
     erased = await hub.archive.erase("loopback:ann")
     print("emptied:", emptied, "erased:", erased.erased, "to be erased later:", erased.busy)
 

@@ -1,11 +1,15 @@
 """`hub.archive`, and the same behind blocking code."""
 
+from datetime import timedelta
+from typing import Any
+
 import pytest
 
 from convergekit import Address, Contact, Hub, sync
 from convergekit.abc import Erased
 from convergekit.adapters.loopback import Medium
-from convergekit.errors import NotRunningError
+from convergekit.errors import InvalidInputError, NotRunningError
+from convergekit.testing import FakeClock
 
 pytestmark = pytest.mark.anyio
 
@@ -51,7 +55,35 @@ def test_blocking_code_has_it_too() -> None:
         assert [found.text for found in hub.archive.search("parcel", limit=2).found] == ["parcel 2", "parcel 1"]
         assert [found.text for found in hub.archive.export(contact=ANN)] == ["parcel 0", "parcel 1", "parcel 2"]
         assert hub.archive.retain(3600) == 0
+        assert hub.archive.retain(timedelta(days=90)) == 0
         assert hub.archive.erase(ANN) == Erased(3, 0, 0)
         assert list(hub.archive.export()) == []
     with pytest.raises(NotRunningError, match="with hub"):
         hub.archive.search()
+
+
+async def test_days_may_be_a_timedelta() -> None:
+    clock = FakeClock()
+    async with Hub(store="memory:", clock=clock) as hub:
+        await hub.add_channel("chat", {"adapter": "loopback"}, medium=Medium())
+        await hub.send("Your parcel is on its way.", to=ANN)
+        clock.advance(86_400)
+        assert await hub.archive.retain(timedelta(days=2)) == 0
+        assert await hub.archive.retain(timedelta(hours=23)) == 1
+
+
+@pytest.mark.parametrize("nothing", [0, -1, -90 * 86_400.0, float("nan"), timedelta(0), timedelta(days=-90)])
+async def test_a_slip_of_the_pen_does_not_empty_everything(nothing: float | timedelta) -> None:
+    async with Hub(store="memory:") as hub:
+        await hub.add_channel("chat", {"adapter": "loopback"}, medium=Medium())
+        await hub.send("Your parcel is on its way.", to=ANN)
+        with pytest.raises(InvalidInputError, match="older_than has to be more than 0 seconds"):
+            await hub.archive.retain(nothing)
+        assert len((await hub.archive.search()).found) == 1
+
+
+@pytest.mark.parametrize("wrong", ["90d", None])
+async def test_how_old_is_a_number_or_a_timedelta(wrong: Any) -> None:
+    async with Hub(store="memory:") as hub:
+        with pytest.raises(TypeError, match=f"or a timedelta, not {type(wrong).__name__}"):
+            await hub.archive.retain(wrong)

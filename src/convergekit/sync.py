@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar, overload
@@ -235,7 +236,7 @@ class Archive:
         """See `convergekit.abc.Archive.erase`."""
         return self._hub._call(lambda: self._archive.erase(contact))
 
-    def retain(self, older_than: float, *, channel: str | None = None) -> int:
+    def retain(self, older_than: float | timedelta, *, channel: str | None = None) -> int:
         """See `convergekit.abc.Archive.retain`."""
         return self._hub._call(lambda: self._archive.retain(older_than, channel=channel))
 

@@ -105,6 +105,7 @@ def test_machines_get_all_of_it_and_people_a_page(run: Run) -> None:
         ["erase", "ann"],
         ["retain", "--older-than", "90"],
         ["retain", "--older-than", "d"],
+        ["retain", "--older-than", "0d"],
         ["export", "--format", "pst"],
         ["export"],
     ],

@@ -17,7 +17,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, Literal, TypeAlias
 
 from convergekit.errors import InvalidInputError
@@ -30,6 +30,7 @@ Contacts: TypeAlias = Address | str | Contact | Iterable[Address | str | Contact
 
 _PAGE: Final = 500  # of an export
 _MOST: Final = 1000
+_AGES: Final = 1000 * 365 * 86_400.0  # what is longer reaches back to before the calendar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,13 +188,36 @@ class Archive(ABC):
         Consents stay, under hashed keys: who said STOP has said it.
         """
 
-    @abstractmethod
-    async def retain(self, older_than: float, *, channel: str | None = None) -> int:
-        """Take out the content of what is older than so many seconds, of *channel* or of all; returns how much.
+    async def retain(self, older_than: float | timedelta, *, channel: str | None = None) -> int:
+        """Take out the content of what is older, of *channel* or of all; returns of how many events and dispatches.
 
         What is still open is left, however old: it waits for a handler, is queued, being sent, or unknown, or lies in
         the dead letters.
+
+        Args:
+            older_than: Seconds, or a `timedelta`; more than 0, so that no slip empties everything.
+            channel: Name of the channel.
+
+        Raises:
+            InvalidInputError: `older_than` is not more than 0.
+            TypeError: `older_than` is of another type.
         """
+        return await self.empty(_seconds(older_than), channel=channel)
+
+    @abstractmethod
+    async def empty(self, older_than: float, *, channel: str | None = None) -> int:
+        """See `retain`: of what is older than so many seconds."""
+
+
+def _seconds(older_than: object) -> float:
+    seconds = older_than.total_seconds() if isinstance(older_than, timedelta) else older_than
+    if not isinstance(seconds, int | float):
+        raise TypeError(f"older_than is a number of seconds, or a timedelta, not {type(older_than).__name__}")
+    if not seconds > 0:  # nor NaN
+        raise InvalidInputError(
+            f"older_than has to be more than 0 seconds, not {seconds}; 90 days are timedelta(days=90)"
+        )
+    return min(seconds, _AGES)
 
 
 def addresses_of(contact: Contacts) -> frozenset[Address]:

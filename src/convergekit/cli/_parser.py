@@ -218,9 +218,7 @@ def _retain(commands: _Commands) -> None:
     about = "take out the content of what is old; there is no way back"
     examples = "  convergekit retain --older-than 90d\n  convergekit retain --older-than 1w --channel alerts\n"
     found = _command(commands, "retain", about, examples)
-    found.add_argument(
-        "--older-than", type=_duration, required=True, metavar="TIME", help="such as 90d; s, m, h, d or w"
-    )
+    found.add_argument("--older-than", type=_age, required=True, metavar="TIME", help="such as 90d; s, m, h, d or w")
     found.add_argument("--channel", metavar="NAME", help="only of this channel")
     _add_ledger(found)
     _add_backend(found)
@@ -281,6 +279,13 @@ def _duration(text: str) -> float:
     if unit is None or not number.isdecimal() or len(number) > 6:
         raise argparse.ArgumentTypeError(f"{text!r} is not a time like 90d: a number, and s, m, h, d or w")
     return int(number) * unit
+
+
+def _age(text: str) -> float:
+    seconds = _duration(text)
+    if seconds == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} would take out everything that is closed; say at least 1s")
+    return seconds
 
 
 def _moment(text: str) -> datetime:

@@ -168,8 +168,8 @@ class MemoryArchive(Archive):
             if scope == "automatic" and key.partition("|")[2] in wanted:
                 del values[scope, key]
 
-    async def retain(self, older_than: float, *, channel: str | None = None) -> int:
-        """See `Archive.retain`."""
+    async def empty(self, older_than: float, *, channel: str | None = None) -> int:
+        """See `Archive.empty`."""
         before = self._store._now() - timedelta(seconds=older_than)
         old = [
             (number, said)

@@ -62,8 +62,8 @@ class SqlArchive(Archive):
         """See `Archive.erase`."""
         return await self._erasure.erase(contact)
 
-    async def retain(self, older_than: float, *, channel: str | None = None) -> int:
-        """See `Archive.retain`."""
+    async def empty(self, older_than: float, *, channel: str | None = None) -> int:
+        """See `Archive.empty`."""
         return await self._erasure.retain(older_than, channel)
 
 

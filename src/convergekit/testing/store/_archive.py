@@ -336,6 +336,12 @@ class RetentionContract:
         assert await store.counts() == before
         assert await store.archive.retain(5 * DAY) == 0
 
+    async def test_a_time_that_is_longer_than_the_calendar_empties_nothing(self, store: Store) -> None:
+        await store.admit("c", [heard("1", "words")])
+        await served(store)
+        assert await store.archive.retain(float("inf")) == 0
+        assert await everything(store) == ["words"]
+
     async def test_it_may_be_for_one_channel(self, store: Store, clock: FakeClock) -> None:
         await store.admit("c", [heard("1", "of c")])
         await store.admit("d", [heard("2", "of d", channel="d")])
