@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from convergekit.abc import Admission, Cursor, Fence
-from convergekit.errors import LeaseLostError
+from convergekit.errors import ConfigurationError, LeaseLostError
 from convergekit.model import DeliveryState, Receipt, Status
 from convergekit.stores import SqlStore
 from convergekit.testing import FakeClock
@@ -140,3 +140,14 @@ async def test_nobody_takes_over_in_the_midst_of_an_admission(
         held.go_on()
     assert order in (["admitted", "taken over"], ["taken over", "refused"])
     assert await store.cursor("c", "") == 2
+
+
+# Secrets
+
+
+@pytest.mark.parametrize("password", ["a@hunter22", "a@hun/ter22", "a/b@hunter22"])
+def test_a_password_with_an_at_sign_is_not_taken_for_the_host(password: str) -> None:
+    """What was behind the sign was shown as the host, in every error and in what the store says of itself."""
+    with pytest.raises(ConfigurationError, match="%40") as caught:
+        SqlStore(f"postgresql://ann:{password}@127.0.0.1:1/x")
+    assert "ter22" not in str(caught.value)

@@ -222,6 +222,9 @@ def _parsed(url: str | URL) -> URL:
         ) from exc
     if backend not in ("sqlite", "postgresql"):
         raise ConfigurationError(f"the ledger can be in SQLite or PostgreSQL, not in {backend}")
+    if backend == "postgresql" and "@" in f"{parsed.host}{parsed.database}":
+        # The rest of the password would be taken for the host, and shown.
+        raise ConfigurationError("the store's URL has more than one @; write one that is in the password as %40")
     if backend == "sqlite" and (not parsed.database or parsed.database == ":memory:"):
         raise ConfigurationError('a ledger in SQLite needs a file; to have it in memory, say "memory:"')
     return parsed
