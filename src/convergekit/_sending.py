@@ -66,7 +66,7 @@ class Sending:
         message, origin = as_message(content), self.origin(answers)
         if connection is not None:
             made = await self._planner.dispatches(message, recipients, via, keys, origin, derived=derived)
-            posted = await self._engine.store.post(connection, self._engine.ledger.opened(made))
+            posted = await self._engine.store.post(connection, made)
             return [DispatchHandle(self, self._engine.ledger.watch(dispatch)) for dispatch in posted]
         # Of most people nothing is known. To ask first costs more than all the rest, so the store is told what was
         # taken for granted, and stores nothing where it does not hold: then it is asked.

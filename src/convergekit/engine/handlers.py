@@ -208,8 +208,7 @@ class Handlers:
             return (), ()
         if not isinstance(event, MessageReceived) or event.reply_to is not None:
             await self._react(event)
-        replies, writes = await self._dispatched(event)
-        return self._ledger.opened(replies), writes
+        return await self._dispatched(event)
 
     async def _dispatched(self, event: Event, *, ephemeral: bool = False) -> tuple[Sequence[Dispatch], Sequence[Write]]:
         handling = Handling(event, self._scope)

@@ -178,15 +178,10 @@ class Ledger:
         self, dispatches: Sequence[Dispatch], *, unless: Sequence[tuple[str, str]] = ()
     ) -> tuple[Dispatch, ...]:
         """Store; for what is known already, what is there. For *unless* see `Store.submit`."""
-        opened = self.opened(dispatches)
         try:
-            return await self._store.submit(opened, unless=unless)
+            return await self._store.submit(dispatches, unless=unless)
         finally:
-            self.stored(opened)  # also for a caller who was cancelled just after they were stored
-
-    def opened(self, dispatches: Sequence[Dispatch]) -> list[Dispatch]:
-        """*dispatches* with their first legs queued, ready to be stored."""
-        return [advance(dispatch, self._clock.now()) for dispatch in dispatches]
+            self.stored(dispatches)  # also for a caller who was cancelled just after they were stored
 
     def stored(self, dispatches: Sequence[Dispatch]) -> None:
         """*dispatches* have been submitted, here or together with something else."""

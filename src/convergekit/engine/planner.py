@@ -73,6 +73,7 @@ from convergekit.router import (
     to_route,
     via,
 )
+from convergekit.router.advance import advance
 from convergekit.router.gates import Consent, LoopGuard, NotBefore, Ttl
 
 from .blobs import checked_in
@@ -138,8 +139,8 @@ class _Draft:
     def dispatch(
         self, recipient: str, key: str | None, origin: Origin | None, *, derived: bool, **fields: Any
     ) -> Dispatch:
-        """All of it."""
-        return Dispatch(
+        """All of it, its first legs queued."""
+        made = Dispatch(
             id=self.id,
             key=key or self.id,
             recipient=recipient,
@@ -149,6 +150,7 @@ class _Draft:
             automatic=origin is not None and origin.automatic,
             **fields,
         )
+        return advance(made, self.created_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +246,7 @@ class Planner:
         derived: bool = False,
         granted: Granted | None = None,
     ) -> list[Dispatch]:
-        """One dispatch for each of *recipients*.
+        """One dispatch for each of *recipients*, ready to be stored.
 
         Args:
             message: What to send.

@@ -12,6 +12,7 @@ Rules kept here:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple, Protocol
 
 from convergekit.content import Policy
@@ -194,6 +195,12 @@ class _NoWayError(InvalidInputError):
     """This recipient cannot be reached that way; another one of the route may do."""
 
 
+@lru_cache(maxsize=256)
+def _leg_step(number: int, goal: Status) -> LegStep:
+    """Nearly every plan is the same one leaf: a value, made once."""
+    return LegStep(leg=number, goal=goal)
+
+
 class _Resolver:
     def __init__(
         self,
@@ -306,7 +313,7 @@ class _Resolver:
                 )
         number = self.first_leg + len(self.legs)
         self.legs.append(PlannedLeg(leg=number, channel=channel.name, address=ref.address, conversation=ref, goal=goal))
-        return LegStep(leg=number, goal=goal)
+        return _leg_step(number, goal)
 
     def direct(self, channel: ChannelView, address: Address) -> ConversationRef:
         ref = self.recipient

@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Boolean, Connection, Dialect, Insert
 from sqlalchemy.types import TypeEngine
 
-__all__ = ["Prepared", "Values"]
+__all__ = ["Prepared", "Values", "driver"]
 
 #: What a statement is given: by the names of its parameters, or of its columns.
 Values = Mapping[str, Any]
@@ -44,21 +44,22 @@ class Prepared:
 
     def all(self, connection: Connection, values: Values) -> list[Any]:
         """Execute; the rows, which know their columns by name."""
-        found = _driver(connection).execute(self._text, self._given(values)).fetchall()
+        found = driver(connection).execute(self._text, self._given(values)).fetchall()
         return list(map(self._row, found))
 
     def run(self, connection: Connection, rows: Sequence[Values]) -> None:
         """Execute for each of *rows*, of which there is at least one."""
         given = self._given
         if len(rows) == 1:
-            _driver(connection).execute(self._text, given(rows[0]))
+            driver(connection).execute(self._text, given(rows[0]))
         else:
-            cursor = _driver(connection).cursor()
+            cursor = driver(connection).cursor()
             cursor.executemany(self._text, list(map(given, rows)))
             cursor.close()
 
 
-def _driver(connection: Connection) -> Any:
+def driver(connection: Connection) -> Any:
+    """The driver's own connection, in the same transaction."""
     return connection.connection.dbapi_connection
 
 

@@ -27,6 +27,7 @@ from convergekit.content.words import Phrase
 from convergekit.model import Content, Dispatch
 from convergekit.stores._said import Row, described
 
+from .prepared import driver
 from .rows import micros
 from .schema import _ID, _NAME, _NUMBER, _PREFIX, metadata
 
@@ -173,8 +174,9 @@ def _topics(numbered: Iterable[tuple[int, tuple[int | str, Said]]]) -> list[tupl
 
 
 def _record_sqlite(connection: Connection, rows: Sequence[tuple[int | str, Said]], now: int) -> None:
-    run = connection.exec_driver_sql
-    first = (run(f"SELECT max(id) FROM {said.name}").scalar() or 0) + 1  # the write lock is ours
+    run = driver(connection).executemany  # as in `prepared`: every submit waits for these
+    ((last,),) = driver(connection).execute(f"SELECT max(id) FROM {said.name}")  # the write lock is ours
+    first = (last or 0) + 1
     numbered = list(enumerate(rows, first))
     run(
         f"INSERT INTO {said.name} (id, at, kind, channel, entry, dispatch) VALUES (?, ?, ?, ?, ?, ?)",
