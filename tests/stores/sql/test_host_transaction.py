@@ -11,8 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
 
 from convergekit import Hub, MemoryStore, MessageReceived, Transaction, sync
+from convergekit.engine import engine as engines
 from convergekit.errors import ConfigurationError, KeyConflictError, StoreError
 from convergekit.stores import SqlStore
+from convergekit.stores.sql import signals
 
 pytestmark = pytest.mark.anyio
 
@@ -67,6 +69,26 @@ async def test_both_commit(hub: Hub, engine: Engine) -> None:
         await sent.wait()
     assert known(engine) == [1]
     assert medium_of(hub).texts() == ["bought"]
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)  # a file is looked at more often
+async def test_the_same_process_sends_it_at_once(
+    postgres_url: str, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The host's commit rings, and nobody has to look."""
+    for module in (engines, signals):
+        monkeypatch.setattr(module, "_FLOOR", 3600.0)
+    store = SqlStore(postgres_url, create=True)
+    hub = Hub(store=store)
+    await hub.add_channel("loop", {"adapter": "loopback"})
+    async with hub:
+        await until(lambda: store._signals._listening is not None)  # from then on it looks
+        await hub.send("first", to=ANN)
+        await hub.idle()
+        with engine.begin() as connection:
+            sent = await hub.submit("bought", to=ANN, connection=connection)
+        with anyio.fail_after(10):
+            await sent.wait()
 
 
 async def test_neither_commits(hub: Hub, engine: Engine) -> None:
