@@ -330,7 +330,54 @@ async def test_what_is_unknown_is_settled_by_whoever_knows() -> None:
         assert (dispatch.state, delivery.state) == (DispatchState.SATISFIED, DeliveryState.CLOSED)
         assert await world.letters.list() == []
         assert handle.state is DispatchState.SATISFIED
-        assert not await world.letters.settle((await world.dead()).id, sent=False)
+        assert not await world.letters.settle(letter.id, sent=False)
+
+
+async def test_a_letter_of_another_kind_is_not_taken_for_one_that_is_gone() -> None:
+    """The error says what it is, and which calls are for it; nothing has changed."""
+    async with opened() as world:
+        Handler(world.hub)
+        await failing(world, "help")
+        (event,) = await world.letters.list()
+        dead, unknown = await world.dead(), await world.unknown(to=BOB)
+        before = await world.letters.list()
+        for letter in (dead, unknown):
+            with pytest.raises(InvalidInputError, match=f"{letter.id} is a delivery .*`resend`"):
+                await world.letters.retry(letter.id)
+        with pytest.raises(InvalidInputError, match=f"{event.id} is an event: `retry`"):
+            await world.letters.resend(event.id)
+        with pytest.raises(InvalidInputError, match=f"{event.id} is an event: `retry`"):
+            await world.letters.settle(event.id, sent=True)
+        with pytest.raises(InvalidInputError, match=f"{dead.id} is a delivery that was given up: `resend`"):
+            await world.letters.settle(dead.id, sent=True)
+        assert await world.letters.list() == before
+        assert not await world.letters.retry("nobody")
+        assert not await world.letters.settle("nobody", sent=True)
+
+
+async def test_a_dispatch_leads_to_its_only_letter() -> None:
+    """Which is the id that errors name; with several, each has to be named."""
+    async with opened() as world:
+        world.medium.script(NotSentError("down"), to=ANN)
+        with pytest.raises(NotSentError) as raised:
+            await world.hub.send("hello", to=ANN)
+        dispatch = str(raised.value.dispatch)
+        letter = await world.letters.get(dispatch)
+        assert letter is not None
+        assert letter.delivery is not None
+        assert letter.delivery.dispatch == dispatch
+        assert await (await world.letters.resend(dispatch)).wait() is Status.ACCEPTED
+        assert await world.letters.get(dispatch) is None
+
+        lost = await world.unknown()
+        assert lost.delivery is not None
+        assert await world.letters.settle(lost.delivery.dispatch, sent=True)
+
+        world.medium.script(NotSentError("down"), to=BOB)
+        two = await world.dead(via=all_of(via(ANN), via(BOB)))
+        assert two.delivery is not None
+        with pytest.raises(InvalidInputError, match=f"has 2 dead letters; name one of them: .*{two.id}"):
+            await world.letters.discard(two.delivery.dispatch)
 
 
 async def test_what_is_unknown_may_be_sent_again() -> None:

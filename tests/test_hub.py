@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from random import Random
 from typing import Any
 
@@ -32,6 +33,7 @@ from convergekit.errors import (
     ConfigurationError,
     InvalidInputError,
     KeyConflictError,
+    NotRunningError,
     NotSentError,
     RejectedError,
     SuppressedError,
@@ -631,3 +633,41 @@ async def test_a_slow_recipient_delays_no_other_of_the_same_send() -> None:
         handles = await world.hub.send("hello", to=[ANN, BOB], timeout=0.05)
         assert [handle.status for handle in handles] == [Status.QUEUED, Status.ACCEPTED]
         gate.set()
+
+
+async def test_a_stored_id_leads_back_to_the_handle() -> None:
+    """Also in another process, which can wait for it or cancel it."""
+    async with opened() as world:
+        sent = await world.hub.submit("hello", to=ANN)
+        later = Message("tomorrow", not_before=world.clock.now() + timedelta(days=1))
+        kept = (await world.hub.submit(later, to=BOB)).id
+        await world.pass_time(0)
+        store = world.hub.store
+        found = await world.hub.dispatch(sent.id)
+        assert found is not None
+        assert (found.id, await found.wait()) == (sent.id, Status.ACCEPTED)
+        assert await world.hub.dispatch("nobody") is None
+    async with opened(store=store) as world:
+        handle = await world.hub.dispatch(kept)
+        assert handle is not None
+        assert await handle.cancel()
+        assert handle.state is DispatchState.CANCELLED
+
+
+async def test_what_was_submitted_is_listed_the_newest_first() -> None:
+    """And by recipient, as it was given to the send."""
+    async with opened() as world:
+        ann = Contact(id="ann", addresses=[ANN])
+        texts = ("one", ANN), ("two", BOB), ("three", ann)
+        one, two, three = [(await world.hub.submit(text, to=to)).id for text, to in texts]
+        assert [each.id for each in await world.hub.dispatches()] == [three, two, one]
+        assert [each.id for each in await world.hub.dispatches(limit=1)] == [three]
+        assert [each.id for each in await world.hub.dispatches(recipient=ANN)] == [one]
+        assert [each.id for each in await world.hub.dispatches(recipient=ann)] == [three]
+        for wrong in tuple[dict[str, Any], ...](({"limit": 0}, {"recipient": "ann"})):
+            with pytest.raises(InvalidInputError):
+                await world.hub.dispatches(**wrong)
+    with pytest.raises(NotRunningError):
+        await world.hub.dispatch(one)
+    with pytest.raises(NotRunningError):
+        await world.hub.dispatches()

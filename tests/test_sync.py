@@ -220,7 +220,19 @@ def test_dead_letters_are_decided_on(backend: Literal["asyncio", "trio"], medium
         for _ in range(4):
             with pytest.raises((NotSentError, UncertainError)):
                 hub.send("hello", to=ANN)
+        assert [each.state for each in hub.dispatches(recipient=ANN)] == [
+            "exhausted",
+            "pending",
+            "pending",
+            "exhausted",
+        ]
+        assert hub.dispatches(limit=1)[0].id == hub.dispatches()[0].id
         first, second, third, fourth = hub.dead_letters
+        assert first.delivery is not None
+        found = hub.dispatch(first.delivery.dispatch)
+        assert found is not None
+        assert isinstance(found.error, NotSentError)
+        assert hub.dispatch("nobody") is None
         assert [each.state for each in (first, second, third, fourth)] == ["dead", "dead", "unknown", "unknown"]
         assert hub.dead_letters.list(state="dead", limit=1) == [first]
         assert hub.dead_letters.get(first.id) == first

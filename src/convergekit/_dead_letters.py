@@ -16,7 +16,7 @@ from .engine.engine import Engine
 from .engine.ledger import on_delivery
 from .engine.resending import decided, discarded, replacement, sent_again, with_content
 from .errors import InvalidInputError
-from .model import ConversationRef, Delivery, Event, Message
+from .model import ConversationRef, Delivery, DeliveryState, Event, Message
 from .router import Gate, expiry
 
 __all__ = ["DeadLetter", "DeadLetters"]
@@ -61,6 +61,15 @@ class _Shelf(NamedTuple):
 
 
 _SHELVES = (_Shelf("in", "dead"), _Shelf("out", "dead"), _Shelf("out", "unknown"))
+
+#: What a letter of a shelf is, and which calls are for it.
+_FOR = {
+    _SHELVES[0]: "is an event: `retry` has it handled anew, and `discard` throws it away",
+    _SHELVES[1]: "is a delivery that was given up: `resend` sends it again, and `discard` throws it away",
+    _SHELVES[2]: "is a delivery that may have gone out: `settle` says what became of it, `resend` sends it again, and "
+    "`discard` throws it away",
+}
+_GIVEN_UP = (DeliveryState.DEAD, DeliveryState.UNKNOWN)
 
 
 class DeadLetters:
@@ -126,8 +135,26 @@ class DeadLetters:
             page = await self.list(after=page[-1])
 
     async def get(self, id: str) -> DeadLetter | None:
-        """The one with this id, or None: there never was one, or somebody has dealt with it."""
+        """The one with this id, or None: there never was one, or somebody has dealt with it.
+
+        Every method takes the id of a dispatch as well, such as a `DeliveryError` names, for its only letter.
+
+        Raises:
+            InvalidInputError: It is a dispatch with several letters; the error names them.
+        """
         self._check_open()
+        letter = await self._by_id(id)
+        if letter is not None:
+            return letter
+        dispatch = await self._store.load(id)
+        ids = [] if dispatch is None else [each.id for each in dispatch.deliveries if each.state in _GIVEN_UP]
+        letters = [letter for each in ids if (letter := await self._by_id(each)) is not None]
+        if len(letters) > 1:
+            named = ", ".join(each.id for each in letters)
+            raise InvalidInputError(f"the dispatch {id} has {len(letters)} dead letters; name one of them: {named}")
+        return letters[0] if letters else None
+
+    async def _by_id(self, id: str) -> DeadLetter | None:
         for shelf in _SHELVES:
             found = await self._page(shelf, None, 1, start=id)
             if found and found[0].id == id:
@@ -135,12 +162,17 @@ class DeadLetters:
         return None
 
     async def retry(self, id: str) -> bool:
-        """Have an event handled anew, with all its attempts; tells whether it was there."""
+        """Have an event handled anew, with all its attempts; tells whether it was there.
+
+        Raises:
+            InvalidInputError: It is a delivery.
+        """
         self._check_open()
-        revived = await self._store.revive(id)
-        if revived:
+        if await self._store.revive(id):
             self._engine.inbox_pool.wake()
-        return revived
+            return True
+        await self._checked(id, "in")
+        return False
 
     async def resend(self, id: str, content: Content | None = None) -> DispatchHandle:
         """Send a message again, as a new delivery that supersedes the old one, with a new key for the medium.
@@ -153,10 +185,10 @@ class DeadLetters:
                 and of that the parts which have not been taken.
 
         Raises:
-            InvalidInputError: There is no such dead letter (any more), or its time to live has run out.
+            InvalidInputError: There is no such dead letter (any more), it is an event, or its time to live has run out.
             UnsupportedContentError: The channel cannot carry the new content.
         """
-        letter = await self.get(id)
+        letter = await self._checked(id, "out")
         if letter is None or letter.delivery is None or letter.message is None:
             raise _gone(id)
         edited = None
@@ -178,15 +210,19 @@ class DeadLetters:
         return DispatchHandle(self._side, self._engine.ledger.watch(saved))
 
     async def settle(self, id: str, *, sent: bool) -> bool:
-        """Say what became of an unknown delivery; tells whether it was unknown.
+        """Say what became of an unknown delivery; tells whether it was there.
 
         Args:
             id: Of the delivery.
             sent: Whether it has gone out. If so it counts as accepted, and what is behind it goes on; if not it is
                 tried again as it was, with the same key.
+
+        Raises:
+            InvalidInputError: It is an event, or was given up.
         """
         now = self._side.clock.now()
-        return await self._change(id, lambda delivery: decided(delivery, sent, now))
+        letter = await self._checked(id, "out", "unknown")
+        return await self._change(letter, lambda delivery: decided(delivery, sent, now))
 
     async def discard(self, id: str) -> bool:
         """Do nothing more about it; tells whether it was there. A route goes on from an unknown way to its next."""
@@ -194,13 +230,19 @@ class DeadLetters:
         if await self._store.discard(id):
             return True
         now = self._side.clock.now()
-        return await self._change(id, lambda delivery: discarded(delivery, now))
+        return await self._change(await self.get(id), lambda delivery: discarded(delivery, now))
 
-    async def _change(self, id: str, change: Callable[[Delivery], Delivery | None]) -> bool:
+    async def _checked(self, id: str, direction: Direction, state: State | None = None) -> DeadLetter | None:
+        """`get`; raises for a letter of another kind, so that nobody takes it for one that is gone."""
         letter = await self.get(id)
+        if letter is not None and (letter.direction != direction or state not in (None, letter.state)):
+            raise InvalidInputError(f"the dead letter {letter.id} {_FOR[_Shelf(letter.direction, letter.state)]}")
+        return letter
+
+    async def _change(self, letter: DeadLetter | None, change: Callable[[Delivery], Delivery | None]) -> bool:
         if letter is None or letter.delivery is None:
             return False
-        return await self._engine.ledger.update(letter.delivery.dispatch, on_delivery(id, change)) is not None
+        return await self._engine.ledger.update(letter.delivery.dispatch, on_delivery(letter.id, change)) is not None
 
     async def _page(
         self, shelf: _Shelf, channel: str | None, limit: int, last: str | None = None, *, start: str | None = None

@@ -29,17 +29,18 @@ from .engine.lanes import LEASE_SECONDS
 from .engine.options import ChannelOptions
 from .engine.planner import Planner
 from .engine.retention import Retention
-from .errors import ConfigurationError, NotRunningError, UnsupportedContentError
+from .errors import ConfigurationError, InvalidInputError, NotRunningError, UnsupportedContentError
 from .model import (
     Address,
     Attachment,
     Contact,
     ConversationKind,
     ConversationRef,
+    Dispatch,
     Event,
     MessageReceived,
 )
-from .router import STANDARD, ConsentStore, ContactResolver, Gate, Plan, Recipient, RouteLike, Router
+from .router import STANDARD, ConsentStore, ContactResolver, Gate, Plan, Recipient, RouteLike, Router, recipient_key
 from .stores.named import DEFAULT_URL, store_at
 
 if TYPE_CHECKING:
@@ -405,6 +406,35 @@ class Hub(AsyncContextManagerMixin):
         """
         handles = await self._sending.submit(content, _recipients(to), via=via, key=key, connection=connection)
         return handles if _is_several(to) else handles[0]
+
+    async def dispatch(self, id: str) -> DispatchHandle | None:
+        """The handle on what was submitted before, maybe by another process; None where the ledger has no such id.
+
+        Args:
+            id: `DispatchHandle.id`, as a host has stored it, or the `dispatch` of a `DeliveryError`.
+        """
+        self._check_open()
+        found = await self.store.load(id)
+        return None if found is None else self._handle(found)
+
+    async def dispatches(self, *, limit: int = 100, recipient: To | None = None) -> list[DispatchHandle]:
+        """What was submitted, the newest first; `state` tells what is still to be done.
+
+        Args:
+            limit: How many at most, from 1 on.
+            recipient: Only what went to this one: what was given to `to=`.
+
+        Raises:
+            InvalidInputError: The limit is less than 1, or the address makes no sense.
+        """
+        self._check_open()
+        if limit < 1:
+            raise InvalidInputError(f"limit has to be 1 or more, not {limit}")
+        key = None if recipient is None else recipient_key(_recipient(recipient))
+        return [self._handle(each) for each in await self.store.dispatches(limit=limit, recipient=key)]
+
+    def _handle(self, dispatch: Dispatch) -> DispatchHandle:
+        return DispatchHandle(self._sending, self._engine.ledger.watch(dispatch))
 
     async def plan(self, content: Content, *, to: To | Several, via: RouteLike | None = None) -> Plan:
         """What `send` would do, and why: each leg, gate and degradation. Nothing is sent or stored."""

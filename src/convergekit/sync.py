@@ -355,6 +355,16 @@ class Hub:
         found: Any = self._call(lambda: self._hub.submit(content, to=to, via=via, key=key, connection=connection))
         return self._handles(found)  # type: ignore[no-any-return]
 
+    def dispatch(self, id: str) -> DispatchHandle | None:
+        """See `convergekit.Hub.dispatch`."""
+        found = self._call(lambda: self._hub.dispatch(id))
+        return None if found is None else DispatchHandle(self, found)
+
+    def dispatches(self, *, limit: int = 100, recipient: To | None = None) -> list[DispatchHandle]:
+        """See `convergekit.Hub.dispatches`."""
+        found = self._call(lambda: self._hub.dispatches(limit=limit, recipient=recipient))
+        return [DispatchHandle(self, each) for each in found]
+
     def plan(self, content: Content, *, to: To | Several, via: RouteLike | None = None) -> Plan:
         """See `convergekit.Hub.plan`."""
         return self._call(lambda: self._hub.plan(content, to=to, via=via))

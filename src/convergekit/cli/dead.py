@@ -75,7 +75,7 @@ async def _each(ids: Sequence[str], act: Callable[[str], Awaitable[bool]], conso
             missed += 1
             continue
         if not done:
-            console.warn(f"{id}: not there; somebody may have dealt with it, or it is of another kind")
+            console.warn(f"{id}: not there; somebody may have dealt with it")
             missed += 1
     return int(bool(missed))
 
