@@ -14,8 +14,8 @@ from convergekit.errors import ConfigurationError, LeaseLostError
 from convergekit.model import DeliveryState, Receipt, Status
 from convergekit.stores import SqlStore
 from convergekit.testing import FakeClock
-from tests.attack.test_store_writer import Held
 from tests.stores.kit import changed, claim, dispatch, event, lease
+from tests.stores.sql.batches import Held
 
 pytestmark = pytest.mark.anyio
 

@@ -4,7 +4,6 @@ wait for what they are about, and what a person decides about dead letters.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,10 +22,9 @@ from .schema import EntryStates, ItemState
 __all__ = ["discard", "disown", "own", "park", "put", "rescue", "revive", "unpark"]
 
 
-def put(batch: Batch, scope: str, key: str, value: Any, version: int | None) -> bool:
-    """See `Store.put`. A deleted value keeps its version, or its successor could be mistaken for it."""
+def put(batch: Batch, scope: str, key: str, body: str, version: int | None) -> bool:
+    """See `Store.put`; *body* is JSON. A deleted value keeps its version, or its successor could be mistaken for it."""
     c, run = s.value.c, batch.connection.execute
-    body = json.dumps(value)
     row = run(select(c.version, c.body).where(c.scope == scope, c.key == key).with_for_update()).first()
     current = None if row is None else row.version
     if version is not None and version != (current or 0):
@@ -65,7 +63,10 @@ def disown(batch: Batch, name: str, token: int) -> None:
 def park(batch: Batch, channel: str, receipt: Receipt) -> None:
     """See `Store.park`. Those that nobody has asked for in a week go."""
     run, body = batch.connection.execute, to_json(receipt)
-    if batch.unsure and run(select(s.parked.c.id).where(s.parked.c.channel == channel, s.parked.c.body == body)).first():
+    if (
+        batch.unsure
+        and run(select(s.parked.c.id).where(s.parked.c.channel == channel, s.parked.c.body == body)).first()
+    ):
         return
     _drop(batch, select(s.parked.c.id).where(s.parked.c.at <= batch.now - int(PARKED.total_seconds() * 1e6)))
     values = {"channel": channel, "at": batch.now, "body": body}

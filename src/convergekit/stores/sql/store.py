@@ -532,7 +532,11 @@ class SqlStore:
 
     async def put(self, scope: str, key: str, value: Any, *, version: int | None = None) -> bool:
         """See `Store.put`."""
-        return await self._do(Call(lambda batch: small.put(batch, scope, key, value, version)))
+        try:
+            body = json.dumps(value)  # here, and not while everybody waits for the writer
+        except (TypeError, ValueError, RecursionError) as error:
+            raise InvalidInputError(f"a value that is kept has to be JSON: {type(error).__name__}") from error
+        return await self._do(Call(lambda batch: small.put(batch, scope, key, body, version)))
 
     async def cursor(self, channel: str, feed: str) -> Any:
         """See `Store.cursor`."""
