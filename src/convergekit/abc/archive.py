@@ -141,15 +141,15 @@ class Archive(ABC):
             since: Not before.
             until: Before.
             direction: "in" for what was said to us, "out" for what we said.
-            limit: At most so many, 1 to 1,000.
+            limit: At most so many, from 1 on; never more than 1,000.
             after: `next` of the page before; everything else as it was.
             oldest_first: The other way round.
 
         Raises:
-            InvalidInputError: An address makes no sense, a time has no zone, or there are more than 100 words.
+            InvalidInputError: An address makes no sense, a time has no zone, there are more than 100 words, or an
+                argument is none of what is said here; the error names it.
         """
-        if any(moment is not None and moment.tzinfo is None for moment in (since, until)):
-            raise InvalidInputError("since and until need a time zone: datetime.now(UTC) has one")
+        _check(since, until, direction, limit)
         if isinstance(conversation, ConversationRef):
             channel = channel or conversation.channel or None
             conversation = conversation.key
@@ -162,7 +162,7 @@ class Archive(ABC):
             until=until,
             direction=direction,
         )
-        return await self.find(query, limit=max(1, min(limit, _MOST)), after=after, oldest_first=oldest_first)
+        return await self.find(query, limit=min(limit, _MOST), after=after, oldest_first=oldest_first)
 
     async def export(self, words: str = "", **query: Any) -> AsyncGenerator[Found]:
         """All of it, the oldest first, fetched a page at a time; arguments and errors as for `search`."""
@@ -207,6 +207,17 @@ class Archive(ABC):
     @abstractmethod
     async def empty(self, older_than: float, *, channel: str | None = None) -> int:
         """See `retain`: of what is older than so many seconds."""
+
+
+def _check(since: object, until: object, direction: object, limit: object) -> None:
+    """What a type checker would have said, for whoever has none: in a database it would find nothing, in silence."""
+    for name, moment in (("since", since), ("until", until)):
+        if moment is not None and (not isinstance(moment, datetime) or moment.utcoffset() is None):
+            raise InvalidInputError(f"{name} has to be a datetime with a time zone: datetime.now(UTC) has one")
+    if direction not in (None, "in", "out"):
+        raise InvalidInputError('direction is "in" for what was said to us, "out" for what we said, or None for both')
+    if not isinstance(limit, int) or limit < 1:
+        raise InvalidInputError("limit has to be a whole number, 1 or more")
 
 
 def _seconds(older_than: object) -> float:

@@ -311,6 +311,22 @@ class ArchiveContract:
             with pytest.raises(InvalidInputError):
                 await store.archive.search(**query)
 
+    async def test_an_argument_that_makes_no_sense_is_named(self, store: Store) -> None:
+        queries: tuple[dict[str, Any], ...] = (
+            {"since": START.replace(tzinfo=None)},
+            {"since": "2026-01-31"},
+            {"since": START.date()},
+            {"until": 7.0},
+            {"direction": "inbound"},
+            {"limit": 0},
+            {"limit": -1},
+            {"limit": "20"},
+        )
+        for query in queries:
+            (name,) = query
+            with pytest.raises(InvalidInputError, match=f"^{name} "):
+                await store.archive.search(**query)
+
     async def test_long_and_odd_texts_are_taken(self, store: Store) -> None:
         long = " ".join(f"w{n}" for n in range(30_000)) + " " + "y" * 5000 + " 的" * 1000
         odd = "'quoted' back\\slash a:1,2 \x01 \u2028 ﷽ 😀"
