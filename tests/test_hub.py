@@ -307,7 +307,7 @@ async def test_wait_gives_up_in_time_or_when_it_is_hopeless() -> None:
     """`TimeoutError`, or the error that says why."""
     async with opened() as world:
         sent = await world.hub.send("hello", to=ANN)
-        with pytest.raises(TimeoutError):
+        with pytest.raises(TimeoutError, match=f"^waited 0.01 s for READ; dispatch {sent.id} is ACCEPTED$"):
             await sent.wait(Status.READ, timeout=0.01)
         report = {"status": "failed", "ids": [world.medium.sent[0].id], "failure": {"code": "5.1.1", "text": "gone"}}
         world.medium.say(type="receipt.received", receipt=report)
@@ -316,6 +316,14 @@ async def test_wait_gives_up_in_time_or_when_it_is_hopeless() -> None:
         with pytest.raises(RejectedError, match="gone") as caught:
             await sent.wait(Status.DELIVERED, timeout=5)
         assert caught.value.code == "5.1.1"
+
+
+async def test_a_wait_that_ends_without_its_status_says_what_is_waited_for() -> None:
+    """So that a log that shows only the error tells where to look."""
+    async with opened(Medium(refuses_login=OSError("away"))) as world:
+        handle = await world.hub.submit("hello", to=ANN)
+        with pytest.raises(TimeoutError, match=r"for ACCEPTED; .* is QUEUED \(loop is down: .*away\)"):
+            await handle.wait(timeout=0.01)
 
 
 async def test_cancel_stops_what_has_not_gone_out() -> None:

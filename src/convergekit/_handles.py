@@ -155,18 +155,24 @@ class DispatchHandle:
 
         Raises:
             DeliveryError: The ledger will not try again; the error says why.
-            TimeoutError: The status was not reached in time. The message goes on its way all the same.
+            TimeoutError: The status was not reached in time; it says how far it is, and why. The message goes on its
+                way all the same.
             NotRunningError: The hub was closed. Whoever opens the same store goes on.
         """
-        with anyio.fail_after(timeout):
-            while True:
-                status = self.status
-                if status >= until and status is not Status.FAILED:
-                    return status
-                error = self.error or self._failed_later
-                if error is not None:
-                    raise error
-                await self._watch.changed()
+        with anyio.move_on_after(timeout):
+            return await self._reached(until)
+        why = f" ({self.reason})" if self.reason else ""
+        raise TimeoutError(f"waited {timeout} s for {until}; dispatch {self.id} is {self.status}{why}")
+
+    async def _reached(self, until: Status) -> Status:
+        while True:
+            status = self.status
+            if status >= until and status is not Status.FAILED:
+                return status
+            error = self.error or self._failed_later
+            if error is not None:
+                raise error
+            await self._watch.changed()
 
     async def cancel(self) -> bool:
         """Send nothing of it any more; what has gone out has gone out. Tells whether anything was stopped."""
