@@ -119,6 +119,30 @@ class TestMessage:
 
 
 class TestAttachment:
+    @pytest.mark.parametrize(
+        ("fields", "media_type"),
+        [
+            ({"name": "invoice.pdf"}, "application/pdf"),
+            ({"name": "Photo.JPG"}, "image/jpeg"),
+            ({"path": Path("x") / "plan.png", "data": None}, "image/png"),
+            ({"path": "plan.png", "name": "plan.txt", "data": None}, "text/plain"),
+            ({"name": "invoice.pdf", "media_type": "text/plain"}, "text/plain"),
+            ({"name": "backup.tar.gz"}, "application/octet-stream"),
+            ({"name": "backup.tgz"}, "application/octet-stream"),
+            ({"name": "data:text html,x"}, "application/octet-stream"),
+            ({"name": "README"}, "application/octet-stream"),
+            ({}, "application/octet-stream"),
+        ],
+    )
+    def test_its_media_type_is_guessed_from_its_name(self, fields: dict[str, Any], media_type: str) -> None:
+        assert Attachment(**{"data": b"x"} | fields).media_type == media_type
+
+    def test_a_media_type_that_was_said_is_not_guessed_when_it_is_read(self) -> None:
+        """Though JSON leaves out what is the default."""
+        message = Message(attachments=[Attachment(data=b"x", name="a.pdf", media_type="application/octet-stream")])
+        assert from_json(Message, to_json(message)) == message
+        assert from_json(Attachment, to_json(message.attachments[0])) == message.attachments[0]
+
     def test_there_is_exactly_one_place(self) -> None:
         claim = ClaimCheck(ref="sha256:00", size=1)
         for fields in ({}, {"data": b"", "url": "https://example.org"}, {"claim": claim, "path": Path("a")}):

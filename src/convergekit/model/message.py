@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import base64
+import mimetypes
 from collections.abc import AsyncIterable, Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import Field, StringConstraints, field_serializer, field_validator, model_validator
 
@@ -17,6 +18,9 @@ __all__ = ["Attachment", "ClaimCheck", "Content", "Importance", "MediaType", "Me
 
 #: RFC 6838 §4.2, without parameters.
 MediaType = Annotated[str, StringConstraints(pattern=r"^[!#$&^_.+\-0-9A-Za-z]{1,127}/[!#$&^_.+\-0-9A-Za-z]{1,127}$")]
+
+#: Python's own table, and not the machine's: another worker has to make the same message of the same call.
+_TYPES: Final = mimetypes.MimeTypes()
 
 
 class Importance(StrEnum):
@@ -37,7 +41,8 @@ class Attachment(Value):
             It has no JSON form before that.
         claim: Content that the store holds already.
         url: Where the medium, or the host, serves it.
-        media_type: RFC 6838 type/subtype.
+        media_type: RFC 6838 type/subtype. Where nobody says it, what the ending of `name`, or of `path`, stands for,
+            and `application/octet-stream` where it stands for nothing. What is read from JSON is not guessed.
         name: File name, without a folder.
         size: In bytes, where known; of `data` it is taken from there.
         content_id: For inline content, what `cid:` refers to (RFC 2392), without angle brackets.
@@ -54,6 +59,15 @@ class Attachment(Value):
     size: int | None = Field(default=None, ge=0)
     content_id: Line | None = None
     kept_as: Line | None = None
+
+    if not TYPE_CHECKING:
+
+        def __init__(self, /, **data):
+            if "media_type" not in data and (guess := _guessed(data.get("name") or data.get("path"))):
+                data["media_type"] = guess
+            self.__pydantic_validator__.validate_python(data, self_instance=self)
+
+        __init__.__pydantic_base_init__ = True  # what is read has been said already, and left out if it is the default
 
     @model_validator(mode="before")
     @classmethod
@@ -84,6 +98,14 @@ class Attachment(Value):
         if sum(place is not None for place in places) != 1:
             raise ValueError("an attachment has exactly one of data, path, stream, claim and url")
         return self
+
+
+def _guessed(name: object) -> str | None:
+    """By the ending alone: the rest is no URL, though it may look like one."""
+    if not isinstance(name, str | Path):
+        return None
+    kind, encoding = _TYPES.guess_type(f"file{Path(name).suffix}")
+    return kind if encoding is None else None  # else it would be the type of what is packed in it
 
 
 class Content(Value):
