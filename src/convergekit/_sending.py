@@ -66,7 +66,12 @@ class Sending:
         message, origin = as_message(content), self.origin(answers)
         if connection is not None:
             made = await self._planner.dispatches(message, recipients, via, keys, origin, derived=derived)
+            # Nothing is counted for the loop guard: the host has the write lock, and may yet roll back.
+            if (run := running()) is not None:
+                run.check(made)
             posted = await self._engine.store.post(connection, made)
+            if run is not None:
+                run.note(made, posted)
             return [DispatchHandle(self, self._engine.ledger.watch(dispatch)) for dispatch in posted]
         # Of most people nothing is known. To ask first costs more than all the rest, so the store is told what was
         # taken for granted, and stores nothing where it does not hold: then it is asked.

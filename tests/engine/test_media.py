@@ -139,6 +139,16 @@ async def test_what_is_only_a_url_is_fetched_and_told_of() -> None:
         assert len(server.requests) == 1
 
 
+async def test_what_was_swept_is_fetched_anew() -> None:
+    """What retention has taken is gone from the store, and may still be served."""
+    store = MemoryStore()
+    async with serving(ok(), ok()) as server, host(store) as h:
+        await h.admit(received(f"{server.origin}/cat"))
+        store._blobs.clear()
+        assert await h.hub.read(h.messages[0].attachments[0]) == CONTENT
+        assert len(server.requests) == 2
+
+
 async def test_a_handler_may_have_it_now() -> None:
     """It is fetched then and there; and once, although it had been offered as well."""
     got: list[bytes] = []

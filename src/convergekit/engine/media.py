@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from convergekit.abc import Adapter, RetryPolicy, Store, SupportsMedia
-from convergekit.errors import ConfigurationError, NotSentError, UnsupportedContentError
+from convergekit.errors import ConfigurationError, NotSentError, StoreError, UnsupportedContentError
 from convergekit.model import Attachment, ClaimCheck, Event, MediaFetched, MediaOffered
 
 from .blobs import open_attachment
@@ -128,7 +128,14 @@ class Media:
 
     async def _kept(self, name: str) -> ClaimCheck | None:
         value, _ = await self._store.get(_SCOPE, name)
-        return None if value is None else ClaimCheck.model_validate(value)
+        if value is None:
+            return None
+        claim = ClaimCheck.model_validate(value)
+        try:
+            async with self._store.open(claim):
+                return claim
+        except StoreError:  # swept, with the row that named it: it is fetched anew
+            return None
 
     async def _fetch(self, name: str, attachment: Attachment) -> ClaimCheck:
         channel = self._channels(name.rpartition("|")[0])
