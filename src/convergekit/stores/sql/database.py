@@ -42,6 +42,8 @@ from sqlalchemy.types import BigInteger, Text, TypeDecorator
 
 from convergekit.errors import ConfigurationError, StoreError
 
+from .prepared import driver
+
 __all__ = ["Database", "among"]
 
 _log = logging.getLogger(__name__)
@@ -263,7 +265,7 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     writes = connection.get_execution_options().get("convergekit_writes")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    driver(connection).execute("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 def _identity(path: str) -> tuple[int, int] | None:

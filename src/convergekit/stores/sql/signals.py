@@ -65,7 +65,8 @@ class Signals:
 
     def placed(self) -> None:
         """Something may be served now: others are told. From any thread."""
-        self._soon(lambda: self._placed.set())
+        if not self._database.is_sqlite:  # whose file they look at by themselves; to wake our loop for nothing is dear
+            self._soon(lambda: self._placed.set())
 
     def posted(self) -> None:
         """A host has committed on a connection of its own: like a change from elsewhere. From any thread."""
