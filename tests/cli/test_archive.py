@@ -84,8 +84,9 @@ def test_what_was_said_is_found_the_newest_first(run: Run) -> None:
     ],
 )
 def test_filters(run: Run, query: list[str], found: int) -> None:
-    code, lines, _ = run("search", *query)
+    code, lines, err = run("search", *query)
     assert (code, len(lines)) == (0 if found else 1, found)
+    assert err == ("" if found else "convergekit: nothing was found\n")
 
 
 def test_machines_get_all_of_it_and_people_a_page(run: Run) -> None:

@@ -4,6 +4,7 @@ import argparse
 import json
 import logging
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from convergekit import __version__
 from convergekit.cli import main, schema
 from convergekit.cli._console import Console
+from convergekit.cli._parser import parser
 from convergekit.errors import ConfigurationError, StoreError
 
 COMMANDS = ["demo", "send", "listen", "adapters", "check", "schema"]
@@ -30,6 +32,16 @@ def failing(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
 def test_help_of_each_command_has_examples(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([command, "--help"]) == 0
     assert f"examples:\n  convergekit {command}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("action", ["list", "show", "retry", "resend", "discard", "settle"])
+def test_help_of_what_becomes_of_a_dead_letter_has_a_real_example(
+    action: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["dead", action, "--help"]) == 0
+    (example,) = capsys.readouterr().out.rpartition("examples:\n")[2].splitlines()
+    assert "--help" not in example
+    assert parser().parse_args(shlex.split(example)[1:]).action == action
 
 
 def test_help_names_every_command_and_has_examples(capsys: pytest.CaptureFixture[str]) -> None:

@@ -134,7 +134,7 @@ def _dead(commands: _Commands) -> None:
         "  convergekit dead settle ID --sent              it was unknown, and has arrived\n"
     )
     actions = _parser(commands, "dead", about, examples).add_subparsers(dest="action", metavar="ACTION", required=True)
-    listed = _dead_action(actions, "list", "list them, the oldest first")
+    listed = _dead_action(actions, "list", "list events, then deliveries, then what is unknown; each the oldest first")
     listed.add_argument("--direction", choices=("in", "out"), help="only events, or only deliveries")
     listed.add_argument("--state", choices=("dead", "unknown"), help="only what was given up, or only what is unknown")
     listed.add_argument("--channel", metavar="NAME", help="only those of one channel")
@@ -153,8 +153,18 @@ def _dead(commands: _Commands) -> None:
     known.add_argument("--not-sent", dest="sent", action="store_false", help="they did not, and are tried again")
 
 
+_DEAD = {
+    "list": "list --direction out --channel chat",
+    "show": "show ID --json",
+    "retry": "retry --all --channel chat",
+    "resend": "resend ID --text 'What I meant'",
+    "discard": "discard ID",
+    "settle": "settle ID --not-sent",
+}
+
+
 def _dead_action(actions: _Commands, name: str, about: str) -> _Parser:
-    found = _command(actions, name, about, f"  convergekit dead {name} --help\n")
+    found = _command(actions, name, about, f"  convergekit dead {_DEAD[name]}\n")
     _add_ledger(found)
     _add_backend(found)
     return found
@@ -229,8 +239,10 @@ def _add_query(found: argparse.ArgumentParser) -> None:
     found.add_argument("--contact", action="append", metavar="ADDRESS", help="said by or to; several are any of them")
     found.add_argument("--conversation", metavar="KEY", help="in this one: its address, with #THREAD if it has one")
     found.add_argument("--channel", metavar="NAME", help="on this channel")
-    found.add_argument("--since", type=_moment, metavar="TIME", help="such as 2026-01-31, 2026-01-31T12:00, or 7d ago")
-    found.add_argument("--until", type=_moment, metavar="TIME", help="before that")
+    found.add_argument(
+        "--since", type=_moment, metavar="TIME", help="such as 2026-01-31, 2026-01-31T12:00, or 7d for so long ago"
+    )
+    found.add_argument("--until", type=_moment, metavar="TIME", help="before that; said in the same way")
     found.add_argument("--direction", choices=("in", "out"), help="only what was said to us, or only what we said")
     _add_ledger(found)
     _add_backend(found)

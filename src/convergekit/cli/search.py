@@ -29,4 +29,6 @@ async def _search(hub: Hub, args: argparse.Namespace, console: Console) -> int:
         console.tell(line(found), **json.loads(to_line(found)), highlights=found.highlights)
     if page.next is not None:
         console.warn(f"there is more: --after {page.next}")
+    if not page.found:
+        console.warn("nothing was found")
     return 0 if page.found else 1
