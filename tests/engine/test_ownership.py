@@ -73,6 +73,43 @@ async def test_cut_off_anywhere_the_work_has_ended_and_another_may_begin() -> No
     assert at > 8
 
 
+class Hanging(Cut):
+    """From the second call on, the ledger does not answer."""
+
+    calls = 0
+
+    async def own(self, *args: Any) -> Any:
+        self.calls += 1
+        if self.calls > 1:
+            await anyio.sleep_forever()
+        return await super().own(*args)
+
+
+async def test_it_says_whether_it_has_lapsed_or_somebody_else_has_it(caplog: pytest.LogCaptureFixture) -> None:
+    """A ledger that does not answer is to be looked at, and another worker is as it should be."""
+
+    async def told(store: Cut, *, taken: bool) -> str:
+        caplog.clear()
+        clock = FakeClock()
+        async with store.opened(clock), anyio.create_task_group() as tasks:
+            mine = _ownership(store, clock, "a")
+            tasks.start_soon(mine.during, anyio.sleep_forever, lambda: None)
+            await anyio.wait_all_tasks_blocked()
+            if taken:
+                assert mine.fence is not None
+                await store.disown(mine.fence)
+                await store.own("channel:c", "b", OWNING)
+            for _ in range(4):
+                clock.advance(OWNING / 3)
+                await anyio.wait_all_tasks_blocked()
+            tasks.cancel_scope.cancel()
+        (line,) = caplog.messages
+        return line
+
+    assert await told(Hanging(), taken=False) == "channel:c was not renewed in time, and is another's to take"
+    assert await told(Cut(), taken=True) == "channel:c has been taken over by another worker"
+
+
 async def test_who_works_under_it_is_refused_once_another_has_it() -> None:
     """Also what it has started; and nobody else is concerned."""
     clock, store = FakeClock(), Cut()

@@ -31,6 +31,8 @@ __all__ = ["OWNING", "Ownership", "current_fence"]
 OWNING: Final = 30.0
 _SOON: Final = 1.0  # between two looks at what somebody else owns, if the ledger changes; six in `OWNING` if not
 _ELSEWHERE: Final = "owned by another worker"
+_LAPSED: Final = "%s was not renewed in time, and is another's to take"
+_TAKEN: Final = "%s has been taken over by another worker"
 _CLOSING: Final = 5.0
 
 #: Under whose ownership this task works. Tasks inherit it from those that start them.
@@ -177,11 +179,12 @@ class Ownership:
             await self._clock.sleep(pause)
             left = self._ends - self._clock.monotonic()
             if left <= 0:
-                self._log.warning("%s was not renewed in time, and is another's to take", self._name)
+                self._log.warning(_LAPSED, self._name)
                 break
             try:
-                if not await self._renewed(left):
-                    self._log.warning("%s has been taken over by another worker", self._name)
+                owned = await self._renewed(left)
+                if not owned:
+                    self._log.warning(_LAPSED if owned is None else _TAKEN, self._name)
                     break
                 pause, said = self._seconds / 3, False
             except StoreError as error:
@@ -190,8 +193,9 @@ class Ownership:
                 pause, said = min(_SOON, left), True
         self.lost()
 
-    async def _renewed(self, left: float) -> bool:
-        owned = False
+    async def _renewed(self, left: float) -> bool | None:
+        """Whether it is ours still; None where the ledger has not said so in time."""
+        owned: bool | None = None
 
         async def own() -> None:
             nonlocal owned
