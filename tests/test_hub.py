@@ -14,6 +14,7 @@ from anyio.lowlevel import checkpoint
 
 from convergekit import (
     Address,
+    Attachment,
     Contact,
     ConversationRef,
     Hub,
@@ -679,3 +680,11 @@ async def test_what_was_submitted_is_listed_the_newest_first() -> None:
         await world.hub.dispatch(one)
     with pytest.raises(NotRunningError):
         await world.hub.dispatches()
+
+
+async def test_what_is_too_large_to_read_is_named() -> None:
+    async with opened() as world:
+        plan = Attachment(data=b"x" * 10, name="plan.pdf")
+        assert len(await world.hub.read(plan, limit=10)) == 10
+        with pytest.raises(UnsupportedContentError, match=r"attachment plan\.pdf has more than the 9 bytes"):
+            await world.hub.read(plan, limit=9)

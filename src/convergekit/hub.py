@@ -508,7 +508,8 @@ class Hub(AsyncContextManagerMixin):
             async for chunk in chunks:
                 content += chunk
                 if limit is not None and len(content) > limit:
-                    raise UnsupportedContentError(f"an attachment exceeds {limit} bytes")
+                    name = attachment.name or "without a name"
+                    raise UnsupportedContentError(f"the attachment {name} has more than the {limit} bytes of limit=")
         return bytes(content)
 
     # What the engine asks for

@@ -7,7 +7,7 @@ needs the thing itself asks `native_of`. Its size is that of its JSON form, whic
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from typing import Any, Final, TypeVar
 
 import anyio
@@ -93,21 +93,23 @@ async def open_attachment(attachment: Attachment, store: Store) -> AsyncGenerato
         async with store.open(attachment.claim) as chunks:
             yield chunks
     elif attachment.path is not None:
-        async with await anyio.open_file(attachment.path, "rb") as file:
-            yield _file_chunks(file)
+        # Closed at once, for whoever reads may stop in the midst of it.
+        async with await anyio.open_file(attachment.path, "rb") as file, aclosing(_file_chunks(file)) as chunks:
+            yield chunks
     elif attachment.stream is not None:
         yield aiter(attachment.stream())
     elif attachment.data is not None:
-        yield _data_chunks(attachment.data)
+        async with aclosing(_data_chunks(attachment.data)) as chunks:
+            yield chunks
     else:
         raise UnsupportedContentError(f"the attachment {attachment.name!r} is only a URL; hand the URL on")
 
 
-async def _file_chunks(file: anyio.AsyncFile[bytes]) -> AsyncIterator[bytes]:
+async def _file_chunks(file: anyio.AsyncFile[bytes]) -> AsyncGenerator[bytes]:
     while chunk := await file.read(_CHUNK):
         yield chunk
 
 
-async def _data_chunks(data: bytes) -> AsyncIterator[bytes]:
+async def _data_chunks(data: bytes) -> AsyncGenerator[bytes]:
     for start in range(0, len(data), _CHUNK):
         yield data[start : start + _CHUNK]
