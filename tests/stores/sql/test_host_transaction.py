@@ -189,6 +189,31 @@ async def test_a_write_lock_that_is_kept_for_long_is_named(quick_path: Path) -> 
     engine.dispose()
 
 
+async def test_who_waits_for_a_transaction_of_its_own_is_told(
+    quick_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It can wait for ever: what holds the lock waits for this call."""
+    monkeypatch.setattr("convergekit.stores.sql.database._BUSY", 0.05)
+    url = f"sqlite:///{quick_path}/app.db"
+    hub = Hub(store=SqlStore(url), role="submit")
+    await hub.add_channel("loop", {"adapter": "loopback"})
+    engine = create_engine(url)
+    async with hub:
+        with engine.connect() as holder:
+            holder.exec_driver_sql("BEGIN IMMEDIATE")
+            with pytest.raises(StoreError, match=r"SQLITE_BUSY.*another connection holds .*submit\(.*connection="):
+                await hub.submit("x", to=ANN)
+            holder.rollback()
+        await hub.submit("x", to=ANN)
+    engine.dispose()
+
+
+@pytest.mark.parametrize("url", ["sqlite://two.db", "sqlite://srv/two.db"])
+def test_a_slash_that_is_missing_is_named(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="three slashes: sqlite:///"):
+        SqlStore(url)
+
+
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 async def test_asynchronous_connections_and_sessions_will_do(anyio_backend: str, postgres_url: str) -> None:
     pytest.importorskip("greenlet", reason="SQLAlchemy's asyncio needs greenlet")

@@ -206,6 +206,11 @@ class Database:
         if isinstance(error, StoreError):
             return error
         words = _in_words(_cause(error))
+        if self.is_locked(error):
+            words += (
+                ": another connection holds the write lock; if that is a transaction of your own, have the message be "
+                "a part of it: submit(..., connection=...)"
+            )
         end = "; whether it was stored is not known" if unsure else "; nothing of this call was stored"
         return StoreError(f"{self.where}: {words}{end}")
 
@@ -227,6 +232,11 @@ def _parsed(url: str | URL) -> URL:
     if backend == "postgresql" and "@" in f"{parsed.host}{parsed.database}":
         # The rest of the password would be taken for the host, and shown.
         raise ConfigurationError("the store's URL has more than one @; write one that is in the password as %40")
+    if backend == "sqlite" and parsed.host:
+        raise ConfigurationError(
+            "the file of a ledger in SQLite is named behind three slashes: sqlite:///file.db, or "
+            "sqlite:////srv/file.db from the root"
+        )
     if backend == "sqlite" and (not parsed.database or parsed.database == ":memory:"):
         raise ConfigurationError('a ledger in SQLite needs a file; to have it in memory, say "memory:"')
     return parsed
