@@ -97,6 +97,8 @@ async def send(contact: Contact, ref: ConversationRef) -> None:
         mixed = await hub.submit("hello", to=(contact, ref, Address("x:12345")))
         assert_type(mixed, list[DispatchHandle])
         assert_type(await hub.plan("hello", to=contact, via=first_of(preferred(), via("alerts"), within=60)), Plan)
+        assert_type(await hub.dispatch("id"), DispatchHandle | None)
+        assert_type(await hub.dispatches(recipient=contact), list[DispatchHandle])
         await hub.submit("hello", to=contact, via=all_of(same_thread(), "mailto:ann@example.org"))
         try:
             await hub.send(Message("hello", attachments=[Attachment(data=b"x", name="x.bin")]), to=ref)
