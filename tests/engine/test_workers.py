@@ -11,7 +11,7 @@ import pytest
 from convergekit import ChannelOptions, Hub, MessageReceived, Status
 from convergekit.abc import EntryState, Outgoing, Polled
 from convergekit.adapters.loopback import Medium
-from convergekit.engine import engine, handlers, outbox, ownership
+from convergekit.engine import engine, lanes, outbox, ownership
 from convergekit.engine.ownership import OWNING
 from convergekit.errors import LeaseLostError
 from tests.engine.kit import ANN, Listening, ListeningConfig, PollingConfig, ProbeConfig
@@ -161,7 +161,7 @@ async def test_a_hub_is_left_in_bounded_time_while_the_database_is_away(
     monkeypatch: pytest.MonkeyPatch, hangs: bool
 ) -> None:
     """What could not be given back is free when its time has run out."""
-    for module in (engine, ownership, handlers, outbox):
+    for module in (engine, ownership, lanes, outbox):
         for name in ("_CLOSING", "_GIVING_BACK", "_CLEANUP", "_STORING"):
             monkeypatch.setattr(module, name, 0.05, raising=False)
     ears, begun = Ears(), anyio.Event()

@@ -237,7 +237,10 @@ class Outbox:
         except BaseException:
             # Cancelled: the hub closes. What may have left us is unknown; what has not is as it was.
             with anyio.move_on_after(_CLEANUP, shield=True):
-                await self._interrupted(lease, channel, dispatch, delivery, index, started)
+                try:
+                    await self._interrupted(lease, channel, dispatch, delivery, index, started)
+                except StoreError as error:  # it must not stand in for the cancellation; the mark stands, and tells
+                    _log.warning("what became of delivery %s was not stored: %s", delivery.id, error)
             raise
 
     async def _interrupted(
