@@ -49,7 +49,7 @@ async def in_transaction(host: Any, function: Callable[[Connection], Any]) -> An
             return await host.run_sync(lambda session: function(session.connection()))
     raise ConfigurationError(
         "connection= takes a Connection, Session, AsyncConnection or AsyncSession of SQLAlchemy, "
-        f"not {type(host).__name__}"
+        f"not {type(host).__module__}.{type(host).__qualname__}"
     )
 
 
