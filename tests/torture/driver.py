@@ -219,7 +219,7 @@ class _Driver:
     async def _call(self, event: Incoming) -> None:
         await until(lambda: self._recorder.has_room(event.channel))
         for number in range(2 if self._chance.random() < 0.05 else 1):
-            self._recorder.offered[event.what] += 1
+            self._recorder.offers(event.what)
             new = await self._ask("hook", ("all",), channel=event.channel, events=[(event.what, event.sender)])
             if number == 0:
                 self._recorder.admitted(event.channel, new)

@@ -93,6 +93,7 @@ class Recorder:
     submitted: dict[str, set[str]] = field(default_factory=dict)  # what -> ids of dispatches that were answered
     news: Counter[str] = field(default_factory=Counter)  # what -> times that its admission was answered with "new"
     offered: Counter[str] = field(default_factory=Counter)
+    offered_at: dict[str, float] = field(default_factory=dict)  # for the first time
     notes: Counter[str] = field(default_factory=Counter)
     silent: Counter[str] = field(default_factory=Counter)  # channel -> answers that the medium kept to itself
     strange: list[str] = field(default_factory=list)  # what nobody planned
@@ -205,7 +206,7 @@ class Recorder:
         start = self._acknowledged[channel] if more else start
         page = feed[start : start + _PAGE]
         for each in page:
-            self.offered[each.what] += 1
+            self.offers(each.what)
         return {"events": [(each.what, each.sender) for each in page], "end": start + len(page)}
 
     def _on_admitted(self, link: Link, channel: str, end: int, new: Sequence[str]) -> None:
@@ -213,6 +214,11 @@ class Recorder:
         if end > self._acknowledged[channel]:
             self._acknowledged[channel] = end
             self.moves()
+
+    def offers(self, what: str) -> None:
+        """An event is offered, for the first time or again."""
+        self.offered[what] += 1
+        self.offered_at.setdefault(what, monotonic())
 
     def admitted(self, channel: str, new: Sequence[str]) -> None:
         """A call from outside was answered."""

@@ -9,6 +9,7 @@ from statistics import median
 from typing import Any
 
 from convergekit.abc import EntryState
+from convergekit.engine.handlers import HANDLER_RETRY
 from convergekit.model import Delivery, DeliveryState, Dispatch, Status
 
 from .driver import Gap, Outcome
@@ -20,6 +21,8 @@ __all__ = ["Sums", "summed"]
 #: Seconds: between the driver's stopping a worker and what it had on its way being noted.
 _ON_ITS_WAY = 0.25
 _SHOWN = 10
+#: Runs of a handler after which an event is given up.
+_LIMIT = HANDLER_RETRY.limit
 #: Seconds for which an event that is to be handled again holds up its lane.
 _HOLD = 60.0
 
@@ -205,7 +208,9 @@ def _into(outcome: Outcome, sums: Sums) -> None:
 
 def _order(outcome: Outcome, sums: Sums) -> None:
     record = outcome.recorder
-    wrong, passed = _overtaken(run for run in record.runs if not _just_continued(outcome.gaps, run))
+    wrong, passed = _overtaken(
+        (run for run in record.runs if not _just_continued(outcome.gaps, run)), record.offered_at
+    )
     late = 0
     last: dict[tuple[str, str], tuple[int, int]] = {}
     for each in record.handovers:
@@ -222,26 +227,28 @@ def _order(outcome: Outcome, sums: Sums) -> None:
     sums.figures |= {"out of order": len(wrong), "passed after the hold": len(passed), "late after a stop": late}
 
 
-def _overtaken(runs: Iterable[Run]) -> tuple[list[str], set[str]]:
+def _overtaken(runs: Iterable[Run], offered_at: Mapping[str, float]) -> tuple[list[str], set[str]]:
     """Events that ran after a later one of their lane had begun: those for which it is wrong, and the others.
 
-    An event whose runs do not end, time after time, holds up its lane for a minute; then others may pass it.
+    An event that is in the hands of workers that die, time after time, holds up its lane for a minute from the first
+    of them on, whether they had begun with it or not; then others may pass it.
     """
     wrong: list[str] = []
     passed: set[str] = set()
-    begun: dict[str, float] = {}
+    told: dict[str, list[str]] = defaultdict(list)  # what happened in a lane, for whoever has to find out why
     newest: dict[str, list[tuple[int, float]]] = defaultdict(list)  # of a lane: each that was the latest, and when
     for run in runs:
         lane, _, text = run.what.rpartition("/")
         number = int(text)
-        begun.setdefault(run.what, run.at)
+        end = "cut off" if not (run.finished or run.failed) else "finished" if run.finished else "failed"
+        told[lane].append(f"{number} {end} {run.worker} {run.at:.2f}-{run.until or 0:.2f}")
         overtaker = next((at for later, at in newest[lane] if later > number), None)
         if overtaker is None:
             newest[lane].append((number, run.at))
-        elif overtaker >= begun[run.what] + _HOLD:
+        elif overtaker >= offered_at.get(run.what, 0.0) + _HOLD:
             passed.add(run.what)
         else:
-            wrong.append(f"{run.what} ran after {newest[lane][-1][0]}")
+            wrong.append(f"{run.what} ran after {newest[lane][-1][0]} ({'; '.join(told[lane][-_SHOWN:])})")
     return wrong, passed
 
 
@@ -284,10 +291,15 @@ def _just_continued(gaps: Iterable[Gap], each: Handover | Run) -> bool:
 
 def _ledger(outcome: Outcome, sums: Sums) -> None:
     plan, counts = outcome.recorder.plan, outcome.counts
+    runs = Counter(each.what for each in outcome.recorder.runs)
     for channel in WAYS_IN:
         offered = sum(each.channel == channel for each in plan.into.values())
         states = {state: counts.entries.get((channel, state), 0) for state in EntryState}
-        right = states == {EntryState.DONE: offered, EntryState.READY: 0, EntryState.DEAD: 0}
+        # An event in whose handling the process dies again and again is taken for the cause, as it well may be.
+        suspects = sum(plan.into[what].channel == channel and number >= _LIMIT for what, number in runs.items())
+        dead = states[EntryState.DEAD]
+        right = states[EntryState.DONE] + dead == offered and not states[EntryState.READY] and dead <= suspects
+        sums.figures["events given up"] = sums.figures.get("events given up", 0) + dead
         sums.expect(right, f"the ledger counts {states} of {offered} events of {channel}")
     submitted = Counter(each.channel for each in plan.out.values())
     submitted.update(each.channel for each in plan.into.values() if each.reply)
