@@ -276,13 +276,16 @@ class _Driver:
         worker.stopped = True
         start = monotonic()
         os.kill(worker.pid, signal.SIGSTOP)
-        # Most are given up for dead meanwhile, some are not.
-        await anyio.sleep(self._torture.lease * self._chance.choice((0.5, 1.3, 1.6)))
-        end = monotonic()
-        if not worker.killed:
-            os.kill(worker.pid, signal.SIGCONT)
-        worker.stopped = False
-        self.outcome.gaps.append(Gap(worker.name, start, end))
+        try:
+            # Most are given up for dead meanwhile, some are not.
+            await anyio.sleep(self._torture.lease * self._chance.choice((0.5, 1.3, 1.6)))
+        finally:
+            end = monotonic()
+            if not worker.killed:
+                os.kill(worker.pid, signal.SIGCONT)
+            worker.stopped = False
+            self.outcome.gaps.append(Gap(worker.name, start, end))
+            self._recorder.moves()
 
     async def _take_away(self) -> None:
         for moment in self._moments(self._torture.outages):
