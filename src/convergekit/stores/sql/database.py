@@ -49,7 +49,7 @@ __all__ = ["Database", "among"]
 _log = logging.getLogger(__name__)
 _BUSY: Final = 30.0  # seconds that a writer waits for another process
 _READING: Final = 1.0  # seconds that it waits for who reads, to empty the write-ahead log
-_STANDSTILL: Final = 10.0  # seconds that a process may do nothing in the midst of a transaction
+_STANDSTILL: Final = 5.0  # seconds that a process may do nothing in the midst of a transaction
 _WAL_CAP: Final = 64 * 1024 * 1024
 #: libpq's settings: seconds, and milliseconds for the last.
 _PATIENCE: Final[Mapping[str, int]] = {
