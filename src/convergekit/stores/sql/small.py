@@ -15,6 +15,7 @@ from convergekit.model.wire import from_json, to_json
 
 from . import schema as s
 from .batch import Batch, LaneRow
+from .blobs import insertion
 from .reading import number_of
 from .rows import delivery_row, hashed, lane_key
 from .schema import EntryStates, ItemState
@@ -44,8 +45,10 @@ def own(batch: Batch, name: str, holder: str, seconds: float) -> tuple[int, int]
     row = run(select(s.owner).where(c.name == name).with_for_update()).first()
     if row is None:
         token = batch.token()
-        run(insert(s.owner).values(name=name, holder=holder, token=token, until=until))
-        return token, until
+        new = insertion(batch.connection, s.owner).on_conflict_do_nothing().returning(c.token)
+        if run(new, {"name": name, "holder": holder, "token": token, "until": until}).first() is not None:
+            return token, until
+        row = run(select(s.owner).where(c.name == name).with_for_update()).one()  # somebody was faster
     if row.holder != holder and row.holder and row.until > batch.now:
         return None
     token = row.token if row.holder == holder else batch.token()

@@ -63,8 +63,10 @@ class Statements:
         self.items_of = select(item.place, item.lane, item.state, item.due, item.hold, item.delivery).where(
             self._among(item.delivery, "ids")
         )
-        owner = s.owner.c  # locked, or somebody could take over between the look and the commit
-        self.owners = self._locked(select(s.owner).where(self._among(owner.name, "names")).order_by(owner.name))
+        # Locked, or somebody could take over between the look and the commit; but any number may look.
+        owner = s.owner.c
+        owners = select(s.owner).where(self._among(owner.name, "names")).order_by(owner.name)
+        self.owners = owners if self._sqlite else owners.with_for_update(read=True)
         self.values = select(s.value.c.scope, s.value.c.key).where(
             self._among(s.value.c.scope, "scopes"), self._among(s.value.c.key, "keys"), s.value.c.body != "null"
         )

@@ -19,7 +19,7 @@ from uuid import uuid4
 
 import anyio
 from anyio.to_thread import run_sync
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 from sqlalchemy.engine import URL
 
 from convergekit.abc import (
@@ -76,6 +76,7 @@ _AWAY: Final = (0.05, 0.1, 0.2, 0.4, 0.8)  # seconds between tries to reach a da
 _CHECKPOINT: Final = 0.25
 _SWEEP_FIRST: Final = 60.0  # a process that ends before that leaves it to others
 _SWEEP_EVERY: Final = 6 * 3600.0
+_OWNING: Final = text("SET LOCAL lock_timeout = '2s'")
 _LOCK: Final = 30.0
 _STEP: Final = 50_000  # microseconds by which clocks may differ
 _RESCUE: Final = 300.0
@@ -117,6 +118,7 @@ class SqlStore:
         self._writer: Writer | None = None
         self._connection: Connection | None = None
         self._readers: anyio.CapacityLimiter | None = None
+        self._owners: anyio.CapacityLimiter | None = None
         self._turns: Counter[str] = Counter()
         self._locks: dict[str, anyio.Lock] = {}
         self._owned: dict[str, str] = {}
@@ -142,6 +144,7 @@ class SqlStore:
             raise StoreError("this store is open already; give each hub a store of its own")
         self._clock = clock
         self._readers = anyio.CapacityLimiter(_READERS)
+        self._owners = anyio.CapacityLimiter(_READERS)
         self._locks, self._owned = {}, {}
         trouble: BaseException | None = None
         try:
@@ -234,7 +237,9 @@ class SqlStore:
                 time.sleep(pause)
         raise AssertionError
 
-    async def _apart(self, function: Callable[[Connection], T], /) -> T:
+    async def _apart(
+        self, function: Callable[[Connection], T], /, *, limiter: anyio.CapacityLimiter | None = None
+    ) -> T:
         """Run *function* in a transaction beside the writer's: what is long must not hold up everybody."""
         self._now()
 
@@ -247,7 +252,7 @@ class SqlStore:
             except Exception as error:
                 raise self._database.failed(error) from error
 
-        return await run_sync(work, limiter=self._readers)
+        return await run_sync(work, limiter=limiter or self._readers)
 
     # On the writer's thread
 
@@ -512,12 +517,25 @@ class SqlStore:
 
     async def own(self, name: str, holder: str, seconds: float) -> Fence | None:
         """See `Store.own`."""
-        owned = await self._do(Call(lambda batch: small.own(batch, name, holder, seconds)))
+        owned = await self._owning(lambda batch: small.own(batch, name, holder, seconds))
         return None if owned is None else Fence(name, owned[0], moment(owned[1]))
 
     async def disown(self, fence: Fence) -> None:
         """See `Store.disown`."""
-        await self._do(Call(lambda batch: small.disown(batch, fence.name, fence.token)))
+        await self._owning(lambda batch: small.disown(batch, fence.name, fence.token))
+
+    async def _owning(self, work: Callable[[Batch], T]) -> T:
+        """In a transaction of its own on PostgreSQL: all workers look at the same few rows, and one that was stopped in
+        the midst of that must not hold up what the others write.
+        """
+        if self._database.is_sqlite:
+            return await self._do(Call(work))
+
+        def apart(connection: Connection) -> T:
+            connection.execute(_OWNING)
+            return work(Batch(connection, self._sql, self._time(connection)))
+
+        return await self._apart(apart, limiter=self._owners)
 
     async def versions(self, dispatches: Sequence[str]) -> Mapping[str, int]:
         """See `Store.versions`."""
