@@ -342,12 +342,7 @@ class SqlStore:
     def _forget_connection(self) -> None:
         """After an error its state is not known; the next attempt takes another."""
         connection, self._connection = self._connection, None
-        if connection is not None:
-            try:
-                connection.invalidate()
-                connection.close()
-            except Exception as error:
-                _log.debug("closing a connection failed with %s", type(error).__name__)
+        self._database.forget(connection)
 
     # Beside
 
