@@ -27,10 +27,9 @@ from convergekit.errors import (
     ThrottledError,
 )
 from convergekit.model import Receipt
-from convergekit.testing import FakeClock
+from convergekit.testing import FakeClock, FakeContext, outgoing
 from tests.adapters.webhook.kit import HOME, adapter_over
 from tests.engine.kit import Probe, ProbeConfig
-from tests.fakes import FakeContext, outgoing
 
 pytestmark = pytest.mark.anyio
 
@@ -39,7 +38,7 @@ DAY = 86400
 
 @asynccontextmanager
 async def opened(clock: FakeClock) -> AsyncGenerator[Hub]:
-    with anyio.fail_after(10):
+    with anyio.fail_after(60):
         async with Hub(store=MemoryStore(), clock=clock, drain=1) as hub:
             yield hub
 
@@ -170,12 +169,8 @@ async def test_an_adapter_that_hangs_on_leaving_is_given_up_and_opened_again(mon
 
 async def test_an_endpoint_that_is_gone_is_a_refusal_also_while_the_hub_drains() -> None:
     """It was uncertain then, and so was sent again."""
-
-    class Closing(FakeContext):
-        async def admit(self, *events: Any, cursor: Any = None) -> Any:
-            raise NotRunningError("the hub is closing")
-
-    context = Closing(httpx.MockTransport(lambda request: httpx.Response(410)))
+    context = FakeContext(transport=httpx.MockTransport(lambda request: httpx.Response(410)))
+    context.refuses_admission = NotRunningError("the hub is closing")
     adapter = adapter_over(lambda request: httpx.Response(410), context)
 
     with pytest.raises(RejectedError):

@@ -9,21 +9,23 @@ from typing import TYPE_CHECKING, Any
 from .clock import FakeClock
 
 if TYPE_CHECKING:
+    from .context import FakeContext, outgoing
     from .store import StoreContract
 
-__all__ = ["FakeClock", "StoreContract"]
+__all__ = ["FakeClock", "FakeContext", "StoreContract", "outgoing"]
 
-#: What needs pytest, and where it is: loaded when it is asked for.
+#: Where the rest is: loaded when it is asked for. Contracts need pytest.
 _CONTRACTS = {"StoreContract": "store"}
+_FAKES = {"FakeContext": "context", "outgoing": "context"}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _CONTRACTS:
+    if name not in _CONTRACTS and name not in _FAKES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    import pytest
+    module = f"{__name__}.{_CONTRACTS.get(name) or _FAKES[name]}"
+    if name in _CONTRACTS and module not in sys.modules:
+        import pytest
 
-    module = f"{__name__}.{_CONTRACTS[name]}"
-    if module not in sys.modules:
         pytest.register_assert_rewrite(module)  # so that a broken promise shows its values
     found = globals()[name] = getattr(import_module(module), name)
     return found

@@ -43,7 +43,9 @@ class FakeClock:
         await event.wait()
 
     def advance(self, seconds: float) -> None:
-        """Let *seconds* pass at once, and wake all whose time has come."""
+        """Let *seconds*, which is not negative, pass at once, and wake all whose time has come."""
+        if seconds < 0:
+            raise ValueError("a clock does not go back")
         self._elapsed += seconds
         while self._sleepers and self._sleepers[0][0] <= self._elapsed + 1e-9:
             heappop(self._sleepers)[2].set()

@@ -43,8 +43,7 @@ from convergekit.errors import (
 )
 from convergekit.http import hmac_signature
 from convergekit.model import Address, ConversationKind, ConversationRef, CustomReceived, Part
-from convergekit.testing import FakeClock
-from tests.fakes import FakeContext
+from convergekit.testing import FakeClock, FakeContext
 
 pytestmark = pytest.mark.anyio
 
@@ -62,9 +61,7 @@ def out(text: str = "hello", *, key: str = "k1") -> Outgoing:
 
 
 def adapter(medium: Medium | None = None, **config: Any) -> LoopbackAdapter:
-    context = FakeContext(channel="loop")
-    context.parts = {"medium": medium or Medium()}
-    return LoopbackAdapter(LoopbackConfig(**config), context)
+    return LoopbackAdapter(LoopbackConfig(**config), FakeContext(channel="loop", parts={"medium": medium or Medium()}))
 
 
 @asynccontextmanager

@@ -54,7 +54,7 @@ async def opened(**options: Any) -> AsyncGenerator[World]:
         world.handled.append(message.key)
         return f"you said {message.text}"
 
-    with anyio.fail_after(10):
+    with anyio.fail_after(60):
         async with hub:
             await hub.add_channel("loop", f"loopback://{SECRET}@here", medium=medium)
             await hub.add_channel("bare", {"adapter": "loopback"})

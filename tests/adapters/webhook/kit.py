@@ -14,11 +14,12 @@ from convergekit.abc import Admission
 from convergekit.adapters.webhook import WebhookAdapter, WebhookConfig
 from convergekit.asgi import WebhookApp
 from convergekit.model import Event
+from convergekit.testing import FakeClock, FakeContext
 from tests.asgi_kit import Channels
-from tests.fakes import FakeContext
 
 OLD, NEW = ("whsec_" + base64.b64encode(bytes([number]) * 32).decode() for number in (1, 2))
 HOME = "https://example.org/hook"
+START = FakeClock().now()
 
 
 def config(**more: Any) -> WebhookConfig:
@@ -31,7 +32,7 @@ def adapter_over(
 ) -> WebhookAdapter:
     """An adapter whose network is *handler*."""
     if context is None:
-        context = FakeContext(httpx.MockTransport(handler))
+        context = FakeContext(channel="hooks", transport=httpx.MockTransport(handler))
     return WebhookAdapter(config(**more), context)
 
 
@@ -48,7 +49,8 @@ class Receiver:
 @asynccontextmanager
 async def channel(**more: Any) -> AsyncGenerator[tuple[WebhookApp, FakeContext]]:
     """An inbound channel called "hooks" and the app that serves it."""
-    context = FakeContext(broken=more.pop("broken", False))
+    context = FakeContext(channel="hooks")
+    context.refuses_admission = more.pop("refuses", None)
     adapter = WebhookAdapter(config(**more), context)
     async with adapter:
         yield WebhookApp(Channels(hooks=Receiver(adapter, context)), body_timeout=2), context

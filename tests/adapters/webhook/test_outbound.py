@@ -17,6 +17,7 @@ from convergekit.errors import (
     DeliveryError,
     NotSentError,
     RejectedError,
+    StoreError,
     ThrottledError,
     UncertainError,
     UnsupportedContentError,
@@ -32,8 +33,8 @@ from convergekit.model import (
     Part,
     Status,
 )
-from tests.adapters.webhook.kit import HOME, NEW, OLD, adapter_over, config
-from tests.fakes import START, FakeContext, outgoing
+from convergekit.testing import FakeContext, outgoing
+from tests.adapters.webhook.kit import HOME, NEW, OLD, START, adapter_over, config
 
 pytestmark = pytest.mark.anyio
 
@@ -61,7 +62,7 @@ async def test_a_message_is_a_signed_document() -> None:
 
     assert endpoint.document == {
         "type": "message.created",
-        "timestamp": "2026-01-02T03:04:05.000Z",
+        "timestamp": "2026-01-01T00:00:00.000Z",
         "data": {"text": "hello"},
     }
     assert request.method == "POST"
@@ -75,7 +76,7 @@ async def test_a_message_is_a_signed_document() -> None:
 
 async def test_the_id_stays_the_same_over_attempts_and_the_timestamp_is_the_attempts_own() -> None:
     endpoint, context = Endpoint(), None
-    context = FakeContext(httpx.MockTransport(endpoint))
+    context = FakeContext(transport=httpx.MockTransport(endpoint))
     adapter = adapter_over(endpoint, context)
     await adapter.send(outgoing(HOME))
     context.clock.advance(3600)
@@ -192,7 +193,7 @@ async def test_any_2xx_is_delivered(status: int) -> None:
     [
         (429, "60", 1, 60),
         (503, "60", 1, 60),
-        (503, "Fri, 02 Jan 2026 03:05:05 GMT", 1, 60),
+        (503, "Thu, 01 Jan 2026 00:01:00 GMT", 1, 60),
         (429, "1", 1, 5),  # not sooner than we would have come by ourselves
         (429, "1", 3, 1800),
         (429, "999999", 1, 3600),  # not for days
@@ -209,7 +210,7 @@ async def test_retry_after_is_honoured_between_bounds(status: int, said: str, at
 
 async def test_410_disables_the_endpoint_and_says_so_once_for_a_message() -> None:
     endpoint = Endpoint(410)
-    context = FakeContext(httpx.MockTransport(endpoint))
+    context = FakeContext(transport=httpx.MockTransport(endpoint))
     adapter = adapter_over(endpoint, context)
     for _ in range(2):
         with pytest.raises(RejectedError):
@@ -221,8 +222,10 @@ async def test_410_disables_the_endpoint_and_says_so_once_for_a_message() -> Non
 
 async def test_410_is_a_refusal_even_when_the_ledger_fails() -> None:
     endpoint = Endpoint(410)
+    context = FakeContext(transport=httpx.MockTransport(endpoint))
+    context.refuses_admission = StoreError("the disk is full")
     with pytest.raises(RejectedError):
-        await adapter_over(endpoint, FakeContext(httpx.MockTransport(endpoint), broken=True)).send(outgoing(HOME))
+        await adapter_over(endpoint, context).send(outgoing(HOME))
 
 
 async def test_plain_http_to_others_is_refused_unless_permitted() -> None:

@@ -13,9 +13,9 @@ from convergekit.adapters.webhook import WebhookAdapter
 from convergekit.errors import NotSentError, RejectedError, UncertainError
 from convergekit.http import StandardWebhooks
 from convergekit.model import Message, MessageReceived, Status
-from tests.adapters.webhook.kit import OLD, channel, config
+from convergekit.testing import FakeContext, outgoing
+from tests.adapters.webhook.kit import OLD, START, channel, config
 from tests.asgi_kit import served
-from tests.fakes import START, FakeContext, outgoing
 from tests.http import raw
 
 pytestmark = pytest.mark.anyio
