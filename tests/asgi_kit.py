@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,7 +14,6 @@ from convergekit.abc import Admission, ReceivesWebhooks, Request, Response
 from convergekit.asgi import Receiver
 from convergekit.errors import SignatureError
 from convergekit.model import CustomReceived, Event
-from tests.http.raw import free_port
 
 
 @dataclass
@@ -144,23 +144,13 @@ async def served(app: Any, backend: str) -> AsyncGenerator[str]:
 
     hypercorn = importlib.import_module(f"hypercorn.{backend}")
     config, stop = Config(), anyio.Event()
-    port = free_port()
-    config.bind = [f"127.0.0.1:{port}"]
+    listener = socket.create_server(("127.0.0.1", 0))  # from here on a caller waits for the server to take it
+    port = listener.getsockname()[1]
+    config.bind = [f"fd://{listener.detach()}"]
     config.errorlog = config.accesslog = None
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(lambda: hypercorn.serve(app, config, shutdown_trigger=stop.wait))
-        await _listening(port)
         try:
             yield f"http://127.0.0.1:{port}"
         finally:
             stop.set()
-
-
-async def _listening(port: int) -> None:
-    with anyio.fail_after(10):
-        while True:
-            try:
-                async with await anyio.connect_tcp("127.0.0.1", port):
-                    return
-            except OSError:
-                await anyio.lowlevel.checkpoint()

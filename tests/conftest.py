@@ -7,13 +7,16 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 #: Fixtures that start a real server where a test asks for them.
 pytest_plugins = ["tests.postgres"]
 
 # The suite proves the same thing each time it runs; looking for new examples is asked for by name.
-settings.register_profile("suite", deadline=None, derandomize=True, max_examples=60)
+# A machine that has much to do makes examples slowly, and that is no finding.
+settings.register_profile(
+    "suite", deadline=None, derandomize=True, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.register_profile("explore", deadline=None, max_examples=5000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 

@@ -63,7 +63,7 @@ async def opened(**options: Any) -> AsyncGenerator[World]:
     clock, medium = FakeClock(), Medium()
     hub = Hub(store=MemoryStore(), clock=clock, random=Random(3), **options)
     settings = {"adapter": "loopback", "attempts": 1}
-    with anyio.fail_after(20):
+    with anyio.fail_after(60):
         async with hub:
             await hub.add_channel("loop", {**settings, "default": True}, medium=medium)
             await hub.add_channel("other", settings, medium=Medium())

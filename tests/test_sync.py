@@ -51,7 +51,7 @@ def test_three_lines_send_a_message(hub: Hub, medium: Medium) -> None:
     sent = hub.send("hello", to=ANN, key="order-42")
 
     assert sent.status is Status.ACCEPTED
-    assert sent.wait(Status.ACCEPTED, timeout=1) is Status.ACCEPTED
+    assert sent.wait(Status.ACCEPTED, timeout=60) is Status.ACCEPTED
     assert (sent.key, sent.state, sent.reason, sent.error) == ("order-42", DispatchState.SATISFIED, None, None)
     assert sent.dispatch.id == sent.id
     assert sent.id in repr(sent)
@@ -255,7 +255,7 @@ def said(hub: Hub, medium: Medium, **fields: Any) -> None:
 
 def until(holds: Any) -> None:
     """Threads have no other clock than the machine's."""
-    end = time.monotonic() + 5
+    end = time.monotonic() + 60
     while not holds():
         assert time.monotonic() < end
         time.sleep(0.002)

@@ -56,7 +56,7 @@ def pair(url: str) -> Any:
     async def opened() -> AsyncGenerator[Pair]:
         medium = Medium()
         worker, web = Hub(store=url), Hub(store=url, role="submit")
-        with anyio.fail_after(60):
+        with anyio.fail_after(120):
             async with worker, web:
                 both = Pair(web, worker, medium)
                 await worker.add_channel("chat", {"adapter": "loopback", "attempts": 1}, medium=medium)
@@ -70,7 +70,7 @@ async def test_one_submits_and_the_other_sends(pair: Any) -> None:
     """And whoever submitted learns what became of it."""
     async with pair() as p:
         handle = await p.web.submit("hello", to=ANN)
-        assert await handle.wait(timeout=30) is Status.ACCEPTED
+        assert await handle.wait(timeout=60) is Status.ACCEPTED
         assert (await p.web.send("again", to=ANN)).status is Status.ACCEPTED
         assert p.medium.texts() == ["hello", "again"]
         assert p.web.channel("chat").adapter is None
@@ -87,10 +87,10 @@ async def test_one_decides_and_the_other_acts(pair: Any) -> None:
         dead, unknown = await p.letters.list()
         assert (dead.state, unknown.state) == ("dead", "unknown")
         handle = await p.letters.resend(dead.id, "hello again")
-        assert await handle.wait(timeout=30) is Status.ACCEPTED
+        assert await handle.wait(timeout=60) is Status.ACCEPTED
         assert await p.letters.settle(unknown.id, sent=False)
         handle = await p.web.submit("are you there?", to=ANN, key="k")
-        assert await handle.wait(timeout=30) is Status.ACCEPTED
+        assert await handle.wait(timeout=60) is Status.ACCEPTED
         assert p.medium.texts() == ["are you there?", "hello again", "are you there?"]
         assert [each.out.key for each in p.medium.sent][0::2] == [unknown.delivery.key] * 2
         assert await p.letters.list() == []

@@ -59,7 +59,7 @@ async def test_a_lock_that_is_kept_is_waited_for_once_and_not_by_each_in_turn(
     answers = await together(*[store.submit([dispatch(f"d{n}", f"tg:{n}")]) for n in range(40)])
     other.execute("ROLLBACK")
     other.close()
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 15  # each in turn takes 20
     assert {type(each) for each in answers} == {StoreError}
     assert "locked" in str(answers[0])
     await store.submit([dispatch("after")])
@@ -89,7 +89,7 @@ async def test_whoever_reads_all_the_time_does_not_hold_up_those_who_write(
         for _ in range(20):
             await store.put("s", f"{number}", "y")
             number += 1
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - begun < 15
         reader.execute("ROLLBACK")
         reader.close()
         for _ in range(200):

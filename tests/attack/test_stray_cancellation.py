@@ -42,7 +42,7 @@ async def cancels_itself() -> None:
 
 @asynccontextmanager
 async def opened(clock: FakeClock) -> AsyncGenerator[Hub]:
-    with anyio.fail_after(10):
+    with anyio.fail_after(60):
         async with Hub(store=MemoryStore(), clock=clock, drain=1) as hub:
             yield hub
 

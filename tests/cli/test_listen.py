@@ -57,7 +57,7 @@ def test_events_are_printed_until_a_signal(config: Path, backend: str, ends: sig
             event = told(process.stdout, "message.received")
             assert (event["channel"], event["text"]) == ("hook", "hello")
             process.send_signal(ends)
-            assert process.wait(timeout=30) == code
+            assert process.wait(timeout=60) == code
             assert process.stderr.read() == ""
         finally:
             process.kill()

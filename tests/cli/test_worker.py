@@ -78,7 +78,7 @@ async def _submitted(folder: Path) -> Status:
     """What a web process does: it submits, and learns what the worker has made of it."""
     async with Hub.from_toml(folder / "convergekit.toml", role="submit") as web:
         handle = await web.submit("hello", to="loopback:ann")
-        return await handle.wait(timeout=30)
+        return await handle.wait(timeout=60)
 
 
 @pytest.mark.parametrize(("backend", "ends"), [("asyncio", signal.SIGINT), ("trio", signal.SIGTERM)])
@@ -93,7 +93,7 @@ def test_it_sends_what_others_submit_and_handles_what_comes_in(
         assert post(f"{url}/hook", "where is it?") == 204
         assert told(process.stdout, "handled")["text"] == "where is it?"
         process.send_signal(ends)
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=60) == 0
         assert process.stderr.read() == ""
 
 
@@ -111,7 +111,7 @@ def test_without_handlers_it_only_sends(folder: Path) -> None:
         assert told(process.stdout, "working")["url"] is None
         assert anyio.run(_submitted, folder) is Status.ACCEPTED
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=60) == 0
     assert anyio.run(admitted).entries == {("hook", EntryState.READY): 1}
 
 

@@ -60,7 +60,7 @@ def bench() -> Callable[..., Any]:
         clock = options.pop("clock", None) or FakeClock()
         store = options.pop("store", None) or MemoryStore()
         hub = Hub(store=store, clock=clock, random=Random(7), **options)
-        with anyio.fail_after(30):
+        with anyio.fail_after(60):
             async with hub:
                 yield Bench(hub, clock, store)
 

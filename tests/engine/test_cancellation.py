@@ -115,13 +115,13 @@ async def test_a_hub_cancelled_at_any_await_loses_and_doubles_nothing() -> None:
         world.medium.say(key="e1", text="one", sender=ANN)
         world.medium.say(key="e2", text="two", sender=BOB)
         submitted = None
-        with anyio.fail_after(20), anyio.CancelScope() as points.scope:
+        with anyio.fail_after(60), anyio.CancelScope() as points.scope:
             async with world.hub() as hub:
                 await world.open(hub)
                 submitted = (await hub.submit(LONG, to=ANN, key="order")).id
                 await world.settle(hub)
         points.scope = None
-        with anyio.fail_after(20):
+        with anyio.fail_after(60):
             found = await world.finish()
             assert submitted in (None, found)
             await world.is_whole(events=2, dispatches=5)
@@ -161,7 +161,7 @@ async def test_a_caller_cancelled_at_any_await_leaves_all_or_nothing(
         world = World()
         points = Points(at)
         world.cut(points)
-        with anyio.fail_after(20):
+        with anyio.fail_after(60):
             async with world.hub() as hub:
                 await world.open(hub)
                 points.only = anyio.get_current_task().id

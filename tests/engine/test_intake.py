@@ -185,7 +185,7 @@ async def test_a_handler_that_waits_until_its_reply_is_read_does_not_deadlock(be
 
         medium = await b.add()
         medium.say(text="hello", sender=ANN)
-        with anyio.fail_after(5):
+        with anyio.fail_after(60):
             await b.settle()
 
     assert seen == [Status.READ]

@@ -66,7 +66,7 @@ class Rig:
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
-        with anyio.fail_after(10):
+        with anyio.fail_after(60):
             async with self.store.opened(self.clock), anyio.create_task_group() as tasks:
                 tasks.start_soon(self.pool.run)
                 await self.settle()

@@ -117,7 +117,7 @@ async def host(
     clock = clock or FakeClock()
     hub = Hub(store=store or MemoryStore(), clock=clock, random=Random(7), drain=0.1)
     found = Host(hub, clock)
-    with anyio.fail_after(30):
+    with anyio.fail_after(60):
         async with hub:
             await hub.add_channel("probe", config or ProbeConfig(), options=options, **parts)
             yield found

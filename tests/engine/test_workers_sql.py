@@ -31,7 +31,7 @@ def url(request: pytest.FixtureRequest, quick_path: Path) -> Iterator[str]:
 async def test_a_process_that_only_submits_waits_for_what_a_worker_does(url: str) -> None:
     """`send` and `wait` return as soon as the other one has sent it, and not when their time is over."""
     medium = Medium()
-    with anyio.fail_after(30):
+    with anyio.fail_after(60):
         async with Hub(store=url, role="submit") as web, Hub(store=url) as worker:
             await web.add_channel("loop", {"adapter": "loopback"})
             await worker.add_channel("loop", {"adapter": "loopback"}, medium=medium)
@@ -59,7 +59,7 @@ async def test_one_hears_and_the_other_takes_over(url: str) -> None:
 
         await hub.add_channel("ears", ListeningConfig(), listening=listening)
 
-    with anyio.fail_after(30):
+    with anyio.fail_after(60):
         async with Hub(store=url) as second:
             async with Hub(store=url) as first:
                 await add(first)
@@ -84,7 +84,7 @@ async def test_two_share_a_rate(url: str) -> None:
         options = ChannelOptions(rate=Rate(count=20), concurrency=4)
         await hub.add_channel("probe", ProbeConfig(), options=options, sending=sending)
 
-    with anyio.fail_after(30):
+    with anyio.fail_after(60):
         async with Hub(store=url) as one, Hub(store=url) as two:
             await add(one)
             await add(two)

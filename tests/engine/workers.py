@@ -149,7 +149,7 @@ class Workers:
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[Workers]:
-        with anyio.fail_after(30):
+        with anyio.fail_after(60):
             async with anyio.create_task_group() as self._tasks:
                 yield self
                 for worker in self._all:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import socket
 import struct
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
 
 import anyio
 from anyio.abc import SocketAttribute, SocketStream
@@ -73,9 +73,21 @@ async def stalls(stream: SocketStream) -> None:
     await anyio.sleep_forever()
 
 
-def free_port() -> int:
-    """A port on which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+class Held:
+    """A server that reads a request and says nothing, until it is let go; then it hangs up."""
+
+    def __init__(self) -> None:
+        self.asked, self.let_go = anyio.Event(), anyio.Event()
+
+    async def __call__(self, stream: SocketStream) -> None:
+        await request_of(stream)
+        self.asked.set()
+        await self.let_go.wait()
+
+
+@contextmanager
+def closed_port() -> Generator[int]:
+    """A port on which nobody listens, nor can begin to."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        yield holder.getsockname()[1]

@@ -104,7 +104,8 @@ async def test_what_breaks_off_is_never_taken_for_all(script: Callable[[SocketSt
 
 
 async def test_no_connection() -> None:
-    assert isinstance(await refused(f"http://127.0.0.1:{raw.free_port()}"), NotSentError)
+    with raw.closed_port() as port:
+        assert isinstance(await refused(f"http://127.0.0.1:{port}"), NotSentError)
 
 
 @pytest.mark.parametrize("url", ["", "ftp://example.org", "http://ann:secret@example.org/", "http:///x", "http://a b/"])

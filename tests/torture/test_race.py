@@ -75,7 +75,7 @@ def in_order(names: list[str]) -> bool:
     return all(each == sorted(each) for each in lanes.values())
 
 
-async def raced(url: str, *, patience: float = 50) -> None:
+async def raced(url: str, *, patience: float = 120) -> None:
     """Three submit into three lanes each way, and three serve them."""
     stores = [SqlStore(url, create=True) for _ in range(6)]
     wanted = 3 * len(LANES) * EACH

@@ -53,5 +53,5 @@ async def channel(**more: Any) -> AsyncGenerator[tuple[WebhookApp, FakeContext]]
     context.refuses_admission = more.pop("refuses", None)
     adapter = WebhookAdapter(config(**more), context)
     async with adapter:
-        yield WebhookApp(Channels(hooks=Receiver(adapter, context)), body_timeout=2), context
+        yield WebhookApp(Channels(hooks=Receiver(adapter, context)), body_timeout=60), context
     await context.http.aclose()

@@ -84,7 +84,9 @@ async def test_another_secret_is_a_refusal(anyio_backend_name: str) -> None:
 @pytest.mark.parametrize("script", [raw.resets, raw.closes, raw.stalls], ids=["reset", "closed", "no answer"])
 async def test_an_answer_that_is_lost_is_uncertain_and_had_started(script: raw.Script) -> None:
     started = Mark()
-    async with raw.serving(script) as origin, sender(timeout=0.2) as adapter:
+    # Without an answer the time has to run out, and not before the request was written.
+    timeout = 1.0 if script is raw.stalls else 60.0
+    async with raw.serving(script) as origin, sender(timeout=timeout) as adapter:
         with pytest.raises(UncertainError):
             await adapter.send(outgoing(origin, started=started))
     assert started.times == 1
@@ -92,7 +94,8 @@ async def test_an_answer_that_is_lost_is_uncertain_and_had_started(script: raw.S
 
 async def test_no_connection_is_not_sent_and_had_not_started() -> None:
     started = Mark()
-    async with sender() as adapter:
-        with pytest.raises(NotSentError):
-            await adapter.send(outgoing(f"http://127.0.0.1:{raw.free_port()}/", started=started))
+    with raw.closed_port() as port:
+        async with sender() as adapter:
+            with pytest.raises(NotSentError):
+                await adapter.send(outgoing(f"http://127.0.0.1:{port}/", started=started))
     assert started.times == 0

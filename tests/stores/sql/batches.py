@@ -22,7 +22,7 @@ class Held:
 
     def __call__(self, connection: Connection) -> None:
         self._begun.set()
-        assert self._on.wait(20)
+        assert self._on.wait(60)
 
     async def begun(self) -> None:
         await anyio.to_thread.run_sync(self._begun.wait)

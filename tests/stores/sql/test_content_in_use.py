@@ -149,6 +149,6 @@ async def test_an_open_ledger_sweeps_by_itself(
 
     monkeypatch.setattr(module, "_SWEEP_FIRST", 0.0)
     monkeypatch.setattr(store, "sweep", sweep)
-    with anyio.fail_after(10):
+    with anyio.fail_after(60):
         async with store.opened(clock):
             await swept.wait()

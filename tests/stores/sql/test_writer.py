@@ -33,7 +33,7 @@ class Disk:
 
     def write(self, batch: Sequence[Any]) -> None:
         self.busy.set()
-        self.free.wait(10)
+        self.free.wait(60)
         self.batches.append([job.number for job in batch])
         for job in batch:
             if job.number < 0:
@@ -42,7 +42,7 @@ class Disk:
                 job.result = job.number * 2
 
     async def until_busy(self) -> None:
-        with anyio.fail_after(10):
+        with anyio.fail_after(60):
             await anyio.to_thread.run_sync(self.busy.wait)
 
 
