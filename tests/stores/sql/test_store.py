@@ -224,6 +224,7 @@ async def test_a_lock_is_renewed_for_as_long_as_it_is_held(
 async def test_a_change_from_elsewhere_is_noticed_and_ones_own_is_not_on_a_file(url: str, clock: FakeClock) -> None:
     one, two = SqlStore(url, database_clock=False), SqlStore(url, database_clock=False)
     async with one.opened(clock), two.opened(clock):
+        await one.changed()  # nobody has told it what came before
         noticed = anyio.Event()
 
         async def watch() -> None:
@@ -241,6 +242,16 @@ async def test_a_change_from_elsewhere_is_noticed_and_ones_own_is_not_on_a_file(
                 while not noticed.is_set():
                     await two.admit("c", [event(f"theirs{datetime.now(UTC)}")])
                     await anyio.sleep(0.02)
+
+
+async def test_what_changed_before_the_first_look_is_noticed(quick_path: Path, clock: FakeClock) -> None:
+    """It was taken for what had always been there, and who had just begun looked again after five seconds."""
+    url = f"sqlite:///{quick_path}/ledger.db"
+    one, two = SqlStore(url), SqlStore(url)
+    async with one.opened(clock), two.opened(clock):
+        await two.admit("c", [event("k")])
+        with anyio.fail_after(60):
+            await one.changed()
 
 
 async def test_workers_mean_the_databases_time(postgres_url: str) -> None:

@@ -95,7 +95,7 @@ class Signals:
             if not waiting.cancelled_caught:
                 return
             before, self._seen = self._seen, await self._data_version()
-            if before is not None and before != self._seen:
+            if before != self._seen:  # also at the first look: nobody told us what came before
                 self._pause = _SOON
                 return
             self._pause = min(_FLOOR, self._pause * 2)
