@@ -159,6 +159,29 @@ async def test_scripts_are_followed_in_order_and_by_recipient() -> None:
     assert medium.texts(ANN) == ["arrives"]
 
 
+async def test_channels_that_share_a_medium_are_told_apart() -> None:
+    """A script of fewer sends comes before one of more."""
+    medium = Medium()
+    async with opened(medium) as hub:
+        await hub.add_channel("other", {"adapter": "loopback"}, medium=medium)
+        medium.script(RejectedError("for all"), RejectedError("for all"))
+        medium.script(RejectedError("for the channel"), channel="other")
+        medium.script(RejectedError("for both"), to=ANN, channel="other")
+        for channel, why in (("other", "both"), ("other", "the channel"), ("loop", "all"), ("other", "all")):
+            with pytest.raises(RejectedError, match=f"for {why}"):
+                await hub.conversation(ANN, channel=channel).send("hello")
+        for channel in ("loop", "other"):
+            await hub.conversation(ANN, channel=channel).send(f"by {channel}")
+
+    assert medium.texts(ANN) == ["by loop", "by other"]
+    assert medium.texts(channel="other") == ["by other"]
+    assert medium.only(ANN, channel="loop").text == "by loop"
+    with pytest.raises(AssertionError, match=r"2 messages to loopback:ann, not one(?s:.)*loop to .*'by loop'"):
+        medium.only(ANN)
+    with pytest.raises(AssertionError, match=r"0 messages in all, not one; what arrived is: nothing"):
+        Medium().only()
+
+
 async def test_a_known_key_is_taken_once_where_the_medium_knows_keys() -> None:
     medium = Medium(idempotent=True)
     first, again = await medium.take(out()), await medium.take(out())

@@ -75,7 +75,7 @@ class LoopbackAdapter(Adapter[LoopbackConfig]):
         self.medium = medium if isinstance(medium, Medium) else Medium()
         self.feeds: Sequence[str] = ("inbox",)
         self.poll_interval = config.poll_interval
-        if self.medium.idempotent:
+        if self.medium.idempotent and self.capabilities.idempotency.kind is IdempotencyKind.NONE:
             natural = {"idempotency": Idempotency(kind=IdempotencyKind.KEY)}
             self.capabilities = self.capabilities.model_copy(update=natural)
 

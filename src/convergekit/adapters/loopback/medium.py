@@ -33,6 +33,11 @@ class Sent:
     out: Outgoing
 
     @property
+    def channel(self) -> str:
+        """Name of the channel that it went over."""
+        return self.out.conversation.channel
+
+    @property
     def to(self) -> Address:
         """The recipient."""
         return self.out.to
@@ -76,22 +81,20 @@ class Medium:
     typing: set[tuple[str, str]] = field(default_factory=set)
     rooms: dict[Address, list[Address]] = field(default_factory=dict)
     uploads: dict[str, bytes] = field(default_factory=dict)
-    _scripts: deque[Script] = field(default_factory=deque)
-    _by_recipient: dict[str, deque[Script]] = field(default_factory=dict)
+    _scripts: dict[tuple[str | None, str | None], deque[Script]] = field(default_factory=dict)
     _by_key: dict[str, Receipt] = field(default_factory=dict)
     _ids: count[int] = field(default_factory=lambda: count(1))
     _pushed: deque[Mapping[str, Any]] = field(default_factory=deque)
     _feed: list[Mapping[str, Any]] = field(default_factory=list)
     _arrived: anyio.Event = field(default_factory=anyio.Event)
 
-    def script(self, *steps: Script, to: str | None = None) -> None:
-        """Say what happens to the next sends, in order; with *to*, to the next ones to that address.
+    def script(self, *steps: Script, to: str | None = None, channel: str | None = None) -> None:
+        """Say what happens to the next sends, in order: to the address *to*, and over *channel*, where they are given.
 
         An exception is raised, before anything arrives, unless it is an `UncertainError`: then the message arrives
         and its answer is lost. A receipt is answered. A callable is awaited with what is sent, and may do all of that.
         """
-        steps_for = self._scripts if to is None else self._by_recipient.setdefault(Address.parse(to).uri, deque())
-        steps_for.extend(steps)
+        self._scripts.setdefault((_uri(to), channel), deque()).extend(steps)
 
     def say(self, **fields: Any) -> None:
         """Push a message to whoever listens: the fields of `MessageReceived`; `key` is made where it is missing."""
@@ -103,10 +106,23 @@ class Medium:
         """Put a message into the feed, for whoever polls."""
         self._feed.append(self._with_key(fields))
 
-    def texts(self, to: str | None = None) -> list[str]:
-        """The texts that arrived, in order; with *to*, those to that address."""
-        uri = None if to is None else Address.parse(to).uri
-        return [sent.text for sent in self.sent if uri in (None, sent.to.uri)]
+    def arrived(self, to: str | None = None, *, channel: str | None = None) -> list[Sent]:
+        """What arrived, in order: at the address *to*, and over *channel*, where they are given."""
+        uri = _uri(to)
+        return [sent for sent in self.sent if uri in (None, sent.to.uri) and channel in (None, sent.channel)]
+
+    def texts(self, to: str | None = None, *, channel: str | None = None) -> list[str]:
+        """The texts of `arrived`."""
+        return [sent.text for sent in self.arrived(to, channel=channel)]
+
+    def only(self, to: str | None = None, *, channel: str | None = None) -> Sent:
+        """The only one of `arrived`; where there is none, or there are several, an `AssertionError` shows them."""
+        found = self.arrived(to, channel=channel)
+        if len(found) != 1:
+            where = " ".join(filter(None, (to and f"to {to}", channel and f"over {channel}")))
+            shown = "".join(f"\n  {sent.channel} to {sent.to}: {sent.text!r}" for sent in self.sent) or " nothing"
+            raise AssertionError(f"{len(found)} messages {where or 'in all'}, not one; what arrived is:{shown}")
+        return found[0]
 
     def _with_key(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
         number = f"in-{next(self._ids)}"
@@ -117,8 +133,7 @@ class Medium:
 
     async def take(self, out: Outgoing) -> Receipt:
         """One send."""
-        scripts = self._by_recipient.get(out.to.uri) or self._scripts
-        step = scripts.popleft() if scripts else None
+        step = self._next_step(out)
         if callable(step):
             answer = await step(out)
         elif isinstance(step, BaseException):
@@ -128,6 +143,13 @@ class Medium:
         else:
             answer = step
         return answer if answer is not None else self.accept(out)
+
+    def _next_step(self, out: Outgoing) -> Script | None:
+        to, channel = out.to.uri, out.conversation.channel
+        for where in ((to, channel), (to, None), (None, channel), (None, None)):  # what is said of fewer comes first
+            if steps := self._scripts.get(where):
+                return steps.popleft()
+        return None
 
     def accept(self, out: Outgoing) -> Receipt:
         """Let *out* arrive; answer for it."""
@@ -162,3 +184,7 @@ class Medium:
     def size(self) -> int:
         """How much stands in the feed."""
         return len(self._feed)
+
+
+def _uri(address: str | None) -> str | None:
+    return None if address is None else Address.parse(address).uri
