@@ -297,6 +297,25 @@ async def test_a_reply_to_what_is_ephemeral_is_sent_by_a_program(bench: Any) -> 
         assert {dispatch.origin for dispatch in stored} == {None}
 
 
+async def test_an_adapter_is_told_whether_a_program_speaks(bench: Any) -> None:
+    """For media with a mark for it; a handler's reply is a program's, a host's own send a person's."""
+    async with bench() as b:
+
+        @b.hub.on_message
+        async def answer(message: MessageReceived) -> str:
+            return "by a program"
+
+        medium = await b.add()
+        medium.say(text="hello", sender=ANN)
+        await b.settle()
+        await b.hub.send("by a person", to=ANN)
+
+        assert [(sent.text, sent.out.automatic) for sent in medium.sent] == [
+            ("by a program", True),
+            ("by a person", False),
+        ]
+
+
 # What the engine itself does about events
 
 

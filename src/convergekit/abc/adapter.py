@@ -85,6 +85,8 @@ class Outgoing:
         operation: What is asked for; `send` sees only SEND.
         target: For the other operations, the provider's ids of the message they are about.
         native: `message.native` of this adapter, or None.
+        automatic: Whether a program speaks, and not a person: what a handler sends. Media have marks for it, which
+            keep programs from answering each other (RFC 3834 §5, RFC 2812 §3.3.2).
         started: Call it just before the first byte leaves. The HTTP seam does it.
     """
 
@@ -101,6 +103,7 @@ class Outgoing:
     operation: Operation = Operation.SEND
     target: tuple[str, ...] = ()
     native: Any = None
+    automatic: bool = False
     started: Callable[[], None] = lambda: None
 
     @property

@@ -369,5 +369,6 @@ class Outbox:
             operation=delivery.operation,
             target=target,
             native=await native_of(dispatch.message.native.get(channel.adapter_class.name), self._store),
+            automatic=dispatch.automatic,
             started=started,
         )
