@@ -472,6 +472,18 @@ async def test_a_verb_that_a_channel_lacks_is_unsupported() -> None:
         assert await world.hub.store.dispatches() == []
 
 
+async def test_an_adapter_class_is_said_where_the_settings_do_not_tell_it() -> None:
+    """A refinement of ours has the settings of its base."""
+    from convergekit.adapters.loopback import LoopbackAdapter
+
+    class Shouting(LoopbackAdapter):
+        pass
+
+    async with opened() as world:
+        channel = await world.hub.add_channel("shout", {"secret": "s"}, adapter=Shouting)
+        assert isinstance(channel.adapter, Shouting)
+
+
 async def test_typing_is_shown_and_never_fails() -> None:
     """It tells whether the channel could."""
     async with opened() as world:

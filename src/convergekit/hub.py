@@ -19,7 +19,7 @@ from pydantic import BaseModel
 from ._dead_letters import DeadLetter, DeadLetters
 from ._handles import Channel, Content, Conversation, DispatchHandle, as_message
 from ._sending import Sending
-from .abc import Archive, Clock, ReceivesWebhooks, Store
+from .abc import Adapter, Archive, Clock, ReceivesWebhooks, Store
 from .config import ChannelSettings, channel_settings, load
 from .engine.blobs import native_of
 from .engine.channels import ChannelState
@@ -149,6 +149,8 @@ class Hub(AsyncContextManagerMixin):
         self.router = Router() if router is None else router
         self.clock: Clock = SystemClock() if clock is None else clock
         self._role = role
+        # Of the host's own making, and kept where a test's hub stands in for this one.
+        self._asked = {"gates": gates, "contacts": contacts, "consents": consents}
         chance = random or _random.Random()
         self._own_chance = chance if random is None else None
         self._ids = Ids(self.clock, chance)
@@ -272,6 +274,7 @@ class Hub(AsyncContextManagerMixin):
         name: str,
         config: Mapping[str, Any] | str | BaseModel,
         *,
+        adapter: str | type[Adapter[Any]] | None = None,
         options: ChannelOptions | None = None,
         **parts: Any,
     ) -> Channel:
@@ -280,13 +283,14 @@ class Hub(AsyncContextManagerMixin):
         Args:
             name: As the host calls it.
             config: A table as in TOML, a DSN, or an adapter's own `Config`.
+            adapter: Its name or class, where *config* does not tell.
             options: The engine's settings; those of a table stand in the table.
             parts: What the adapter may ask for beside its settings: a token provider, an HTTP `transport` ...
 
         Raises:
             ConfigurationError: The settings are wrong, or the name is taken.
         """
-        channel = self._add(channel_settings(name, config, options=options), parts)
+        channel = self._add(channel_settings(name, config, adapter=adapter, options=options), parts)
         await self._engine.open(channel._runtime)
         return channel
 

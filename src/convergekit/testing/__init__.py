@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 from .clock import FakeClock
 
 if TYPE_CHECKING:
+    from .adapter._contract import AdapterContract
     from .context import FakeContext, outgoing
     from .store import StoreContract
 
-__all__ = ["FakeClock", "FakeContext", "StoreContract", "outgoing"]
+__all__ = ["AdapterContract", "FakeClock", "FakeContext", "StoreContract", "outgoing"]
 
 #: Where the rest is: loaded when it is asked for. Contracts need pytest.
-_CONTRACTS = {"StoreContract": "store"}
+_CONTRACTS = {"AdapterContract": "adapter._contract", "StoreContract": "store"}
 _FAKES = {"FakeContext": "context", "outgoing": "context"}
 
 

@@ -1,0 +1,30 @@
+"""The promises of an adapter: rules, the checks that try them, and what their author tells about the far side.
+
+`AdapterContract` makes tests of pytest out of them, `verify` needs no pytest; both do the same checks.
+"""
+
+from __future__ import annotations
+
+from ._http import HttpSubject
+from ._rules import RULES, Rule, rules
+from ._runner import BACKENDS, Result, Verdict, perform, verify
+from ._subject import ENDINGS, Call, Cannot, Ending, Fault, Sample, Subject
+
+__all__ = [
+    "BACKENDS",
+    "ENDINGS",
+    "RULES",
+    "Call",
+    "Cannot",
+    "Ending",
+    "Fault",
+    "HttpSubject",
+    "Result",
+    "Rule",
+    "Sample",
+    "Subject",
+    "Verdict",
+    "perform",
+    "rules",
+    "verify",
+]

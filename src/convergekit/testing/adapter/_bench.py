@@ -1,0 +1,374 @@
+"""Where a check puts an adapter: its context, the ways in, and the engine where a rule is about both."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, Callable, Mapping, MutableMapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from random import Random
+from typing import Any, Final, Literal, TypeAlias
+
+import anyio
+from anyio.lowlevel import checkpoint
+from pydantic import BaseModel
+
+from convergekit.abc import Adapter, Admission, Cursor, Headers, Listens, Outgoing, Polls, ReceivesWebhooks, Request
+from convergekit.asgi import WebhookApp
+from convergekit.config import channel_settings
+from convergekit.errors import (
+    AccountError,
+    DeliveryError,
+    NotSentError,
+    RejectedError,
+    ThrottledError,
+    UncertainError,
+)
+from convergekit.hub import Hub
+from convergekit.model import Event, Receipt
+from convergekit.stores import MemoryStore
+
+from ..clock import FakeClock
+from ..context import FakeContext, outgoing
+from ._subject import Call, Cannot, Ending, Subject
+from ._verbs import lacking
+
+__all__ = [
+    "CHANNEL",
+    "WAYS",
+    "Answer",
+    "Asking",
+    "Attempt",
+    "Bench",
+    "BenchContext",
+    "Door",
+    "Ear",
+    "Listening",
+    "Way",
+    "eventually",
+    "request_of",
+    "with_headers",
+]
+
+Way: TypeAlias = Literal["listen", "poll", "webhook"]
+#: The ways in, as cases of a check.
+WAYS: Final[Mapping[Way, type[Any]]] = {"listen": Listens, "poll": Polls, "webhook": ReceivesWebhooks}
+
+CHANNEL: Final = "channel"
+_KINDS: Final = (ThrottledError, NotSentError, RejectedError, AccountError, UncertainError)
+_PATIENCE: Final = 3.0  # of real seconds, for a far side that is a real server
+
+
+class BenchContext(FakeContext):
+    """A `FakeContext` whose admission can be held up.
+
+    Attributes:
+        gate: Admission waits for it, where there is one.
+        offered: How many events came to `admit` ...
+        judged: ... and of how many it has said what became of them, or has failed.
+    """
+
+    gate: anyio.Event | None = None
+    offered: int = 0
+    judged: int = 0
+
+    async def admit(self, *events: Event, cursor: Cursor | None = None) -> tuple[Admission, ...]:
+        """See `ChannelContext.admit`."""
+        self.offered += len(events)
+        if self.gate is not None:
+            await self.gate.wait()
+        try:
+            return await super().admit(*events, cursor=cursor)
+        finally:
+            self.judged += len(events)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """How one call of a verb ended.
+
+    Args:
+        out: What was handed over.
+        receipt: What it returned, or None.
+        error: What it raised, or None.
+        started: Whether `out.started()` was called.
+    """
+
+    out: Outgoing
+    receipt: Receipt | None
+    error: Exception | None
+    started: bool
+
+    @property
+    def ending(self) -> Ending:
+        """As the engine tells it: what is not classified is uncertain."""
+        if self.error is None:
+            return Receipt
+        return next((kind for kind in _KINDS if isinstance(self.error, kind)), UncertainError)
+
+    def __str__(self) -> str:
+        if self.error is None:
+            return repr(self.receipt)
+        said = f": {self.error}" if isinstance(self.error, DeliveryError) else ""
+        return f"{type(self.error).__name__}{said}"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the medium hears from our door."""
+
+    status: int
+    body: bytes
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether the medium takes it that we have what it said."""
+        return 200 <= self.status < 300
+
+
+class Bench:
+    """What a check works with.
+
+    Attributes:
+        subject: What is checked, and its far side.
+        clock: Of the adapter; only the check moves it.
+        records: All that was logged meanwhile, by anybody, at any level.
+    """
+
+    def __init__(self, subject: Subject) -> None:
+        self.subject = subject
+        self.clock = FakeClock()
+        self.records: list[logging.LogRecord] = []
+        self._numbers = 0
+        subject.now = self.clock.now
+
+    @property
+    def adapter_class(self) -> type[Adapter[Any]]:
+        """What is checked."""
+        return self.subject.adapter
+
+    def config(self, settings: Mapping[str, Any] | None = None) -> BaseModel:
+        """*settings*, or those of the subject, as the adapter's `Config`."""
+        return self.adapter_class.Config.model_validate(dict(self.subject.settings if settings is None else settings))
+
+    def context(self, channel: str = CHANNEL) -> BenchContext:
+        """A context of its own, on the bench's clock."""
+        return BenchContext(channel=channel, parts=self.subject.parts(), clock=self.clock)
+
+    @asynccontextmanager
+    async def entered(
+        self, *, settings: Mapping[str, Any] | None = None, channel: str = CHANNEL
+    ) -> AsyncGenerator[tuple[Any, BenchContext]]:
+        """The adapter, open, and its context. Typed as Any, since a check calls what it knows to be there."""
+        context = self.context(channel)
+        try:
+            async with self.adapter_class(self.config(settings), context) as adapter:
+                yield adapter, context
+        finally:
+            await context.aclose()
+
+    @asynccontextmanager
+    async def hub(self, *, settings: Mapping[str, Any] | None = None, **options: Any) -> AsyncGenerator[Hub]:
+        """A hub with the adapter as its only channel, on the bench's clock; *options* as for `Hub`."""
+        table = dict(self.subject.settings if settings is None else settings)
+        settled = channel_settings(CHANNEL, table, adapter=self.adapter_class)
+        hub = Hub(**{"store": MemoryStore(), "clock": self.clock, "random": Random(1), "drain": 0.0, **options})
+        async with hub:
+            await hub.add_channel(CHANNEL, settled.config, adapter=self.adapter_class, **self.subject.parts())
+            yield hub
+
+    # What goes out
+
+    def outgoing(self, text: str | None = None, **fields: Any) -> Outgoing:
+        """One part to `subject.to`, with a key of its own."""
+        self._numbers += 1
+        fields.setdefault("key", f"dispatch{self._numbers}/0")
+        return outgoing(self.subject.to, self.words(self._numbers) if text is None else text, **fields)
+
+    def words(self, number: int) -> str:
+        """A text that is found in what the far side got, however it is written there."""
+        return f"word{number:04d}"
+
+    async def attempt(self, adapter: Any, out: Outgoing | None = None, *, verb: str = "send") -> Attempt:
+        """Call *verb*, as the engine does."""
+        told: list[bool] = []
+        out = self.outgoing() if out is None else out
+        out = replace(out, started=lambda: told.append(True))
+        try:
+            receipt = await getattr(adapter, verb)(out)
+        except Exception as error:
+            return Attempt(out, None, error, bool(told))
+        return Attempt(out, receipt, None, bool(told))
+
+    # What comes in
+
+    @asynccontextmanager
+    async def hearing(self, way: Way, **options: Any) -> AsyncGenerator[Ear]:
+        """The adapter, open, and hearing by *way*; *options* as for `entered`. What a way alone can, see below."""
+        door = {"webhook": self.door, "poll": self.asking, "listen": self.listening}[way]
+        async with door(**options) as ear:
+            yield ear
+
+    @asynccontextmanager
+    async def door(self, **options: Any) -> AsyncGenerator[Door]:
+        """... by webhook."""
+        async with self._hearing("webhook", options) as (adapter, context):
+            yield Door(self, adapter, context)
+
+    @asynccontextmanager
+    async def asking(self, **options: Any) -> AsyncGenerator[Asking]:
+        """... by poll."""
+        async with self._hearing("poll", options) as (adapter, context):
+            yield Asking(self, adapter, context)
+
+    @asynccontextmanager
+    async def listening(self, **options: Any) -> AsyncGenerator[Listening]:
+        """... on a connection."""
+        async with self._hearing("listen", options) as (adapter, context), anyio.create_task_group() as tasks:
+            await tasks.start(lambda *, task_status: adapter.listen(task_status=task_status))
+            yield Listening(self, adapter, context)
+            tasks.cancel_scope.cancel()
+
+    @asynccontextmanager
+    async def _hearing(self, way: Way, options: Mapping[str, Any]) -> AsyncGenerator[tuple[Any, BenchContext]]:
+        if (lacks := lacking(self.adapter_class, WAYS[way])) is not None:
+            raise Cannot(lacks)
+        async with self.entered(**options) as entered:
+            yield entered
+
+    def said(self, number: int = 1, *, id: str | None = None, sender: int = 0, text: str | None = None) -> Any:
+        """What the medium says when one of the senders writes."""
+        senders = self.subject.senders
+        if senders is None:
+            raise Cannot("this subject has no senders: nobody writes to us")
+        text = self.words(number) if text is None else text
+        return self.subject.message(id=id or f"id-{number}", sender=senders[sender], text=text)
+
+
+class Ear:
+    """One way in, with the medium at its other end."""
+
+    def __init__(self, bench: Bench, adapter: Any, context: BenchContext) -> None:
+        self.bench, self.adapter, self.context = bench, adapter, context
+
+    @property
+    def events(self) -> Sequence[Event]:
+        """What was admitted and was new, in order."""
+        return self.context.admitted
+
+    async def say(self, *said: Any) -> bool:
+        """Let the medium say so, one after the other, and the adapter hear it; tells whether the medium was told
+        that we have all of it.
+        """
+        raise NotImplementedError
+
+
+class Door(Ear):
+    """Our door for webhooks: `asgi.WebhookApp`, as a host serves it."""
+
+    async def say(self, *said: Any) -> bool:
+        """See `Ear.say`."""
+        answers = [await self.call(self.signed(each)) for each in said]
+        return all(answer.is_ok for answer in answers)
+
+    def signed(self, said: Any, *, secret: str | None = None, age: float = 0.0) -> Call:
+        """The call that says so, signed."""
+        subject = self.bench.subject
+        secret = secret or subject.secret
+        if secret is None:
+            raise Cannot("this subject has no secret to sign with")
+        call = subject.call(said)
+        return with_headers(call, subject.sign(call, at=_ago(self.bench.clock, age), secret=secret))
+
+    async def call(self, call: Call, *, max_body: int = 1_048_576) -> Answer:
+        """Through the door that the host serves."""
+        return await _called(WebhookApp(self, max_body=max_body), call)
+
+    def receiver(self, channel: str) -> Any:
+        """See `asgi.Receivers`."""
+        return self
+
+    async def admit(self, *events: Event) -> tuple[Admission, ...]:
+        """See `asgi.Receiver`."""
+        return await self.context.admit(*events)
+
+
+class Asking(Ear):
+    """The adapter is asked, as the engine asks it."""
+
+    async def say(self, *said: Any) -> bool:
+        """See `Ear.say`."""
+        for each in said:
+            await self.bench.subject.feed(each)
+        for feed in self.adapter.feeds:
+            await self.ask(feed)
+        return True
+
+    async def ask(self, feed: str) -> None:
+        """As the engine does."""
+        more = True
+        while more:
+            polled = await self.adapter.poll(feed, await self.context.cursor(feed))
+            await self.context.admit(*polled.events, cursor=Cursor(polled.cursor, feed))
+            more = polled.more
+
+
+class Listening(Ear):
+    """The adapter listens, in a task of its own."""
+
+    async def say(self, *said: Any) -> bool:
+        """See `Ear.say`."""
+        before = self.context.judged
+        for each in said:
+            await self.bench.subject.push(each)
+        return await eventually(lambda: self.context.judged >= before + len(said))
+
+
+def with_headers(call: Call, headers: Mapping[str, str]) -> Call:
+    """*call* with *headers* beside its own."""
+    return Call(call.body, {**call.headers, **headers}, call.path, call.query, call.method)
+
+
+def request_of(call: Call) -> Request:
+    """As the adapter sees it."""
+    return Request(call.method, call.path, call.query, Headers(dict(call.headers)), call.body)
+
+
+async def eventually(condition: Callable[[], bool]) -> bool:
+    """Wait until *condition* holds; tells whether it came to. Real seconds pass only where the far side is real."""
+    for _ in range(50):
+        if condition():
+            return True
+        await checkpoint()
+    with anyio.move_on_after(_PATIENCE):
+        while not condition():  # noqa: ASYNC110
+            await anyio.sleep(0.002)  # nothing tells us: the far side may be another process
+    return condition()
+
+
+async def _called(app: WebhookApp, call: Call) -> Answer:
+    scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": call.method,
+        "path": f"/{CHANNEL}{call.path}",
+        "raw_path": f"/{CHANNEL}{call.path}".encode(),
+        "root_path": "",
+        "query_string": call.query.encode("latin-1"),
+        "headers": [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in call.headers.items()],
+    }
+    sent: list[MutableMapping[str, Any]] = []
+
+    async def receive() -> MutableMapping[str, Any]:
+        return {"type": "http.request", "body": call.body, "more_body": False}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(message)
+
+    await app(scope, receive, send)
+    return Answer(sent[0]["status"], b"".join(each.get("body", b"") for each in sent[1:]))
+
+
+def _ago(clock: FakeClock, seconds: float) -> datetime:
+    return clock.now() - timedelta(seconds=seconds)

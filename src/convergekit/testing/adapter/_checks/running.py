@@ -1,0 +1,27 @@
+"""Life, and what happens when the medium is away."""
+
+from __future__ import annotations
+
+from .._bench import CHANNEL, Bench, eventually
+from ._registry import check, expect
+
+__all__: list[str] = []
+
+
+@check("check-in-words")
+async def _check_in_words(bench: Bench) -> None:
+    async with bench.entered() as (adapter, _):
+        before = len(bench.subject.received())
+        health = await adapter.check()
+        expect(isinstance(health.detail, str) and health.detail, "it says nothing in words")
+        expect(len(bench.subject.received()) == before, "it sent something")
+
+
+@check("refused-login-stops")
+async def _refused_login_stops(bench: Bench) -> None:
+    bench.subject.refuse_login()
+    async with bench.hub() as hub:
+        channel = hub.channel(CHANNEL)
+        stopped = await eventually(lambda: channel.state in ("down", "degraded"))
+        expect(stopped, f"the login was refused, and the channel is {channel.state}")
+        expect(channel.state == "down", f"the login was refused, and it is tried again and again: {channel.reason}")

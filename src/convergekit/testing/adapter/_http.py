@@ -1,0 +1,116 @@
+"""The far side of a medium over HTTP, ready: its author says only what it answers when all is well."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections import deque
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import anyio
+import httpx
+from anyio.lowlevel import checkpoint
+
+from ._subject import Fault, Subject
+
+__all__ = ["HttpSubject"]
+
+_PAGE = b"<!doctype html><title>Oops</title><p>Something went wrong.</p>"
+
+
+class HttpSubject(Subject):
+    """A subject whose medium is called over HTTP: `context.http`, or a client of the adapter's own over
+    `context.parts["transport"]`.
+
+    Attributes:
+        url: Where the far side is, to be used in `settings`.
+    """
+
+    url: str = "https://far.example"
+
+    def __init__(self) -> None:
+        self._faults: deque[Fault] = deque()
+        self._received: list[bytes] = []
+        self._transport = _FarSide(self)
+
+    @abstractmethod
+    def accept(self, request: httpx.Request) -> httpx.Response:
+        """What the medium answers to *request*, whose content is read, when all is well."""
+
+    def carries(self, request: httpx.Request) -> bool:
+        """Whether *request* hands a message over; others (a token, a poll) meet no fault."""
+        return request.method in {"POST", "PUT", "PATCH"}
+
+    def answer(self, fault: Fault, request: httpx.Request) -> httpx.Response:
+        """What the medium answers with *fault*; to be overridden where it says such things in its own way."""
+        match fault:
+            case Fault.REFUSED:
+                return httpx.Response(400, json={"error": "refused"})
+            case Fault.ACCOUNT:
+                return httpx.Response(401, json={"error": "who are you"})
+            case Fault.THROTTLED:
+                return httpx.Response(429, headers={"retry-after": "7"})
+            case Fault.THROTTLED_DATE:
+                then = format_datetime(self.now() + timedelta(seconds=7), usegmt=True)
+                return httpx.Response(429, headers={"retry-after": then})
+            case Fault.THROTTLED_UNSAID:
+                return httpx.Response(429)
+            case Fault.SERVER_ERROR:
+                return httpx.Response(500, json={"error": "internal"})
+            case Fault.ERROR_PAGE:
+                return httpx.Response(502, headers={"content-type": "text/html"}, content=_PAGE)
+            case Fault.NONSENSE:
+                return httpx.Response(200, headers={"content-type": "text/html"}, content=_PAGE)
+            case _:
+                return httpx.Response(200)
+
+    # What `Subject` asks for
+
+    def parts(self) -> Mapping[str, Any]:
+        """The transport."""
+        return {"transport": self._transport}
+
+    def fault(self, fault: Fault) -> None:
+        """See `Subject.fault`."""
+        self._faults.append(fault)
+
+    def received(self) -> Sequence[bytes]:
+        """See `Subject.received`: URL, headers and body."""
+        return tuple(self._received)
+
+    async def respond(self, request: httpx.Request) -> httpx.Response:
+        """One request, all the way."""
+        await checkpoint()
+        await request.aread()
+        if not self.carries(request):
+            return self.accept(request)
+        fault = self._faults.popleft() if self._faults else None
+        if fault is Fault.UNREACHABLE:
+            raise httpx.ConnectError("refused")
+        self._received.append(_written(request))
+        await checkpoint()
+        match fault:
+            case None:
+                return self.accept(request)
+            case Fault.ANSWER_LOST:
+                raise httpx.RemoteProtocolError("Server disconnected without sending a response.")
+            case Fault.RESET:
+                raise httpx.ReadError("reset")
+            case Fault.SILENT:
+                await anyio.sleep_forever()
+        return self.answer(fault, request)
+
+
+class _FarSide(httpx.AsyncBaseTransport):
+    def __init__(self, subject: HttpSubject) -> None:
+        self._subject = subject
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        return await self._subject.respond(request)
+
+
+def _written(request: httpx.Request) -> bytes:
+    head = b"".join(name + b": " + value + b"\r\n" for name, value in request.headers.raw)
+    return f"{request.method} {request.url}\r\n".encode() + head + b"\r\n" + request.content

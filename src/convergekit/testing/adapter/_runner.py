@@ -1,0 +1,160 @@
+"""A check, done: on an event loop of its own, so that any test runner, and none at all, can do it."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib.util import find_spec
+from typing import Final
+
+import anyio
+
+from ._bench import Bench
+from ._checks import CHECKS, Broken, Check
+from ._rules import RULES
+from ._subject import Cannot, Subject
+from ._verbs import lacking
+
+__all__ = ["BACKENDS", "Result", "Verdict", "perform", "verify"]
+
+BACKENDS: Final = ("asyncio", "trio")
+_LONGEST: Final = 10.0  # real seconds for one check: what has not ended by then hangs
+
+
+class Verdict(StrEnum):
+    """What became of a check."""
+
+    KEPT = "kept"
+    BROKEN = "broken"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+    """The check could not be done, for a reason that nobody foresaw."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One check on one event loop.
+
+    Args:
+        check: Which.
+        backend: The event loop.
+        verdict: What became of it.
+        text: What happened, or why it was skipped.
+        trace: Where, for whoever has to find it; or "".
+    """
+
+    check: Check
+    backend: str
+    verdict: Verdict
+    text: str = ""
+    trace: str = ""
+
+    @property
+    def is_good(self) -> bool:
+        """Whether nothing has to be done."""
+        return self.verdict in (Verdict.KEPT, Verdict.SKIPPED)
+
+    def __str__(self) -> str:
+        """The rule, why it exists and its page; then what happened."""
+        rule = self.check.rule
+        head = f"{rule.id}: {rule.demand}\n  why:  {rule.why}\n  page: {rule.page}\n"
+        case = f"  case: {self.check.case}, on {self.backend}\n" if self.check.case else f"  case: on {self.backend}\n"
+        said = {Verdict.BROKEN: "broken:", Verdict.FAILED: "cannot be told:"}.get(self.verdict, f"{self.verdict}:")
+        return f"{head}{case}{said} {self.text}\n{self.trace}".rstrip()
+
+
+def verify(
+    make: Callable[[], Subject], *, backends: Iterable[str] = BACKENDS, rules: Iterable[str] = ()
+) -> Iterator[Result]:
+    """Do every check, each on a new subject and on each event loop that the adapter declares.
+
+    Args:
+        make: The subject; mostly its class.
+        backends: Event loops.
+        rules: Ids; without any, all of them.
+    """
+    asked = set(rules or RULES)
+    for backend in backends:
+        for check in CHECKS:
+            if check.rule.id in asked:
+                yield perform(check, make(), backend)
+
+
+def perform(check: Check, subject: Subject, backend: str) -> Result:
+    """Do *check* on *subject*, which nobody has used before."""
+    reason = _reason_to_skip(check, subject, backend)
+    if reason is not None:
+        return Result(check, backend, Verdict.SKIPPED, reason)
+    bench = Bench(subject)
+    try:
+        with _listening_to_logs(bench.records):
+            anyio.run(_done, check, bench, backend=backend)
+    except Exception as error:
+        return _judged(check, backend, _first_of(error))
+    return Result(check, backend, Verdict.KEPT)
+
+
+def _reason_to_skip(check: Check, subject: Subject, backend: str) -> str | None:
+    unknown = sorted(subject.cannot.keys() - RULES.keys())
+    if unknown:
+        raise LookupError(f"{type(subject).__name__}.cannot names no rule: {', '.join(unknown)}")
+    if backend not in subject.adapter.backends:
+        return f"the adapter declares that it does not run on {backend}"
+    if find_spec(backend) is None:
+        return f"{backend} is not installed"
+    return lacking(subject.adapter, *check.needs) or subject.cannot.get(check.rule.id)
+
+
+async def _done(check: Check, bench: Bench) -> None:
+    with anyio.move_on_after(_LONGEST) as scope:
+        async with bench.subject.opened():
+            await check.run(bench)
+    if scope.cancelled_caught:
+        raise Broken(f"it had not ended after {_LONGEST:g} s")
+
+
+def _judged(check: Check, backend: str, error: BaseException) -> Result:
+    if isinstance(error, Cannot):
+        return Result(check, backend, Verdict.SKIPPED, str(error))
+    if isinstance(error, Broken):
+        cause = error.__cause__
+        trace = "" if cause is None else "".join(traceback.format_exception(cause))
+        return Result(check, backend, Verdict.BROKEN, str(error), trace)
+    trace = "".join(traceback.format_exception(error))
+    return Result(check, backend, Verdict.FAILED, f"{type(error).__name__}: {error}", trace)
+
+
+def _first_of(error: BaseException) -> BaseException:
+    """Of a group, what says most: a rule that is broken, a thing that cannot be played, else the first."""
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    leaves = [_first_of(each) for each in error.exceptions]
+    said = (leaf for kind in (Broken, Cannot) for leaf in leaves if isinstance(leaf, kind))
+    return next(said, leaves[0])
+
+
+class _Recorder(logging.Handler):
+    def __init__(self, records: list[logging.LogRecord]) -> None:
+        super().__init__()
+        self._records = records
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._records.append(record)
+
+
+@contextmanager
+def _listening_to_logs(records: list[logging.LogRecord]) -> Generator[None]:
+    """Everything that anybody logs, at every level."""
+    root, recorder = logging.getLogger(), _Recorder(records)
+    before = root.level
+    root.addHandler(recorder)
+    root.setLevel(logging.DEBUG)
+    try:
+        yield
+    finally:
+        root.setLevel(before)
+        root.removeHandler(recorder)

@@ -1,0 +1,50 @@
+"""How a mutant is written down, and all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from convergekit.testing.adapter import RULES, Subject, Verdict, verify
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One broken adapter.
+
+    Args:
+        name: In words.
+        rule: Id of the rule that it breaks.
+        subject: The subject of its healthy original, with the mutant in place of it.
+    """
+
+    name: str
+    rule: str
+    subject: type[Subject]
+
+    def found_by(self, backend: str = "asyncio") -> list[str]:
+        """Ids of the rules that the contract finds broken, in its order."""
+        results = verify(self.subject, backends=[backend])
+        return list(dict.fromkeys(each.check.rule.id for each in results if each.verdict is Verdict.BROKEN))
+
+
+MUTANTS: list[Mutant] = []
+
+
+def breaks(rule: str, of: type[Subject], **changed: Any) -> Callable[[type[Any]], type[Any]]:
+    """Write down the adapter below as one that breaks *rule*.
+
+    Args:
+        rule: Id of the rule.
+        of: The subject of the adapter that is its base.
+        changed: Attributes of the subject that are other ones here.
+    """
+    assert rule in RULES, rule
+
+    def note(adapter: type[Any]) -> type[Any]:
+        name = (adapter.__doc__ or adapter.__name__).partition("\n")[0].rstrip(".")
+        MUTANTS.append(Mutant(name, rule, type(adapter.__name__, (of,), {"adapter": adapter, **changed})))
+        return adapter
+
+    return note

@@ -1,0 +1,110 @@
+"""What a check says, with pytest and without."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from convergekit.testing.adapter import RULES, Verdict, verify
+from tests.testing.adapter.subjects import LoopbackSubject, PigeonSubject, pigeons
+
+STRANGER = """
+import pytest
+from convergekit.testing import AdapterContract
+from convergekit.testing.adapter import Subject
+from convergekit.adapters.loopback import LoopbackAdapter
+
+class Chatty(LoopbackAdapter):
+    schemes = frozenset({"Chatty:"})
+
+class ChattySubject(Subject):
+    adapter = Chatty
+    to = "loopback:ann"
+    cannot = {"check-in-words": "the server is away"}
+
+class TestChatty(AdapterContract):
+    @pytest.fixture
+    def subject(self):
+        return ChattySubject()
+"""
+
+
+class Deaf(pigeons.PigeonAdapter):  # type: ignore[misc, name-defined]
+    async def verify(self, request: Any) -> None:
+        pass
+
+
+class DeafSubject(PigeonSubject):
+    adapter = Deaf
+
+
+def test_a_failure_says_rule_reason_and_page_first() -> None:
+    (result,) = verify(DeafSubject, backends=["trio"], rules=["unsigned-refused"])
+    assert result.verdict is Verdict.BROKEN
+    assert not result.is_good
+    rule = RULES["unsigned-refused"]
+    assert str(result).splitlines() == [
+        f"unsigned-refused: {rule.demand}",
+        f"  why:  {rule.why}",
+        "  page: docs/plugins/rules.md#unsigned-refused",
+        "  case: on trio",
+        "broken: a call without a signature was taken",
+    ]
+
+
+def test_what_an_adapter_has_not_is_skipped_with_the_reason() -> None:
+    (result,) = verify(PigeonSubject, backends=["asyncio"], rules=["ack-after-admit"])
+    assert (result.verdict, result.text) == (Verdict.SKIPPED, "the adapter does not listen")
+
+
+def test_what_a_subject_cannot_play_is_skipped_with_the_reason() -> None:
+    (result, _) = verify(LoopbackSubject, backends=["asyncio"], rules=["malformed-answer-uncertain"])
+    assert (result.verdict, result.text) == (
+        Verdict.SKIPPED,
+        "answers in memory have no form that could be wrong",
+    )
+
+
+def test_a_loop_that_the_adapter_does_not_declare_is_skipped() -> None:
+    only = type("Only", (PigeonSubject,), {"adapter": type("A", (Deaf,), {"backends": frozenset({"asyncio"})})})
+    results = list(verify(only, rules=["class-complete"]))
+    assert [each.verdict for each in results] == [Verdict.KEPT, Verdict.SKIPPED]
+
+
+def test_what_nobody_foresaw_is_no_broken_rule() -> None:
+    class Absent(PigeonSubject):
+        settings = {}  # noqa: RUF012
+
+    (result,) = verify(Absent, backends=["asyncio"], rules=["taken-is-receipt"])
+    assert result.verdict is Verdict.FAILED
+    assert "cannot be told: ValidationError" in str(result)
+
+
+def test_a_rule_that_is_not_there_cannot_be_left_out() -> None:
+    odd = type("Odd", (PigeonSubject,), {"cannot": {"no-such-rule": "why not"}})
+    with pytest.raises(LookupError, match=r"Odd\.cannot names no rule: no-such-rule"):
+        list(verify(odd))
+
+
+def test_a_stranger_inherits_it_with_one_fixture(tmp_path: Path) -> None:
+    """From a folder that knows nothing of ours, with no plugin for asynchronous tests."""
+    (tmp_path / "test_chatty.py").write_text(STRANGER)
+    command = [sys.executable, "-m", "pytest", "-q", "-rs", "-p", "no:anyio", "-p", "no:cacheprovider"]
+    rules = "class-complete or check-in-words"
+    done = subprocess.run([*command, "-k", rules], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert "class-complete: The class has a name" in done.stdout
+    assert "broken: schemes must be in lower case and without the colon: ['Chatty:']" in done.stdout
+    assert "check-in-words: the server is away" in done.stdout
+    assert "2 failed, 2 skipped" in done.stdout
+
+
+def test_the_contract_runs_without_pytest() -> None:
+    code = (
+        "import sys; sys.modules['pytest'] = None; from convergekit.testing.adapter import Subject, verify;"
+        "from convergekit.adapters.loopback import LoopbackAdapter;"
+        "print(*verify(type('S', (Subject,), {'adapter': LoopbackAdapter}), rules=['class-complete']), sep='\\n')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.stdout.count("kept:"), done.stderr) == (2, "")
