@@ -259,3 +259,17 @@ def until(holds: Any) -> None:
     while not holds():
         assert time.monotonic() < end
         time.sleep(0.002)
+
+
+def test_an_adapter_class_is_said_where_the_settings_do_not_tell_it() -> None:
+    """Before the hub is entered and inside, as with `convergekit.Hub`."""
+    from convergekit.adapters.loopback import LoopbackAdapter
+
+    class Shouting(LoopbackAdapter):
+        pass
+
+    hub = Hub(store=MemoryStore())
+    hub.add_channel("before", {}, adapter=Shouting)
+    with hub:
+        hub.add_channel("inside", {}, adapter=Shouting)
+        assert all(isinstance(hub.channel(name).adapter, Shouting) for name in ("before", "inside"))

@@ -22,8 +22,8 @@ from pydantic import BaseModel
 from . import hub as _asynchronous
 from ._dead_letters import DeadLetter
 from ._handles import Channel, Target
+from .abc import Adapter, Contacts, Direction, Erased, Found, Page
 from .abc import Archive as _Archive
-from .abc import Contacts, Direction, Erased, Found, Page
 from .config import channel_settings
 from .engine.options import ChannelOptions
 from .errors import NotRunningError
@@ -401,13 +401,14 @@ class Hub:
         name: str,
         config: Mapping[str, Any] | str | BaseModel,
         *,
+        adapter: str | type[Adapter[Any]] | None = None,
         options: ChannelOptions | None = None,
         **parts: Any,
     ) -> Channel:
         """See `convergekit.Hub.add_channel`; before the hub is entered it is only made known."""
         if self._portal is None:
-            return self._hub._add(channel_settings(name, config, options=options), parts)
-        return self._call(lambda: self._hub.add_channel(name, config, options=options, **parts))
+            return self._hub._add(channel_settings(name, config, adapter=adapter, options=options), parts)
+        return self._call(lambda: self._hub.add_channel(name, config, adapter=adapter, options=options, **parts))
 
     def remove_channel(self, name: str) -> None:
         """See `convergekit.Hub.remove_channel`."""
