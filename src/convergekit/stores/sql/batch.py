@@ -15,12 +15,12 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Connection, delete, func, select, text, update
+from sqlalchemy import Connection, Integer, bindparam, delete, func, select, update
 
 from convergekit.abc import Lane, Lease
 from convergekit.errors import InvalidInputError, KeyConflictError, LeaseLostError
@@ -29,13 +29,13 @@ from convergekit.model.wire import from_json
 
 from . import schema as s
 from .blobs import record_uses, refs_of
+from .prepared import Values, together
 from .rows import DIRECTIONS, IMPORTANCES, DeliveryRow, DispatchRow, EntryRow, dispatch_row, dispatch_values, lane_key
 from .said import Said, record, said_of
 from .schema import EntryStates, ItemState
 
 if TYPE_CHECKING:
     from .operations import Operation
-    from .prepared import Values
     from .statements import Statements
 
 __all__ = ["NEVER", "Batch", "LaneRow", "Needs", "run_batch", "waiting_state"]
@@ -128,14 +128,17 @@ class Batch:
     Args:
         connection: In a transaction.
         statements: Of its database.
-        now: Microseconds.
+        now: Microseconds; None for the database's own time, which `begin` asks for.
         unsure: Whether the same was committed before and the answer was lost: what is found may be our own.
     """
 
-    def __init__(self, connection: Connection, statements: Statements, now: int, *, unsure: bool = False) -> None:
+    def __init__(
+        self, connection: Connection, statements: Statements, now: int | None, *, unsure: bool = False
+    ) -> None:
         self.unsure = unsure
         self.connection = connection
-        self.now = now
+        self._given_now = now
+        self.now = now or 0
         self.placed = False  # whether something may be served that could not be before
         self.sql = statements
         self._lanes: dict[str, LaneRow] = {}
@@ -148,7 +151,7 @@ class Batch:
         self._items: dict[str, Any] = {}
         self._new_entries: list[EntryRow] = []
         self._said: list[tuple[int | str, Said]] = []
-        self._uses: list[tuple[str, str]] = []  # content that is named, and by whom
+        self.uses: list[tuple[str, str]] = []  # content that is named, and by whom
         self._rows: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
         self.cursors: dict[tuple[str, str], str] = {}
         self._token: int | None = None
@@ -157,8 +160,16 @@ class Batch:
 
     def ask(self, statement: Any, values: Values | None = None) -> list[Any]:
         """Execute *statement*, whose parameters are always the same ones; the rows."""
-        values = values or {}
-        return self.sql.prepared(statement, values).all(self.connection, values)
+        return self._asked(statement, values or {})()
+
+    def _asked(self, statement: Any, values: Values) -> Callable[[], list[Any]]:
+        return self.sql.prepared(statement, values).ask(self.connection, values)
+
+    def _ask_all(self, *questions: tuple[Any, Values] | None) -> list[list[Any]]:
+        """Execute each statement, in this order; the rows of each, and none where None was asked."""
+        with together(self.connection):
+            asked = [list if each is None else self._asked(*each) for each in questions]
+            return [answer() for answer in asked]
 
     def tell(self, statement: Any, *rows: Values) -> None:
         """Execute *statement* for each of *rows*, of which there is at least one."""
@@ -166,33 +177,47 @@ class Batch:
 
     # Fetch
 
+    def begin(self, *, enters: bool) -> tuple[Sequence[Any], Sequence[Any]]:
+        """Learn what time it is; and what was scheduled and is due, and what is in no lane yet, where that *enters*."""
+        questions: list[tuple[Any, Values]] = [] if self._given_now is not None else [(self.sql.now, {})]
+        if enters:
+            questions += [(self.sql.scheduled, {"now": self._given_now}), (self.sql.unplaced, {})]
+        answers = self._ask_all(*questions)
+        if self._given_now is None:
+            (((self.now,),), *answers) = answers
+        scheduled, unplaced = answers or ((), ())
+        return scheduled, unplaced
+
     def fetch(self, needs: Needs) -> None:
         """Read and lock."""
-        ask, sql = self.ask, self.sql
-        if needs.lanes:
-            keys = {lane_key(lane): lane for lane in needs.lanes}
-            for row in ask(sql.lanes, {"keys": sorted(keys)}):
-                self._lanes[row.key] = LaneRow.of(row)
-            for key, lane in keys.items():
-                if key not in self._lanes:
-                    self._lanes[key] = LaneRow(lane, key)
-        if needs.hashes:
-            self.seen.update([hash for (hash,) in ask(sql.seen, {"hashes": needs.hashes})])
-        if needs.keys:
-            for dedupe, identity, fingerprint, body in ask(sql.known, {"keys": needs.keys}):
-                self.known[dedupe] = (identity, fingerprint, body)
-        if needs.dispatches:
-            self.versions.update((row.id, row.version) for row in ask(sql.locked_versions, {"ids": needs.dispatches}))
-        if needs.deliveries:
-            for identity, state, opened, named in ask(sql.deliveries, {"ids": needs.deliveries}):
-                self._deliveries[identity] = (state, opened, named)
-            for item in ask(sql.items_of, {"ids": needs.deliveries}):
-                self._items[item.delivery] = item
-        if needs.owners:
-            self.owners.update({row.name: row for row in ask(sql.owners, {"names": needs.owners})})
-        if needs.values:
-            asked = {"scopes": list({scope for scope, _ in needs.values}), "keys": [key for _, key in needs.values]}
-            self.values.update((scope, key) for scope, key in ask(sql.values, asked))
+        sql = self.sql
+        keys = {lane_key(lane): lane for lane in needs.lanes}
+        scopes = list({scope for scope, _ in needs.values})
+        lanes, seen, known, versions, deliveries, items, owners, values = self._ask_all(
+            (sql.lanes, {"keys": sorted(keys)}) if keys else None,
+            (sql.seen, {"hashes": needs.hashes}) if needs.hashes else None,
+            (sql.known, {"keys": needs.keys}) if needs.keys else None,
+            (sql.locked_versions, {"ids": needs.dispatches}) if needs.dispatches else None,
+            (sql.deliveries, {"ids": needs.deliveries}) if needs.deliveries else None,
+            (sql.items_of, {"ids": needs.deliveries}) if needs.deliveries else None,
+            (sql.owners, {"names": needs.owners}) if needs.owners else None,
+            (sql.values, {"scopes": scopes, "keys": [key for _, key in needs.values]}) if scopes else None,
+        )
+        for row in lanes:
+            self._lanes[row.key] = LaneRow.of(row)
+        for key, lane in keys.items():
+            if key not in self._lanes:
+                self._lanes[key] = LaneRow(lane, key)
+        self.seen.update([hash for (hash,) in seen])
+        for dedupe, identity, fingerprint, body in known:
+            self.known[dedupe] = (identity, fingerprint, body)
+        self.versions.update((row.id, row.version) for row in versions)
+        for identity, state, opened, named in deliveries:
+            self._deliveries[identity] = (state, opened, named)
+        for item in items:
+            self._items[item.delivery] = item
+        self.owners.update({row.name: row for row in owners})
+        self.values.update((scope, key) for scope, key in values)
 
     # Decide
 
@@ -223,7 +248,7 @@ class Batch:
         """Store a dispatch that is new, and put what is open of it into its lanes."""
         dispatch = row.dispatch
         self.known[row.dedupe] = (dispatch.id, dispatch.fingerprint, dispatch)
-        self._uses += [(ref, f"dispatch/{dispatch.id}") for ref in refs_of(dispatch)]
+        self.uses += [(ref, f"dispatch/{dispatch.id}") for ref in refs_of(dispatch)]
         self._rows["add_dispatch"].append(dispatch_values(row, placed=True))
         self.place(row)
 
@@ -241,7 +266,7 @@ class Batch:
         """Replace a dispatch that is there, and its deliveries' places."""
         dispatch = row.dispatch
         self.versions[dispatch.id] = dispatch.version
-        self._uses += [(ref, f"dispatch/{dispatch.id}") for ref in refs_of(dispatch)]
+        self.uses += [(ref, f"dispatch/{dispatch.id}") for ref in refs_of(dispatch)]
         self._rows["change_dispatch"].append(
             {"dispatch": dispatch.id, "to": dispatch.version, "wake": row.wake_at, "document": row.body}
         )
@@ -339,9 +364,8 @@ class Batch:
         for name in _ORDER:
             rows = self._rows.get(name)
             if rows:
-                self.tell(getattr(self.sql, name), *rows)
+                self.tell(getattr(self.sql, name), *_each_once(rows, _UNIQUE.get(name)))
         record(self.connection, self._said, self.now)
-        record_uses(self.connection, self._uses)
         for (channel, feed), body in self.cursors.items():
             self.tell(self.sql.put_cursor, {"channel": channel, "feed": feed, "body": body})
         recompute = [row for row in self._lanes.values() if row.recompute and not row.fresh and row.until is None]
@@ -365,7 +389,7 @@ class Batch:
             )
             items.append(_item_values(lane_key(lane), ItemState.LINE, self.now, None, identity, None))
             self._said.append((identity, row.said or said_of(row.event)))
-            self._uses += [(ref, f"entry/{identity}") for ref in refs_of(row.event)]
+            self.uses += [(ref, f"entry/{identity}") for ref in refs_of(row.event)]
         self._rows["add_item"] += items
         self.tell(self.sql.add_seen, *seen)
         self.tell(self.sql.add_entry, *entries)
@@ -375,7 +399,7 @@ class Batch:
         if self.connection.dialect.name == "sqlite":  # the write lock is ours
             ((last,),) = self.ask(_LAST_ENTRY)
             return range((last or 0) + 1, (last or 0) + 1 + count)
-        return sorted(self.connection.execute(_NEXT_ENTRIES, {"count": count}).scalars())
+        return sorted([identity for (identity,) in self.ask(_NEXT_ENTRIES, {"count": count})])
 
     def _look(self, rows: Sequence[LaneRow]) -> None:
         """When each of these lanes is to be looked at next; those that are empty go."""
@@ -517,7 +541,9 @@ def run_batch(batch: Batch, operations: Sequence[Operation[Any]]) -> None:
             operation.decide(batch)
         except (LeaseLostError, KeyConflictError) as error:
             operation.error = error
-    batch.flush()
+    with together(batch.connection):
+        batch.flush()
+    record_uses(batch.connection, batch.uses)
     for operation in operations:
         operation.claim(batch)
 
@@ -526,19 +552,16 @@ def _entering(
     batch: Batch, operations: Sequence[Operation[Any]]
 ) -> tuple[Sequence[DispatchRow], Sequence[DispatchRow]]:
     """What was scheduled and is due, and what a host's own transaction has left: before anything that comes now."""
-    if not any(operation.enters for operation in operations):
-        return (), ()
-    ask, sql = batch.ask, batch.sql
-    scheduled = ask(sql.scheduled, {"now": batch.now})
+    scheduled, unplaced = batch.begin(enters=any(operation.enters for operation in operations))
     due = {row.dispatch: None for row in scheduled}
-    entering = _parsed(ask(sql.bodies, {"ids": list(due)})) if due else []
+    entering = _parsed(batch.ask(batch.sql.bodies, {"ids": list(due)})) if due else []
     order = {identity: number for number, identity in enumerate(due)}
     entering.sort(key=lambda row: order[row.dispatch.id])
     there = {row.dispatch.id for row in entering}
     for item in scheduled:
         if item.dispatch not in there:
             batch.give_up(item)
-    return entering, _parsed(ask(sql.unplaced))
+    return entering, _parsed(unplaced)
 
 
 def _parsed(rows: Iterable[Any]) -> list[DispatchRow]:
@@ -563,6 +586,10 @@ def waiting_state(due: int, hold: int | None, now: int) -> ItemState:
     if due <= now:
         return ItemState.LINE
     return ItemState.WAITING if hold is not None and hold > now else ItemState.ASIDE
+
+
+def _each_once(rows: Sequence[Values], column: str | None) -> Iterable[Values]:
+    return rows if column is None else {row[column]: row for row in rows}.values()
 
 
 def _delivery_values(delivery: DeliveryRow, opened: int | None) -> dict[str, Any]:
@@ -618,11 +645,13 @@ _ORDER: Final = (
     "move_item",
     "add_item",
 )
+#: Of what may be told twice in one batch, and by which column it is the same: the last word counts.
+_UNIQUE: Final = {"put_delivery": "id", "put_provider_id": "hash"}
 _COUNT: Final = (
     update(s.meta).where(s.meta.c.name == "token").values(number=s.meta.c.number + 1).returning(s.meta.c.number)
 )
 _NEXT_TOKEN: Final = select(s.tokens.next_value())
 _LAST_ENTRY: Final = select(func.max(s.entry.c.id))
-_NEXT_ENTRIES: Final = text(
-    f"SELECT nextval(pg_get_serial_sequence('{s.entry.name}', 'id')) FROM generate_series(1, CAST(:count AS integer))"
+_NEXT_ENTRIES: Final = select(func.nextval(func.pg_get_serial_sequence(s.entry.name, "id"))).select_from(
+    func.generate_series(1, bindparam("count", type_=Integer()))
 )

@@ -189,18 +189,28 @@ def _record_sqlite(connection: Connection, rows: Sequence[tuple[int | str, Said]
 
 
 def _record_postgresql(connection: Connection, rows: Sequence[tuple[int | str, Said]], now: int) -> None:
-    run = connection.exec_driver_sql
+    run = driver(connection).execute
     ids = run(
         f"SELECT nextval(pg_get_serial_sequence('{said.name}', 'id')) FROM generate_series(1, %s)", (len(rows),)
-    ).scalars()
-    numbered = list(zip(sorted(ids), rows, strict=True))
+    ).fetchall()
+    numbered = [(number, *row) for (number,), row in zip(sorted(ids), rows, strict=True)]
+    new = [(number, *_columns(ref, row, now), vector(row.words.split())) for number, ref, row in numbered]
     run(
         f"INSERT INTO {said.name} (id, at, kind, channel, entry, dispatch, words)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s::tsvector)",
-        [(number, *_columns(ref, row, now), vector(row.words.split())) for number, (ref, row) in numbered],
+        " SELECT unnest(%b::bigint[]), unnest(%b::bigint[]), unnest(%b::smallint[]), unnest(%b::text[]),"
+        " unnest(%b::bigint[]), unnest(%b::text[]), unnest(%b::text[])::tsvector",
+        _transposed(new),
     )
-    if topics := _topics(numbered):
-        run(f"INSERT INTO {about.name} (topic, said) VALUES (%s, %s)", topics)
+    if topics := _topics([(number, (ref, row)) for number, ref, row in numbered]):
+        run(
+            f"INSERT INTO {about.name} (topic, said) SELECT unnest(%b::bigint[]), unnest(%b::bigint[])",
+            _transposed(topics),
+        )
+
+
+def _transposed(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
+    """Rows as columns."""
+    return [list(column) for column in zip(*rows, strict=True)]
 
 
 _RECORD: Final = {"sqlite": _record_sqlite, "postgresql": _record_postgresql}

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     BindParameter,
     ColumnElement,
     Insert,
@@ -27,7 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from . import schema as s
-from .database import Database, among
+from .database import NOW, Database, among
 from .prepared import Prepared, Values
 from .schema import EntryStates, ItemState
 
@@ -154,10 +155,12 @@ class Statements:
         self.leased_items = select(s.item).where(self._among(item.place, "places", numbers=True))
         self.entries = select(s.entry).where(self._among(s.entry.c.id, "ids", numbers=True))
 
-        # What is not in a lane yet.
+        # What is not in a lane yet. PostgreSQL knows by itself what time it is, where it is asked for that as well.
+        self.now = select(NOW)
+        at = now if self._sqlite else func.coalesce(bindparam("now", type_=BigInteger()), NOW)
         self.scheduled = self._locked(
             select(item.place, item.dispatch, item.delivery)
-            .where(item.state == literal_column(str(ItemState.SCHEDULED.value)), item.due <= now)
+            .where(item.state == literal_column(str(ItemState.SCHEDULED.value)), item.due <= at)
             .order_by(item.due, item.place)
             .limit(256),
             skip=True,

@@ -310,8 +310,11 @@ class SqlStore:
         self._database.see_to_file()
         self._database.keep_wal_small(connection)
         transaction = connection.begin()
-        batch = Batch(connection, self._sql, self._time(connection), unsure=self._unsure)
+        now = None if self._uses_its_clock else micros(self._now())
+        batch = Batch(connection, self._sql, now, unsure=self._unsure)
         run_batch(batch, operations)
+        if now is None:
+            self._set_clock(batch.now)
         try:
             transaction.commit()
         except Exception as error:
