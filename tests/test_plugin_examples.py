@@ -31,7 +31,7 @@ SECRET = b"how the loft signs"
 
 def test_the_tests_of_an_application_pass_on_both_loops(tmp_path: Path) -> None:
     """In a process of its own, without this project's settings for pytest."""
-    command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", "-p", "no:asyncio"]
     place = ["-c", os.devnull, "--rootdir", str(tmp_path), str(EXAMPLES / "testing_handlers.py")]
     ran = subprocess.run(
         [*command, *place], cwd=tmp_path, capture_output=True, encoding="utf-8", timeout=60, check=False

@@ -150,7 +150,7 @@ class Hub(AsyncContextManagerMixin):
         self.clock: Clock = SystemClock() if clock is None else clock
         self._role = role
         # Of the host's own making, and kept where a test's hub stands in for this one.
-        self._asked = {"gates": gates, "contacts": contacts, "consents": consents}
+        self._asked: dict[str, Any] = {"gates": gates, "contacts": contacts, "consents": consents}
         chance = random or _random.Random()
         self._own_chance = chance if random is None else None
         self._ids = Ids(self.clock, chance)

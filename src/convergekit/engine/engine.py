@@ -119,14 +119,14 @@ class Engine(AsyncContextManagerMixin):
             woken=self._wake_inbox,
             timed=lambda moment: self._timer.set(moment),
         )
-        self._handlers = Handlers(
+        self.handlers = Handlers(
             store, self.ledger, clock, random, dispatcher, scope, answer, counted, consent, self.media.serve
         )
         outbox = Outbox(
             store, self.ledger, clock, random, self.channels.get, recheck, lambda: self.outbox_pool.resting()
         )
         self.inbox_pool = LanePool(
-            store, clock, "in", self._handlers.serve, size=handlers, lease=lease, slots=self._heard
+            store, clock, "in", self.handlers.serve, size=handlers, lease=lease, slots=self._heard
         )
         self.outbox_pool = LanePool(
             store, clock, "out", outbox.serve, size=sends, lease=lease, slots=self._slots, next_slot=self._next_slot
@@ -374,7 +374,7 @@ class Engine(AsyncContextManagerMixin):
     async def _notice(self) -> None:
         while True:
             while (event := self.intake.next_notice()) is not None:
-                await self._handlers.notice(event)
+                await self.handlers.notice(event)
             if self._noticed.is_set():
                 self._noticed = anyio.Event()
             await self._noticed.wait()

@@ -125,6 +125,9 @@ class Handlers:
         consent: Records a change of consent.
         fetch: Fetches what a `MediaOffered` is about.
         retry: When a failed handler is tried again.
+
+    Attributes:
+        ended: Called when a run has ended, with what it failed with or None; for tests, which wait for it.
     """
 
     def __init__(
@@ -152,6 +155,7 @@ class Handlers:
         self._consent = consent
         self._fetch = fetch
         self._retry = retry
+        self.ended: Callable[[Event, Exception | None], None] = lambda event, error: None
 
     async def serve(self, lease: Lease) -> None:
         """Handle the head of the lane, and end the lease. Never raises but for cancellation."""
@@ -167,11 +171,13 @@ class Handlers:
             if stored:
                 self._ledger.stored(stored)
                 await self._counted(replies, stored)
+            self.ended(entry.event, None)
         except LeaseLostError:
             _log.warning("the lease of event %s ended before it was done; it is handled again", entry.id)
         except StoreError:
             _log.exception("the ledger failed while event %s was handled", entry.id)
         except Exception as error:
+            self.ended(entry.event, error)
             await self._failed(lease, entry.event, error)
         except BaseException:
             await give_back(self._store, lease)
@@ -198,7 +204,9 @@ class Handlers:
                 raise ConfigurationError("an ephemeral event is not in the ledger: there is no transaction to write in")
             if replies:
                 await self._counted(replies, await self._ledger.submit(replies))
+            self.ended(event, None)
         except Exception as error:
+            self.ended(event, error)
             what = (event.type, event.channel, type(error).__name__, place_of(error))
             _log.error("a handler failed on an ephemeral %s of %s: %s at %s", *what)
 

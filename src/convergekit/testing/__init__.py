@@ -4,27 +4,42 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-from .clock import FakeClock
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from .adapter._contract import AdapterContract
+    from .clock import FakeClock
     from .context import FakeContext, outgoing
+    from .recording import LoopbackAdapter, Medium, RecordingHub, Sent
     from .store import StoreContract
 
-__all__ = ["AdapterContract", "FakeClock", "FakeContext", "StoreContract", "outgoing"]
+__all__ = [
+    "AdapterContract",
+    "FakeClock",
+    "FakeContext",
+    "LoopbackAdapter",
+    "Medium",
+    "RecordingHub",
+    "Sent",
+    "StoreContract",
+    "outgoing",
+]
 
-#: Where the rest is: loaded when it is asked for. Contracts need pytest.
-_CONTRACTS = {"AdapterContract": "adapter._contract", "StoreContract": "store"}
-_FAKES = {"FakeContext": "context", "outgoing": "context"}
+#: Where each name is: loaded when it is asked for. Contracts need pytest.
+_WHERE: Final = {
+    "AdapterContract": "adapter._contract",
+    "StoreContract": "store",
+    "FakeClock": "clock",
+    **dict.fromkeys(("FakeContext", "outgoing"), "context"),
+    **dict.fromkeys(("LoopbackAdapter", "Medium", "RecordingHub", "Sent"), "recording"),
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _CONTRACTS and name not in _FAKES:
+    if name not in _WHERE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = f"{__name__}.{_CONTRACTS.get(name) or _FAKES[name]}"
-    if name in _CONTRACTS and module not in sys.modules:
+    module = f"{__name__}.{_WHERE[name]}"
+    if name.endswith("Contract") and module not in sys.modules:
         import pytest
 
         pytest.register_assert_rewrite(module)  # so that a broken promise shows its values
