@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
+from datetime import timedelta
 from typing import Any
 
 import anyio
@@ -156,14 +157,19 @@ async def test_a_database_that_was_away_is_followed_again(caplog: Any) -> None:
         assert handle.status is Status.ACCEPTED
 
 
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever leaves while the database is away gives the machine's time to nothing."""
+    for module in (engine, ownership, lanes, outbox):
+        for name in ("_CLOSING", "_GIVING_BACK", "_CLEANUP", "_STORING"):
+            monkeypatch.setattr(module, name, 0.05, raising=False)
+
+
 @pytest.mark.parametrize("hangs", [False, True], ids=["fails", "hangs"])
 async def test_a_hub_is_left_in_bounded_time_while_the_database_is_away(
     monkeypatch: pytest.MonkeyPatch, hangs: bool
 ) -> None:
     """What could not be given back is free when its time has run out."""
-    for module in (engine, ownership, lanes, outbox):
-        for name in ("_CLOSING", "_GIVING_BACK", "_CLEANUP", "_STORING"):
-            monkeypatch.setattr(module, name, 0.05, raising=False)
+    hasty(monkeypatch)
     ears, begun = Ears(), anyio.Event()
 
     async def add(hub: Hub) -> None:
@@ -189,6 +195,95 @@ async def test_a_hub_is_left_in_bounded_time_while_the_database_is_away(
             await worker.close()
 
         assert ears.open == []
+
+
+# A lane that another worker has taken
+
+
+class Slow:
+    """A handler that takes its time; what it did, by whom, and how it ended."""
+
+    def __init__(self) -> None:
+        self.runs: list[str] = []
+        self.medium = Medium()
+        self.go = anyio.Event()
+
+    def of(self, name: str) -> Any:
+        async def ready(hub: Hub) -> None:
+            @hub.on_message
+            async def handle(message: MessageReceived) -> None:
+                self.runs.append(f"{name} begins")
+                try:
+                    await self.go.wait()
+                except anyio.get_cancelled_exc_class():
+                    self.runs.append(f"{name} is cancelled")
+                    raise
+                self.runs.append(f"{name} ends")
+
+            await hub.add_channel("loop", {"adapter": "loopback"}, medium=self.medium)
+
+        return ready
+
+
+@pytest.mark.parametrize("hangs", [False, True], ids=["fails", "hangs"])
+async def test_a_handler_is_cancelled_when_its_lease_ends_without_being_renewed(
+    monkeypatch: pytest.MonkeyPatch, hangs: bool
+) -> None:
+    """It would go on beside that of the worker that takes over: *done* is fenced, and its other effects are not."""
+    hasty(monkeypatch)
+    slow = Slow()
+
+    async with Workers().running() as workers:
+        one = await workers.start(slow.of("one"), lease=90, drain=0.05)
+        slow.medium.say(text="hello", sender=ANN)
+        await workers.breathe()
+        one.peer.away, one.peer.hangs = not hangs, hangs
+        await workers.pass_time(80)
+        assert slow.runs == ["one begins"]
+        await workers.start(slow.of("two"), lease=90)
+        await workers.pass_time(20)
+        slow.go.set()
+        await workers.breathe()
+
+    assert slow.runs == ["one begins", "one is cancelled", "two begins", "two ends"]
+
+
+async def test_a_handler_is_cancelled_when_the_ledger_refuses_to_renew_its_lease(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """By its own clock it has time left; who took over has another one."""
+    slow = Slow()
+
+    async with Workers().running() as workers:
+        await workers.start(slow.of("one"), lease=90)
+        slow.medium.say(text="hello", sender=ANN)
+        await workers.breathe()
+        await workers.pass_time(10)
+        store = workers.ledger.store
+        store._end_leases("in", workers.clock.now() + timedelta(seconds=91))
+        (stolen,) = (await store.claim("in", limit=1, seconds=60)).leases
+        assert slow.runs == ["one begins"]
+        await workers.pass_time(21)
+        assert slow.runs == ["one begins", "one is cancelled"]
+        await store.finish(stolen)
+
+    assert "cancelled" in caplog.text
+
+
+async def test_a_handler_whose_lease_is_renewed_goes_on() -> None:
+    """For as long as it likes."""
+    slow = Slow()
+
+    async with Workers().running() as workers:
+        await workers.start(slow.of("one"), lease=90)
+        slow.medium.say(text="hello", sender=ANN)
+        await workers.breathe()
+        await workers.start(slow.of("two"), lease=90)
+        await workers.pass_time(600, step=5)
+        slow.go.set()
+        await workers.breathe()
+
+    assert slow.runs == ["one begins", "one ends"]
 
 
 # What only one process may do

@@ -126,7 +126,14 @@ class Engine(AsyncContextManagerMixin):
             store, self.ledger, clock, random, self.channels.get, recheck, lambda: self.outbox_pool.resting()
         )
         self.inbox_pool = LanePool(
-            store, clock, "in", self.handlers.serve, size=handlers, lease=lease, slots=self._heard
+            store,
+            clock,
+            "in",
+            self.handlers.serve,
+            size=handlers,
+            lease=lease,
+            slots=self._heard,
+            cancels=True,
         )
         self.outbox_pool = LanePool(
             store, clock, "out", outbox.serve, size=sends, lease=lease, slots=self._slots, next_slot=self._next_slot

@@ -7,6 +7,7 @@ Rules kept here:
   recipient), so that a second run finds what the first one sent, in whatever order it sends to several. Where it says
   the same things to one recipient in another order, it is stopped (`Running.check`).
 - What a handler submits is `automatic`: a program speaks.
+- A run whose lease is lost is cancelled: it may have begun elsewhere, and what it does is not to happen twice at once.
 - A handler that fails is tried again with back-off, then its event goes to the dead letters. A run that never came
   to its end counts as well, or an event that takes the process down would do so for ever.
 """

@@ -7,6 +7,7 @@ Rules kept here:
 - At most one claim is under way, and at most one wake is outstanding: a worker that has taken a lane and sees more
   wakes the next one, so a burst wakes as many workers as are of use and a no-op handler wakes none.
 - What is claimed and not yet served is released when the pool is cancelled; what is served ends by itself.
+- A lease is lost when a renewal is refused, or when none came before its end. Then what was done under it is cancelled.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager
 from contextvars import copy_context
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import anyio
@@ -49,6 +50,7 @@ class LanePool:
         slots: Given how many lanes of each channel are held, how many more may be claimed now; None for any number
             of any channel. Asked before each claim.
         next_slot: When `slots` will change by itself, or None.
+        cancels: Whether `serve` is cancelled when its lease is lost; else it has to look by itself.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class LanePool:
         lease: float = LEASE_SECONDS,
         slots: Callable[[Mapping[str, int]], Mapping[str, int] | None] = lambda taken: None,
         next_slot: Callable[[], datetime | None] = lambda: None,
+        cancels: bool = False,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -71,9 +74,11 @@ class LanePool:
         self._lease = lease
         self._slots = slots
         self._next_slot = next_slot
+        self._cancels = cancels
         self._tasks: TaskGroup | None = None
         self._buffer: deque[Lease] = deque()
         self._held: dict[int, Lease] = {}
+        self._scopes: dict[int, anyio.CancelScope] = {}
         self._taken: Counter[str] = Counter()
         self._parked: list[anyio.Event] = []
         self._workers = 0
@@ -84,6 +89,7 @@ class LanePool:
         self._more = False
         self._quiet = anyio.Event()
         self._alarm = Alarm(clock, self.wake)
+        self._ends = Alarm(clock, self._end_overdue)
         self._patience = Patience(clock, f"claiming {direction}bound work")
         self._context = copy_context()
 
@@ -102,6 +108,7 @@ class LanePool:
             try:
                 self._tasks.start_soon(self._alarm.run)
                 self._tasks.start_soon(self._renew)
+                self._tasks.start_soon(self._ends.run)
                 self.wake()
                 await anyio.sleep_forever()
             finally:
@@ -148,14 +155,25 @@ class LanePool:
 
     async def _work(self) -> None:
         self._waking = False
-        served = 0
         while True:
+            with anyio.CancelScope() as scope:
+                await self._work_in(scope)
+
+    async def _work_in(self, scope: anyio.CancelScope) -> None:
+        """Serve lane after lane, until one is lost. One scope for all of them: to make one costs as much as a lane."""
+        served = 0
+        while not scope.cancel_called:
             lease = await self._next()
-            self._held[id(lease)] = lease
+            number = id(lease)
+            self._held[number] = lease
+            if self._cancels:
+                self._scopes[number] = scope
+                self._ends.set(lease.until)
             try:
                 await self._serve(lease)
             finally:
-                del self._held[id(lease)]
+                del self._held[number]
+                self._scopes.pop(number, None)
                 self._taken[lease.lane.channel] -= 1
             served += 1
             if served % _TURN_EVERY == 0:
@@ -220,11 +238,36 @@ class LanePool:
             await self._clock.sleep(self._lease / 3)
             while True:
                 try:
-                    await self._store.renew([*self._held.values(), *self._buffer], self._lease)
+                    await self._prolong()
                     break
                 except StoreError as error:
-                    await patience.wait(error)  # each holder looks before it sends
+                    await patience.wait(error)
             patience.over()
+
+    async def _prolong(self) -> None:
+        leases = [*self._held.values(), *self._buffer]
+        before, longest = [lease.until for lease in leases], self._clock.now() + timedelta(seconds=self._lease)
+        await self._store.renew(leases, self._lease)
+        for lease, until in zip(leases, before, strict=True):
+            if lease.until == until < longest:  # it was refused: another has taken over
+                lease.until = self._clock.now()  # for whoever looks before it acts
+                self._end(lease)
+
+    def _end_overdue(self) -> None:
+        """A lease that was not renewed in time is another's to take, whether or not one does."""
+        now = self._clock.now()
+        for lease in list(self._held.values()):
+            if lease.until <= now:
+                self._end(lease)
+            else:
+                self._ends.set(lease.until)
+
+    def _end(self, lease: Lease) -> None:
+        """It is lost: cancel what is being done under it."""
+        scope = self._scopes.get(id(lease))
+        if scope is not None and not scope.cancel_called:
+            _log.warning("a lane of %s is ours no longer: what is done in it is cancelled", lease.lane.channel)
+            scope.cancel()
 
     async def aclose(self) -> None:
         """Give back what was claimed and not served. Call it after `run` has ended."""
