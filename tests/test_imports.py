@@ -32,6 +32,9 @@ LAYERS = [
 #: What an adapter may import, ours like everybody's; `convergekit` itself stands for its top-level names.
 OPEN_TO_ADAPTERS = {"convergekit", "errors", "model", "content", "http", "abc"}
 
+#: What the module that plays the far side may import beside that. No other module imports it: it is for tests.
+OPEN_TO_SUBJECTS = OPEN_TO_ADAPTERS | {"testing"}
+
 #: Imports that the rules above forbid and that are right all the same: (importing module, imported package) to why.
 EXCEPTIONS: dict[tuple[str, str], str] = {
     ("convergekit.testing.recording", "adapters"): "what stands in for every channel of a host is the loopback adapter",
@@ -124,13 +127,19 @@ def test_packages_do_not_import_each_other_in_a_circle() -> None:
 def test_adapters_use_public_names_only(path: Path) -> None:
     """Ours have no private door: what they import, a stranger's plugin may import as well."""
     own = ".".join(dotted(path).split(".")[:3])
+    is_open = OPEN_TO_SUBJECTS if path.stem == "subject" else OPEN_TO_ADAPTERS
     wrong = [
         str(found)
         for found in imports(path)
         if not (found.target + ".").startswith(own + ".")
-        and (found.package not in OPEN_TO_ADAPTERS or any(part.startswith("_") for part in found.target.split(".")))
+        and (found.package not in is_open or any(part.startswith("_") for part in found.target.split(".")))
     ]
     assert wrong == []
+
+
+def test_what_plays_the_far_side_is_for_tests_alone() -> None:
+    met = [found for path in MODULES for found in imports(path) if found.target.startswith("convergekit.adapters.")]
+    assert [str(found) for found in met if "subject" in found.target.split(".")] == []
 
 
 def test_exceptions_are_still_needed() -> None:

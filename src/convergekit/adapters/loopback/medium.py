@@ -176,6 +176,11 @@ class Medium:
         """Forget the oldest message that was said."""
         self._pushed.popleft()
 
+    @property
+    def pending(self) -> int:
+        """How much was said and is not acknowledged."""
+        return len(self._pushed)
+
     def page(self, cursor: int, limit: int = 100) -> list[Mapping[str, Any]]:
         """What stands in the feed from *cursor* on."""
         return self._feed[cursor : cursor + limit]

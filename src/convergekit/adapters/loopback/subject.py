@@ -1,0 +1,90 @@
+"""The far side of loopback, for the contract and for `convergekit verify loopback`."""
+
+# ruff: noqa: D102, RUF012  `Subject` says what each method is for; attributes are the same for all instances
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import anyio
+
+from convergekit.abc import Outgoing
+from convergekit.errors import AuthenticationError, NotSentError, RejectedError, ThrottledError, UncertainError
+from convergekit.http import hmac_signature
+from convergekit.model import Receipt
+from convergekit.testing.adapter import Call, Cannot, Fault, Subject
+
+from .adapter import LoopbackAdapter
+from .medium import Medium
+
+__all__ = ["LoopbackSubject"]
+
+
+class LoopbackSubject(Subject):
+    """All three ways in, and a medium that is an object."""
+
+    adapter = LoopbackAdapter
+    secret = "how loopback signs"
+    settings = {"secret": secret}
+    to = "loopback:ann"
+    senders = ("loopback:ann", "loopback:bob")
+
+    def __init__(self) -> None:
+        self.medium = Medium()
+        self._pushed = 0
+
+    def parts(self) -> Mapping[str, Any]:
+        return {"medium": self.medium}
+
+    def fault(self, fault: Fault) -> None:
+        match fault:
+            case Fault.UNREACHABLE:
+                self.medium.script(NotSentError("nobody there"))
+            case Fault.REFUSED:
+                self.medium.script(RejectedError("no", code="550"))
+            case Fault.ACCOUNT:
+                self.medium.script(AuthenticationError("who are you"))
+            case Fault.THROTTLED:
+                self.medium.script(ThrottledError("later", retry_after=7))
+            case Fault.SERVER_ERROR | Fault.ANSWER_LOST | Fault.RESET:
+                self.medium.script(UncertainError(fault.value))
+            case Fault.SILENT:
+                self.medium.script(self._never)
+            case _:
+                raise Cannot("answers in memory have no form that could be wrong")
+
+    async def _never(self, out: Outgoing) -> Receipt:
+        self.medium.accept(out)
+        await anyio.sleep_forever()
+        raise AssertionError
+
+    def received(self) -> Sequence[bytes]:
+        return [sent.text.encode() for sent in self.medium.sent]
+
+    def message(self, *, id: str, sender: str, text: str) -> Mapping[str, Any]:
+        return {"key": id, "message_id": id, "sender": sender, "text": text}
+
+    def nonsense(self) -> Sequence[Any]:
+        return [{"key": "x1", "sender": 7}]
+
+    async def push(self, said: Any) -> None:
+        self.medium.say(**said)
+        self._pushed += 1
+
+    def acknowledged(self) -> int:
+        return self._pushed - self.medium.pending
+
+    async def feed(self, said: Any) -> None:
+        self.medium.post(**said)
+
+    def refuse_login(self) -> None:
+        self.medium.refuses_login = AuthenticationError("who are you")
+
+    def call(self, said: Any) -> Call:
+        return Call(json.dumps(said).encode())
+
+    def sign(self, call: Call, *, at: datetime, secret: str) -> Mapping[str, str]:
+        return {"x-signature": hmac_signature(secret.encode(), call.body).decode()}
