@@ -1,0 +1,39 @@
+"""An adapter as the engine would have it: entered, and listening."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+from convergekit_irc import IrcAdapter, IrcConfig
+from pydantic import SecretStr
+
+from convergekit.testing import FakeContext
+
+__all__ = ["entered", "listening", "settings"]
+
+
+def settings(port: int, **more: Any) -> IrcConfig:
+    """Of somebody called "bot" on the server at *port*."""
+    if "password" in more:
+        more["password"] = SecretStr(more["password"])
+    return IrcConfig(**{"host": "127.0.0.1", "port": port, "nick": "bot", "tls": False, **more})
+
+
+@asynccontextmanager
+async def entered(config: IrcConfig, context: FakeContext | None = None) -> AsyncGenerator[IrcAdapter]:
+    """An adapter inside its `async with`, for ten seconds at most."""
+    with anyio.fail_after(10):
+        async with IrcAdapter(config, context or FakeContext()) as adapter:
+            yield adapter
+
+
+@asynccontextmanager
+async def listening(config: IrcConfig, context: FakeContext | None = None) -> AsyncGenerator[IrcAdapter]:
+    """The same, and it listens."""
+    async with entered(config, context) as adapter, anyio.create_task_group() as tasks:
+        await tasks.start(lambda *, task_status: adapter.listen(task_status=task_status))
+        yield adapter
+        tasks.cancel_scope.cancel()
