@@ -178,8 +178,9 @@ class Sending:
         if run is not None:
             run.note(dispatches, stored)
         await self._planner.counted(dispatches, stored)
-        found = [self._engine.ledger.watch(dispatch) for dispatch in stored]
-        del watches  # and not before: let go, they would be made anew, and what they have seen be lost
+        # Each of ours has its watch already, which may have seen more of it by now.
+        of_ours = {watch.dispatch.id: watch for watch in watches}
+        found = [of_ours.get(dispatch.id) or self._engine.ledger.watch(dispatch) for dispatch in stored]
         return [DispatchHandle(self, watch) for watch in found]
 
 

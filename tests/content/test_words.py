@@ -1,5 +1,7 @@
 """What is a word, and where it is met."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -97,3 +99,8 @@ def test_what_of_a_message_is_searched() -> None:
     assert body_text(Message("text", html="<p>other</p>")) == "text"
     assert (body_text(Message()), searchable(Message())) == ("", [])
     assert len(searchable(Message("word " * 1_000_000))) == 40_000
+
+
+@given(st.text(st.characters(max_codepoint=127)) | st.text("aB1-", min_size=60, max_size=200))
+def test_plain_text_is_parted_as_all_other_is(text: str) -> None:
+    assert words(text) == re.findall("[a-z0-9]{1,64}", text.lower())

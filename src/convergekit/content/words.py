@@ -30,6 +30,7 @@ _SEARCHED: Final = 200_000
 #: A longer run of letters is cut into words of this length; most databases have a limit.
 _LONGEST: Final = 64
 
+_ASCII: Final = {code: chr(code).lower() if chr(code).isalnum() else " " for code in range(128)}
 _ASCII_WORD: Final = re.compile(rf"[a-z0-9]{{1,{_LONGEST}}}")
 _SINGLE: Final = (
     r"\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Script=Bopomofo}\u30fc"
@@ -50,6 +51,10 @@ Phrase = tuple[str, ...]
 
 def words(text: str) -> list[str]:
     """The words of *text* as they are compared, in order."""
+    if text.isascii():  # as below, in half the time
+        plain = text.translate(_ASCII).split()
+        if max(map(len, plain), default=0) <= _LONGEST:
+            return plain
     folded = _folded(text)
     found: list[str] = _expression(folded).findall(folded)
     return found

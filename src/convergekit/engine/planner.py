@@ -469,22 +469,26 @@ class Planner:
         if prepared.step is None:
             return {"state": DispatchState.SUPPRESSED, "reason": prepared.reason}
         expires = expiry(self._limits, draft.message, draft.created_at)
+        # The plan opens a leg when it is reached. Where there is but one, that is now, and spares it a copy of all.
+        is_open = isinstance(prepared.step, LegStep)
         return {
             "plan": prepared.step,
-            "deliveries": tuple([self._leg(draft, leg, expires) for leg in prepared.legs]),
+            "deliveries": tuple([self._leg(draft, leg, expires, is_open=is_open) for leg in prepared.legs]),
         }
 
-    def _leg(self, draft: _Draft, prepared: PreparedLeg, expires: datetime | None) -> Delivery:
+    def _leg(self, draft: _Draft, prepared: PreparedLeg, expires: datetime | None, *, is_open: bool) -> Delivery:
         leg, decision = prepared.leg, prepared.decision
+        due = prepared.due(draft.created_at)
         return draft.delivery(
             self._ids(),
             leg.leg,
             leg.conversation,
             prepared.parts,
-            prepared.due(draft.created_at),
+            due,
             degradations=prepared.degradations,
             expires_at=expires,
-            state=DeliveryState.WAITING,  # the plan opens it when it is reached
+            state=DeliveryState.QUEUED if is_open else DeliveryState.WAITING,
+            opened_at=due if is_open else None,
             reason=decision.reason if isinstance(decision, Defer) else None,
         )
 

@@ -84,7 +84,7 @@ class Address(Value):
         if not isinstance(uri, str):
             raise InvalidInputError(f"not an address: a {type(uri).__name__}")
         try:
-            return cls(uri, display_name=display_name)
+            return _read(cls, uri) if display_name is None else cls(uri, display_name=display_name)
         except ValidationError:
             normalise(uri)  # says what is wrong with it
             raise InvalidInputError("a display name is one line, without control characters") from None
@@ -121,6 +121,12 @@ class Address(Value):
     def __repr__(self) -> str:
         name = f", display_name={self.display_name!r}" if self.display_name else ""
         return f"Address({self.uri!r}{name})"
+
+
+@lru_cache(maxsize=4096)
+def _read(kind: type[Address], uri: str) -> Address:
+    """A value, which whoever is written to often is made from once."""
+    return kind(uri)
 
 
 @lru_cache(maxsize=4096)

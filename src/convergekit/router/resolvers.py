@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, Final, Protocol, runtime_checkable
 
 from convergekit.abc import State
@@ -161,6 +162,7 @@ async def _change(state: State, key: str, changed: Callable[[Any], Any]) -> None
     raise StoreError(f"a value was changed by others {_TRIES} times in a row; is compare-and-set working?")
 
 
+@lru_cache(maxsize=4096)
 def _key(kind: str, name: str) -> str:
     """A key of fixed length that shows no address."""
     return f"{kind}:{hashlib.sha256(name.encode()).hexdigest()}"

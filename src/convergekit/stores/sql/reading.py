@@ -16,7 +16,7 @@ from convergekit.model.wire import event_from_json, from_json
 
 from . import schema as s
 from .database import among
-from .rows import hashed, moment
+from .rows import address_key, hashed, moment
 from .schema import EntryStates
 
 __all__ = [
@@ -100,7 +100,7 @@ def find(
         return None  # a report that names a message is never guessed to be about another one
     newest = (
         select(c.dispatch, c.id)
-        .where(c.address == hashed("address", channel, address), c.opened.is_not(None))
+        .where(c.address == address_key(channel, address), c.opened.is_not(None))
         .order_by(c.opened.desc(), c.id.desc())
         .limit(1)
     )

@@ -22,6 +22,7 @@ __all__ = [
     "DeliveryRow",
     "DispatchRow",
     "EntryRow",
+    "address_key",
     "delivery_row",
     "dispatch_row",
     "dispatch_values",
@@ -59,6 +60,12 @@ def hashed(*words: str) -> str:
 def lane_key(lane: Lane) -> str:
     """What a lane is called in the tables."""
     return hashed(*lane)
+
+
+@lru_cache(maxsize=65_536)
+def address_key(channel: str, uri: str) -> str:
+    """What an address on a channel is called in the tables."""
+    return hashed("address", channel, uri)
 
 
 class EntryRow(NamedTuple):
@@ -140,7 +147,7 @@ def delivery_row(delivery: Delivery) -> DeliveryRow:
         delivery.id,
         delivery.dispatch,
         channel,
-        hashed("address", channel, delivery.address.uri),
+        address_key(channel, delivery.address.uri),
         delivery.state.value,
         delivery.state is not DeliveryState.WAITING,
         delivery.state in _OPEN,
