@@ -6,7 +6,7 @@ needs the thing itself asks `native_of`. Its size is that of its JSON form, whic
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from typing import Any, Final, TypeVar
 
@@ -97,7 +97,8 @@ async def open_attachment(attachment: Attachment, store: Store) -> AsyncGenerato
         async with await anyio.open_file(attachment.path, "rb") as file, aclosing(_file_chunks(file)) as chunks:
             yield chunks
     elif attachment.stream is not None:
-        yield aiter(attachment.stream())
+        async with aclosing(_stream_chunks(attachment.stream())) as chunks:
+            yield chunks
     elif attachment.data is not None:
         async with aclosing(_data_chunks(attachment.data)) as chunks:
             yield chunks
@@ -108,6 +109,18 @@ async def open_attachment(attachment: Attachment, store: Store) -> AsyncGenerato
 async def _file_chunks(file: anyio.AsyncFile[bytes]) -> AsyncGenerator[bytes]:
     while chunk := await file.read(_CHUNK):
         yield chunk
+
+
+async def _stream_chunks(stream: AsyncIterable[bytes]) -> AsyncGenerator[bytes]:
+    """What a host streams, in chunks of our size; its generator is closed also where nobody reads it to the end."""
+    source = aiter(stream)
+    try:
+        async for data in source:
+            for start in range(0, len(data), _CHUNK):
+                yield data[start : start + _CHUNK]
+    finally:
+        if isinstance(source, AsyncGenerator):
+            await source.aclose()
 
 
 async def _data_chunks(data: bytes) -> AsyncGenerator[bytes]:
