@@ -18,7 +18,7 @@ from convergekit.cli._console import Console
 from convergekit.cli._parser import parser
 from convergekit.errors import ConfigurationError, StoreError
 
-COMMANDS = ["demo", "send", "listen", "adapters", "check", "schema"]
+COMMANDS = ["demo", "send", "listen", "adapters", "check", "schema", "verify"]
 
 
 def failing(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:

@@ -38,6 +38,7 @@ def parser() -> argparse.ArgumentParser:
     commands = main.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for add in (
         _demo, _send, _listen, _worker, _dead, _search, _export, _erase, _retain, _db, _adapters, _check, _schema,
+        _verify,
     ):  # fmt: skip
         add(commands)
     return main
@@ -264,6 +265,21 @@ def _check(commands: _Commands) -> None:
 def _schema(commands: _Commands) -> None:
     about = "print the JSON Schema of the settings, for editors"
     _command(commands, "schema", about, "  convergekit schema > convergekit.schema.json\n")
+
+
+def _verify(commands: _Commands) -> None:
+    about = "check an adapter that is installed against the contract, rule by rule"
+    examples = (
+        "  convergekit verify webhook\n"
+        "  convergekit verify pigeon --rule ack-after-admit --backend trio --debug\n"
+        "  convergekit verify pigeon --json\n"
+    )
+    found = _command(commands, "verify", about, examples)
+    found.add_argument("name", metavar="NAME", help="what the adapter is called in the settings")
+    found.add_argument(
+        "--rule", action="append", default=[], metavar="ID", help="only this one; may be given several times"
+    )
+    found.add_argument("--backend", choices=("asyncio", "trio"), help="only this event loop (default: both)")
 
 
 def _add_ledger(found: argparse.ArgumentParser) -> None:

@@ -23,7 +23,18 @@ from convergekit.errors import ConfigurationError
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-__all__ = ["GROUP", "RESERVED", "AdapterEntry", "EntryPoints", "adapter_class", "adapter_entries", "installed"]
+__all__ = [
+    "GROUP",
+    "OURS",
+    "RESERVED",
+    "AdapterEntry",
+    "EntryPoints",
+    "adapter_class",
+    "adapter_entries",
+    "brought_by",
+    "entry_point",
+    "installed",
+]
 
 GROUP: Final = "convergekit.adapters"
 
@@ -47,6 +58,9 @@ _EXTRAS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("xmpp", "jabber"), "xmpp"),
 }
 
+#: Names of adapters that are ours, also where the package that brings one is still to come.
+OURS: Final[frozenset[str]] = frozenset({*_OURS, *_EXTRAS.values()})
+
 
 @dataclass(frozen=True, slots=True)
 class AdapterEntry:
@@ -67,11 +81,28 @@ class AdapterEntry:
     error: str | None = None
 
 
-def installed() -> Iterable[EntryPoint]:
-    """The entry points of the group, over everything that is installed."""
+def installed(group: str = GROUP) -> Iterable[EntryPoint]:
+    """The entry points of *group*, over everything that is installed."""
     from importlib.metadata import entry_points  # tens of milliseconds, and the fast path does without
 
-    return entry_points(group=GROUP)
+    return entry_points(group=group)
+
+
+def entry_point(name: str, points: Iterable[EntryPoint], kind: str = "adapters") -> EntryPoint | None:
+    """The one of *points* that is called *name*; None where there is none.
+
+    Raises:
+        ConfigurationError: Two distributions bring it; says that two *kind* are called so, and who brings them.
+    """
+    found = _distinct(point for point in points if point.name == name)
+    if (clash := _clash(name, found, kind)) is not None:
+        raise ConfigurationError(clash)
+    return found[0] if found else None
+
+
+def brought_by(point: EntryPoint) -> str:
+    """Name and version of the distribution that announces *point*."""
+    return " ".join(part for part in _origin(point) if part) or "an unnamed distribution"
 
 
 def adapter_entries(entry_points: EntryPoints = installed) -> Sequence[AdapterEntry]:
@@ -97,12 +128,10 @@ def adapter_class(name: str, entry_points: EntryPoints = installed) -> type[Adap
         module, _, attribute = target.partition(":")
         return _usable(name, "convergekit", lambda: getattr(_imported(module), attribute))
     points = list(entry_points())
-    found = _distinct([point for point in points if point.name == name])
-    if not found:
+    found = entry_point(name, points)
+    if found is None:
         raise ConfigurationError(_unknown(name, {point.name for point in points}))
-    if (clash := _clash(name, found)) is not None:
-        raise ConfigurationError(clash)
-    return _usable(name, _brought_by(found[0]), found[0].load)
+    return _usable(name, brought_by(found), found.load)
 
 
 def _imported(module: str) -> Any:
@@ -170,11 +199,11 @@ def _distinct(points: Iterable[EntryPoint]) -> list[EntryPoint]:
     return list(seen.values())
 
 
-def _clash(name: str, points: Sequence[EntryPoint]) -> str | None:
+def _clash(name: str, points: Sequence[EntryPoint], kind: str = "adapters") -> str | None:
     if len(distinct := _distinct(points)) < 2:
         return None
-    bringers = " and ".join(sorted(f"{_brought_by(point)} ({point.value})" for point in distinct))
-    return f"two adapters are called {name!r}: by {bringers}; uninstall one of them"
+    bringers = " and ".join(sorted(f"{brought_by(point)} ({point.value})" for point in distinct))
+    return f"two {kind} are called {name!r}: by {bringers}; uninstall one of them"
 
 
 def _malformed(point: EntryPoint) -> str | None:
@@ -186,7 +215,3 @@ def _malformed(point: EntryPoint) -> str | None:
 
 def _origin(point: EntryPoint) -> tuple[str | None, str | None]:
     return (point.dist.name, point.dist.version) if point.dist is not None else (None, None)
-
-
-def _brought_by(point: EntryPoint) -> str:
-    return " ".join(part for part in _origin(point) if part) or "an unnamed distribution"

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from convergekit.errors import ConfigurationError
 from convergekit.testing.adapter import RULES, Verdict, verify
 from tests.testing.adapter.subjects import LoopbackSubject, PigeonSubject, pigeons
 
@@ -84,7 +85,7 @@ def test_what_nobody_foresaw_is_no_broken_rule() -> None:
 
 def test_a_rule_that_is_not_there_cannot_be_left_out() -> None:
     odd = type("Odd", (PigeonSubject,), {"cannot": {"no-such-rule": "why not"}})
-    with pytest.raises(LookupError, match=r"Odd\.cannot names no rule: no-such-rule"):
+    with pytest.raises(ConfigurationError, match=r"Odd\.cannot names no rule: no-such-rule"):
         list(verify(odd))
 
 

@@ -6,14 +6,16 @@
 from __future__ import annotations
 
 from ._http import HttpSubject
+from ._installed import SUBJECTS, installed_subject, without_subject
 from ._rules import RULES, Rule, rules
-from ._runner import BACKENDS, Result, Verdict, perform, verify
+from ._runner import BACKENDS, Result, Verdict, perform, unusable, verify
 from ._subject import ENDINGS, Call, Cannot, Ending, Fault, Sample, Subject
 
 __all__ = [
     "BACKENDS",
     "ENDINGS",
     "RULES",
+    "SUBJECTS",
     "Call",
     "Cannot",
     "Ending",
@@ -24,7 +26,10 @@ __all__ = [
     "Sample",
     "Subject",
     "Verdict",
+    "installed_subject",
     "perform",
     "rules",
+    "unusable",
     "verify",
+    "without_subject",
 ]

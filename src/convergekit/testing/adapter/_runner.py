@@ -9,9 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib.util import find_spec
-from typing import Final
+from typing import Any, Final
 
 import anyio
+
+from convergekit.abc import Adapter
+from convergekit.errors import ConfigurationError
 
 from ._bench import Bench
 from ._checks import CHECKS, Broken, Check
@@ -19,7 +22,7 @@ from ._rules import RULES
 from ._subject import Cannot, Subject
 from ._verbs import lacking
 
-__all__ = ["BACKENDS", "Result", "Verdict", "perform", "verify"]
+__all__ = ["BACKENDS", "Result", "Verdict", "perform", "unusable", "verify"]
 
 BACKENDS: Final = ("asyncio", "trio")
 _LONGEST: Final = 10.0  # real seconds for one check: what has not ended by then hangs
@@ -101,12 +104,16 @@ def perform(check: Check, subject: Subject, backend: str) -> Result:
 def _reason_to_skip(check: Check, subject: Subject, backend: str) -> str | None:
     unknown = sorted(subject.cannot.keys() - RULES.keys())
     if unknown:
-        raise LookupError(f"{type(subject).__name__}.cannot names no rule: {', '.join(unknown)}")
-    if backend not in subject.adapter.backends:
+        raise ConfigurationError(f"{type(subject).__name__}.cannot names no rule: {', '.join(unknown)}")
+    reason = unusable(backend, subject.adapter) or lacking(subject.adapter, *check.needs)
+    return reason or subject.cannot.get(check.rule.id)
+
+
+def unusable(backend: str, adapter: type[Adapter[Any]]) -> str | None:
+    """Why nothing of *adapter* can be checked on the event loop *backend*; None where it can."""
+    if backend not in adapter.backends:
         return f"the adapter declares that it does not run on {backend}"
-    if find_spec(backend) is None:
-        return f"{backend} is not installed"
-    return lacking(subject.adapter, *check.needs) or subject.cannot.get(check.rule.id)
+    return f"{backend} is not installed" if find_spec(backend) is None else None
 
 
 async def _done(check: Check, bench: Bench) -> None:
