@@ -7,10 +7,12 @@ from collections.abc import AsyncGenerator, Callable, Mapping, MutableMapping, S
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import count
 from random import Random
 from typing import Any, Final, Literal, TypeAlias
 
 import anyio
+from anyio.abc import TaskStatus
 from anyio.lowlevel import checkpoint
 from pydantic import BaseModel
 
@@ -26,7 +28,7 @@ from convergekit.errors import (
     UncertainError,
 )
 from convergekit.hub import Hub
-from convergekit.model import Event, Receipt
+from convergekit.model import Content, Event, Receipt
 from convergekit.stores import MemoryStore
 
 from ..clock import FakeClock
@@ -44,6 +46,7 @@ __all__ = [
     "BenchContext",
     "Door",
     "Ear",
+    "Heard",
     "Listening",
     "Way",
     "eventually",
@@ -127,6 +130,19 @@ class Answer:
         return 200 <= self.status < 300
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What became of something that the medium said.
+
+    Args:
+        events: What was admitted and was new, in order.
+        trouble: What went wrong meanwhile, in words; or "".
+    """
+
+    events: Sequence[Event]
+    trouble: str = ""
+
+
 class Bench:
     """What a check works with.
 
@@ -158,10 +174,16 @@ class Bench:
 
     @asynccontextmanager
     async def entered(
-        self, *, settings: Mapping[str, Any] | None = None, channel: str = CHANNEL
+        self,
+        *,
+        settings: Mapping[str, Any] | None = None,
+        channel: str = CHANNEL,
+        context: BenchContext | None = None,
     ) -> AsyncGenerator[tuple[Any, BenchContext]]:
-        """The adapter, open, and its context. Typed as Any, since a check calls what it knows to be there."""
-        context = self.context(channel)
+        """The adapter, open, and its context: *context*, as after a restart, or a new one. Typed as Any, since a
+        check calls what it knows to be there.
+        """
+        context = self.context(channel) if context is None else context
         try:
             async with self.adapter_class(self.config(settings), context) as adapter:
                 yield adapter, context
@@ -220,14 +242,17 @@ class Bench:
     async def asking(self, **options: Any) -> AsyncGenerator[Asking]:
         """... by poll."""
         async with self._hearing("poll", options) as (adapter, context):
-            yield Asking(self, adapter, context)
+            asking = Asking(self, adapter, context)
+            await asking.ask()  # what a feed begins with is its own business: some begin with what comes from now on
+            yield asking
 
     @asynccontextmanager
     async def listening(self, **options: Any) -> AsyncGenerator[Listening]:
         """... on a connection."""
         async with self._hearing("listen", options) as (adapter, context), anyio.create_task_group() as tasks:
-            await tasks.start(lambda *, task_status: adapter.listen(task_status=task_status))
-            yield Listening(self, adapter, context)
+            listening = Listening(self, adapter, context)
+            await tasks.start(listening.run)
+            yield listening
             tasks.cancel_scope.cancel()
 
     @asynccontextmanager
@@ -263,14 +288,24 @@ class Ear:
         """
         raise NotImplementedError
 
+    async def hear(self, *said: Any) -> Heard:
+        """As `say`; returns once nothing more can come of it, also where nothing comes of it at all."""
+        raise NotImplementedError
+
 
 class Door(Ear):
     """Our door for webhooks: `asgi.WebhookApp`, as a host serves it."""
 
     async def say(self, *said: Any) -> bool:
         """See `Ear.say`."""
+        return not (await self.hear(*said)).trouble
+
+    async def hear(self, *said: Any) -> Heard:
+        """See `Ear.hear`."""
+        before = len(self.events)
         answers = [await self.call(self.signed(each)) for each in said]
-        return all(answer.is_ok for answer in answers)
+        wrong = [str(answer.status) for answer in answers if not answer.is_ok]
+        return Heard(self.events[before:], f"the call was answered with {', '.join(wrong)}" if wrong else "")
 
     def signed(self, said: Any, *, secret: str | None = None, age: float = 0.0) -> Call:
         """The call that says so, signed."""
@@ -301,28 +336,90 @@ class Asking(Ear):
         """See `Ear.say`."""
         for each in said:
             await self.bench.subject.feed(each)
-        for feed in self.adapter.feeds:
-            await self.ask(feed)
+        await self.ask()
         return True
 
-    async def ask(self, feed: str) -> None:
-        """As the engine does."""
-        more = True
-        while more:
-            polled = await self.adapter.poll(feed, await self.context.cursor(feed))
-            await self.context.admit(*polled.events, cursor=Cursor(polled.cursor, feed))
-            more = polled.more
+    async def hear(self, *said: Any) -> Heard:
+        """See `Ear.hear`."""
+        before = len(self.events)
+        for each in said:
+            await self.bench.subject.feed(each)
+        trouble = ""
+        try:
+            await self.ask()
+        except Exception as error:
+            trouble = f"`poll` raised {type(error).__name__}"
+        return Heard(self.events[before:], trouble)
+
+    async def ask(self) -> None:
+        """All that there is, of each feed, as the engine does."""
+        for feed in self.adapter.feeds:
+            more = True
+            while more:
+                polled = await self.adapter.poll(feed, await self.context.cursor(feed))
+                await self.context.admit(*polled.events, cursor=Cursor(polled.cursor, feed))
+                more = polled.more
 
 
 class Listening(Ear):
-    """The adapter listens, in a task of its own."""
+    """The adapter listens, in a task of its own.
+
+    Attributes:
+        ended: How `listen` ended, or None while it listens.
+    """
+
+    def __init__(self, bench: Bench, adapter: Any, context: BenchContext) -> None:
+        super().__init__(bench, adapter, context)
+        self.ended: str | None = None
+        self._marks = count(1)
+
+    async def run(self, *, task_status: TaskStatus[None]) -> None:
+        """Listen; an exception is what the engine would start it again for, and is kept for the check."""
+        told = _Told(task_status)
+        try:
+            await self.adapter.listen(task_status=told)
+            self.ended = "`listen` returned"
+        except Exception as error:
+            if not told.is_started:
+                raise
+            self.ended = f"`listen` raised {type(error).__name__}"
 
     async def say(self, *said: Any) -> bool:
         """See `Ear.say`."""
-        before = self.context.judged
+        wanted = self.context.judged + len(said)
         for each in said:
             await self.bench.subject.push(each)
-        return await eventually(lambda: self.context.judged >= before + len(said))
+        await eventually(lambda: self.context.judged >= wanted or self.ended is not None)
+        return self.context.judged >= wanted
+
+    async def hear(self, *said: Any) -> Heard:
+        """See `Ear.hear`: a message follows, and when that has come, so has all else."""
+        before = len(self.events)
+        mark = self.bench.words(8000 + next(self._marks))
+        for each in (*said, self.bench.said(id=f"id-{mark}", text=mark)):
+            await self.bench.subject.push(each)
+        await eventually(lambda: bool(_with(self.events[before:], mark)) or self.ended is not None)
+        found = self.events[before:]
+        if (marked := _with(found, mark)) is None:
+            return Heard(found, self.ended or "nothing was heard after it")
+        return Heard([event for event in found if event is not marked])
+
+
+class _Told(TaskStatus[None]):
+    """A task status that remembers whether it was told."""
+
+    def __init__(self, inner: TaskStatus[None]) -> None:
+        self._inner = inner
+        self.is_started = False
+
+    def started(self, value: None = None) -> None:
+        self.is_started = True
+        self._inner.started()
+
+
+def _with(events: Sequence[Event], words: str) -> Event | None:
+    said = (event for event in events if isinstance(event, Content))
+    return next((event for event in said if words in f"{event.text} {event.markdown} {event.html}"), None)
 
 
 def with_headers(call: Call, headers: Mapping[str, str]) -> Call:

@@ -127,6 +127,8 @@ class Subject(ABC):
         secret: What signs webhooks: one of `settings`.
         other_secret: Another of the same form, which nobody has.
         statuses: The medium's words for what became of a message, and what they mean; None is no news.
+        samples: Recorded payloads, and what they stand for.
+        page: How many messages a poll fetches at most: a check feeds one more.
         cannot: Ids of rules that cannot be checked here, with the reason.
         now: Tells the time of the check: its clock does not move by itself.
     """
@@ -139,6 +141,7 @@ class Subject(ABC):
     other_secret: str = "another secret, which nobody has"
     statuses: Mapping[str, Status | None] = {}
     samples: Sequence[Sample] = ()
+    page: int = 100
     cannot: Mapping[str, str] = {}
     now: Callable[[], datetime]
 
@@ -174,6 +177,10 @@ class Subject(ABC):
     def report(self, *, id: str, word: str) -> Any:
         """What the medium says when the message that it called *id* has come to the status *word*."""
         raise Cannot("this subject does not say what a report looks like")
+
+    def echo(self, *, id: str, text: str) -> Any:
+        """What the medium says when it hands us back what we wrote ourselves: *text*, which it called *id*."""
+        raise Cannot("this medium does not hand back what we wrote, or the subject does not say how")
 
     def nonsense(self) -> Sequence[Any]:
         """What the medium might say that makes no sense, on a connection or in a feed."""
