@@ -51,7 +51,7 @@ class Clock(Protocol):
         ...
 
     async def sleep(self, seconds: float) -> None:
-        """Return after *seconds*; a checkpoint even for 0."""
+        """Return after *seconds*; a checkpoint even for 0 and less."""
         ...
 
 
@@ -125,7 +125,15 @@ class ChannelContext(Protocol):
         ...
 
     def lock(self, name: str) -> AbstractAsyncContextManager[None]:
-        """Mutual exclusion among all processes that share the store, under a name within the channel."""
+        """Mutual exclusion among all processes that share the store, under a name within the channel.
+
+        It holds for as long as the block lasts. Where it is lost all the same, because the store could not be reached
+        for half a minute or the process stood still, the block is cancelled: somebody else may be inside by then.
+
+        Raises:
+            LeaseLostError: At the end of the block: the lock was lost meanwhile.
+            StoreError: The lock cannot be had; the block was not begun.
+        """
         ...
 
     def open(self, attachment: Attachment) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:

@@ -41,7 +41,7 @@ class SystemClock:
 
     async def sleep(self, seconds: float) -> None:
         """See `Clock.sleep`."""
-        await anyio.sleep(seconds)
+        await anyio.sleep(max(0.0, seconds))
 
 
 class Ids:
