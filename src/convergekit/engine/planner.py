@@ -292,7 +292,7 @@ class Planner:
         runtime = self._channels.get(ref.channel)
         if runtime is None:
             raise ConfigurationError(f"there is no open channel {ref.channel!r}")
-        if not hasattr(runtime.adapter_class, VERBS[operation][1]):
+        if getattr(runtime.adapter_class, VERBS[operation][1], None) is None:
             raise UnsupportedContentError(f"{runtime.adapter_class.name} cannot {operation.value}", channel=ref.channel)
         parts: tuple[Part, ...] = (Part(text=message.text or ""),)
         if operation is Operation.EDIT:

@@ -117,7 +117,8 @@ class RecordingHub(Hub):
         await super().idle()
 
     async def advance(self, seconds: float) -> None:
-        """Let *seconds* pass at once, and return when all has been done that is due then."""
+        """Once nothing is left to do now, let *seconds* pass, and return when all has been done that is due then."""
+        await self.idle()
         self.clock.advance(seconds)
         await self.idle()
 
