@@ -37,10 +37,10 @@ class Proxy:
         self._clients: list[SocketStream] = []
         self._is_cutting = False
 
-    async def says(self, *lines: bytes) -> None:
+    async def says(self, *lines: bytes, end: bytes = b"\r\n") -> None:
         """Say something to our side in the server's place."""
         for client in self._clients:
-            await client.send(b"".join(line + b"\r\n" for line in lines))
+            await client.send(b"".join(line + end for line in lines))
 
     async def drops(self) -> None:
         """End all connections without a word."""
