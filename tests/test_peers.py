@@ -89,15 +89,17 @@ def test_a_killed_run_leaves_nothing_behind() -> None:
 
 
 def installed(folder: Path, apt_get: str | None) -> tuple[subprocess.CompletedProcess[str], str]:
-    """Run `make peers` as root where PostgreSQL is not; what was said, and what *apt_get* has written into its log."""
+    """Run `make peers` as root where no peer is; what was said, and what *apt_get* has written into its log."""
     (folder / "createcluster.conf").write_text("own = 1\n")
     if apt_get is not None:
-        (folder / "apt-get").write_text(f"#!/bin/sh\n{apt_get}\n")
-        (folder / "apt-get").chmod(0o755)
+        for name, script in (("apt-get", apt_get), ("update-rc.d", 'echo "$0 $@" >> log')):
+            (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+            (folder / name).chmod(0o755)
     code = (
         "import os, pathlib, peers, postgres\n"
         "here = pathlib.Path.cwd()\n"
-        "os.geteuid, postgres._DEBIAN, peers._CREATION = lambda: 0, here, here / 'createcluster.conf'\n"
+        "os.geteuid, postgres._DEBIAN, peers._SBIN = lambda: 0, here, here\n"
+        "peers._CREATION = here / 'createcluster.conf'\n"
         "peers.main()"
     )
     environment = {"PATH": str(folder), "PYTHONPATH": str(ROOT / "tools")}
@@ -107,14 +109,29 @@ def installed(folder: Path, apt_get: str | None) -> tuple[subprocess.CompletedPr
 
 
 def test_a_peer_is_installed_without_a_server_of_the_systems_own(tmp_path: Path) -> None:
-    done, log = installed(
-        tmp_path, 'echo "$@" >> log; while read -r line; do echo "$line" >> log; done < createcluster.conf'
-    )
+    noted = """
+echo "$@" >> log
+for file in createcluster.conf policy-rc.d; do
+    if [ -e $file ]; then while read -r line; do echo "$line" >> log; done < $file; fi
+done
+"""
+    done, log = installed(tmp_path, noted)
     assert (done.returncode, done.stderr) == (0, "")
-    *_, last = log.split("-qq ")
-    assert last.startswith("install --yes --no-install-recommends postgresql-15")
-    assert "create_main_cluster = false" in last
+    *_, postgresql, ngircd = log.split("-qq ")
+    assert postgresql.startswith("install --yes --no-install-recommends postgresql-15")
+    assert "create_main_cluster = false" in postgresql
+    assert ngircd.startswith("install --yes --no-install-recommends ngircd")
+    assert "exit 101" in ngircd
+    assert "update-rc.d ngircd disable" in ngircd
     assert (tmp_path / "createcluster.conf").read_text() == "own = 1\n", "the machine's settings are as they were"
+    assert not (tmp_path / "policy-rc.d").exists()
+
+
+def test_a_machine_that_says_itself_what_may_be_started_goes_on_saying_it(tmp_path: Path) -> None:
+    (tmp_path / "policy-rc.d").write_text("own\n")
+    done, _ = installed(tmp_path, "exit 0")
+    assert done.returncode == 0
+    assert (tmp_path / "policy-rc.d").read_text() == "own\n"
 
 
 @pytest.mark.parametrize("apt_get", [None, "echo no network; exit 100"])
@@ -123,3 +140,9 @@ def test_a_machine_that_cannot_install_a_peer_says_so_and_goes_on(tmp_path: Path
     assert done.returncode == 0
     assert "are skipped" in done.stderr
     assert apt_get is None or "no network" in done.stderr
+
+
+def test_one_peer_that_cannot_be_installed_keeps_no_other_away(tmp_path: Path) -> None:
+    done, log = installed(tmp_path, 'echo "$@" >> log; case "$*" in *postgresql*) exit 100;; esac')
+    assert "PostgreSQL could not be installed" in done.stderr
+    assert "install --yes --no-install-recommends ngircd" in log

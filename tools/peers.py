@@ -9,37 +9,86 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import postgres
 
 _CREATION: Final = Path("/etc/postgresql-common/createcluster.conf")
+_SBIN: Final = Path("/usr/sbin")  # is not on everybody's PATH
+
+
+class Peer(NamedTuple):
+    """One server.
+
+    Args:
+        name: For people.
+        missing: Why it is not there; empty where it is.
+        install: Installs it.
+    """
+
+    name: str
+    missing: Callable[[], str]
+    install: Callable[[], None]
 
 
 def main() -> None:
     """Install what is missing."""
-    if not (why := postgres.missing()):
+    missing = [(peer, why) for peer in PEERS if (why := peer.missing())]
+    if not missing:
         return
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        print(f"{why}; the tests that need it are skipped", file=sys.stderr)
+        for _, why in missing:
+            print(f"{why}; the tests that need it are skipped", file=sys.stderr)
         return
-    print("installing PostgreSQL for the tests")
+    if _succeeds("the lists of packages", lambda: _apt_get("update")):
+        for peer, _ in missing:
+            print(f"installing {peer.name} for the tests")
+            _succeeds(peer.name, peer.install)
+
+
+def _succeeds(what: str, step: Callable[[], None]) -> bool:
     try:
-        _apt_get("update")
-        _apt_get("install", "postgresql-common")
-        with _no_cluster():
-            _apt_get("install", "postgresql-15")
+        step()
     except subprocess.CalledProcessError as exc:
-        print(f"PostgreSQL could not be installed; the tests that need it are skipped\n{exc.stdout}", file=sys.stderr)
+        print(f"{what} could not be installed; the tests that need it are skipped\n{exc.stdout}", file=sys.stderr)
+        return False
+    return True
+
+
+def _postgresql() -> None:
+    _apt_get("install", "postgresql-common")
+    with _no_cluster():
+        _apt_get("install", "postgresql-15")
+
+
+def _no_ngircd() -> str:
+    found = shutil.which("ngircd", path=os.pathsep.join((os.environ.get("PATH", ""), str(_SBIN))))
+    return "" if found else "ngircd is not installed (as root on Debian, `make peers` does it)"
+
+
+def _ngircd() -> None:
+    with _no_service():
+        _apt_get("install", "ngircd")
+    _run("update-rc.d", "ngircd", "disable")  # nor at the next start of the machine
+
+
+PEERS: Final = (
+    Peer("PostgreSQL", postgres.missing, _postgresql),
+    Peer("ngircd", _no_ngircd, _ngircd),
+)
 
 
 def _apt_get(verb: str, *packages: str) -> None:
     options = ("--yes", "--no-install-recommends") if packages else ()
+    _run("apt-get", "-qq", verb, *options, *packages)
+
+
+def _run(*command: str) -> None:
     subprocess.run(
-        ["apt-get", "-qq", verb, *options, *packages],
+        command,
         env={**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -58,6 +107,21 @@ def _no_cluster() -> Iterator[None]:
         yield
     finally:
         _CREATION.write_text(before, "utf-8")
+
+
+@contextmanager
+def _no_service() -> Iterator[None]:
+    """Debian's way to say that a package must not start what it brings (invoke-rc.d, "policy-rc.d")."""
+    policy = _SBIN / "policy-rc.d"
+    if policy.exists():  # the machine has said already what may be started
+        yield
+        return
+    policy.write_text("#!/bin/sh\nexit 101\n", "utf-8")
+    policy.chmod(0o755)
+    try:
+        yield
+    finally:
+        policy.unlink()
 
 
 if __name__ == "__main__":
