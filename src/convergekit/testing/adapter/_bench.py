@@ -35,6 +35,7 @@ from ..clock import FakeClock
 from ..context import FakeContext, outgoing
 from ._subject import Call, Cannot, Ending, Subject
 from ._verbs import lacking
+from ._virtual import Time
 
 __all__ = [
     "CHANNEL",
@@ -150,7 +151,12 @@ class Bench:
         subject: What is checked, and its far side.
         clock: Of the adapter; only the check moves it.
         records: All that was logged meanwhile, by anybody, at any level.
+        time: Of the event loop, which time-outs go by.
+        far_side: Id of the task in which the far side lives, with all its tasks below it.
     """
+
+    time: Time
+    far_side: int
 
     def __init__(self, subject: Subject) -> None:
         self.subject = subject
@@ -313,7 +319,7 @@ class Door(Ear):
         secret = secret or subject.secret
         if secret is None:
             raise Cannot("this subject has no secret to sign with")
-        call = subject.call(said)
+        call = said if isinstance(said, Call) else subject.call(said)
         return with_headers(call, subject.sign(call, at=_ago(self.bench.clock, age), secret=secret))
 
     async def call(self, call: Call, *, max_body: int = 1_048_576) -> Answer:

@@ -12,15 +12,18 @@ from importlib.util import find_spec
 from typing import Any, Final
 
 import anyio
+from anyio.abc import TaskStatus
 
 from convergekit.abc import Adapter
 from convergekit.errors import ConfigurationError
 
 from ._bench import Bench
 from ._checks import CHECKS, Broken, Check
+from ._loop import HangsError, run
 from ._rules import RULES
 from ._subject import Cannot, Subject
 from ._verbs import lacking
+from ._virtual import Time
 
 __all__ = ["BACKENDS", "Result", "Verdict", "perform", "unusable", "verify"]
 
@@ -93,9 +96,16 @@ def perform(check: Check, subject: Subject, backend: str) -> Result:
     if reason is not None:
         return Result(check, backend, Verdict.SKIPPED, reason)
     bench = Bench(subject)
+
+    async def done(time: Time) -> None:
+        bench.time = time
+        await _done(check, bench)
+
     try:
         with _listening_to_logs(bench.records):
-            anyio.run(_done, check, bench, backend=backend)
+            run(done, backend, seconds=_LONGEST)
+    except HangsError as error:
+        return Result(check, backend, Verdict.BROKEN, str(error))
     except Exception as error:
         return _judged(check, backend, _first_of(error))
     return Result(check, backend, Verdict.KEPT)
@@ -117,11 +127,20 @@ def unusable(backend: str, adapter: type[Adapter[Any]]) -> str | None:
 
 
 async def _done(check: Check, bench: Bench) -> None:
-    with anyio.move_on_after(_LONGEST) as scope:
+    """The far side is in a task of its own, so that its tasks can be told from those of the adapter."""
+    over = anyio.Event()
+
+    async def far_side(*, task_status: TaskStatus[int]) -> None:
         async with bench.subject.opened():
+            task_status.started(anyio.get_current_task().id)
+            await over.wait()
+
+    async with anyio.create_task_group() as tasks:
+        bench.far_side = await tasks.start(far_side)
+        try:
             await check.run(bench)
-    if scope.cancelled_caught:
-        raise Broken(f"it had not ended after {_LONGEST:g} s")
+        finally:
+            over.set()
 
 
 def _judged(check: Check, backend: str, error: BaseException) -> Result:
