@@ -20,7 +20,7 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Connection, Integer, bindparam, delete, func, select, update
+from sqlalchemy import Connection, delete, func, select, update
 
 from convergekit.abc import Lane, Lease
 from convergekit.errors import InvalidInputError, KeyConflictError, LeaseLostError
@@ -155,6 +155,9 @@ class Batch:
         self._rows: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
         self.cursors: dict[tuple[str, str], str] = {}
         self._token: int | None = None
+        # Of PostgreSQL's sequences, asked for with all the rest: there may be more than are needed.
+        self._entry_numbers: list[int] = []
+        self._said_numbers: list[int] = []
 
     # The driver
 
@@ -169,7 +172,7 @@ class Batch:
         """Execute each statement, in this order; the rows of each, and none where None was asked."""
         with together(self.connection):
             asked = [list if each is None else self._asked(*each) for each in questions]
-            return [answer() for answer in asked]
+        return [answer() for answer in asked]
 
     def tell(self, statement: Any, *rows: Values) -> None:
         """Execute *statement* for each of *rows*, of which there is at least one."""
@@ -193,7 +196,9 @@ class Batch:
         sql = self.sql
         keys = {lane_key(lane): lane for lane in needs.lanes}
         scopes = list({scope for scope, _ in needs.values})
-        lanes, seen, known, versions, deliveries, items, owners, values = self._ask_all(
+        entries = len(needs.hashes)
+        said = entries + len(needs.keys)
+        lanes, seen, known, versions, deliveries, items, owners, values, new_entries, new_said = self._ask_all(
             (sql.lanes, {"keys": sorted(keys)}) if keys else None,
             (sql.seen, {"hashes": needs.hashes}) if needs.hashes else None,
             (sql.known, {"keys": needs.keys}) if needs.keys else None,
@@ -202,7 +207,11 @@ class Batch:
             (sql.items_of, {"ids": needs.deliveries}) if needs.deliveries else None,
             (sql.owners, {"names": needs.owners}) if needs.owners else None,
             (sql.values, {"scopes": scopes, "keys": [key for _, key in needs.values]}) if scopes else None,
+            (sql.new_entries, {"count": entries}) if entries and not sql.is_sqlite else None,
+            (sql.new_said, {"count": said}) if said and not sql.is_sqlite else None,
         )
+        self._entry_numbers += [number for (number,) in new_entries]
+        self._said_numbers += [number for (number,) in new_said]
         for row in lanes:
             self._lanes[row.key] = LaneRow.of(row)
         for key, lane in keys.items():
@@ -365,7 +374,7 @@ class Batch:
             rows = self._rows.get(name)
             if rows:
                 self.tell(getattr(self.sql, name), *_each_once(rows, _UNIQUE.get(name)))
-        record(self.connection, self._said, self.now)
+        record(self.connection, self._said, self.now, self._said_numbers)
         for (channel, feed), body in self.cursors.items():
             self.tell(self.sql.put_cursor, {"channel": channel, "feed": feed, "body": body})
         recompute = [row for row in self._lanes.values() if row.recompute and not row.fresh and row.until is None]
@@ -396,10 +405,12 @@ class Batch:
 
     def _entry_ids(self, count: int) -> Sequence[int]:
         """So many ids that nobody else has, in order."""
-        if self.connection.dialect.name == "sqlite":  # the write lock is ours
+        if self.sql.is_sqlite:  # the write lock is ours
             ((last,),) = self.ask(_LAST_ENTRY)
             return range((last or 0) + 1, (last or 0) + 1 + count)
-        return sorted([identity for (identity,) in self.ask(_NEXT_ENTRIES, {"count": count})])
+        if len(self._entry_numbers) < count:
+            self._entry_numbers = [number for (number,) in self.ask(self.sql.new_entries, {"count": count})]
+        return sorted(self._entry_numbers[:count])
 
     def _look(self, rows: Sequence[LaneRow]) -> None:
         """When each of these lanes is to be looked at next; those that are empty go."""
@@ -652,6 +663,3 @@ _COUNT: Final = (
 )
 _NEXT_TOKEN: Final = select(s.tokens.next_value())
 _LAST_ENTRY: Final = select(func.max(s.entry.c.id))
-_NEXT_ENTRIES: Final = select(func.nextval(func.pg_get_serial_sequence(s.entry.name, "id"))).select_from(
-    func.generate_series(1, bindparam("count", type_=Integer()))
-)

@@ -151,17 +151,24 @@ def _is_large(row: Row) -> bool:
     return isinstance(content, Content) and len(content.html or "") > _LARGE
 
 
-def record(connection: Connection, rows: Iterable[tuple[int | str, Said]], now: int) -> None:
+def record(
+    connection: Connection, rows: Iterable[tuple[int | str, Said]], now: int, numbers: Sequence[int] = ()
+) -> None:
     """Record what entered the ledger, in the transaction in which it does: the id of the entry or dispatch with each.
 
     Args:
         connection: In a transaction that writes.
         rows: Each id once in its life.
         now: The ledger's time, in microseconds. What claims to be from the future is from now.
+        numbers: Of PostgreSQL's sequence, at least one for each of *rows*, where they have been asked for already.
     """
     new = list(rows)
-    if new:
-        _RECORD[connection.dialect.name](connection, new, now)
+    if not new:
+        return
+    if connection.dialect.name == "sqlite":
+        _record_sqlite(connection, new, now)
+    else:
+        _record_postgresql(connection, new, now, numbers)
 
 
 def _columns(ref: int | str, row: Said, now: int) -> tuple[Any, ...]:
@@ -188,12 +195,14 @@ def _record_sqlite(connection: Connection, rows: Sequence[tuple[int | str, Said]
         run(f"INSERT INTO {WORDS} (rowid, words) VALUES (?, ?)", texts)
 
 
-def _record_postgresql(connection: Connection, rows: Sequence[tuple[int | str, Said]], now: int) -> None:
+def _record_postgresql(
+    connection: Connection, rows: Sequence[tuple[int | str, Said]], now: int, numbers: Sequence[int]
+) -> None:
     run = driver(connection).execute
-    ids = run(
-        f"SELECT nextval(pg_get_serial_sequence('{said.name}', 'id')) FROM generate_series(1, %s)", (len(rows),)
-    ).fetchall()
-    numbered = [(number, *row) for (number,), row in zip(sorted(ids), rows, strict=True)]
+    if len(numbers) < len(rows):
+        ask = f"SELECT nextval(pg_get_serial_sequence('{said.name}', 'id')) FROM generate_series(1, %s)"
+        numbers = [number for (number,) in run(ask, (len(rows),)).fetchall()]
+    numbered = [(number, *row) for number, row in zip(sorted(numbers), rows, strict=False)]
     new = [(number, *_columns(ref, row, now), vector(row.words.split())) for number, ref, row in numbered]
     run(
         f"INSERT INTO {said.name} (id, at, kind, channel, entry, dispatch, words)"
@@ -211,9 +220,6 @@ def _record_postgresql(connection: Connection, rows: Sequence[tuple[int | str, S
 def _transposed(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
     """Rows as columns."""
     return [list(column) for column in zip(*rows, strict=True)]
-
-
-_RECORD: Final = {"sqlite": _record_sqlite, "postgresql": _record_postgresql}
 
 
 class Old(NamedTuple):

@@ -13,7 +13,9 @@ from sqlalchemy import (
     BindParameter,
     ColumnElement,
     Insert,
+    Integer,
     Select,
+    Table,
     bindparam,
     case,
     delete,
@@ -30,6 +32,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from . import schema as s
 from .database import NOW, Database, among
 from .prepared import Prepared, Values
+from .said import said
 from .schema import EntryStates, ItemState
 
 __all__ = ["Statements"]
@@ -43,7 +46,7 @@ class Statements:
     """
 
     def __init__(self, database: Database) -> None:
-        self._sqlite = database.is_sqlite
+        self.is_sqlite = self._sqlite = database.is_sqlite
         self._dialect = database.engine.dialect
         self._prepared: dict[Any, Prepared] = {}
         item, lane = s.item.c, s.lane.c
@@ -174,6 +177,7 @@ class Statements:
 
         self.awake = select(d.id, d.wake_at).where(d.wake_at.is_not(None)).order_by(d.wake_at).limit(bindparam("limit"))
         self.channels_in = self._channels()
+        self.new_entries, self.new_said = _numbers(s.entry), _numbers(said)
 
     def prepared(self, statement: Any, example: Values) -> Prepared:
         """*statement* for the driver itself, to be given values like *example*."""
@@ -260,6 +264,12 @@ class Statements:
             return parts[0]
         # In subqueries: a union itself takes neither an order (SQLite) nor a lock (PostgreSQL) in its parts.
         return union_all(*[select(part.subquery()) for part in parts])
+
+
+def _numbers(table: Table) -> Select[Any]:
+    """So many of the numbers that PostgreSQL gives to new rows of *table*, in no order."""
+    number = func.nextval(func.pg_get_serial_sequence(table.name, "id"))
+    return select(number).select_from(func.generate_series(1, bindparam("count", type_=Integer())))
 
 
 _one: ColumnElement[Any] = literal_column("1")

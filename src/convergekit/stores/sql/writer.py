@@ -26,7 +26,9 @@ from convergekit.errors import NotRunningError
 
 __all__ = ["Job", "Writer", "soon"]
 
-_BATCH: Final = 1024
+#: More would be written hardly quicker, and all who wait would wait for the same commit: so the one half prepares its
+#: next messages while the other is being written.
+_BATCH: Final = 128
 _WAITING: Final = 8192
 
 T = TypeVar("T")
