@@ -1,4 +1,4 @@
-"""Three adapters of different style, as the contract is told about them."""
+"""Correct adapters of different style, as the contract is told about them."""
 
 # ruff: noqa: RUF012  the attributes of a subject are the same for each instance, and nobody changes them
 
@@ -16,9 +16,11 @@ import httpx
 from convergekit.adapters.loopback.subject import LoopbackSubject
 from convergekit.adapters.webhook.subject import WebhookSubject
 from convergekit.http import hmac_signature
-from convergekit.testing.adapter import Call, HttpSubject
+from convergekit.model import MessageReceived
+from convergekit.testing.adapter import Call, HttpSubject, Sample
+from tests.testing.adapter.telegraph import TelegraphSubject
 
-__all__ = ["SUBJECTS", "LoopbackSubject", "PigeonSubject", "WebhookSubject", "example", "pigeons"]
+__all__ = ["SUBJECTS", "LoopbackSubject", "PigeonSubject", "TelegraphSubject", "WebhookSubject", "example", "pigeons"]
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 
@@ -43,16 +45,23 @@ class PigeonSubject(HttpSubject):
     secret = "how the loft signs"
     settings = {"url": "https://far.example/notes", "token": "t0ken-of-the-loft", "secret": secret}
     to = "pigeon:ann"
-    senders = ("ann", "bob")
+    senders = ("pigeon:ann", "pigeon:bob")
+    samples = (
+        Sample(
+            "a note",
+            b'{"id": "n1", "from": "ann", "text": "Coo."}',
+            [MessageReceived(key="n1", message_id="n1", sender="pigeon:ann", text="Coo.")],
+        ),
+    )
 
     def accept(self, request: httpx.Request) -> httpx.Response:
         return httpx.Response(202)
 
     def message(self, *, id: str, sender: str, text: str) -> bytes:
-        return json.dumps({"id": id, "from": sender, "text": text}).encode()
+        return json.dumps({"id": id, "from": sender.removeprefix("pigeon:"), "text": text}).encode()
 
     def sign(self, call: Call, *, at: datetime, secret: str) -> Mapping[str, str]:
         return {"pigeon-signature": hmac_signature(secret.encode(), call.body).decode()}
 
 
-SUBJECTS = [LoopbackSubject, WebhookSubject, PigeonSubject]
+SUBJECTS = [LoopbackSubject, WebhookSubject, PigeonSubject, TelegraphSubject]

@@ -7,20 +7,22 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import anyio
 
 from convergekit.abc import Outgoing
 from convergekit.errors import AuthenticationError, NotSentError, RejectedError, ThrottledError, UncertainError
 from convergekit.http import hmac_signature
-from convergekit.model import Receipt
-from convergekit.testing.adapter import Call, Cannot, Fault, Subject
+from convergekit.model import Address, ConversationRef, MessageReceived, ReactionChanged, Receipt, Status
+from convergekit.testing.adapter import Call, Cannot, Fault, Sample, Subject
 
 from .adapter import LoopbackAdapter
 from .medium import Medium
 
 __all__ = ["LoopbackSubject"]
+
+_ROOM: Final = ConversationRef(address="loopback:room")
 
 
 class LoopbackSubject(Subject):
@@ -31,6 +33,20 @@ class LoopbackSubject(Subject):
     settings = {"secret": secret}
     to = "loopback:ann"
     senders = ("loopback:ann", "loopback:bob")
+    statuses = {"sent": Status.SENT, "delivered": Status.DELIVERED, "read": Status.READ}
+    samples = (
+        Sample(
+            "what Ann says in a room",
+            {"key": "1", "sender": "loopback:ann", "conversation": {"address": "loopback:room"}, "text": "Hello."},
+            [MessageReceived(key="1", sender="loopback:ann", conversation=_ROOM, text="Hello.")],
+        ),
+        Sample(
+            "a reaction",
+            {"type": "reaction.changed", "key": "2", "sender": "loopback:ann", "target": "1", "reactions": ["+1"]},
+            [ReactionChanged(key="2", sender=Address("loopback:ann"), target="1", reactions=("+1",))],
+        ),
+    )
+    cannot = {"unknown-word-noted": "loopback speaks in words of ours: there is none that it does not know"}
 
     def __init__(self) -> None:
         self.medium = Medium()
@@ -65,7 +81,11 @@ class LoopbackSubject(Subject):
         return [sent.text.encode() for sent in self.medium.sent]
 
     def message(self, *, id: str, sender: str, text: str) -> Mapping[str, Any]:
-        return {"key": id, "message_id": id, "sender": sender, "text": text}
+        said = {"key": id, "message_id": id, "sender": sender, "text": text}
+        return {**said, "native": said}
+
+    def report(self, *, id: str, word: str) -> Mapping[str, Any]:
+        return {"type": "receipt.received", "key": f"{id}:{word}", "receipt": {"status": word, "ids": [id]}}
 
     def nonsense(self) -> Sequence[Any]:
         return [{"key": "x1", "sender": 7}]
@@ -79,6 +99,9 @@ class LoopbackSubject(Subject):
 
     async def feed(self, said: Any) -> None:
         self.medium.post(**said)
+
+    def probe(self) -> tuple[Call, bytes]:
+        return Call(b"", query="hello", method="GET"), b"hello"
 
     def refuse_login(self) -> None:
         self.medium.refuses_login = AuthenticationError("who are you")

@@ -14,11 +14,17 @@ import httpx
 
 from convergekit.errors import RejectedError
 from convergekit.http import StandardWebhooks
-from convergekit.testing.adapter import Call, Ending, Fault, HttpSubject
+from convergekit.model import ConversationRef, CustomReceived, MessageReceived
+from convergekit.testing.adapter import Call, Ending, Fault, HttpSubject, Sample
 
 from .adapter import WebhookAdapter
 
 __all__ = ["WebhookSubject"]
+
+
+def _call(id: str, type: str, data: Mapping[str, Any]) -> Call:
+    document = {"type": type, "timestamp": "2026-01-01T00:00:00Z", "data": data}
+    return Call(json.dumps(document).encode(), {"webhook-id": id})
 
 
 class WebhookSubject(HttpSubject):
@@ -30,6 +36,27 @@ class WebhookSubject(HttpSubject):
     settings = {"url": "https://far.example/hook", "secrets": [secret]}
     to = "https://far.example/hook"
     senders = ("mailto:ann@example.org", "mailto:bob@example.org")
+    samples = (
+        Sample(
+            "a message with a thread",
+            _call("1", "message.created", {"text": "Hello.", "sender": "mailto:ann@example.org", "thread": "t1"}),
+            [
+                MessageReceived(
+                    key="1",
+                    message_id="1",
+                    sender="mailto:ann@example.org",
+                    conversation=ConversationRef(address="https://far.example/hook", thread="t1"),
+                    at="2026-01-01T00:00:00Z",
+                    text="Hello.",
+                )
+            ],
+        ),
+        Sample(
+            "a document that is no message",
+            _call("2", "invoice.paid", {"number": 7}),
+            [CustomReceived(key="2", name="invoice.paid", data={"number": 7})],
+        ),
+    )
 
     def accept(self, request: httpx.Request) -> httpx.Response:
         return httpx.Response(204)
@@ -39,12 +66,7 @@ class WebhookSubject(HttpSubject):
         return (RejectedError,) if fault is Fault.ACCOUNT else super().ending(fault)
 
     def message(self, *, id: str, sender: str, text: str) -> Call:
-        document = {
-            "type": "message.created",
-            "timestamp": "2026-01-01T00:00:00Z",
-            "data": {"text": text, "sender": sender},
-        }
-        return Call(json.dumps(document).encode(), {"webhook-id": id})
+        return _call(id, "message.created", {"text": text, "sender": sender})
 
     def sign(self, call: Call, *, at: datetime, secret: str) -> Mapping[str, str]:
         return StandardWebhooks([secret]).sign(call.headers["webhook-id"], at, call.body)

@@ -144,6 +144,13 @@ def to_event(body: bytes, *, key: str, type: str, channel: str, home: str | None
         InvalidInputError: It is no such document.
     """
     document = _document(body)
+    try:
+        return _event(document, key=key, type=type, channel=channel, home=home)
+    except ValidationError as exc:
+        raise InvalidInputError(f"{exc.error_count()} fields of the document do not fit") from exc
+
+
+def _event(document: dict[str, Any], *, key: str, type: str, channel: str, home: str | None) -> Event:
     name, data = document.get("type"), document.get("data")
     if name != type and not (isinstance(name, str) and _TYPE.fullmatch(name)):
         raise InvalidInputError("the document has no type")

@@ -307,14 +307,20 @@ RULES: Final[Mapping[str, Rule]] = _table(
     ),
     Rule(
         "own-messages-ignored",
-        "What we sent ourselves does not come back as a message to us.",
-        "We would answer ourselves, for ever.",
+        "What we sent ourselves does not come back as a message to us; what others say in the same words does.",
+        "We would answer ourselves, for ever; or not hear who says yes to a yes.",
         _RECEIVING,
     ),
     Rule(
         "nonsense-does-not-stop",
         "What makes no sense does not end hearing: what comes after it arrives.",
         "One bad message would come again at each restart, and nobody would be heard any more.",
+        _LISTENS,
+    ),
+    Rule(
+        "nonsense-noted",
+        "What makes no sense on a connection or in a feed is kept as a CustomReceived, or at least noted in the log.",
+        "It may have been a message: its sender waits for an answer, and nobody knows of it.",
         _LISTENS,
     ),
     Rule(
@@ -325,7 +331,7 @@ RULES: Final[Mapping[str, Rule]] = _table(
     ),
     Rule(
         "poll-goes-on",
-        "A poll from the new cursor finds what came since, and a cursor is plain JSON.",
+        "A poll from the new cursor, also by another instance, finds all that came since; a cursor is plain JSON.",
         "The cursor is stored with the events; what cannot be written down cannot be gone on from.",
         _POLLS,
     ),
@@ -362,7 +368,7 @@ RULES: Final[Mapping[str, Rule]] = _table(
     ),
     Rule(
         "verify-raises-one-error",
-        "`verify` raises SignatureError and nothing else, whatever the headers are.",
+        "`verify` raises SignatureError and nothing else, whatever comes.",
         "Any other exception is a 500: the provider repeats, and disables the endpoint.",
         _WEBHOOKS,
     ),
@@ -380,8 +386,8 @@ RULES: Final[Mapping[str, Rule]] = _table(
     ),
     Rule(
         "oversized-refused",
-        "A body that is too large is refused before anybody reads it.",
-        "Anybody could fill the memory.",
+        "A huge body whose signature does not fit is refused at once, and before anybody reads it.",
+        "The address is public: anybody could keep the event loop busy, or make the reader fail.",
         _WEBHOOKS,
     ),
     # Reports
@@ -399,7 +405,7 @@ RULES: Final[Mapping[str, Rule]] = _table(
     ),
     Rule(
         "unknown-word-noted",
-        "A status word that the adapter does not know changes nothing and raises nothing.",
+        "A status word that the adapter does not know changes nothing, raises nothing, and is named in the log.",
         "Providers invent new ones on any day, and the call would be repeated for days.",
         _REPORTS,
     ),

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from . import cancelling, outcomes, receiving, running, secrets, settings, webhooks
+from . import arriving, calls, cancelling, feeds, outcomes, receiving, reports, running, secrets, settings, webhooks
 from ._registry import CHECKS, Broken, Check, broken, check, expect
 
 __all__ = [
     "CHECKS",
     "Broken",
     "Check",
+    "arriving",
     "broken",
+    "calls",
     "cancelling",
     "check",
     "expect",
+    "feeds",
     "outcomes",
     "receiving",
+    "reports",
     "running",
     "secrets",
     "settings",

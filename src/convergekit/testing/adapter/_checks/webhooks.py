@@ -12,10 +12,11 @@ from .._bench import Bench, request_of
 from .._subject import Call, Cannot
 from ._registry import broken, check, expect
 
-__all__: list[str] = []
+__all__ = ["refuses"]
 
 
-async def _refuses(adapter: Any, call: Call, what: str) -> None:
+async def refuses(adapter: Any, call: Call, what: str) -> None:
+    """Expect that `verify` refuses *call*."""
     try:
         await adapter.verify(request_of(call))
     except SignatureError:
@@ -28,7 +29,7 @@ async def _refuses(adapter: Any, call: Call, what: str) -> None:
 @check("unsigned-refused", ReceivesWebhooks)
 async def _unsigned(bench: Bench) -> None:
     async with bench.entered() as (adapter, _):
-        await _refuses(adapter, bench.subject.call(bench.said()), "a call without a signature")
+        await refuses(adapter, bench.subject.call(bench.said()), "a call without a signature")
 
 
 @check("forged-refused", ReceivesWebhooks, how=["secret", "body"])
@@ -38,7 +39,7 @@ async def _forged(bench: Bench, how: str) -> None:
         call = door.signed(bench.said(), secret=secret)
         if how == "body":
             call = replace(call, body=bench.subject.call(bench.said(2)).body)
-        await _refuses(door.adapter, call, f"a call with another {how}")
+        await refuses(door.adapter, call, f"a call with another {how}")
 
 
 @check("stale-refused", ReceivesWebhooks)
@@ -47,7 +48,7 @@ async def _stale(bench: Bench) -> None:
         fresh, old = door.signed(bench.said()), door.signed(bench.said(), age=86_400.0)
         if fresh == old:
             raise Cannot("its signatures carry no time")
-        await _refuses(door.adapter, old, "a call that was signed a day ago")
+        await refuses(door.adapter, old, "a call that was signed a day ago")
 
 
 @check("replay-once", ReceivesWebhooks)
