@@ -162,6 +162,7 @@ class Bench:
         self.subject = subject
         self.clock = FakeClock()
         self.records: list[logging.LogRecord] = []
+        self.marks = count(8000)  # of this bench, since a medium may repeat on one connection what it said on another
         self._numbers = 0
         subject.now = self.clock.now
 
@@ -377,7 +378,6 @@ class Listening(Ear):
     def __init__(self, bench: Bench, adapter: Any, context: BenchContext) -> None:
         super().__init__(bench, adapter, context)
         self.ended: str | None = None
-        self._marks = count(1)
 
     async def run(self, *, task_status: TaskStatus[None]) -> None:
         """Listen; an exception is what the engine would start it again for, and is kept for the check."""
@@ -401,7 +401,7 @@ class Listening(Ear):
     async def hear(self, *said: Any) -> Heard:
         """See `Ear.hear`: a message follows, and when that has come, so has all else."""
         before = len(self.events)
-        mark = self.bench.words(8000 + next(self._marks))
+        mark = self.bench.words(next(self.bench.marks))
         for each in (*said, self.bench.said(id=f"id-{mark}", text=mark)):
             await self.bench.subject.push(each)
         await eventually(lambda: bool(_with(self.events[before:], mark)) or self.ended is not None)
