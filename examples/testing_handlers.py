@@ -1,146 +1,175 @@
 """How an application tests its handlers, without a network and without waiting: `pytest testing_handlers.py`."""
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from random import Random
+from pathlib import Path
 
-import anyio
 import pytest
 
-from convergekit import Hub, MemoryStore, MessageReceived, Router, Status
-from convergekit.adapters.loopback import Medium
+from convergekit import DispatchHandle, Event, Hub, MessageReceived, Receipt, Router, Status
 from convergekit.errors import NotSentError, RejectedError, ThrottledError, UncertainError
-from convergekit.testing import FakeClock
+from convergekit.model import ReceiptReceived
+from convergekit.testing import Medium, RecordingHub
 
 pytestmark = pytest.mark.anyio
 
-ANN = "loopback:ann"
+ANN, BOB = "loopback:ann", "loopback:bob"
 
 
 # [application]
 @dataclass
-class Shop:
+class Orders:
     """Stands in for the host's database."""
 
-    reads: int = 0
-    out_of_order: bool = False
+    is_away: bool = False
 
     async def where_is(self, order: str) -> str:
-        self.reads += 1
-        if self.out_of_order:
+        if self.is_away:
             raise ConnectionError("the database is away")
         return f"Order {order} is on its way."
 
 
-def make_router(shop: Shop) -> Router:
-    router = Router("shop")
+orders = Orders()
+hub = Hub.from_toml(Path(__file__).with_name("convergekit.toml"))
 
-    @router.on_message(command="where", automated=False)
-    async def where(message: MessageReceived) -> str:
-        return await shop.where_is((message.text or "").removeprefix("/where").strip())
 
-    return router
+@hub.on_message(command="where", automated=False)
+async def where(message: MessageReceived) -> str:
+    return await orders.where_is((message.text or "").removeprefix("/where").strip())
+
+
+async def tell_shipped(order: str, customer: str) -> DispatchHandle:
+    return await hub.send(f"Order {order} has left us.", to=customer, key=f"{order}:shipped")
 
 
 # [application end]
 
 
-# [kit]
-@asynccontextmanager
-async def running(medium: Medium, clock: FakeClock, shop: Shop) -> AsyncGenerator[Hub]:
-    """The application as it runs, but for the medium, the clock and chance."""
-    async with Hub(store=MemoryStore(), router=make_router(shop), clock=clock, random=Random(1)) as hub:
-        await hub.add_channel("shop-chat", {"adapter": "loopback"}, medium=medium)
-        yield hub
+# [conftest]
+@pytest.fixture
+def convergekit_hub() -> Hub:
+    return hub  # the application's own, as `from shop import hub` gives it
 
 
-async def settled(hub: Hub) -> None:
-    """Return once all has been done that can be done at this time."""
-    await anyio.wait_all_tasks_blocked()  # what was said has been heard, and whoever slept is up
-    await hub.idle()
+# [conftest end]
 
-
-# [kit end]
+Inbound = Callable[..., Awaitable[Event]]
 
 
 # [handlers]
-async def test_a_question_is_answered_once() -> None:
-    medium = Medium()
-    async with running(medium, FakeClock(), Shop()) as hub:
-        medium.say(sender=ANN, text="/where 42", key="m1")
-        medium.say(sender=ANN, text="/where 42", key="m1")  # media repeat what they think was lost
-        await settled(hub)
+async def test_a_question_is_answered(inbound: Inbound, captured: Medium) -> None:
+    await inbound("support-chat", ANN, "/where 42")
 
-    assert medium.texts(to=ANN) == ["Order 42 is on its way."]
+    assert captured.texts() == ["Order 42 is on its way."]
 
 
-async def test_an_answer_waits_for_the_database() -> None:
-    medium, clock, shop = Medium(), FakeClock(), Shop(out_of_order=True)
-    async with running(medium, clock, shop) as hub:
-        medium.say(sender=ANN, text="/where 42")
-        await settled(hub)
-        assert (shop.reads, medium.texts()) == (1, [])
+async def test_what_is_shipped_is_told_once(hub: RecordingHub, captured: Medium) -> None:
+    sent = await tell_shipped("42", ANN)
+    again = await tell_shipped("42", ANN)
 
-        shop.out_of_order = False
-        clock.advance(1)  # a handler that failed runs again within a second, then within four, and so on
-        await settled(hub)
-
-    assert (shop.reads, medium.texts()) == (2, ["Order 42 is on its way."])
+    assert (sent.status, sent.id) == (Status.ACCEPTED, again.id)
+    assert captured.only(to=ANN, channel="support-chat").text == "Order 42 has left us."
 
 
 # [handlers end]
 
 
+# [failures]
+async def test_a_repeated_question_is_answered_once(inbound: Inbound, captured: Medium) -> None:
+    for _ in range(2):
+        await inbound("support-chat", ANN, "/where 42", key="m1")  # media repeat what they think was lost
+
+    assert len(captured.sent) == 1
+
+
+async def test_an_answer_waits_for_the_database(
+    inbound: Inbound, captured: Medium, hub: RecordingHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(orders, "is_away", True)
+        with pytest.raises(ConnectionError):
+            await inbound("support-chat", ANN, "/where 42")
+
+    await hub.advance(1)  # a handler that failed runs again within a second, then within four, and so on
+    assert captured.texts() == ["Order 42 is on its way."]
+
+
+# [failures end]
+
+
 # [outcomes]
-async def test_a_busy_medium_is_asked_again() -> None:
-    medium, clock = Medium(), FakeClock()
-    medium.script(NotSentError("busy"), ThrottledError("slow down", retry_after=30))
-    async with running(medium, clock, Shop()) as hub:
-        sent = await hub.send("We close at six.", to=ANN)
-        assert (sent.status, sent.reason) == (Status.QUEUED, "shop-chat: busy")
+async def test_a_busy_medium_is_asked_again(hub: RecordingHub, captured: Medium) -> None:
+    captured.script(NotSentError("busy"), ThrottledError("slow down", retry_after=30))
+    sent = await tell_shipped("42", ANN)
+    assert (sent.status, sent.reason) == (Status.QUEUED, "support-chat: busy")
 
-        clock.advance(1)
-        await settled(hub)
-        clock.advance(29)
-        await settled(hub)
-        assert medium.texts() == []
+    await hub.advance(1)
+    await hub.advance(29)
+    assert captured.texts() == []
 
-        clock.advance(1)
-        assert await sent.wait() is Status.ACCEPTED
-
-    assert medium.texts() == ["We close at six."]
+    await hub.advance(1)
+    assert (sent.status, captured.texts()) == (Status.ACCEPTED, ["Order 42 has left us."])
 
 
-async def test_a_refusal_is_told_and_not_repeated() -> None:
-    medium = Medium()
-    medium.script(RejectedError("no such person", code="550"), to="loopback:bob")
-    async with running(medium, FakeClock(), Shop()) as hub:
-        ann, bob = await hub.send("We close at six.", to=[ANN, "loopback:bob"])
+async def test_a_refusal_is_told_and_not_repeated(hub: RecordingHub, captured: Medium) -> None:
+    captured.script(RejectedError("no such person", code="550"), to=BOB)
+    ann, bob = await hub.send("We close at six.", to=[ANN, BOB])
 
-        assert ann.status is Status.ACCEPTED
-        assert isinstance(bob.error, RejectedError)
-        assert bob.error.code == "550"
+    assert ann.status is Status.ACCEPTED
+    assert isinstance(bob.error, RejectedError)
+    assert bob.error.code == "550"
 
 
-async def test_what_may_have_gone_out_is_not_sent_again() -> None:
-    medium, clock = Medium(), FakeClock()
-    medium.script(UncertainError("the answer is lost"))
-    async with running(medium, clock, Shop()) as hub:
-        with pytest.raises(UncertainError):
-            await hub.send("We close at six.", to=ANN)
-        clock.advance(3600)
-        await settled(hub)
+async def test_what_may_have_gone_out_is_not_sent_again(hub: RecordingHub, captured: Medium) -> None:
+    captured.script(UncertainError("the answer is lost"))
+    with pytest.raises(UncertainError):
+        await tell_shipped("42", ANN)
+    await hub.advance(3600)
 
-    assert medium.texts() == ["We close at six."]  # it had arrived, which only the test can know
+    assert len(captured.sent) == 1  # it had arrived, which only the test can know
 
 
-async def test_a_report_moves_the_status() -> None:
-    medium = Medium()
-    async with running(medium, FakeClock(), Shop()) as hub:
-        sent = await hub.send("We close at six.", to=ANN)
-        medium.say(type="receipt.received", receipt={"status": "read", "ids": [medium.sent[-1].id]})
-        assert await sent.wait(Status.READ, timeout=5) is Status.READ
+async def test_a_report_moves_the_status(inbound: Inbound, captured: Medium, hub: RecordingHub) -> None:
+    sent = await tell_shipped("42", ANN)
+    read = Receipt(Status.READ, ids=(captured.only().id,))
+    await inbound("support-chat", event=ReceiptReceived(receipt=read))
+
+    assert sent.status is Status.READ
 
 
 # [outcomes end]
+
+
+# [router]
+def make_router(orders: Orders) -> Router:
+    router = Router("shop")
+
+    @router.on_message(channel="partner-*")
+    async def state(message: MessageReceived) -> str:
+        return await orders.where_is(message.text or "")
+
+    return router
+
+
+class TestARouterAlone:
+    @pytest.fixture
+    def convergekit_hub(self) -> Hub:
+        return RecordingHub(router=make_router(Orders()), channels={"partner-hook": "webhook"})
+
+    async def test_it_answers_partners(self, inbound: Inbound, captured: Medium) -> None:
+        await inbound("partner-hook", "https://partner.example/", "42")
+
+        assert captured.texts() == ["Order 42 is on its way."]
+
+
+# [router end]
+
+
+# [blocking]
+def test_a_question_is_answered_in_a_test_that_is_not_async(inbound: Callable[..., Event], captured: Medium) -> None:
+    inbound("support-chat", ANN, "/where 42")
+
+    assert captured.texts() == ["Order 42 is on its way."]
+
+
+# [blocking end]

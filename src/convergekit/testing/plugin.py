@@ -1,10 +1,7 @@
 """The pytest plugin: an application's own hub and handlers, without a network.
 
-A host says in its `conftest.py` which hub is its own, and asks for the rest in its tests:
-
-    @pytest.fixture
-    def convergekit_hub():
-        return app.hub
+A host gives the fixture `convergekit_hub`, which returns its hub, in its `conftest.py`, and asks for the others in its
+tests.
 
 Where the hub lives: in the test's own event loop, for an async test; in a loop and a thread of its own for any other,
 and for a `convergekit.sync.Hub`. Nothing of convergekit is loaded before a test asks for one of these fixtures.
