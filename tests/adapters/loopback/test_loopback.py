@@ -224,6 +224,30 @@ async def test_what_is_said_is_forgotten_once_it_is_admitted() -> None:
     assert heard == ["one", "two"]
 
 
+async def test_a_dropped_connection_is_made_again_and_nothing_is_lost() -> None:
+    heard, medium, clock = list[str | None](), Medium(), FakeClock()
+    async with opened(medium, clock) as hub:
+
+        @hub.on_message
+        async def hear(message: MessageReceived) -> None:
+            heard.append(message.text)
+
+        medium.drop()
+        await settled(hub)
+        assert hub.channel("loop").state == "degraded"
+        medium.say(text="still here?", sender=ANN)
+        clock.advance(1)
+        await settled(hub)
+        assert (hub.channel("loop").state, heard) == ("up", ["still here?"])
+
+        medium.refuses_login = AuthenticationError("the password was changed")
+        medium.drop()
+        await settled(hub)
+        clock.advance(2)
+        await settled(hub)
+        assert hub.channel("loop").state == "down"
+
+
 async def test_what_makes_no_sense_does_not_stand_in_the_way() -> None:
     names, medium = list[str](), Medium()
     async with opened(medium) as hub:

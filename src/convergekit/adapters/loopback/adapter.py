@@ -82,9 +82,12 @@ class LoopbackAdapter(Adapter[LoopbackConfig]):
     @asynccontextmanager
     async def __asynccontextmanager__(self) -> AsyncGenerator[Self]:
         """Log in."""
+        self._log_in()
+        yield self
+
+    def _log_in(self) -> None:
         if self.medium.refuses_login is not None:
             raise self.medium.refuses_login
-        yield self
 
     async def send(self, out: Outgoing) -> Receipt:
         """Hand over to the medium."""
@@ -118,6 +121,7 @@ class LoopbackAdapter(Adapter[LoopbackConfig]):
 
     async def listen(self, *, task_status: TaskStatus[None] = TASK_STATUS_IGNORED) -> None:
         """Admit what is said, in order; the medium forgets it only then."""
+        self._log_in()
         task_status.started()
         while True:
             said = await self.medium.next_pushed()

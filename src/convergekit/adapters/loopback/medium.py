@@ -11,7 +11,7 @@ from typing import Any
 import anyio
 
 from convergekit.abc import Outgoing
-from convergekit.errors import UncertainError
+from convergekit.errors import NotSentError, UncertainError
 from convergekit.model import Address, Operation, Part, Receipt, Status
 
 __all__ = ["Medium", "Script", "Sent"]
@@ -64,7 +64,7 @@ class Medium:
 
     Args:
         sent: What arrived, in order.
-        refuses_login: Raised when a channel is opened, or None.
+        refuses_login: Raised when a channel is opened, or listens, or None.
         idempotent: Whether a repeated key is recognised, and answered with the first receipt.
         remembers: Whether it can be asked what became of a key.
         presence: What each channel shows.
@@ -86,6 +86,7 @@ class Medium:
     _ids: count[int] = field(default_factory=lambda: count(1))
     _pushed: deque[Mapping[str, Any]] = field(default_factory=deque)
     _feed: list[Mapping[str, Any]] = field(default_factory=list)
+    _dropped: BaseException | None = None
     _arrived: anyio.Event = field(default_factory=anyio.Event)
 
     def script(self, *steps: Script, to: str | None = None, channel: str | None = None) -> None:
@@ -99,6 +100,14 @@ class Medium:
     def say(self, **fields: Any) -> None:
         """Push a message to whoever listens: the fields of `MessageReceived`; `key` is made where it is missing."""
         self._pushed.append(self._with_key(fields))
+        self._wake()
+
+    def drop(self, error: BaseException | None = None) -> None:
+        """Drop the connection of whoever listens: its `listen` raises *error*, by default a `NotSentError`."""
+        self._dropped = error or NotSentError("the connection was dropped")
+        self._wake()
+
+    def _wake(self) -> None:
         arrived, self._arrived = self._arrived, anyio.Event()
         arrived.set()
 
@@ -168,8 +177,11 @@ class Medium:
 
     async def next_pushed(self) -> Mapping[str, Any]:
         """The oldest message that was said and not acknowledged."""
-        while not self._pushed:
+        while not self._pushed and self._dropped is None:
             await self._arrived.wait()
+        if self._dropped is not None:
+            error, self._dropped = self._dropped, None
+            raise error
         return self._pushed[0]
 
     def acknowledge(self) -> None:

@@ -97,6 +97,9 @@ class LoopbackSubject(Subject):
     def acknowledged(self) -> int:
         return self._pushed - self.medium.pending
 
+    async def drop(self) -> None:
+        self.medium.drop()
+
     async def feed(self, said: Any) -> None:
         self.medium.post(**said)
 
