@@ -126,7 +126,7 @@ async def elsewhere(hub: Hub) -> None:
     await hub.submit("hello", to="loopback:ann")
 
 
-class HangingConfig(BaseModel):
+class HangingConfig(BaseModel, frozen=True, extra="forbid"):
     """For `Hanging`."""
 
 

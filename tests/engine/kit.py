@@ -71,7 +71,7 @@ for _name in (*_IN, *_OUT, *_BOTH):
     setattr(CutStore, _name, _cut(_name))
 
 
-class ProbeConfig(BaseModel):
+class ProbeConfig(BaseModel, frozen=True, extra="forbid"):
     """Nothing to set: what the probe does are its parts."""
 
 
@@ -105,7 +105,7 @@ class Probe(Adapter[ProbeConfig]):
         return None if function is None else await function(*args)
 
 
-class ListeningConfig(BaseModel):
+class ListeningConfig(BaseModel, frozen=True, extra="forbid"):
     """For `Listening`."""
 
 
@@ -120,7 +120,7 @@ class Listening(Probe):
         await self.parts["listening"](self, task_status)
 
 
-class PollingConfig(BaseModel):
+class PollingConfig(BaseModel, frozen=True, extra="forbid"):
     """For `Polling`."""
 
 

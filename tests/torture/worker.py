@@ -71,7 +71,7 @@ class Terms:
     backend: str = "asyncio"
 
 
-class MediumConfig(BaseModel):
+class MediumConfig(BaseModel, frozen=True, extra="forbid"):
     """Nothing to set: what a medium needs are its parts."""
 
 

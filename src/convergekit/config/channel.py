@@ -17,7 +17,8 @@ from convergekit.errors import ConfigurationError
 
 from ._environ import resolved
 from ._problems import Path, Problems, masked_url, validated
-from .discovery import RESERVED, EntryPoints, adapter_class, adapter_entries, installed
+from .discovery import EntryPoints, adapter_class, adapter_entries, installed
+from .flaws import RESERVED, class_flaw, settings_flaw
 
 __all__ = ["ChannelSettings", "channel_settings", "from_table"]
 
@@ -119,7 +120,7 @@ def _adapter(
 ) -> type[Adapter[Any]] | None:
     """The adapter that *table* names, or its DSN does, or the caller did."""
     if isinstance(given, type):
-        return given
+        return _whole(given, path, problems)
     said, at, dsn = given or table.get("adapter"), "adapter", table.get("dsn")
     if said is None and isinstance(dsn, str):
         # "webhook+https://..." is webhook's, as in SQLAlchemy's dialect+driver.
@@ -138,6 +139,15 @@ def _adapter(
         hint = '; with a dsn of another scheme, add adapter = "..."' if at == "dsn" else ""
         problems.add((*path, at), f"{exc}{hint}")
         return None
+
+
+def _whole(adapter: type[Adapter[Any]], path: Path, problems: Problems) -> type[Adapter[Any]] | None:
+    """*adapter*, which is a class that the caller has; or None, with what is wrong with it noted."""
+    flaw = class_flaw(adapter) or settings_flaw(adapter.Config)
+    if flaw is None:
+        return adapter
+    problems.add(path, f"the adapter {adapter.__name__} is broken: {flaw}")
+    return None
 
 
 def _no_adapter(said: Any, entry_points: EntryPoints) -> str:
@@ -211,6 +221,8 @@ def _from_instance(
     if adapter is None:
         named = f"{len(own)} adapters have" if own else "no adapter that is loaded has"
         problems.add((), f"{named} the settings {type(config).__qualname__}; say which with adapter=")
+        return None
+    if _whole(adapter, (), problems) is None:
         return None
     if type(config) is not adapter.Config:
         problems.add(

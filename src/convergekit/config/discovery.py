@@ -9,16 +9,17 @@
 from __future__ import annotations
 
 import difflib
-import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+import traceback
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from pydantic import BaseModel
+from pydantic import ValidationError
 
 from convergekit.abc import Adapter
-from convergekit.engine.options import ChannelOptions
 from convergekit.errors import ConfigurationError
+
+from .flaws import class_flaw, settings_flaw
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 __all__ = [
     "GROUP",
     "OURS",
-    "RESERVED",
     "AdapterEntry",
     "EntryPoints",
     "adapter_class",
@@ -41,14 +41,14 @@ GROUP: Final = "convergekit.adapters"
 #: Looks up what is installed; tests and hosts with a loader of their own pass another.
 EntryPoints = Callable[[], "Iterable[EntryPoint]"]
 
-#: Settings of every channel, which an adapter's own must not hide.
-RESERVED: Final = frozenset({"adapter", "dsn", *ChannelOptions.model_fields})
-
 #: Our own adapters, found without a scan.
 _OURS: Final[Mapping[str, str]] = {
     "loopback": "convergekit.adapters.loopback:LoopbackAdapter",
     "webhook": "convergekit.adapters.webhook:WebhookAdapter",
 }
+
+#: Modules in which an import fails, and which say nothing about where.
+_NOT_THEIRS: Final = frozenset({"convergekit", "importlib", "pydantic"})
 
 #: What people write, and the extra that brings it.
 _EXTRAS: Final[Mapping[str, str]] = {
@@ -147,7 +147,7 @@ def _usable(name: str, origin: str, load: Callable[[], Any]) -> type[Adapter[Any
         flaw = _flaw(name, found)
     except (Exception, SystemExit) as exc:  # whatever somebody else's module does when it is imported
         hint = f"; try: pip install 'convergekit[{_EXTRAS[name]}]'" if name in _EXTRAS else ""
-        flaw, cause = f"{type(exc).__name__}: {exc}{hint}", exc
+        flaw, cause = f"it cannot be imported: {_on_one_line(exc)}{hint}", exc
     else:
         if flaw is None:
             adapter: type[Adapter[Any]] = found
@@ -155,30 +155,23 @@ def _usable(name: str, origin: str, load: Callable[[], Any]) -> type[Adapter[Any
     raise ConfigurationError(f"the adapter {name!r} ({origin}) is broken: {flaw}") from cause
 
 
+def _on_one_line(exc: BaseException) -> str:
+    """What went wrong, and where."""
+    said = str(exc)
+    if isinstance(exc, ValidationError):  # of what the class declares
+        said = "; ".join(f"{exc.title}.{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in exc.errors())
+    where = [frame.f_globals.get("__name__", "?") + f":{line}" for frame, line in traceback.walk_tb(exc.__traceback__)]
+    theirs = [place for place in where if place.partition(".")[0].partition(":")[0] not in _NOT_THEIRS]
+    return f"{type(exc).__name__}: {' '.join(said.split())}" + (f", at {theirs[-1]}" if theirs else "")
+
+
 def _flaw(name: str, found: Any) -> str | None:
     """What keeps *found* from being an adapter called *name*, or None."""
-    if not (isinstance(found, type) and issubclass(found, Adapter)):
-        return f"{found!r} is not a subclass of convergekit.abc.Adapter"
-    if inspect.isabstract(found):
-        return f"{found.__name__} does not implement {', '.join(sorted(found.__abstractmethods__))}"
-    missing = [attribute for attribute in ("name", "schemes", "Config") if not hasattr(found, attribute)]
-    if missing:
-        return f"{found.__name__} has no {' and no '.join(missing)}"
+    if (flaw := class_flaw(found) or settings_flaw(found.Config)) is not None:
+        return flaw
     if found.name != name:
         return f"{found.__name__} calls itself {found.name!r}; the entry point must have the same name"
-    settings: Any = found.Config
-    schemes: Any = found.schemes
-    if not (isinstance(settings, type) and issubclass(settings, BaseModel)):
-        return f"{found.__name__}.Config is not a pydantic model"
-    if not schemes or not isinstance(schemes, Set):
-        return f"{found.__name__}.schemes must be a set of address schemes"
-    if hidden := sorted(RESERVED & _settings_of(settings)):
-        return f"its setting {', '.join(map(repr, hidden))} has the name of one that every channel has; rename it"
     return None
-
-
-def _settings_of(config: type[BaseModel]) -> set[str]:
-    return {str(name) for field, info in config.model_fields.items() for name in (field, info.alias) if name}
 
 
 def _unknown(name: str, known: Iterable[str]) -> str:
