@@ -269,14 +269,16 @@ async def test_the_server_sees_us_leave(server: Ngircd) -> None:
         assert ":bot!" in await ann.hears("QUIT")
 
 
+def test_making_one_needs_no_event_loop() -> None:
+    """Limits are there before it is opened."""
+    assert IrcAdapter(settings(1), FakeContext()).capabilities.text is not None
+
+
 async def test_nothing_is_done_before_it_is_needed(server: Ngircd) -> None:
-    """Making and entering one reaches nobody; limits are there before."""
+    """Entering one reaches nobody."""
     async with proxy(server.port) as between:
-        adapter = IrcAdapter(settings(between.port), FakeContext())
-        assert adapter.capabilities.text is not None
-        with anyio.fail_after(10):
-            async with adapter:
-                pass
+        async with entered(settings(between.port)):
+            pass
         assert between.logins == 0
 
 

@@ -108,6 +108,8 @@ def test_what_we_said_ourselves_and_what_servers_say_is_no_event(line: str) -> N
 @pytest.mark.parametrize(
     "line",
     [
+        b":",
+        b":ann!a@h",
         b":ann!a@h PRIVMSG bot",
         b":ann!a@h PRIVMSG",
         b":ann!a@h PRIVMSG bot :nul \0",

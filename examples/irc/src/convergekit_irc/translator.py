@@ -178,6 +178,8 @@ def to_event(line: Line, *, key: str, nick: str) -> Event | None:
 
 
 def _translated(line: Line, key: str, nick: str) -> Event | None:
+    if not line.command:
+        raise ValueError("no command")
     if not line.nick or line.nick == nick:  # a server's notices, and our own words
         return None
     match line.command:

@@ -312,6 +312,8 @@ class Session:
                 self.lose("the server closed the connection")
             case code if code.isdigit() and self._exchange is not None:
                 self._exchange.answers.append(line)
+            case "" if line.raw.strip():  # it may have been a message, and is kept as it came
+                await self._hear(line)
 
     async def _on_person(self, line: Line) -> None:
         if line.nick == self.nick and line.command == "NICK" and line.params:
@@ -320,7 +322,10 @@ class Session:
         elif line.nick == self.nick:
             self._learn_source(line.source)
         elif line.command in _SAID:
-            await self._inbox.put(Received(line, f"{self.id}-{next(self._numbers)}", self.nick))
+            await self._hear(line)
+
+    async def _hear(self, line: Line) -> None:
+        await self._inbox.put(Received(line, f"{self.id}-{next(self._numbers)}", self.nick))
 
     def _confirm(self, token: str) -> None:
         """The server has read everything up to the PING with *token*."""
