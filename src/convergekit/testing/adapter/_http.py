@@ -41,7 +41,7 @@ class HttpSubject(Subject):
 
     def carries(self, request: httpx.Request) -> bool:
         """Whether *request* hands a message over; others (a token, a poll) meet no fault."""
-        return request.method in {"POST", "PUT", "PATCH"}
+        return request.method in {"POST", "PUT", "PATCH", "DELETE"}
 
     def answer(self, fault: Fault, request: httpx.Request) -> httpx.Response:
         """What the medium answers with *fault*; to be overridden where it says such things in its own way."""

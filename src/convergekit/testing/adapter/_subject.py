@@ -129,6 +129,9 @@ class Subject(ABC):
         statuses: The medium's words for what became of a message, and what they mean; None is no news.
         samples: Recorded payloads, and what they stand for.
         page: How many messages a poll fetches at most: a check feeds one more.
+        dsn: What stands for `settings` as a DSN, where the adapter reads such.
+        other_settings: Those of another account, for two channels side by side; None for the same with other secrets.
+        native: What `Message.native` of this adapter may hold, or None where it takes nothing.
         cannot: Ids of rules that cannot be checked here, with the reason.
         now: Tells the time of the check: its clock does not move by itself.
     """
@@ -142,6 +145,9 @@ class Subject(ABC):
     statuses: Mapping[str, Status | None] = {}
     samples: Sequence[Sample] = ()
     page: int = 100
+    dsn: str | None = None
+    other_settings: Mapping[str, Any] | None = None
+    native: Mapping[str, Any] | None = None
     cannot: Mapping[str, str] = {}
     now: Callable[[], datetime]
 
@@ -161,8 +167,19 @@ class Subject(ABC):
         raise Cannot(f"this subject cannot play a far side that is {fault.value}")
 
     def received(self) -> Sequence[bytes]:
-        """What the far side was handed, as it came, one for each message; also where it did not answer."""
+        """What the far side was handed, as it came, one for each message; also where it did not answer.
+
+        What is about a message, an edit for one, counts as a message.
+        """
         raise Cannot("this subject does not tell what the far side got")
+
+    def identity(self, message: bytes) -> object:
+        """By what the medium knows that *message*, one of `received()`, repeats another: its id, its key."""
+        raise Cannot("this subject does not say by what its medium knows a repeat")
+
+    def served(self) -> tuple[str, bytes]:
+        """The URL under which the medium serves an attachment that came in, and the content that is served."""
+        raise Cannot("this subject serves nothing")
 
     def ending(self, fault: Fault) -> tuple[Ending, ...]:
         """How an attempt ends that meets *fault*; to be overridden where the medium's documents say more."""
