@@ -163,14 +163,14 @@ class TelegraphSubject(HttpSubject):
         Sample(
             "a telegram",
             {"kind": "telegram", "number": "1", "from": "ann", "text": "COME HOME STOP"},
-            [MessageReceived(key="telegraph:ann/1", message_id="1", sender="telegraph:ann", text="COME HOME STOP")],
+            [MessageReceived(message_id="1", sender="telegraph:ann", text="COME HOME STOP")],
         ),
         Sample(
             "a report",
             {"kind": "report", "id": "t-1", "word": "nobody there"},
             [ReceiptReceived(receipt=Receipt(Status.FAILED, ids=("t-1",)))],
         ),
-        Sample("a copy of ours", {"kind": "telegram", "number": "2", "from": "us", "text": "ARRIVING SOON STOP"}, []),
+        Sample("no news", {"kind": "report", "id": "t-1", "word": "on the desk"}, []),
     )
 
     def __init__(self) -> None:
