@@ -95,10 +95,10 @@ def test_a_phrase_is_one_stretch() -> None:
 
 def test_what_of_a_message_is_searched() -> None:
     message = Message(html="<p>He<b>llo</b></p><style>no{}</style>", subject="Subject")
-    assert (body_text(message), searchable(message)) == ("Hello", ["subject", "hello"])
+    assert (body_text(message), searchable(message).split()) == ("Hello", ["subject", "hello"])
     assert body_text(Message("text", html="<p>other</p>")) == "text"
-    assert (body_text(Message()), searchable(Message())) == ("", [])
-    assert len(searchable(Message("word " * 1_000_000))) == 40_000
+    assert (body_text(Message()), searchable(Message())) == ("", "")
+    assert len(searchable(Message("word " * 1_000_000)).split()) == 40_000
 
 
 @given(st.text(st.characters(max_codepoint=127)) | st.text("aB1-", min_size=60, max_size=200))

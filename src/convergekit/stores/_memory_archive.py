@@ -198,7 +198,7 @@ def _fits(row: Row, at: datetime, query: Query, asked: list[Phrase]) -> bool:
         and (query.channel is None or query.channel in of.channels)
         and (query.conversation is None or query.conversation in of.conversations)
         and (query.addresses is None or any(address.uri in of.parties for address in query.addresses))
-        and is_met(asked, of.words)
+        and is_met(asked, of.words.split())
     )
 
 

@@ -74,7 +74,7 @@ class Described(NamedTuple):
         parties: URIs of all that it has to do with.
         conversations: Keys.
         about: What else leads to it: (channel, id of a delivery or of the provider).
-        words: By which it is found.
+        words: By which it is found, with spaces between.
     """
 
     direction: Literal["in", "out"] | None
@@ -82,7 +82,7 @@ class Described(NamedTuple):
     parties: Sequence[str]
     conversations: Sequence[str]
     about: Sequence[tuple[str, str]] = ()
-    words: Sequence[str] = ()
+    words: str = ""
 
 
 def described(row: Row) -> Described:
@@ -139,7 +139,7 @@ def _dispatch(dispatch: Dispatch) -> Described:
         _unique([*parties, *(each.uri for each in message.cc), *([] if deliveries else [dispatch.recipient])]),
         tuple(dict.fromkeys(each.conversation.key for each in deliveries)),
         (),
-        searchable(message) if says else (),
+        searchable(message) if says else "",
     )
 
 

@@ -109,7 +109,7 @@ class Said(NamedTuple):
         kind: What it is.
         channel: Of those by which it goes, the one that counts for retention.
         topics: What leads to it, each once.
-        words: By which it is found, with one space between.
+        words: By which it is found, with spaces between.
     """
 
     at: int | None
@@ -136,9 +136,7 @@ def said_of(row: Row) -> Said:
         topics += {topic(*ids) for ids in of.about}
     if len(of.channels) > 1:
         topics += [topic("channel", name) for name in of.channels[1:]]
-    return Said(
-        None if at is None else micros(at), _KINDS[of.direction].value, of.channels[0], topics, " ".join(of.words)
-    )
+    return Said(None if at is None else micros(at), _KINDS[of.direction].value, of.channels[0], topics, of.words)
 
 
 async def prepared(rows: Iterable[Row]) -> list[Said]:
