@@ -9,7 +9,7 @@ from __future__ import annotations
 import socket
 import struct
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any, Final
 
@@ -82,6 +82,7 @@ class IrcSubject(Subject):
         self._fault: Fault | None = None
         self._refuses_login = False
         self._client: SocketStream | None = None
+        self._came = anyio.Event()
         self._scope: anyio.CancelScope | None = None
 
     @asynccontextmanager
@@ -122,8 +123,10 @@ class IrcSubject(Subject):
         return _NONSENSE
 
     async def push(self, said: Any) -> None:
-        """Say it to our client."""
-        if self._client is not None:
+        """Say it to our client, once it is there."""
+        while self._client is None:
+            await self._came.wait()
+        with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
             await self._client.send(said + b"\r\n")
 
     async def drop(self) -> None:
@@ -146,13 +149,12 @@ class IrcSubject(Subject):
                 if self._fault is Fault.UNREACHABLE:
                     self._fault = None
                     return
-                self._client = stream
                 lines = BufferedByteReceiveStream(stream)
-                try:
+                with suppress(anyio.IncompleteRead, anyio.BrokenResourceError):
                     while await self._answer(read(await lines.receive_until(b"\r\n", 4096)), stream):
                         pass
-                except (anyio.IncompleteRead, anyio.BrokenResourceError):
-                    pass
+            if self._client is stream:
+                self._client = None
 
     async def _answer(self, line: Line, stream: SocketStream) -> bool:
         """Answer one line; tells whether to go on."""
@@ -174,6 +176,8 @@ class IrcSubject(Subject):
             await stream.send(b":irc.test 464 bot :Password incorrect\r\n")
             return False
         await stream.send(b":irc.test 001 bot :Welcome bot!~bot@host\r\n")
+        self._client, came, self._came = stream, self._came, anyio.Event()
+        came.set()
         return True
 
     # [fail]
