@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         debug = args.debug
         out, err = _tolerant(_open(sys.stdout)), _tolerant(_open(sys.stderr))
         with logging_to(err, debug=debug):
-            command = import_module(f".{args.command}", __package__)
+            command = import_module(f".{args.command.replace('-', '_')}", __package__)
             code: int = command.run(args, Console(out, err, as_json=args.json))
             out.flush()
         return code

@@ -19,6 +19,7 @@ examples:
   convergekit listen --port 8080                   receive webhooks, and print what comes in
   convergekit worker shop.messages:router          serve the channels with your own handlers
   convergekit dead list                            what was given up, or is unknown, and waits for you
+  convergekit new-adapter my-chat                  teach it a medium of your own
 
 exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 130 interrupted
 """
@@ -38,7 +39,7 @@ def parser() -> argparse.ArgumentParser:
     commands = main.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for add in (
         _demo, _send, _listen, _worker, _dead, _search, _export, _erase, _retain, _db, _adapters, _check, _schema,
-        _verify,
+        _verify, _new_adapter,
     ):  # fmt: skip
         add(commands)
     return main
@@ -280,6 +281,24 @@ def _verify(commands: _Commands) -> None:
         "--rule", action="append", default=[], metavar="ID", help="only this one; may be given several times"
     )
     found.add_argument("--backend", choices=("asyncio", "trio"), help="only this event loop (default: both)")
+
+
+def _new_adapter(commands: _Commands) -> None:
+    about = "write a plugin project for a medium that nobody has yet: complete, tested and green"
+    examples = (
+        "  convergekit new-adapter pigeon\n"
+        "  convergekit new-adapter my-chat --style listen --scheme chat --path ../chat-plugin\n"
+    )
+    found = _command(commands, "new-adapter", about, examples)
+    found.add_argument("name", metavar="NAME", help="what the adapter will be called in the settings, such as my-chat")
+    found.add_argument("--path", metavar="DIR", help="a new folder (default: convergekit-NAME)")
+    found.add_argument(
+        "--style",
+        choices=("webhook", "poll", "listen"),
+        default="webhook",
+        help="how messages come in: the medium calls, it is asked, or it speaks on a connection (default: webhook)",
+    )
+    found.add_argument("--scheme", help="of its addresses, as in chat:ann (default: NAME)")
 
 
 def _add_ledger(found: argparse.ArgumentParser) -> None:
