@@ -137,6 +137,7 @@ class AcknowledgesAnyway(LoopbackAdapter):
     """Acknowledges also what could not be stored."""
 
     async def listen(self, *, task_status: Any = anyio.TASK_STATUS_IGNORED) -> None:
+        self._log_in()
         task_status.started()
         while True:
             said = await self.medium.next_pushed()
@@ -152,6 +153,7 @@ class StopsAtNonsense(LoopbackAdapter):
     """Ends hearing when something makes no sense."""
 
     async def listen(self, *, task_status: Any = anyio.TASK_STATUS_IGNORED) -> None:
+        self._log_in()
         task_status.started()
         while True:
             await self.context.admit(translator.to_event(await self.medium.next_pushed()))
@@ -163,6 +165,7 @@ class SwallowsNonsense(LoopbackAdapter):
     """Drops in silence what makes no sense."""
 
     async def listen(self, *, task_status: Any = anyio.TASK_STATUS_IGNORED) -> None:
+        self._log_in()
         task_status.started()
         while True:
             said = await self.medium.next_pushed()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 from urllib.parse import parse_qs, parse_qsl
 
 import anyio
@@ -19,6 +19,8 @@ from .._subject import Call, Cannot, Sample
 from ._registry import broken, check, expect, listed
 
 __all__: list[str] = []
+
+_LONGEST: Final = 200  # characters of a value that is shown
 
 
 @check("says-what-came", way=list(WAYS), what=["message", "samples"])
@@ -68,7 +70,12 @@ def _differences(expected: object, found: object, place: str) -> Iterator[str]:
         for index, (one, other) in enumerate(zip(expected, found, strict=True)):
             yield from _differences(one, other, f"{place}[{index}]")
     elif expected != found:
-        yield f"{place} is {found!r} and not {expected!r}"
+        yield f"{place} is {_short(found)} and not {_short(expected)}"
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
 async def _whole(ear: Ear, event: Event) -> Event:
@@ -114,13 +121,14 @@ async def _no_ack(bench: Bench, way: Way) -> None:
 async def _own_ignored(bench: Bench, way: Way, what: str) -> None:
     """The echo comes to an instance that has not sent it: there may have been a restart, or there is another worker."""
     out = bench.outgoing()
-    async with bench.entered() as (adapter, context):
-        attempt = await bench.attempt(adapter, out)
-    if attempt.receipt is None or (what == "echo" and not attempt.receipt.ids):
+    async with bench.hearing(way) as ear:
+        attempt = await bench.attempt(ear.adapter, out)
+    if attempt.receipt is None:
         raise Cannot(f"what we send cannot come back: it ended with {attempt}")
-    async with bench.hearing(way, context=context) as ear:
+    async with bench.hearing(way, context=ear.context) as ear:
         if what == "echo":
-            heard = await ear.hear(bench.subject.echo(id=attempt.receipt.ids[0], text=out.text))
+            id = next(iter(attempt.receipt.ids), out.key)
+            heard = await ear.hear(bench.subject.echo(id=id, text=out.text))
             expect(not _messages(heard.events), "what we sent came back as a message to us")
         else:
             heard = await ear.hear(bench.said(text=out.text))

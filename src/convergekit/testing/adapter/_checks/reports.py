@@ -37,8 +37,8 @@ async def _status_words(bench: Bench, way: Way) -> None:
 async def _any_order(bench: Bench, way: Way, order: str) -> None:
     """Early is: to an instance that has sent nothing. It may also be another worker, or the one after a restart."""
     words = {word: meaning for word, meaning in _words(bench).items() if meaning is not None}
-    async with bench.entered() as (adapter, context):
-        id = (await _sent(bench, adapter)).ids[0]
+    async with bench.hearing(way) as ear:
+        id, context = (await _sent(bench, ear.adapter)).ids[0], ear.context
     reports = [bench.subject.report(id=id, word=word) for word in words]
     told = {"reversed": reports[::-1], "doubled": [each for each in reports for _ in range(2)]}.get(order, reports)
     async with bench.hearing(way, context=None if order == "early" else context) as ear:
