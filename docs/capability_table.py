@@ -1,6 +1,5 @@
 """Write the table of docs/adapters/index.md from the adapters' own capabilities and verbs."""
 
-import inspect
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from convergekit import abc
 from convergekit.abc import Adapter
 from convergekit.config import adapter_class, adapter_entries
 from convergekit.model import Capabilities, IdempotencyKind
+from convergekit.testing.adapter import implements
 
 PAGE = Path(__file__).parent / "adapters" / "index.md"
 BEGIN = "<!-- Written by docs/capability_table.py; do not edit this table. -->\n"
@@ -70,12 +70,6 @@ def _column(adapter: type[Adapter[Any]]) -> Mapping[str, str]:
         "also": _listed(verbs),
         "event loops": _listed(sorted(adapter.backends)),
     }
-
-
-def implements(adapter: type[Any], protocol: type[Any]) -> bool:
-    """Whether *adapter* has every method of *protocol*; what it sets when it is made is not asked for."""
-    methods = [name for name, _ in inspect.getmembers(protocol, inspect.isfunction) if not name.startswith("_")]
-    return all(callable(getattr(adapter, name, None)) for name in methods)
 
 
 def _text(limits: Capabilities) -> str:

@@ -10,6 +10,7 @@ from ._installed import SUBJECTS, installed_subject, without_subject
 from ._rules import RULES, Rule, rules
 from ._runner import BACKENDS, Result, Verdict, perform, unusable, verify
 from ._subject import ENDINGS, Call, Cannot, Ending, Fault, Sample, Subject
+from ._verbs import implements
 
 __all__ = [
     "BACKENDS",
@@ -26,6 +27,7 @@ __all__ = [
     "Sample",
     "Subject",
     "Verdict",
+    "implements",
     "installed_subject",
     "perform",
     "rules",
