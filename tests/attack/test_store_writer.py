@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from sqlalchemy import Connection, create_engine, text, update
 
 from convergekit.abc import Admission
+from convergekit.engine.locks import Locks
 from convergekit.errors import InvalidInputError, KeyConflictError, StoreError
 from convergekit.stores import SqlStore
 from convergekit.stores.sql import schema
@@ -20,6 +22,7 @@ from tests.stores.kit import claim, dispatch, event, served
 from tests.stores.sql.batches import Held, in_one_batch
 
 pytestmark = pytest.mark.anyio
+_log = logging.getLogger(__name__)
 
 
 @pytest.fixture
@@ -221,7 +224,7 @@ async def test_who_is_cancelled_while_it_takes_a_lock_does_not_keep_it(url: str,
 
             async def take() -> None:
                 with scope:
-                    async with one.lock("l"):
+                    async with Locks(one, clock, _log).held("l"):
                         await anyio.sleep_forever()
 
             tasks.start_soon(one.write, first)
@@ -234,7 +237,7 @@ async def test_who_is_cancelled_while_it_takes_a_lock_does_not_keep_it(url: str,
             scope.cancel()
             second.go_on()
         with anyio.fail_after(60):
-            async with two.lock("l"):
+            async with Locks(two, clock, _log).held("l"):
                 pass
 
 

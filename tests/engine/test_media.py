@@ -102,6 +102,11 @@ class Host:
             await anyio.lowlevel.checkpoint()
         await self.hub.idle()
 
+    async def until_fetched(self) -> None:
+        with anyio.fail_after(60):
+            while not self.fetched:  # noqa: ASYNC110 - it is seen from outside
+                await anyio.sleep(0.001)
+
     async def dead(self) -> list[str | None]:
         return [entry.reason for entry in await self.hub.store.dead_entries()]
 
@@ -387,9 +392,7 @@ async def test_what_was_being_fetched_when_the_hub_closed_is_fetched_by_the_next
         assert first.fetched == []
 
         async with host(ledgers(), clock=clock) as second:
-            while not second.fetched:
-                await anyio.sleep(0.001)
-                clock.advance(10)
+            await second.until_fetched()
             assert await second.hub.read(second.fetched[0].attachment) == CONTENT
             assert await second.hub.read(first.messages[0].attachments[0]) == CONTENT
 
@@ -422,9 +425,7 @@ async def test_a_process_that_is_killed_while_it_fetches_forgets_nothing(tmp_pat
 
         clock = FakeClock(datetime.now(UTC) + timedelta(hours=1))
         async with host(SqlStore(url), clock=clock) as h:
-            while not h.fetched:
-                await anyio.sleep(0.001)
-                clock.advance(10)
+            await h.until_fetched()
             assert await h.hub.read(h.fetched[0].attachment) == CONTENT
             assert len(server.requests) == 2
 

@@ -75,8 +75,8 @@ def test_it_may_be_opened_in_another_event_loop(clock: FakeClock) -> None:
     store = MemoryStore()
 
     async def use() -> None:
-        async with store.opened(clock), store.lock("a"):
-            pass
+        async with store.opened(clock):
+            await store.put("s", "k", 1)
 
     for backend in ("asyncio", "trio", "asyncio"):
         anyio.run(use, backend=backend)

@@ -303,7 +303,7 @@ class Store(Protocol):
         """The version of each that is there."""
         ...
 
-    # Small durable values, cursors, locks, blobs
+    # Small durable values, cursors, blobs
 
     async def get(self, scope: str, key: str) -> tuple[Any, int]:
         """The value and its version; (None, 0) where there is none."""
@@ -315,10 +315,6 @@ class Store(Protocol):
 
     async def cursor(self, channel: str, feed: str) -> Any:
         """What was stored last, or None."""
-        ...
-
-    def lock(self, name: str) -> AbstractAsyncContextManager[None]:
-        """Mutual exclusion among all users of the store."""
         ...
 
     async def keep(self, chunks: AsyncIterable[bytes]) -> ClaimCheck:

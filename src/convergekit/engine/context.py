@@ -13,6 +13,7 @@ from convergekit.model import Attachment, Event
 
 from .blobs import open_attachment
 from .intake import Intake
+from .locks import Locks
 from .ownership import current_fence
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class EngineContext:
         self.state: State = StoredState(store, f"channel:{channel}")
         self._store = store
         self._intake = intake
+        self._locks = Locks(store, clock, self.log)
         self._http: Http | None = None
 
     @property
@@ -78,7 +80,7 @@ class EngineContext:
 
     def lock(self, name: str) -> AbstractAsyncContextManager[None]:
         """See `ChannelContext.lock`."""
-        return self._store.lock(f"{self.channel}/{name}")
+        return self._locks.held(f"{self.channel}/{name}")
 
     def open(self, attachment: Attachment) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
         """See `ChannelContext.open`."""

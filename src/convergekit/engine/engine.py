@@ -104,7 +104,7 @@ class Engine(AsyncContextManagerMixin):
         )
         self._tasks: TaskGroup | None = None
         self._noticed = anyio.Event()
-        self.media = Media(store, self.channels.get, self._wake_inbox)
+        self.media = Media(store, clock, self.channels.get, self._wake_inbox)
         self.intake = Intake(
             store,
             admitted=self._wake_inbox,

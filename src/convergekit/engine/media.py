@@ -13,16 +13,18 @@ waits for them. A handler that needs the content now fetches it itself, through 
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from convergekit.abc import Adapter, RetryPolicy, Store, SupportsMedia
+from convergekit.abc import Adapter, Clock, RetryPolicy, Store, SupportsMedia
 from convergekit.errors import ConfigurationError, NotSentError, StoreError, UnsupportedContentError
 from convergekit.model import Attachment, ClaimCheck, Event, MediaFetched, MediaOffered
 
 from .blobs import open_attachment
+from .locks import Locks
 from .strays import NO_STRAYS
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MEDIA_RETRY", "Media", "check_media"]
 
+_log = logging.getLogger(__name__)
 #: Over about five hours: media are served for a limited time.
 MEDIA_RETRY: Final = RetryPolicy(base=2.0, factor=4.0, cap=3600.0, attempts=12)
 _LANES: Final = 4
@@ -53,14 +56,16 @@ class Media:
 
     Args:
         store: The ledger.
+        clock: Time.
         channels: Finds a channel.
         admitted: Called after something new was stored.
     """
 
     def __init__(
-        self, store: Store, channels: Callable[[str], ChannelRuntime | None], admitted: Callable[[], None]
+        self, store: Store, clock: Clock, channels: Callable[[str], ChannelRuntime | None], admitted: Callable[[], None]
     ) -> None:
         self._store = store
+        self._locks = Locks(store, clock, _log)
         self._channels = channels
         self._admitted = admitted
 
@@ -115,7 +120,7 @@ class Media:
             )
         claim = await self._kept(attachment.kept_as)
         if claim is None:
-            async with self._store.lock(f"{_SCOPE}/{attachment.kept_as}"):
+            async with self._locks.held(f"{_SCOPE}/{attachment.kept_as}"):
                 claim = await self._kept(attachment.kept_as) or await self._fetch(attachment.kept_as, attachment)
         update = {"claim": claim, "size": claim.size, "url": None, "kept_as": None}
         return attachment.model_copy(update=update)

@@ -26,7 +26,7 @@ from convergekit.errors import StoreError
 
 from .clock import within
 
-__all__ = ["OWNING", "Ownership", "current_fence"]
+__all__ = ["OWNING", "Ownership", "Term", "current_fence"]
 
 OWNING: Final = 30.0
 _SOON: Final = 1.0  # between two looks at what somebody else owns, if the ledger changes; six in `OWNING` if not
@@ -45,6 +45,89 @@ def current_fence() -> Fence | None:
     return None if owner is None else owner.fence
 
 
+class Term:
+    """A name in the ledger that is ours for a while: taken, kept, given back.
+
+    Args:
+        store: The ledger.
+        clock: Time.
+        name: What is owned.
+        holder: Who we are; nobody else is that, ever.
+        seconds: How long it is ours after each renewal.
+        log: Where to tell.
+
+    Attributes:
+        fence: The last one that we had, or None.
+    """
+
+    def __init__(
+        self, store: Store, clock: Clock, name: str, holder: Callable[[], str], seconds: float, log: logging.Logger
+    ) -> None:
+        self.fence: Fence | None = None
+        self._store = store
+        self._clock = clock
+        self._name = name
+        self._holder = holder
+        self._seconds = seconds
+        self._log = log
+        self._ends = 0.0
+
+    async def take(self) -> bool:
+        """Own it, or go on owning it; tells whether it is ours.
+
+        Raises:
+            StoreError: The ledger cannot tell.
+        """
+        asked = self._clock.monotonic()
+        fence = await self._store.own(self._name, self._holder(), self._seconds)
+        if fence is None:
+            return False
+        self.fence, self._ends = fence, asked + self._seconds
+        return True
+
+    async def keep(self) -> None:
+        """Renew it; return when that was refused, or when the time has run out."""
+        pause, said = self._seconds / 3, False
+        while True:
+            await self._clock.sleep(pause)
+            left = self._ends - self._clock.monotonic()
+            if left <= 0:
+                self._log.warning(_LAPSED, self._name)
+                return
+            try:
+                owned = await self._renewed(left)
+                if not owned:
+                    self._log.warning(_LAPSED if owned is None else _TAKEN, self._name)
+                    return
+                pause, said = self._seconds / 3, False
+            except StoreError as error:
+                if not said:
+                    self._log.warning("%s was not renewed: %s; ours for %.0f s more", self._name, error, left)
+                pause, said = min(_SOON, left), True
+
+    async def _renewed(self, left: float) -> bool | None:
+        """Whether it is ours still; None where the ledger has not said so in time."""
+        owned: bool | None = None
+
+        async def take() -> None:
+            nonlocal owned
+            owned = await self.take()
+
+        await within(self._clock, left, take)
+        return owned
+
+    async def let_go(self) -> None:
+        """Let somebody else have it at once."""
+        if self.fence is None:
+            return
+        # Shielded, so that another can take over at once; bounded, since a ledger may hang.
+        with anyio.move_on_after(_CLOSING, shield=True):
+            try:
+                await self._store.disown(self.fence)
+            except StoreError as error:
+                self._log.warning("%s was not given back: %s; it is free when its time has run out", self._name, error)
+
+
 class Ownership:
     """The right to one thing.
 
@@ -58,7 +141,6 @@ class Ownership:
         changed: Called after `reason` has changed.
 
     Attributes:
-        fence: The last one that we had, or None.
         reason: Why we wait for it, or None.
     """
 
@@ -72,20 +154,20 @@ class Ownership:
         log: logging.Logger,
         changed: Callable[[], None],
     ) -> None:
-        self.fence: Fence | None = None
         self.reason: str | None = None
-        self._store = store
         self._clock = clock
-        self._name = name
-        self._holder = holder
         self._seconds = seconds
-        self._log = log
         self._changed = changed
-        self._ends = 0.0
+        self._term = Term(store, clock, name, holder, seconds, log)
         self._given_up = False
         self._waiting: anyio.CancelScope | None = None
-        self._term: anyio.CancelScope | None = None
+        self._working: anyio.CancelScope | None = None
         self._look = anyio.Event()
+
+    @property
+    def fence(self) -> Fence | None:
+        """The last one that we had, or None."""
+        return self._term.fence
 
     @property
     def is_elsewhere(self) -> bool:
@@ -104,7 +186,7 @@ class Ownership:
                 if await self._kept(work):
                     return
             finally:
-                await self._let_go()
+                await self._term.let_go()
 
     def look(self) -> None:
         """It may be free now: ask soon."""
@@ -112,8 +194,8 @@ class Ownership:
 
     def lost(self) -> None:
         """It is not ours any more: end the work."""
-        if self._term is not None:
-            self._term.cancel()
+        if self._working is not None:
+            self._working.cancel()
 
     def give_up(self) -> None:
         """Wait for it no longer. Work that has begun goes on to its end."""
@@ -140,7 +222,7 @@ class Ownership:
 
     async def _is_ours_now(self) -> bool:
         try:
-            owned = await self._own()
+            owned = await self._term.take()
         except StoreError as error:
             self._says(f"the ledger cannot tell who owns it: {error}")
             return False
@@ -148,71 +230,25 @@ class Ownership:
             self._says(_ELSEWHERE)
         return owned
 
-    async def _own(self) -> bool:
-        asked = self._clock.monotonic()
-        fence = await self._store.own(self._name, self._holder(), self._seconds)
-        if fence is None:
-            return False
-        self.fence, self._ends = fence, asked + self._seconds
-        return True
-
     async def _kept(self, work: Callable[[], Awaitable[None]]) -> bool:
         """Do *work*; tells whether it came to its end while it was ours."""
         ended = False
         token = _current.set(self)
         try:
             async with anyio.create_task_group() as tasks:
-                self._term = tasks.cancel_scope
+                self._working = tasks.cancel_scope
                 tasks.start_soon(self._keep)
                 await work()
                 ended = not tasks.cancel_scope.cancel_called  # it may have been lost at the very end
                 tasks.cancel_scope.cancel()
         finally:
-            self._term = None
+            self._working = None
             _current.reset(token)
         return ended
 
     async def _keep(self) -> None:
-        """Renew, until that is refused or the time has run out."""
-        pause, said = self._seconds / 3, False
-        while True:
-            await self._clock.sleep(pause)
-            left = self._ends - self._clock.monotonic()
-            if left <= 0:
-                self._log.warning(_LAPSED, self._name)
-                break
-            try:
-                owned = await self._renewed(left)
-                if not owned:
-                    self._log.warning(_LAPSED if owned is None else _TAKEN, self._name)
-                    break
-                pause, said = self._seconds / 3, False
-            except StoreError as error:
-                if not said:
-                    self._log.warning("%s was not renewed: %s; ours for %.0f s more", self._name, error, left)
-                pause, said = min(_SOON, left), True
+        await self._term.keep()
         self.lost()
-
-    async def _renewed(self, left: float) -> bool | None:
-        """Whether it is ours still; None where the ledger has not said so in time."""
-        owned: bool | None = None
-
-        async def own() -> None:
-            nonlocal owned
-            owned = await self._own()
-
-        await within(self._clock, left, own)
-        return owned
-
-    async def _let_go(self) -> None:
-        if self.fence is None:
-            return
-        # Shielded, so that another can take over at once; bounded, since a ledger may hang.
-        with anyio.move_on_after(_CLOSING, shield=True):
-            try:
-                await self._store.disown(self.fence)
-            except StoreError as error:
-                self._log.warning("%s was not given back: %s; it is free when its time has run out", self._name, error)
 
     def _says(self, reason: str | None) -> None:
         if reason != self.reason:

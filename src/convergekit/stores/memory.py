@@ -79,7 +79,6 @@ class MemoryStore:
         self._parked: dict[tuple[str, str], list[tuple[datetime, Receipt]]] = {}
         self._values: dict[tuple[str, str], tuple[Any, int]] = {}
         self._owners: dict[str, tuple[str, int, datetime]] = {}
-        self._locks: dict[str, anyio.Lock] = {}
         self._blobs: dict[str, bytes] = {}
         self.archive = MemoryArchive(self)
 
@@ -89,7 +88,6 @@ class MemoryStore:
         if self._clock is not None:
             raise StoreError("this MemoryStore is open already; give each hub a store of its own")
         self._clock = clock
-        self._locks = {}  # those of an earlier life may belong to another event loop
         for leased in self._leased.values():
             for lane in list(leased):
                 self._end_lease(lane)
@@ -548,7 +546,7 @@ class MemoryStore:
         known = ((each, self._dispatches.get(each)) for each in dispatches)
         return {each: dispatch.version for each, dispatch in known if dispatch is not None}
 
-    # Small durable values, cursors, locks, blobs
+    # Small durable values, cursors, blobs
 
     async def get(self, scope: str, key: str) -> tuple[Any, int]:
         """See `Store.get`."""
@@ -567,19 +565,6 @@ class MemoryStore:
     async def cursor(self, channel: str, feed: str) -> Any:
         """See `Store.cursor`."""
         return deepcopy(self._cursors.get((channel, feed)))
-
-    @asynccontextmanager
-    async def lock(self, name: str) -> AsyncGenerator[None]:
-        """See `Store.lock`."""
-        locks = self._locks
-        lock = locks.setdefault(name, anyio.Lock())
-        try:
-            async with lock:
-                yield
-        finally:
-            state = lock.statistics()
-            if not state.locked and not state.tasks_waiting:
-                locks.pop(name, None)
 
     async def keep(self, chunks: AsyncIterable[bytes]) -> ClaimCheck:
         """See `Store.keep`."""

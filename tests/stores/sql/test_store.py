@@ -7,7 +7,6 @@ from typing import Any
 
 import anyio
 import pytest
-from anyio.lowlevel import checkpoint
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from convergekit.abc import Admission
@@ -15,9 +14,7 @@ from convergekit.engine.clock import SystemClock
 from convergekit.errors import ConfigurationError, NotRunningError, StoreError
 from convergekit.stores import SqlStore
 from convergekit.stores.sql import schema, small
-from convergekit.stores.sql import store as module
 from convergekit.stores.sql.operations import Call
-from convergekit.stores.sql.rows import micros
 from convergekit.testing import FakeClock
 from tests.stores.kit import claim, closed, dispatch, event, keys, lease, served
 
@@ -182,43 +179,6 @@ async def test_two_who_share_a_ledger_never_hold_one_lane(url: str, clock: FakeC
         assert len(found) == len(set(found))
         more = (await claim(one, limit=150)).leases
         assert len(found) + len(more) == 200
-
-
-async def test_a_lock_excludes_those_who_share_the_ledger(url: str, clock: FakeClock) -> None:
-    one, two = SqlStore(url, database_clock=False), SqlStore(url, database_clock=False)
-    inside = 0
-
-    async def work(store: SqlStore) -> None:
-        nonlocal inside
-        for _ in range(3):
-            async with store.lock("a"):
-                inside += 1
-                assert inside == 1
-                await checkpoint()
-                inside -= 1
-
-    async with one.opened(clock), two.opened(clock), anyio.create_task_group() as tasks:
-        tasks.start_soon(work, one)
-        tasks.start_soon(work, two)
-
-
-async def test_a_lock_is_renewed_for_as_long_as_it_is_held(
-    url: str, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "_LOCK", 0.03)  # renewed each hundredth of a second, which is of the machine's time
-    one, two = SqlStore(url, database_clock=False), SqlStore(url, database_clock=False)
-    until = select(schema.owner.c.until).where(schema.owner.c.name == "lock:a")
-
-    async def left() -> int:
-        return await two.read(lambda connection: connection.execute(until).scalar_one()) - micros(clock.now())
-
-    async with one.opened(clock), two.opened(clock), one.lock("a"):
-        for _ in range(5):
-            clock.advance(0.02)
-            with anyio.fail_after(60):
-                while await left() < 30_000:  # noqa: ASYNC110 - it is seen from outside
-                    await anyio.sleep(0.005)
-            assert await two.own("lock:a", "somebody else", 1) is None
 
 
 async def test_a_change_from_elsewhere_is_noticed_and_ones_own_is_not_on_a_file(url: str, clock: FakeClock) -> None:

@@ -13,7 +13,7 @@ from ..clock import FakeClock
 from ._archive import ArchiveContract, ErasureContract, RetentionContract
 from ._kit import START
 from ._lanes import AdmissionContract, LaneContract, RetryContract
-from ._leases import LeaseContract, LockContract, OwnerContract
+from ._leases import LeaseContract, OwnerContract
 from ._looking import BlobContract, LookContract, ReportContract, ValueContract
 from ._outbound import SaveContract, ScheduleContract, SubmitContract, TimerContract
 
@@ -22,7 +22,7 @@ __all__ = ["StoreContract"]
 
 class StoreContract(
     AdmissionContract, LaneContract, RetryContract, LeaseContract, SubmitContract, ScheduleContract, SaveContract,
-    TimerContract, ReportContract, OwnerContract, ValueContract, LockContract, BlobContract, LookContract,
+    TimerContract, ReportContract, OwnerContract, ValueContract, BlobContract, LookContract,
     ArchiveContract, RetentionContract, ErasureContract,
 ):  # fmt: skip
     """Every promise of `convergekit.abc.store`.

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
-import anyio
 import pytest
 
 from convergekit.abc import Admission, Cursor, Store
@@ -23,7 +20,7 @@ from ._kit import (
     served,
 )
 
-__all__ = ["LeaseContract", "LockContract", "OwnerContract"]
+__all__ = ["LeaseContract", "OwnerContract"]
 
 
 class LeaseContract:
@@ -167,40 +164,3 @@ class OwnerContract:
         one, two = await store.submit([dispatch("1"), dispatch("2")])
         await store.save(changed(one, reason="a"))
         assert await store.versions(["1", "2", "3"]) == {"1": one.version + 1, "2": two.version}
-
-
-class LockContract:
-    async def test_a_lock_excludes_and_other_names_do_not_wait(self, store: Store) -> None:
-        inside: list[str] = []
-
-        async def work(name: str) -> None:
-            async with store.lock(name):
-                assert name not in inside
-                inside.append(name)
-                await anyio.lowlevel.checkpoint()
-                inside.remove(name)
-
-        async with anyio.create_task_group() as tasks:
-            for number in range(20):
-                tasks.start_soon(work, "ab"[number % 2])
-        async with store.lock("a"), store.lock("b"):
-            pass
-
-    async def test_a_lock_is_let_go_by_whoever_fails_or_is_cancelled(self, store: Store) -> None:
-        with suppress(ValueError):
-            async with store.lock("a"):
-                raise ValueError
-        given_up = anyio.Event()
-
-        async def impatient() -> None:
-            with anyio.move_on_after(0):
-                async with store.lock("a"):
-                    pytest.fail("two are inside")
-            given_up.set()
-
-        async with anyio.create_task_group() as tasks, store.lock("a"):
-            tasks.start_soon(impatient)
-            await given_up.wait()
-        with anyio.fail_after(1):
-            async with store.lock("a"):
-                pass
