@@ -33,7 +33,12 @@ def run(*command: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_kit_can_be_imported_without_pytest(tmp_path: Path) -> None:
-    code = "import sys; sys.modules['pytest'] = None; from convergekit.testing import FakeClock; FakeClock()"
+    code = """
+import sys
+sys.modules["pytest"] = None
+from convergekit.testing import FakeContext, RecordingHub
+FakeContext(), RecordingHub()
+"""
     done = run("-c", code, folder=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
 

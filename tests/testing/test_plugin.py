@@ -279,6 +279,25 @@ def convergekit_hub():
     run(shop, errors=1).stdout.fnmatch_lines(["*OSError: no ledger*"])
 
 
+def test_a_pytest_asyncio_that_is_too_old_harms_only_who_asks(shop: pytest.Pytester) -> None:
+    old = shop.mkpydir("pytest_asyncio")
+    (old / "__init__.py").write_text("def fixture(function=None, *, scope=None, params=None, name=None): ...")
+    (old / "plugin.py").write_text(
+        "def pytest_configure(config): config.addinivalue_line('markers', 'asyncio: as it was')"
+    )
+    shop.makepyfile(
+        """
+import pytest
+
+def test_a(inbound): pass
+
+@pytest.mark.asyncio
+async def test_b(inbound): pass
+"""
+    )
+    run(shop, passed=1, errors=1).stdout.fnmatch_lines(["*need pytest-asyncio 0.24 or newer*"])
+
+
 def test_it_costs_nothing_where_nobody_asks() -> None:
     """Pytest loads the plugin in every run of whoever has convergekit installed."""
     code = (

@@ -28,8 +28,10 @@ __all__ = ["captured", "convergekit_hub", "hub", "inbound", "pytest_configure", 
 def pytest_configure(config: pytest.Config) -> None:
     """Know how pytest-asyncio runs fixtures, where it is there."""
     if config.pluginmanager.hasplugin("asyncio"):
-        from . import _pytest_asyncio
-
+        try:
+            from . import _pytest_asyncio
+        except TypeError:  # it knows no loop scopes; whoever does not ask for a hub is not to suffer from that
+            return
         config.pluginmanager.register(_pytest_asyncio, "convergekit-asyncio")
 
 
@@ -108,6 +110,8 @@ def _home(request: pytest.FixtureRequest, hub: RecordingHub | SyncRecordingHub) 
     if "anyio_backend" in request.fixturenames:
         return "_convergekit_in_anyio"
     if (marker := request.node.get_closest_marker("asyncio")) is not None:
+        if not request.config.pluginmanager.hasplugin("convergekit-asyncio"):
+            pytest.fail("convergekit's fixtures need pytest-asyncio 0.24 or newer", pytrace=False)
         default = request.config.getini("asyncio_default_test_loop_scope")
         return f"_convergekit_in_asyncio_{marker.kwargs.get('loop_scope') or default}"
     pytest.fail("this test is async, and no plugin runs it: mark it with pytest.mark.anyio or .asyncio", pytrace=False)
