@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from random import Random
-from time import perf_counter
+from time import thread_time
 from typing import Any, Final
 
 from convergekit.abc import Headers, ReceivesWebhooks, Request
@@ -20,7 +20,9 @@ from .webhooks import refuses
 
 __all__: list[str] = []
 
-_A_WHILE: Final = 2.0  # seconds, for what takes milliseconds unless it grows with the square of the body
+_A_WHILE: Final = (
+    2.0  # seconds of this thread's own, for what takes milliseconds unless it grows with the square of the body
+)
 _A_DAY: Final = 86_400.0
 
 
@@ -72,7 +74,9 @@ def _signature_of(door: Door, call: Call) -> Mapping[str, int]:
 
 def _other(value: str, places: range) -> str:
     """*value* with another letter or digit at the first of *places* where there is one."""
-    index = next(index for index in places if value[index].isascii() and value[index].isalnum())
+    index = next((index for index in places if value[index].isascii() and value[index].isalnum()), None)
+    if index is None:
+        raise Cannot("there is no letter and no digit in the signature that could be another one")
     first, second = ("1", "2") if value[index].isdigit() else ("a", "b") if value[index].islower() else ("A", "B")
     return value[:index] + (second if value[index] == first else first) + value[index + 1 :]
 
@@ -98,15 +102,13 @@ async def _one_error(bench: Bench, what: str) -> None:
             for name, body in bodies.items():
                 await _raises_no_other(door, request_of(replace(call, body=body)), f"a body that is {name}")
             return
-        signed = {
-            name: call.headers[name] for name in call.headers.keys() - bench.subject.call(bench.said()).headers.keys()
-        }
-        for name in signed:
-            for pairs in ([], *([(name, value)] for value in HEADERS), [(name, signed[name])] * 2):
+        for name, genuine in call.headers.items():
+            for pairs in ([], *([(name, value)] for value in HEADERS), [(name, genuine)] * 2):
                 others = [pair for pair in call.headers.items() if pair[0] != name]
                 await _raises_no_other(door, _with_pairs(call, [*others, *pairs]), f"another {name}")
         for value in HEADERS:
-            await _raises_no_other(door, request_of(with_headers(call, dict.fromkeys(signed, value))), "other headers")
+            headers = dict.fromkeys(call.headers, value)
+            await _raises_no_other(door, request_of(with_headers(call, headers)), "other headers")
 
 
 def _with_pairs(call: Call, pairs: list[tuple[str, str]]) -> Request:
@@ -128,10 +130,10 @@ async def _oversized(bench: Bench, body: str) -> None:
     """Its signature is another body's, so that nothing but the bytes themselves says that it is wrong."""
     async with bench.door() as door:
         call = replace(door.signed(bench.said()), body=HUGE[body])
-        begun = perf_counter()
+        begun = thread_time()
         _expect_no_probe(door, call, "a huge body")
         await refuses(door.adapter, call, "a huge body with a signature that does not fit")
-        seconds = perf_counter() - begun
+        seconds = thread_time() - begun
         expect(seconds < _A_WHILE, f"a body of a megabyte was refused after {seconds:.1f} s")
 
 
