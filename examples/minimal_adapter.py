@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 
-from pydantic import BaseModel, ConfigDict, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from convergekit.abc import Adapter, Admission, Outgoing, Request, Response
 from convergekit.errors import InvalidInputError
@@ -14,9 +14,9 @@ from convergekit.model import Address, Capabilities, Event, MessageReceived, Rec
 # [adapter]
 class PigeonConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-    url: str
-    token: SecretStr
-    secret: SecretStr
+    url: str = Field(description="Where the loft takes notes.")
+    token: SecretStr = Field(description="Of the account.")
+    secret: SecretStr = Field(description="What notes to us are signed with.")
 
 
 class PigeonAdapter(Adapter[PigeonConfig]):
