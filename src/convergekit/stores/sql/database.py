@@ -43,7 +43,7 @@ from convergekit.errors import ConfigurationError, StoreError
 
 from .prepared import driver
 
-__all__ = ["Database", "among"]
+__all__ = ["NOW", "Database", "among"]
 
 _log = logging.getLogger(__name__)
 _BUSY: Final = 30.0  # seconds that a writer waits for another process
