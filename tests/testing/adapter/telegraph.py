@@ -17,7 +17,7 @@ import httpx
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from convergekit.abc import Adapter, Admission, Outgoing, Polled, Request, Response
-from convergekit.errors import InvalidInputError, SignatureError, UncertainError
+from convergekit.errors import InvalidInputError, SignatureError, UncertainError, UnsupportedContentError
 from convergekit.http import hmac_signature, verify_hmac
 from convergekit.model import (
     Address,
@@ -66,7 +66,9 @@ class TelegraphAdapter(Adapter[TelegraphConfig]):
     poll_interval = 5.0
 
     async def send(self, out: Outgoing) -> Receipt:
-        telegram = {"to": out.to.value, "text": out.text}
+        if out.native is not None:
+            raise UnsupportedContentError("a telegram has no native fields", channel=self.context.channel)
+        telegram = {"to": out.to.value, "text": out.text, **(out.native or {})}
         answer = await self.context.http.request("POST", self._url, out=out, json=telegram, headers=self._headers)
         try:
             return Receipt(Status.ACCEPTED, ids=(answer.json()["id"],))
