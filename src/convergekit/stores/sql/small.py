@@ -16,6 +16,7 @@ from convergekit.model.wire import from_json, to_json
 from . import schema as s
 from .batch import Batch, LaneRow
 from .blobs import insertion
+from .processes import here, is_gone
 from .reading import number_of
 from .rows import delivery_row, hashed, lane_key
 from .schema import EntryStates, ItemState
@@ -39,9 +40,9 @@ def put(batch: Batch, scope: str, key: str, body: str, version: int | None) -> b
 
 
 def own(batch: Batch, name: str, holder: str, seconds: float) -> tuple[int, int] | None:
-    """See `Store.own`: (token, until)."""
+    """See `Store.own`: (token, until). What a process owned that has ended for certain is nobody's."""
     c, run = s.owner.c, batch.connection.execute
-    until = batch.now + int(seconds * 1e6)
+    until, holder = batch.now + int(seconds * 1e6), f"{holder}@{here()}"
     row = run(select(s.owner).where(c.name == name).with_for_update()).first()
     if row is None:
         token = batch.token()
@@ -49,7 +50,7 @@ def own(batch: Batch, name: str, holder: str, seconds: float) -> tuple[int, int]
         if run(new, {"name": name, "holder": holder, "token": token, "until": until}).first() is not None:
             return token, until
         row = run(select(s.owner).where(c.name == name).with_for_update()).one()  # somebody was faster
-    if row.holder != holder and row.holder and row.until > batch.now:
+    if row.holder not in (holder, "") and row.until > batch.now and not is_gone(row.holder.partition("@")[2]):
         return None
     token = row.token if row.holder == holder else batch.token()
     run(update(s.owner).where(c.name == name).values(holder=holder, token=token, until=until))
