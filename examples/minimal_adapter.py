@@ -26,7 +26,7 @@ class PigeonAdapter(Adapter[PigeonConfig]):
     capabilities = Capabilities(text=TextLimit(max=500))
 
     async def send(self, out: Outgoing) -> Receipt:
-        note = {"id": out.key, "to": out.to.value, "text": out.text}
+        note = {"id": out.key, "to": out.to.value, "text": out.text, **(out.native or {})}
         headers = {"authorization": f"Bearer {self.config.token.get_secret_value()}"}
         await self.context.http.request("POST", self.config.url, out=out, json=note, headers=headers)
         return Receipt(Status.ACCEPTED, ids=(out.key,))

@@ -30,7 +30,8 @@ class PigeonSubject(HttpSubject):
     )
 
     def accept(self, request: httpx.Request) -> httpx.Response:
-        return httpx.Response(202)
+        is_short = len(json.loads(request.content)["text"]) <= 500
+        return httpx.Response(202 if is_short else 422)
 
     def message(self, *, id: str, sender: str, text: str) -> bytes:
         return json.dumps({"id": id, "from": sender.removeprefix("pigeon:"), "text": text}).encode()

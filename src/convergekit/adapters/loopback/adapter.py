@@ -91,8 +91,9 @@ class LoopbackAdapter(Adapter[LoopbackConfig]):
 
     async def send(self, out: Outgoing) -> Receipt:
         """Hand over to the medium."""
+        files = [b"" if each.url is not None else await self.context.read(each) for each in out.part.attachments]
         out.started()
-        return await self.medium.take(out)
+        return await self.medium.take(out, files)
 
     edit = retract = react = mark_read = send
 

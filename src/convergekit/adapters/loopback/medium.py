@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
@@ -27,10 +27,12 @@ class Sent:
     Args:
         id: The medium's own.
         out: What was handed over.
+        files: The content of each attachment, in order; of one that is only a URL, nothing.
     """
 
     id: str
     out: Outgoing
+    files: Sequence[bytes] = ()
 
     @property
     def channel(self) -> str:
@@ -140,18 +142,18 @@ class Medium:
 
     # The server's side, which the transport calls
 
-    async def take(self, out: Outgoing) -> Receipt:
-        """One send."""
+    async def take(self, out: Outgoing, files: Sequence[bytes] = ()) -> Receipt:
+        """One send, with the content of its attachments."""
         step = self._next_step(out)
         if callable(step):
             answer = await step(out)
         elif isinstance(step, BaseException):
             if isinstance(step, UncertainError):
-                self.accept(out)
+                self.accept(out, files)
             raise step
         else:
             answer = step
-        return answer if answer is not None else self.accept(out)
+        return answer if answer is not None else self.accept(out, files)
 
     def _next_step(self, out: Outgoing) -> Script | None:
         to, channel = out.to.uri, out.conversation.channel
@@ -160,12 +162,12 @@ class Medium:
                 return steps.popleft()
         return None
 
-    def accept(self, out: Outgoing) -> Receipt:
+    def accept(self, out: Outgoing, files: Sequence[bytes] = ()) -> Receipt:
         """Let *out* arrive; answer for it."""
         known = self._by_key.get(out.key) if self.idempotent else None
         if known is not None:
             return known
-        sent = Sent(f"out-{next(self._ids)}", out)
+        sent = Sent(f"out-{next(self._ids)}", out, tuple(files))
         self.sent.append(sent)
         receipt = Receipt(Status.ACCEPTED, ids=(sent.id,))
         self._by_key[out.key] = receipt

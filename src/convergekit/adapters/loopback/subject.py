@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -18,7 +19,7 @@ from convergekit.model import Address, ConversationRef, MessageReceived, Reactio
 from convergekit.testing.adapter import Call, Cannot, Fault, Sample, Subject
 
 from .adapter import LoopbackAdapter
-from .medium import Medium
+from .medium import Medium, Sent
 
 __all__ = ["LoopbackSubject"]
 
@@ -31,8 +32,10 @@ class LoopbackSubject(Subject):
     adapter = LoopbackAdapter
     secret = "how loopback signs"
     settings = {"secret": secret}
+    dsn = "loopback://how%20loopback%20signs@here?poll_interval=1"
     to = "loopback:ann"
     senders = ("loopback:ann", "loopback:bob")
+    patience = 0.2  # it is in memory: what does not happen at once never happens
     statuses = {"sent": Status.SENT, "delivered": Status.DELIVERED, "read": Status.READ}
     samples = (
         Sample(
@@ -49,7 +52,7 @@ class LoopbackSubject(Subject):
     cannot = {"unknown-word-noted": "loopback speaks in words of ours: there is none that it does not know"}
 
     def __init__(self) -> None:
-        self.medium = Medium()
+        self.medium = Medium(remembers=True)
         self._pushed = 0
 
     def parts(self) -> Mapping[str, Any]:
@@ -78,7 +81,11 @@ class LoopbackSubject(Subject):
         raise AssertionError
 
     def received(self) -> Sequence[bytes]:
-        return [sent.text.encode() for sent in self.medium.sent]
+        return [_written(sent) for sent in self.medium.sent]
+
+    def served(self) -> tuple[str, bytes]:
+        self.medium.uploads["loopback:served"] = b"what is served"
+        return "loopback:served", b"what is served"
 
     def message(self, *, id: str, sender: str, text: str) -> Mapping[str, Any]:
         said = {"key": id, "message_id": id, "sender": sender, "text": text}
@@ -114,3 +121,22 @@ class LoopbackSubject(Subject):
 
     def sign(self, call: Call, *, at: datetime, secret: str) -> Mapping[str, str]:
         return {"x-signature": hmac_signature(secret.encode(), call.body).decode()}
+
+
+def _written(sent: Sent) -> bytes:
+    """All that the medium has of it."""
+    out = sent.out
+    document = {
+        "operation": out.operation,
+        "about": out.target,
+        "to": out.to.uri,
+        "thread": out.message.thread or out.conversation.thread,
+        "cc": [address.uri for address in out.message.cc],
+        "reply_to": out.message.reply_to,
+        "subject": out.part.subject,
+        "text": out.text,
+        "urls": [attachment.url for attachment in out.part.attachments],
+        "files": [base64.b64encode(content).decode() for content in sent.files],
+        "native": out.native,
+    }
+    return json.dumps(document).encode()

@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -31,9 +33,11 @@ class WebhookSubject(HttpSubject):
     """Standard Webhooks both ways."""
 
     adapter = WebhookAdapter
-    secret = "whsec_" + base64.b64encode(b"1" * 32).decode()
+    secret = "whsec_" + base64.b64encode(b"\xfb\xef\xbe\xff" * 8).decode()  # with + and / in it
     other_secret = "whsec_" + base64.b64encode(b"2" * 32).decode()
     settings = {"url": "https://far.example/hook", "secrets": [secret]}
+    dsn = f"webhook://{quote(secret, safe='')}@far.example/hook"
+    native = {"type": "parcel.sent", "data": {"parcel": 7}}
     to = "https://far.example/hook"
     senders = ("mailto:ann@example.org", "mailto:bob@example.org")
     samples = (
@@ -60,6 +64,9 @@ class WebhookSubject(HttpSubject):
 
     def accept(self, request: httpx.Request) -> httpx.Response:
         return httpx.Response(204)
+
+    def identity(self, message: bytes) -> object:
+        return re.findall(rb"^webhook-id: (.*)\r$", message, re.MULTILINE)
 
     def ending(self, fault: Fault) -> tuple[Ending, ...]:
         # An endpoint is nobody's account: who refuses our signature refuses this message.
