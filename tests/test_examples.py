@@ -66,6 +66,7 @@ SHOWN = {
         "the partner gets: Thanks, we have your message: 'Where is it?'",
         "signed: 204",
     ],
+    "status_words.py": ["READ disputed", "READ disputed", "not known: molting"],
     "sending.py": [
         "taken: ACCEPTED satisfied",
         "stored: QUEUED pending",

@@ -66,7 +66,7 @@ def test_its_tests_pass_against_a_real_server(installed: Path) -> None:
     if shutil.which("ngircd", path=os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin"))) is None:
         lacking("ngircd is not installed (as root on Debian, `make peers` does it)")
     options = ["-q", "-rs", "-p", "no:cacheprovider", "-p", "no:asyncio"]
-    ours = ["-o", "pythonpath=tests", "-o", "addopts=--import-mode=importlib"]
+    ours = ["-o", "pythonpath=tests .", "-o", "addopts=--import-mode=importlib"]
     said = ran("pytest", *options, *ours, str(PROJECT / "tests"), PYTHONPATH=str(installed))
     skipped = [line for line in said.splitlines() if line.startswith("SKIPPED")]
     # The contract skips what IRC has not: webhooks, reports.

@@ -18,12 +18,16 @@ def anyio_backend(request: pytest.FixtureRequest) -> Any:
     return request.param
 
 
+# [missing]
 def need_ngircd() -> None:
     """Skip where there is none; where CI is "true" fail, for there the test is meant to run."""
     if why := missing():
         if os.environ.get("CI") == "true":
             pytest.fail(f"{why}; with CI=true it must be there", pytrace=False)
         pytest.skip(why)
+
+
+# [missing end]
 
 
 # [fixture]

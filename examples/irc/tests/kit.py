@@ -41,12 +41,16 @@ async def listening(config: IrcConfig, context: FakeContext | None = None) -> As
         tasks.cancel_scope.cancel()
 
 
+# [settled]
 async def settled(adapter: IrcAdapter, *people: Person) -> None:
     """Return once all that *people* have said has been admitted: what is said keeps its order all the way."""
     for each in people:
         await each.heard()
     await adapter.check()
     await anyio.wait_all_tasks_blocked()
+
+
+# [settled end]
 
 
 class Ear:

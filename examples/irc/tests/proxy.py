@@ -14,6 +14,7 @@ __all__ = ["Proxy", "proxy"]
 _GONE = (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError)
 
 
+# [proxy]
 class Proxy:
     """Passes on what is said, both ways.
 
@@ -46,6 +47,8 @@ class Proxy:
         """End all connections without a word."""
         for client in self._clients:
             await anyio.aclose_forcefully(client)
+
+    # [proxy end]
 
     async def serve(self, client: SocketStream) -> None:
         """One connection."""

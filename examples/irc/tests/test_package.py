@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import tomllib
 from collections.abc import Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -15,8 +16,9 @@ from people import person
 
 from convergekit import Hub, MemoryStore, Status
 from convergekit.abc import Listens, SupportsRooms
-from convergekit.config import adapter_entries
+from convergekit.config import adapter_entries, channel_settings
 
+HERE = Path(__file__).parents[1]
 SOURCE = Path(convergekit_irc.__file__).parent
 #: What the documentation names for authors of adapters.
 OPEN = {"convergekit", "convergekit.abc", "convergekit.errors", "convergekit.http", "convergekit.model"}
@@ -74,3 +76,23 @@ async def test_a_hub_finds_it_by_its_name(server: Ngircd) -> None:
         await hub.add_channel("chat", f"irc://bot@127.0.0.1:{settings(server.port).port}/%23room")
         assert (await hub.send("hi", to="irc:ann")).status is Status.ACCEPTED
         assert await ann.heard() == ["hi"]
+
+
+@is_installed
+@pytest.mark.anyio
+async def test_the_bot_of_the_tutorial_answers(server: Ngircd, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the settings that are shown there, on another server."""
+    from support import router
+
+    for setting, value in (("HOST", "127.0.0.1"), ("PORT", str(server.port)), ("TLS", "false")):
+        monkeypatch.setenv(f"CONVERGEKIT_CHANNELS__CHAT__{setting}", value)
+    async with person(server.port, "ann") as ann, Hub.from_toml(HERE / "convergekit.toml", router=router):
+        await ann.joins("#support")
+        await ann.says("Where is it?", "#support")
+        assert "NOTICE #support :Thanks, we have your message: 'Where is it?'" in await ann.hears("NOTICE")
+
+
+def test_the_settings_of_the_readme_are_right() -> None:
+    table = tomllib.loads((HERE / "README.md").read_text("utf-8").partition("```toml\n")[2].partition("```")[0])
+    chat = table["channels"]["chat"]
+    assert channel_settings("chat", chat, adapter=convergekit_irc.IrcAdapter, environ={"IRC_PASSWORD": "sesame"})

@@ -151,6 +151,19 @@ def test_what_a_program_says_is_a_notice() -> None:
     assert to_lines(outgoing("irc:ann", "hi", automatic=True)) == [b"ISON :ann\r\nNOTICE ann :hi\r\n"]
 
 
+def test_a_host_may_say_which_of_the_two_it_is() -> None:
+    def said(notice: object, *, automatic: bool) -> bytes:
+        (line,) = to_lines(outgoing("irc:#room", "hi", automatic=automatic, native={"notice": notice}))
+        return line.partition(b" ")[0]
+
+    assert said(False, automatic=True) == b"PRIVMSG"
+    assert said(True, automatic=False) == b"NOTICE"
+    assert said(None, automatic=True) == b"NOTICE"
+    for native in ({"notices": True}, {"notice": "perhaps"}, ["notice"]):
+        with pytest.raises(UnsupportedContentError, match="native"):
+            to_lines(outgoing("irc:#room", "hi", native=native))
+
+
 @pytest.mark.parametrize("text", ["", " \n\t\n", "\1VERSION\1", "hi \1DCC SEND x\1"])
 def test_what_irc_cannot_say_is_refused(text: str) -> None:
     with pytest.raises(UnsupportedContentError):

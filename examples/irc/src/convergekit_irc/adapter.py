@@ -67,7 +67,7 @@ class IrcAdapter(Adapter[IrcConfig]):
         self._connecting = anyio.Lock()
         self._session: Session | None = None
         self._heard: Session | None = None
-        self._tired_until = 0.0
+        self._rests_until = 0.0
         self._tasks: TaskGroup
 
     # [life]
@@ -226,13 +226,13 @@ class IrcAdapter(Adapter[IrcConfig]):
                 return self._session
             if self._inbox.is_heard:
                 raise NotSentError("not connected")
-            left = self._tired_until - self.context.clock.monotonic()
+            left = self._rests_until - self.context.clock.monotonic()
             if left > 0:  # many messages wait; one of them tries
                 raise ThrottledError("not connected", retry_after=left)
             try:
                 return await self._open()
             except NotSentError:
-                self._tired_until = self.context.clock.monotonic() + _REST
+                self._rests_until = self.context.clock.monotonic() + _REST
                 raise
 
     async def _connected(self) -> Session:

@@ -53,6 +53,7 @@ class IrcSubject(Subject):
     adapter = IrcAdapter
     to = "irc:ann"
     senders = ("irc:ann", "irc:bob")
+    native: Mapping[str, Any] = {"notice": True}
     samples = (
         Sample(
             "what Ann says in a room",
@@ -92,7 +93,9 @@ class IrcSubject(Subject):
             await anyio.create_tcp_listener(local_host="127.0.0.1") as listener,
             anyio.create_task_group() as tasks,
         ):
-            self.settings = {**self.settings, "port": listener.extra(SocketAttribute.local_port)}
+            port = listener.extra(SocketAttribute.local_port)
+            self.settings = {**self.settings, "port": port}
+            self.dsn = f"irc://bot:sesame@127.0.0.1:{port}"
             tasks.start_soon(partial(listener.serve, self._serve))
             yield
             tasks.cancel_scope.cancel()
@@ -104,14 +107,17 @@ class IrcSubject(Subject):
         """Until the next message has met it."""
         if fault in (Fault.THROTTLED, Fault.THROTTLED_DATE):
             raise Cannot("a server of IRC does not say how long to wait")
+        if fault is Fault.UNREACHABLE and self._client is not None:
+            self._hang_up()
+            return
         self._fault = fault
-        if fault in (Fault.UNREACHABLE, Fault.ACCOUNT):  # they are met at the door
+        if fault is Fault.ACCOUNT:  # it is met at the door
             self._hang_up()
 
     # [fault end]
 
     def received(self) -> Sequence[bytes]:
-        """Texts that were said."""
+        """Lines in which something was said."""
         return self._said
 
     def message(self, *, id: str, sender: str, text: str) -> bytes:
@@ -163,8 +169,8 @@ class IrcSubject(Subject):
                 return await self._welcome(stream)
             case "PING", (token, *_):
                 await stream.send(f":irc.test PONG irc.test :{token}\r\n".encode())
-            case "PRIVMSG" | "NOTICE", (_, text):
-                self._said.append(text.encode())
+            case "PRIVMSG" | "NOTICE", _:
+                self._said.append(line.raw)
                 fault, self._fault = self._fault, None
                 if fault is not None:
                     return await self._fail(fault, stream)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from convergekit.abc import Outgoing
 from convergekit.errors import DeliveryError, RejectedError, ThrottledError, UncertainError, UnsupportedContentError
@@ -23,7 +25,7 @@ from convergekit.model import (
 
 from .wire import LIMIT, Line, command, is_nick, is_room
 
-__all__ = ["refusal", "text_limit", "to_address", "to_event", "to_lines", "to_room", "to_target"]
+__all__ = ["IrcNative", "refusal", "text_limit", "to_address", "to_event", "to_lines", "to_room", "to_target"]
 
 _BREAK: Final = re.compile(r"\r\n|\r|\n")
 _CTCP: Final = "\x01"
@@ -47,7 +49,7 @@ WORDS: Final[Mapping[str, str]] = {
     "716": "they take messages only of people whom they have allowed",
 }
 #: Those that mean "not now": seconds to wait, and what has to wait. The server has not taken it.
-LATER: Final[Mapping[str, tuple[float, str]]] = {
+LATER: Final[Mapping[str, tuple[float, Literal["conversation", "channel"]]]] = {
     "263": (15.0, "channel"),  # RPL_TRYAGAIN: the server is busy
     "439": (30.0, "conversation"),  # ERR_TARGETTOOFAST: too many new correspondents
 }
@@ -73,6 +75,26 @@ def text_limit(nick: int, target: int = _LONGEST) -> TextLimit:
 # [limit end]
 
 
+# [native]
+class IrcNative(BaseModel):
+    """`Message(native={"irc": {"notice": False}})`: said as a message, though a program says it; or the reverse."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    notice: bool | None = None
+
+    @classmethod
+    def of(cls, out: Outgoing) -> IrcNative:
+        """What *out* has of it; raises `UnsupportedContentError`."""
+        try:
+            return cls.model_validate({} if out.native is None else out.native)
+        except ValidationError:
+            raise UnsupportedContentError("native for IRC is {'notice': True}, or False, and nothing else") from None
+
+
+# [native end]
+
+
 # [lines]
 def to_lines(out: Outgoing, source: str = "") -> Sequence[bytes]:
     """The lines that say *out*: one for each line of its text, blank ones left out.
@@ -84,19 +106,19 @@ def to_lines(out: Outgoing, source: str = "") -> Sequence[bytes]:
     Raises:
         UnsupportedContentError: IRC has no way to say it.
     """
-    target = to_target(out.to)
+    target, notice = to_target(out.to), IrcNative.of(out).notice
     said = [line for line in _BREAK.split(out.text) if line.strip()]
     if not said:
         raise UnsupportedContentError("there is nothing to say: IRC has no empty messages")
     if any(_CTCP in line or "\0" in line for line in said):
         raise UnsupportedContentError("the text has a character (U+0001 or U+0000) that is a command on IRC")
-    return [_line(line, target, source, automatic=out.automatic) for line in said]
+    return [_line(line, target, source, notice=out.automatic if notice is None else notice) for line in said]
 
 
-def _line(text: str, target: str, source: str, *, automatic: bool) -> bytes:
+def _line(text: str, target: str, source: str, *, notice: bool) -> bytes:
     if text.startswith("/me "):
         return command("PRIVMSG", target, f"{_CTCP}ACTION {text.removeprefix('/me ')}{_CTCP}", source=source)
-    if not automatic:
+    if not notice:
         return command("PRIVMSG", target, text, source=source)
     # RFC 2812 §3.3.2: what programs say is a NOTICE. No program answers it, and no server says that it was refused,
     # so the one thing that can be asked is asked before: whether they are there (§4.9).
@@ -149,10 +171,7 @@ def refusal(answers: Sequence[Line], *, said: int) -> DeliveryError | None:
             seconds, scope = LATER[code]
             if said:  # trying again would say the first lines twice
                 return UncertainError("the server took the first lines, and no more for now", code=code)
-            wide = scope == "channel"
-            return ThrottledError(
-                "the server asks for time", retry_after=seconds, scope="channel" if wide else "conversation", code=code
-            )
+            return ThrottledError("the server asks for time", retry_after=seconds, scope=scope, code=code)
         if code in WORDS or (len(code) == 3 and code[0] in "45" and code.isdigit()):
             words = WORDS.get(code, "the server refuses it")
             return RejectedError(f"{words}, after {said} lines" if said else words, code=code)

@@ -333,7 +333,7 @@ class Session:
         if exchange is None:
             return
         if token == exchange.token:
-            exchange.confirmed = True
+            exchange.confirmed, self._exchange = True, None
             exchange.over.set()
         elif token.startswith(self.id):
             exchange.answers.clear()  # they were for whoever was cancelled before us
