@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.mutants import first, incoming  # noqa: F401  notes its mutants
+from tests.mutants import first, incoming, running, showing  # noqa: F401  notes its mutants
 from tests.mutants.registry import MUTANTS, Mutant
 
 

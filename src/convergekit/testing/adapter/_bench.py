@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import AsyncGenerator, Callable, Mapping, MutableMapping, Sequence
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import count
@@ -28,7 +30,7 @@ from convergekit.errors import (
     UncertainError,
 )
 from convergekit.hub import Hub
-from convergekit.model import Content, Event, Receipt
+from convergekit.model import Attachment, Content, Event, Receipt
 from convergekit.stores import MemoryStore
 
 from ..clock import FakeClock
@@ -39,6 +41,7 @@ from ._virtual import Time
 
 __all__ = [
     "CHANNEL",
+    "PATIENCE",
     "WAYS",
     "Answer",
     "Asking",
@@ -61,7 +64,8 @@ WAYS: Final[Mapping[Way, type[Any]]] = {"listen": Listens, "poll": Polls, "webho
 
 CHANNEL: Final = "channel"
 _KINDS: Final = (ThrottledError, NotSentError, RejectedError, AccountError, UncertainError)
-_PATIENCE: Final = 3.0  # of real seconds, for a far side that is a real server
+#: Of real seconds: `Subject.patience`.
+PATIENCE: Final[ContextVar[float]] = ContextVar("convergekit_patience", default=3.0)
 
 
 class BenchContext(FakeContext):
@@ -86,6 +90,12 @@ class BenchContext(FakeContext):
             return await super().admit(*events, cursor=cursor)
         finally:
             self.judged += len(events)
+
+    async def kept(self, attachment: Attachment) -> Attachment:
+        """*attachment* as the engine hands over what is large: its content is in the store."""
+        async with self.open(attachment) as chunks:
+            claim = await self._store.keep(chunks)
+        return attachment.model_copy(update={"claim": claim, "data": None})
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +214,10 @@ class Bench:
         settled = channel_settings(CHANNEL, table, adapter=self.adapter_class)
         hub = Hub(**{"store": MemoryStore(), "clock": self.clock, "random": Random(1), "drain": 0.0, **options})
         async with hub:
-            await hub.add_channel(CHANNEL, settled.config, adapter=self.adapter_class, **self.subject.parts())
+            with anyio.move_on_after(PATIENCE.get()) as waiting:
+                await hub.add_channel(CHANNEL, settled.config, adapter=self.adapter_class, **self.subject.parts())
+            if waiting.cancelled_caught:
+                raise Cannot("the channel is not up, nor does it say that it failed")
             yield hub
 
     # What goes out
@@ -219,16 +232,19 @@ class Bench:
         """A text that is found in what the far side got, however it is written there."""
         return f"word{number:04d}"
 
-    async def attempt(self, adapter: Any, out: Outgoing | None = None, *, verb: str = "send") -> Attempt:
-        """Call *verb*, as the engine does."""
+    async def attempt(
+        self, adapter: Any, out: Outgoing | None = None, *, verb: str = "send", timeout: float = math.inf
+    ) -> Attempt:
+        """Call *verb*, as the engine does; after *timeout* seconds it is given up."""
         told: list[bool] = []
         out = self.outgoing() if out is None else out
         out = replace(out, started=lambda: told.append(True))
         try:
-            receipt = await getattr(adapter, verb)(out)
+            with anyio.move_on_after(timeout):
+                return Attempt(out, await getattr(adapter, verb)(out), None, bool(told))
+            raise UncertainError(f"no answer within {timeout:g} s")
         except Exception as error:
             return Attempt(out, None, error, bool(told))
-        return Attempt(out, receipt, None, bool(told))
 
     # What comes in
 
@@ -258,7 +274,10 @@ class Bench:
         """... on a connection."""
         async with self._hearing("listen", options) as (adapter, context), anyio.create_task_group() as tasks:
             listening = Listening(self, adapter, context)
-            await tasks.start(listening.run)
+            with anyio.move_on_after(PATIENCE.get()) as waiting:
+                await tasks.start(listening.run)
+            if waiting.cancelled_caught:
+                raise Cannot("`listen` does not say that it is connected")
             yield listening
             tasks.cancel_scope.cancel()
 
@@ -323,9 +342,9 @@ class Door(Ear):
         call = said if isinstance(said, Call) else subject.call(said)
         return with_headers(call, subject.sign(call, at=_ago(self.bench.clock, age), secret=secret))
 
-    async def call(self, call: Call, *, max_body: int = 1_048_576) -> Answer:
+    async def call(self, call: Call) -> Answer:
         """Through the door that the host serves."""
-        return await _called(WebhookApp(self, max_body=max_body), call)
+        return await _called(WebhookApp(self), call)
 
     def receiver(self, channel: str) -> Any:
         """See `asgi.Receivers`."""
@@ -444,7 +463,7 @@ async def eventually(condition: Callable[[], bool]) -> bool:
         if condition():
             return True
         await checkpoint()
-    with anyio.move_on_after(_PATIENCE):
+    with anyio.move_on_after(PATIENCE.get()):
         while not condition():  # noqa: ASYNC110
             await anyio.sleep(0.002)  # nothing tells us: the far side may be another process
     return condition()

@@ -185,7 +185,7 @@ RULES: Final[Mapping[str, Rule]] = _table(
     # Cancellation
     Rule(
         "cancellation-passes",
-        "A send that is cancelled, at any await, ends by the cancellation.",
+        "What is cancelled, at any await, ends by the cancellation: a send, the opening, `listen`.",
         "What swallows it holds up the shutdown, and calls an outcome known that is not.",
         _FIRST_BYTE,
     ),
@@ -448,7 +448,7 @@ RULES: Final[Mapping[str, Rule]] = _table(
     ),
     Rule(
         "does-not-block",
-        "No call holds up the event loop.",
+        "No call holds up the event loop: no sleep, no blocking socket or look-up, no wait for a thread or a process.",
         "All channels stand still meanwhile, and all timers.",
         _MANNERS,
     ),

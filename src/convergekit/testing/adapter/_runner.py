@@ -15,15 +15,17 @@ import anyio
 from anyio.abc import TaskStatus
 
 from convergekit.abc import Adapter
+from convergekit.config.flaws import class_flaw, settings_flaw
 from convergekit.errors import ConfigurationError
 
-from ._bench import Bench
+from ._bench import PATIENCE, Bench
 from ._checks import CHECKS, Broken, Check
 from ._loop import HangsError, run
 from ._rules import RULES
 from ._subject import Cannot, Subject
 from ._verbs import lacking
 from ._virtual import Time
+from ._watch import FAR_SIDE
 
 __all__ = ["BACKENDS", "Result", "Verdict", "perform", "unusable", "verify"]
 
@@ -99,6 +101,7 @@ def perform(check: Check, subject: Subject, backend: str) -> Result:
 
     async def done(time: Time) -> None:
         bench.time = time
+        PATIENCE.set(subject.patience)
         await _done(check, bench)
 
     try:
@@ -115,13 +118,23 @@ def _reason_to_skip(check: Check, subject: Subject, backend: str) -> str | None:
     unknown = sorted(subject.cannot.keys() - RULES.keys())
     if unknown:
         raise ConfigurationError(f"{type(subject).__name__}.cannot names no rule: {', '.join(unknown)}")
+    if (flaw := _flaw(subject.adapter, check.rule.id)) is not None:
+        return f"before this can be checked: {flaw}"
     reason = unusable(backend, subject.adapter) or lacking(subject.adapter, *check.needs)
     return reason or subject.cannot.get(check.rule.id)
 
 
+def _flaw(adapter: type[Adapter[Any]], rule: str) -> str | None:
+    """What is wrong with the class as such, so that one rule says it, and not each in its own way."""
+    if rule == "class-complete":
+        return None
+    flaw = class_flaw(adapter)
+    return flaw if flaw is not None or rule == "config-frozen" else settings_flaw(adapter.Config)
+
+
 def unusable(backend: str, adapter: type[Adapter[Any]]) -> str | None:
     """Why nothing of *adapter* can be checked on the event loop *backend*; None where it can."""
-    if backend not in adapter.backends:
+    if class_flaw(adapter) is None and backend not in adapter.backends:
         return f"the adapter declares that it does not run on {backend}"
     return f"{backend} is not installed" if find_spec(backend) is None else None
 
@@ -131,6 +144,7 @@ async def _done(check: Check, bench: Bench) -> None:
     over = anyio.Event()
 
     async def far_side(*, task_status: TaskStatus[int]) -> None:
+        FAR_SIDE.set(True)
         async with bench.subject.opened():
             task_status.started(anyio.get_current_task().id)
             await over.wait()

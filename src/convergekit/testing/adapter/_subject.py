@@ -132,6 +132,7 @@ class Subject(ABC):
         dsn: What stands for `settings` as a DSN, where the adapter reads such.
         other_settings: Those of another account, for two channels side by side; None for the same with other secrets.
         native: What `Message.native` of this adapter may hold, or None where it takes nothing.
+        patience: Real seconds within which the far side does what it is to do; what has not come by then never comes.
         cannot: Ids of rules that cannot be checked here, with the reason.
         now: Tells the time of the check: its clock does not move by itself.
     """
@@ -148,6 +149,7 @@ class Subject(ABC):
     dsn: str | None = None
     other_settings: Mapping[str, Any] | None = None
     native: Mapping[str, Any] | None = None
+    patience: float = 3.0
     cannot: Mapping[str, str] = {}
     now: Callable[[], datetime]
 

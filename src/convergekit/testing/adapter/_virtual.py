@@ -33,14 +33,15 @@ class Time(ABC):
     @contextmanager
     def skipped(self) -> Generator[None]:
         """Inside, no wait takes longer than it takes to see that nothing happens."""
-        self._skip(True)
+        self.skip(True)
         try:
             yield
         finally:
-            self._skip(False)
+            self.skip(False)
 
     @abstractmethod
-    def _skip(self, on: bool) -> None: ...
+    def skip(self, on: bool) -> None:
+        """From now on, or no more."""
 
 
 def time_of(backend: str) -> Time:
@@ -55,7 +56,7 @@ class _Trio(Time):
         self._clock = MockClock(rate=1.0)
         self.options = {"clock": self._clock}
 
-    def _skip(self, on: bool) -> None:
+    def skip(self, on: bool) -> None:
         self._clock.autojump_threshold = _IDLE if on else math.inf
 
 
@@ -64,7 +65,7 @@ class _Asyncio(Time):
         self._selector = _Selector()
         self.options = {"loop_factory": lambda: _Loop(self._selector)}
 
-    def _skip(self, on: bool) -> None:
+    def skip(self, on: bool) -> None:
         self._selector.skips = on
 
 

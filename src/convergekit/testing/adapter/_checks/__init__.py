@@ -2,7 +2,30 @@
 
 from __future__ import annotations
 
-from . import arriving, calls, cancelling, feeds, outcomes, receiving, reports, running, secrets, settings, webhooks
+from . import (
+    arriving,
+    blocking,
+    calls,
+    cancelling,
+    carrying,
+    connection,
+    content,
+    dsn,
+    feeds,
+    leaving,
+    making,
+    manners,
+    outcomes,
+    receiving,
+    reports,
+    running,
+    secrets,
+    sending,
+    settings,
+    silence,
+    verbs,
+    webhooks,
+)
 from ._registry import CHECKS, Broken, Check, broken, check, expect
 
 __all__ = [
@@ -10,17 +33,28 @@ __all__ = [
     "Broken",
     "Check",
     "arriving",
+    "blocking",
     "broken",
     "calls",
     "cancelling",
+    "carrying",
     "check",
+    "connection",
+    "content",
+    "dsn",
     "expect",
     "feeds",
+    "leaving",
+    "making",
+    "manners",
     "outcomes",
     "receiving",
     "reports",
     "running",
     "secrets",
+    "sending",
     "settings",
+    "silence",
+    "verbs",
     "webhooks",
 ]

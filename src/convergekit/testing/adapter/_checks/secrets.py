@@ -1,33 +1,72 @@
-"""What nobody may read."""
+"""What nobody may read: secrets, and what people write."""
 
 from __future__ import annotations
 
+import base64
 import logging
+import re
+from collections.abc import Iterable, Iterator
+from urllib.parse import quote, quote_plus
 
 from .._bench import Bench
-from .._subject import Cannot, Fault
+from .._subject import Cannot
 from ._registry import check, expect
+from ._tour import tour
 from .settings import secrets_of
 
 __all__: list[str] = []
 
+#: What is shorter stands anywhere by chance.
+_SHORTEST = 6
+#: As `Bench.words` writes them; those from 8000 on mark an end, and are in ids as well.
+_WORDS = re.compile(r"word[0-7]\d{3}")
+
 
 @check("no-secret-logged")
 async def _no_secret_logged(bench: Bench) -> None:
-    """Over a send that is taken, and one for each thing that can go wrong."""
-    async with bench.entered() as (adapter, _):
-        await bench.attempt(adapter)
-        for fault in Fault:
-            if fault is Fault.SILENT:
-                continue
-            try:
-                bench.subject.fault(fault)
-            except Cannot:
-                continue
-            await bench.attempt(adapter)
-        await adapter.check()
+    secrets = _spelled(bench)
+    await tour(bench)
+    for where, text in _logged(bench.records):
+        expect(not _holds(text, secrets), f"{where} logs a secret")
+
+
+@check("no-secret-shown")
+async def _no_secret_shown(bench: Bench) -> None:
+    secrets = _spelled(bench)
+    seen = await tour(bench)
+    for where, text in (*seen.shown, *seen.errors):
+        expect(not _holds(text, secrets), f"{where} shows a secret")
+
+
+@check("no-content-logged")
+async def _no_content_logged(bench: Bench) -> None:
+    """By words that stand in every message, out and in."""
+    seen = await tour(bench)
+    for where, text in (*_logged(bench.records), *seen.errors, *seen.shown):
+        expect(not _WORDS.search(text), f"{where} holds what was written")
+
+
+def _logged(records: Iterable[logging.LogRecord]) -> Iterator[tuple[str, str]]:
     formatter = logging.Formatter()
-    for record in bench.records:
-        text = f"{formatter.format(record)} {vars(record)}"
-        for secret in secrets_of(bench.config()):
-            expect(secret not in text, f"{record.name}, {record.pathname}:{record.lineno} logs a secret")
+    for record in records:
+        yield f"{record.name}, {record.pathname}:{record.lineno}", f"{formatter.format(record)} {vars(record)}"
+
+
+def _holds(text: str, spelled: Iterable[str]) -> bool:
+    return any(each in text for each in spelled)
+
+
+def _spelled(bench: Bench) -> set[str]:
+    """Each secret as it may stand on the wire: in a URL, or in an Authorization header."""
+    secrets = {secret for secret in secrets_of(bench.config()) if len(secret) >= _SHORTEST}
+    if not secrets:
+        raise Cannot(f"there is no secret of {_SHORTEST} or more characters among the settings of this subject")
+    return {each for secret in secrets for each in (secret, quote(secret), quote_plus(secret), *_in_base64(secret))}
+
+
+def _in_base64(secret: str) -> Iterator[str]:
+    """What of it is the same wherever it stands among other bytes, such as "user:secret"."""
+    raw = secret.encode()
+    for before in range(3):
+        whole = base64.b64encode(b"\0" * before + raw)
+        yield whole[-(-8 * before // 6) : len(whole) - (4 if (before + len(raw)) % 3 else 0)].decode()
