@@ -22,6 +22,7 @@ from proxy import Proxy, proxy
 
 from convergekit import Hub, MemoryStore, MessageReceived, Status
 from convergekit.errors import AccountError, AuthenticationError, NotSentError
+from convergekit.model import GapDetected
 from convergekit.testing import FakeContext, outgoing
 
 pytestmark = pytest.mark.anyio
@@ -175,32 +176,43 @@ async def test_whoever_speaks_no_tls_is_not_talked_to(server: Ngircd) -> None:
 # Loss
 
 
+# [restart]
 @pytest.mark.parametrize("end", ["stop", "kill"])
 async def test_a_server_that_comes_back_finds_us_there(server: Ngircd, end: str) -> None:
-    """With our rooms; the engine starts `listen` again, and what it could not send goes out then."""
+    """With our rooms; the engine starts `listen` again, and what waited for that goes out then."""
     heard = list[str | None]()
+    came = anyio.Event()
     async with Hub(store=MemoryStore(), random=NoChance()) as hub:
-        came = anyio.Event()
 
-        @hub.on_message
-        async def note(message: MessageReceived) -> None:
-            heard.append(message.text)
+        @hub.on_event(MessageReceived, GapDetected)
+        async def note(event: MessageReceived | GapDetected) -> None:
+            nonlocal came
+            heard.append(event.text if isinstance(event, MessageReceived) else "we were away")
             came.set()
+            came = anyio.Event()
 
         await hub.add_channel("irc", settings(server.port, rooms="#room"))
-        getattr(server, end)()
-        server.start()
         with anyio.fail_after(10):
             async with person(server.port, "ann") as ann:
-                await ann.does("JOIN #room")
-                while "bot" not in (names := await ann.hears("#room")):
-                    pass
-                assert "JOIN" in names or " 353 " in names
+                told = came
+                await ann.says("before")
+                await told.wait()
+            told = came
+            getattr(server, end)()
+            server.start()
+            await told.wait()
+            async with person(server.port, "ann") as ann:
+                await ann.joins("#room")
+                told = came
                 await ann.says("welcome back", "#room")
-                await came.wait()
+                await told.wait()
                 sent = await hub.send("thanks", to="irc:#room")
-                assert sent.status is Status.ACCEPTED
-    assert heard == ["welcome back"]
+                assert await ann.heard() == ["thanks"]
+    assert sent.status is Status.ACCEPTED
+    assert heard == ["before", "we were away", "welcome back"]
+
+
+# [restart end]
 
 
 async def test_a_drop_ends_listen_and_the_next_one_hears_again(server: Ngircd) -> None:

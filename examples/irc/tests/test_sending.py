@@ -207,7 +207,7 @@ async def test_while_the_engine_waits_to_listen_again_nothing_is_sent(server: Ng
             await tasks.start(ear.listen)
             await between.drops()
             assert isinstance(await ear.end(), NotSentError)
-        with pytest.raises(NotSentError, match="not connected"):
+        with pytest.raises(ThrottledError, match="not connected"):  # which costs no attempt
             await bot.send(outgoing("irc:ann"))
         assert between.logins == 1
 

@@ -224,8 +224,9 @@ class IrcAdapter(Adapter[IrcConfig]):
         async with self._connecting:
             if self._session is not None and self._session.lost is None:
                 return self._session
+            # Waiting for a connection is no attempt, or an outage of some hours would use up those of every message.
             if self._inbox.is_heard:
-                raise NotSentError("not connected")
+                raise ThrottledError("not connected", retry_after=_REST)
             left = self._rests_until - self.context.clock.monotonic()
             if left > 0:  # many messages wait; one of them tries
                 raise ThrottledError("not connected", retry_after=left)
