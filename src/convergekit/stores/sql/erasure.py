@@ -286,16 +286,15 @@ class _TakeOut(Operation[bool]):
 
     def decide(self, batch: Batch) -> None:
         """See `Operation`."""
-        lane = batch.lane(self._lane)
-        place = batch.connection.execute(select(s.item.c.place).where(s.item.c.entry == self._entry)).scalar()
-        is_held = lane.until is not None and lane.until > batch.now
+        lane, run = batch.lanes.row(self._lane), batch.transaction.connection.execute
+        place = run(select(s.item.c.place).where(s.item.c.entry == self._entry)).scalar()
+        is_held = lane.until is not None and lane.until > batch.transaction.now
         self.result = place is None or not (is_held and lane.served == place)
         if place is None or not self.result:
             return
-        batch.write("drop_item", {"at": place})
+        batch.lanes.drop(place)
         batch.write("finish_entry", {"entry": self._entry})
-        if lane.until is None:
-            lane.recompute = True
+        lane.look_again()
 
 
 class _Burial(Operation[int]):
@@ -316,21 +315,21 @@ class _Burial(Operation[int]):
     def decide(self, batch: Batch) -> None:
         """See `Operation`."""
         gone = [*self._bury_entries(batch), *self._bury_dispatches(batch)]
-        forget(batch.connection, [each.old for each in gone])
-        forget_uses(batch.connection, [f"{_source(each)}/{each.ref}" for each in gone])
+        forget(batch.transaction.connection, [each.old for each in gone])
+        forget_uses(batch.transaction.connection, [f"{_source(each)}/{each.ref}" for each in gone])
         self.result = len(gone)
 
     def _bury_entries(self, batch: Batch) -> list[_Kept]:
         states = select(s.entry.c.id).where(s.entry.c.id.in_(self._entries), s.entry.c.state.in_(self._states))
-        found = batch.connection.execute(states.with_for_update()).scalars().all()
+        found = batch.transaction.connection.execute(states.with_for_update()).scalars().all()
         gone = [self._entries[each] for each in found]
         if gone:
-            batch.connection.execute(_BURY_ENTRY, [{"entry": each.ref} for each in gone])
+            batch.transaction.connection.execute(_BURY_ENTRY, [{"entry": each.ref} for each in gone])
         return gone
 
     def _bury_dispatches(self, batch: Batch) -> list[_Kept]:
         gone: list[_Kept] = []
-        run = batch.connection.execute
+        run = batch.transaction.connection.execute
         for id, kept in self._dispatches.items():
             dispatch = kept.row
             assert isinstance(dispatch, Dispatch)

@@ -1,32 +1,30 @@
-"""What callers want of one transaction: each knows what it must know before, and then decides by itself."""
+"""What callers want of one transaction: each knows what it must know before, and then decides by itself.
+
+Only what asks for leases is elsewhere, in `claiming`.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
-from convergekit.abc import Cursor, Direction, Fence, Lease, Write
+from convergekit.abc import Cursor, Fence, Lease, Write
 from convergekit.errors import LeaseLostError
 from convergekit.model import Dispatch
 from convergekit.stores._keys import check_content
 
-from .batch import NEVER, Batch, LaneRow, Needs, waiting_state
+from .batch import Batch, Needs
 from .hosted import let_write
 from .resaid import said_anew
-from .rows import DIRECTIONS, IMPORTANCES, DispatchRow, EntryRow, micros
+from .rows import DispatchRow, EntryRow, micros
 from .schema import EntryStates
+from .transaction import Transaction
 from .writer import Job
 
-__all__ = ["Admit", "Bury", "Call", "Claiming", "Finish", "Found", "Operation", "Postpone", "Release",
-           "Renew", "Save", "Submit"]  # fmt: skip
+__all__ = ["Admit", "Bury", "Call", "Finish", "Operation", "Postpone", "Release", "Renew", "Save", "Submit"]
 
 T = TypeVar("T")
-
-#: What a claim gives for each lane: the lane's row, whether it was recovered, the item, and the row that it is about.
-Found = tuple[LaneRow, bool, Any, Any]
-
-_OTHER_WAY: Final = 8  # one claim of so many begins with the bulk, so that nothing starves
 
 
 class Operation(Job[T]):
@@ -57,13 +55,13 @@ class Call(Operation[T]):
 
     __slots__ = ("_work",)
 
-    def __init__(self, work: Callable[[Batch], T]) -> None:
+    def __init__(self, work: Callable[[Transaction], T]) -> None:
         super().__init__()
         self._work = work
 
     def decide(self, batch: Batch) -> None:
         """See `Operation`."""
-        self.result = self._work(batch)
+        self.result = self._work(batch.transaction)
 
 
 class Admit(Operation[list[bool]]):
@@ -92,7 +90,7 @@ class Admit(Operation[list[bool]]):
             owner = batch.owners.get(self._fence.name)
             if owner is None or owner.token != self._fence.token:
                 raise LeaseLostError(f"somebody else owns {self._fence.name} now")
-        before = self.result if batch.unsure and hasattr(self, "result") else [False] * len(self._rows)
+        before = self.result if batch.transaction.unsure and hasattr(self, "result") else [False] * len(self._rows)
         self.result = [is_new or was for is_new, was in zip(batch.admit(self._rows), before, strict=True)]
         if self._cursor is not None:
             feed, body = self._cursor
@@ -157,13 +155,12 @@ class Finish(Submit):
 
     def decide(self, batch: Batch) -> None:
         """See `Operation`."""
-        row = batch.held(self._lease)
+        row = batch.lanes.held(self._lease)
         super().decide(batch)
         if self._writes:
-            let_write(batch.connection, self._writes)
+            let_write(batch.transaction.connection, self._writes)
         batch.write("finish_entry", {"entry": _entry_id(self._lease)})
-        batch.drop_served(row)
-        row.let_go()
+        batch.lanes.finish(row)
 
 
 class Postpone(Operation[None]):
@@ -184,15 +181,13 @@ class Postpone(Operation[None]):
 
     def decide(self, batch: Batch) -> None:
         """See `Operation`."""
-        row = batch.held(self._lease)
+        row, now = batch.lanes.held(self._lease), batch.transaction.now
         entry = self._lease.entry
         assert entry is not None
         # The time for which it may hold up its lane is given once.
-        hold = batch.now + int(self._hold * 1e6) if entry.hold_until is None else micros(entry.hold_until)
-        batch.move(row.served, waiting_state(self._due, hold, batch.now), self._due, hold)
-        batch.write("end_entry", _ended(self._lease, EntryStates.READY, self._reason, batch.now))
-        row.let_go()
-        batch.placed = True
+        hold = now + int(self._hold * 1e6) if entry.hold_until is None else micros(entry.hold_until)
+        batch.write("end_entry", _ended(self._lease, EntryStates.READY, self._reason, now))
+        batch.lanes.postpone(row, self._due, hold)
         self.result = None
 
 
@@ -216,10 +211,9 @@ class Bury(Operation[None]):
 
     def decide(self, batch: Batch) -> None:
         """See `Operation`."""
-        row = batch.held(self._lease)
-        batch.write("end_entry", _ended(self._lease, EntryStates.DEAD, self._reason, batch.now))
-        batch.drop_served(row)
-        row.let_go()
+        row = batch.lanes.held(self._lease)
+        batch.write("end_entry", _ended(self._lease, EntryStates.DEAD, self._reason, batch.transaction.now))
+        batch.lanes.finish(row)
         batch.admit(self._events)
         self.result = None
 
@@ -241,11 +235,10 @@ class Release(Operation[None]):
         """See `Operation`."""
         self.result = None
         try:
-            row = batch.held(self._lease)
+            row = batch.lanes.held(self._lease)
         except LeaseLostError:
             return
-        row.let_go()
-        batch.placed = True
+        batch.lanes.release(row)
 
 
 class Renew(Operation["Sequence[bool]"]):
@@ -266,12 +259,12 @@ class Renew(Operation["Sequence[bool]"]):
 
     def decide(self, batch: Batch) -> None:
         """See `Operation`."""
-        self.until = batch.now + int(self._seconds * 1e6)
+        self.until = batch.transaction.now + int(self._seconds * 1e6)
         self.result = [self._renewed(batch, lease) for lease in self._leases]
 
     def _renewed(self, batch: Batch, lease: Lease) -> bool:
         try:
-            row = batch.held(lease)
+            row = batch.lanes.held(lease)
         except LeaseLostError:
             return False
         row.until = row.ready = self.until
@@ -306,144 +299,24 @@ class Save(Operation["Dispatch | None"]):
     def decide(self, batch: Batch) -> None:
         """See `Operation`."""
         dispatch = self._row.dispatch
-        if batch.unsure and self._is_stored(batch):
+        if batch.transaction.unsure and self._is_stored(batch.transaction):
             self.result = dispatch
             return
-        lane = None if self._lease is None else batch.held(self._lease)
+        row = None if self._lease is None else batch.lanes.held(self._lease)
         if batch.versions.get(dispatch.id) != self._before:
             self.result = None
             return
-        said_anew(batch.connection, dispatch, batch.now)
+        said_anew(batch.transaction.connection, dispatch, batch.transaction.now)
         batch.change(self._row)
         batch.admit(self._events)
-        if lane is not None and self._release:
-            lane.let_go()
-            batch.placed = True
+        if row is not None and self._release:
+            batch.lanes.release(row)
         self.result = dispatch
 
-    def _is_stored(self, batch: Batch) -> bool:
+    def _is_stored(self, transaction: Transaction) -> bool:
         """Whether it is there, word for word: then it was we who stored it, and nobody has changed it since."""
-        found = batch.ask(batch.sql.bodies, {"ids": [self._row.dispatch.id]})
+        found = transaction.ask(transaction.sql.bodies, {"ids": [self._row.dispatch.id]})
         return bool(found) and found[0].body == self._row.body
-
-
-class Claiming(Operation[tuple[list[Found], bool, "int | None", int]]):
-    """Lanes to serve: (what was found, whether there is more, when there will be, until when the leases hold)."""
-
-    __slots__ = ("_direction", "_limit", "_seconds", "_slots", "_turn")
-    enters = True
-
-    def __init__(
-        self, direction: Direction, limit: int, seconds: float, slots: Mapping[str, int] | None, turn: int
-    ) -> None:
-        super().__init__()
-        self._direction: Direction = direction
-        self._limit = limit
-        self._seconds = seconds
-        self._slots = slots
-        self._turn = turn
-
-    def claim(self, batch: Batch) -> None:
-        """See `Operation`."""
-        until = batch.now + int(self._seconds * 1e6)
-        number = DIRECTIONS.index(self._direction)
-        channels = self._channels(batch, number)
-        found: list[tuple[LaneRow, bool, int]] = []
-        more = False
-        while channels and len(found) < self._limit and not more:
-            rows = self._candidates(batch, number, channels)
-            if not rows:
-                break
-            chosen = rows[: self._limit - len(found)]
-            more = len(rows) > len(chosen)
-            for each in _leased(batch, chosen, until):
-                found.append(each)
-                channels[each[0].lane.channel] -= 1
-        more = more and any(room > 0 for room in channels.values())
-        next_due = None if more else self._next_due(batch, number, channels)
-        self.result = (_items(batch, found), more, next_due, until)
-
-    def _channels(self, batch: Batch, direction: int) -> dict[str, int]:
-        if self._slots is not None:
-            return {name: min(room, self._limit + 1) for name, room in sorted(self._slots.items()) if room > 0}
-        names = [name for (name,) in batch.ask(batch.sql.channels_in, {"direction": direction})]
-        return dict.fromkeys(names, self._limit + 1)  # one more, to see whether there is more
-
-    def _pairs(self, channels: Mapping[str, int], direction: int) -> tuple[list[tuple[str, int]], dict[str, Any]]:
-        classes = range(len(IMPORTANCES)) if direction else (1,)  # what comes in is of one class
-        pairs = [(name, each) for name in channels for each in classes]
-        values: dict[str, Any] = {"direction": direction}
-        for number, (name, importance) in enumerate(pairs):
-            values[f"channel_{number}"], values[f"importance_{number}"] = name, importance
-        return pairs, values
-
-    def _candidates(self, batch: Batch, direction: int, channels: Mapping[str, int]) -> list[LaneRow]:
-        """Lanes that are ready, the channels in turn, in each the urgent before the normal before the bulk."""
-        open_channels = {name: room for name, room in channels.items() if room > 0}
-        pairs, values = self._pairs(open_channels, direction)
-        if not pairs:
-            return []
-        for number, (name, _) in enumerate(pairs):
-            values[f"limit_{number}"] = open_channels[name]
-        values["now"] = batch.now
-        by_channel: dict[str, list[LaneRow]] = {name: [] for name in open_channels}
-        for row in batch.ask(batch.sql.candidates(len(pairs)), values):
-            by_channel[row.channel].append(LaneRow.of(row))
-        order = IMPORTANCES if self._turn % _OTHER_WAY else IMPORTANCES[::-1]
-        lines = []
-        for name, rows in by_channel.items():
-            rows.sort(key=lambda row: (order.index(row.lane.importance), row.ready, row.token))
-            lines.append(rows[: open_channels[name]])
-        start = self._turn % len(lines)
-        lines = lines[start:] + lines[:start]
-        longest = max(map(len, lines))
-        return [line[place] for place in range(longest) for line in lines if place < len(line)]
-
-    def _next_due(self, batch: Batch, direction: int, channels: Mapping[str, int]) -> int | None:
-        pairs, values = self._pairs(channels, direction)
-        moments: list[int | None] = []
-        if pairs:
-            values["now"] = batch.now
-            moments += [moment for (moment,) in batch.ask(batch.sql.next_ready(len(pairs)), values)]
-        if direction:
-            moments += [moment for (moment,) in batch.ask(batch.sql.next_scheduled)]
-        return min((moment for moment in moments if moment is not None), default=None)
-
-
-def _leased(batch: Batch, rows: Sequence[LaneRow], until: int) -> list[tuple[LaneRow, bool, int]]:
-    """Lease those of *rows* that have something to serve; say of the others when they will."""
-    leased = []
-    for row, head, blocked_until in batch.heads(rows):
-        row.is_changed = True
-        if head is None:
-            row.until = row.served = None
-            row.ready = NEVER if blocked_until is None else blocked_until
-            continue
-        recovered = row.until is not None and row.served == head
-        row.token, row.until, row.ready, row.served = batch.token(), until, until, head
-        leased.append((row, recovered, head))
-        batch.overtake(row, head)
-    batch.flush_lanes(rows)
-    return leased
-
-
-def _items(batch: Batch, found: Sequence[tuple[LaneRow, bool, int]]) -> list[Found]:
-    """What stands at the head of each lane."""
-    if not found:
-        return []
-    ask, sql = batch.ask, batch.sql
-    items = {row.place: row for row in ask(sql.leased_items, {"places": [place for *_, place in found]})}
-    entries = [item.entry for item in items.values() if item.entry is not None]
-    dispatches = list({item.dispatch: None for item in items.values() if item.dispatch is not None})
-    by_id: dict[Any, Any] = {}
-    if entries:
-        by_id.update((row.id, row) for row in ask(sql.entries, {"ids": entries}))
-    if dispatches:
-        by_id.update((row.id, row) for row in ask(sql.bodies, {"ids": dispatches}))
-    return [
-        (row, recovered, items[place], by_id[items[place].entry or items[place].dispatch])
-        for row, recovered, place in found
-    ]
 
 
 def _entry_id(lease: Lease) -> int:

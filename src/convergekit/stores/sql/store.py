@@ -39,30 +39,18 @@ from convergekit.errors import InvalidInputError, NotRunningError, StoreError
 from convergekit.model import ClaimCheck, Delivery, Dispatch, Event, Receipt
 from convergekit.model.wire import from_json
 
-from . import posting, reading, small
+from . import posting, reading, small, steps
 from .archive import SqlArchive
-from .batch import Batch, run_batch
 from .blobs import Blobs, FolderBlobs, RowBlobs
+from .claiming import Claiming, Found
 from .database import Database
 from .hosted import HostError
-from .operations import (
-    Admit,
-    Bury,
-    Call,
-    Claiming,
-    Finish,
-    Found,
-    Operation,
-    Postpone,
-    Release,
-    Renew,
-    Save,
-    Submit,
-)
+from .operations import Admit, Bury, Call, Finish, Operation, Postpone, Release, Renew, Save, Submit
 from .rows import dispatch_row, entry_row, micros, moment
 from .said import prepared
 from .signals import Signals
 from .statements import Statements
+from .transaction import Transaction
 from .versions import ensure
 from .writer import Writer
 
@@ -217,7 +205,7 @@ class SqlStore:
 
     async def write(self, function: Callable[[Connection], T], /) -> T:
         """Run *function* in a transaction of the writer, together with whatever else is waiting; it may run again."""
-        return await self._do(Call(lambda batch: function(batch.connection)))
+        return await self._do(Call(lambda transaction: function(transaction.connection)))
 
     async def read(self, function: Callable[[Connection], T], /) -> T:
         """Run *function* on a worker thread, with a connection of its own."""
@@ -309,20 +297,20 @@ class SqlStore:
             connection = self._connection = self._database.connect()
         self._database.see_to_file()
         self._database.keep_wal_small(connection)
-        transaction = connection.begin()
+        begun = connection.begin()
         now = None if self._uses_its_clock else micros(self._now())
-        batch = Batch(connection, self._sql, now, unsure=self._unsure)
-        run_batch(batch, operations)
+        transaction = Transaction(connection, self._sql, now, unsure=self._unsure)
+        steps.run(transaction, operations)
         if now is None:
-            self._set_clock(batch.now)
+            self._set_clock(transaction.now)
         try:
-            transaction.commit()
+            begun.commit()
         except Exception as error:
             if self._database.is_away(error):
                 self._unsure = True
             raise
         self._unsure = False
-        return batch.placed
+        return transaction.placed
 
     def _time(self, connection: Connection) -> int:
         if not self._uses_its_clock:
@@ -419,7 +407,7 @@ class SqlStore:
             leases = []
             for each in found:
                 try:
-                    leases.append(_lease(each, moment(until)))
+                    leases.append(each.lease(moment(until)))
                 except InvalidInputError as error:
                     await self._put_aside(each, moment(until), error)
             if leases or not found:
@@ -431,7 +419,7 @@ class SqlStore:
         _log.error("%s of the ledger cannot be read: %s; it is in the dead letters", about.id, error)
         lease = Lease(row.lane, row.token, until)
         if item.entry is None:
-            await self._do(Call(lambda batch: batch.give_up(item)))
+            await self._do(Call(lambda transaction: small.give_up(transaction, item)))
             await self.release(lease)
         else:
             lease.entry = reading.entry_of(about, item, unreadable=True)
@@ -501,28 +489,28 @@ class SqlStore:
 
     async def park(self, channel: str, receipt: Receipt) -> None:
         """See `Store.park`."""
-        await self._do(Call(lambda batch: small.park(batch, channel, receipt)))
+        await self._do(Call(lambda transaction: small.park(transaction, channel, receipt)))
 
     async def unpark(self, channel: str, ids: Sequence[str]) -> Sequence[Receipt]:
         """See `Store.unpark`."""
         if not await self.read(lambda connection: reading.is_parked(connection, channel, ids)):
             return []  # nearly always; and a look costs no commit
         taken: dict[int, Receipt] = {}  # by any try: one whose answer was lost may have taken them
-        await self._do(Call(lambda batch: taken.update(small.unpark(batch, channel, ids))))
+        await self._do(Call(lambda transaction: taken.update(small.unpark(transaction, channel, ids))))
         return list(taken.values())
 
     # Several processes
 
     async def own(self, name: str, holder: str, seconds: float) -> Fence | None:
         """See `Store.own`."""
-        owned = await self._owning(lambda batch: small.own(batch, name, holder, seconds))
+        owned = await self._owning(lambda transaction: small.own(transaction, name, holder, seconds))
         return None if owned is None else Fence(name, owned[0], moment(owned[1]))
 
     async def disown(self, fence: Fence) -> None:
         """See `Store.disown`."""
-        await self._owning(lambda batch: small.disown(batch, fence.name, fence.token))
+        await self._owning(lambda transaction: small.disown(transaction, fence.name, fence.token))
 
-    async def _owning(self, work: Callable[[Batch], T]) -> T:
+    async def _owning(self, work: Callable[[Transaction], T]) -> T:
         """In a transaction of its own on PostgreSQL: all workers look at the same few rows, and one that was stopped in
         the midst of that must not hold up what the others write.
         """
@@ -531,7 +519,7 @@ class SqlStore:
 
         def apart(connection: Connection) -> T:
             connection.execute(_OWNING)
-            return work(Batch(connection, self._sql, self._time(connection)))
+            return work(Transaction(connection, self._sql, self._time(connection)))
 
         return await self._apart(apart, limiter=self._owners)
 
@@ -552,7 +540,7 @@ class SqlStore:
             body = json.dumps(value)  # here, and not while everybody waits for the writer
         except (TypeError, ValueError, RecursionError) as error:
             raise InvalidInputError(f"a value that is kept has to be JSON: {type(error).__name__}") from error
-        return await self._do(Call(lambda batch: small.put(batch, scope, key, body, version)))
+        return await self._do(Call(lambda transaction: small.put(transaction, scope, key, body, version)))
 
     async def cursor(self, channel: str, feed: str) -> Any:
         """See `Store.cursor`."""
@@ -649,11 +637,11 @@ class SqlStore:
 
     async def revive(self, entry: str) -> bool:
         """See `Store.revive`."""
-        return await self._do(Call(lambda batch: small.revive(batch, entry)))
+        return await self._do(Call(lambda transaction: small.revive(transaction, entry)))
 
     async def discard(self, entry: str) -> bool:
         """See `Store.discard`."""
-        return await self._do(Call(lambda batch: small.discard(batch, entry)))
+        return await self._do(Call(lambda transaction: small.discard(transaction, entry)))
 
     async def dead_deliveries(
         self, *, limit: int = 100, start: str | None = None, channel: str | None = None, unknown: bool = False
@@ -668,11 +656,3 @@ class SqlStore:
 
 def _stored(found: Sequence[str | Dispatch]) -> tuple[Dispatch, ...]:
     return tuple(from_json(Dispatch, each) if isinstance(each, str) else each for each in found)
-
-
-def _lease(found: Found, until: datetime) -> Lease:
-    row, recovered, item, about = found
-    if item.entry is not None:
-        return Lease(row.lane, row.token, until, entry=reading.entry_of(about, item), recovered=recovered)
-    dispatch = from_json(Dispatch, about.body)
-    return Lease(row.lane, row.token, until, None, dispatch, item.delivery, recovered)
