@@ -11,8 +11,10 @@ from pydantic import ValidationError
 from convergekit import Hub, MemoryStore, MessageReceived
 from convergekit.abc import Admission
 from convergekit.engine.retention import EVERY, Keeper, Retention
+from convergekit.errors import StoreError
 from convergekit.testing import FakeClock
 from tests.engine.kit import ANN
+from tests.stores.kit import stream
 
 pytestmark = pytest.mark.anyio
 
@@ -103,3 +105,18 @@ async def test_a_worker_keeps_to_it() -> None:
         clock.advance(600)
         await anyio.wait_all_tasks_blocked()
         assert await said(store) == []
+
+
+async def test_what_nothing_names_goes_though_nobody_asks_for_retention() -> None:
+    """Content of messages that never were would else pile up."""
+    store, clock = MemoryStore(), FakeClock()
+    async with store.opened(clock):
+        lost = await store.keep(stream(b"x"))
+        clock.advance(DAY)
+    async with Hub(store=store, clock=clock):
+        await anyio.wait_all_tasks_blocked()
+        clock.advance(600)
+        await anyio.wait_all_tasks_blocked()
+        with pytest.raises(StoreError, match=lost.ref):
+            async with store.open(lost):
+                pass

@@ -325,6 +325,10 @@ class Store(Protocol):
         """Read what was kept. Raises `StoreError` where it is gone."""
         ...
 
+    async def sweep(self, *, older_than: float = 86_400.0) -> int:
+        """Remove what no row names and nobody kept in the last *older_than* seconds; returns how many there were."""
+        ...
+
     # Looking
 
     async def dispatches(self, *, limit: int = 100, recipient: str | None = None) -> Sequence[Dispatch]:

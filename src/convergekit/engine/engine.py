@@ -138,7 +138,7 @@ class Engine(AsyncContextManagerMixin):
         self.outbox_pool = LanePool(
             store, clock, "out", outbox.serve, size=sends, lease=lease, slots=self._slots, next_slot=self._next_slot
         )
-        self._retention = retention
+        self._retention = retention or Retention()
         self._timer = Alarm(clock, lambda: self._timer_rang.set())
         self._timer_rang = anyio.Event()
 
@@ -187,9 +187,8 @@ class Engine(AsyncContextManagerMixin):
                         pools.start_soon(pool.run)
                     for work in (self._timer.run, self._keep_time, self._follow, *[self._notice] * _NOTICES):
                         pools.start_soon(work)
-                    if self._retention is not None:
-                        keeper = Keeper(self.store, self._clock, self._retention, lambda: self._holder)
-                        pools.start_soon(keeper.run)
+                    keeper = Keeper(self.store, self._clock, self._retention, lambda: self._holder)
+                    pools.start_soon(keeper.run)
                     await self._open_all()
                     try:
                         yield

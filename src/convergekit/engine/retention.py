@@ -1,4 +1,7 @@
-"""How long content stays in the ledger. What was said goes; that it was said, and under which key, stays for good."""
+"""How long content stays in the ledger. What was said goes; that it was said, and under which key, stays for good.
+
+What no row names any more goes as well, in the same round: large content, kept apart, of messages that never were.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,7 @@ class Retention(Value):
 
 
 class Keeper:
-    """Takes out what has become old, every few hours; of several processes on one ledger one does.
+    """Takes out what is old, and what nothing names, every few hours; of several processes on one ledger one does.
 
     Args:
         store: The ledger.
@@ -64,6 +67,7 @@ class Keeper:
             try:
                 if await self._store.own("retention", self._holder(), EVERY) is not None:
                     await self.once()
+                    await self._store.sweep()
             except StoreError as error:
                 _log.warning("what is old was not taken out: %s; it is tried again in %g hours", error, EVERY / 3600)
             await self._clock.sleep(EVERY)

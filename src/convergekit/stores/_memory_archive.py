@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
-from itertools import count
+from itertools import chain, count
 from typing import TYPE_CHECKING, NamedTuple
 
 from convergekit.abc import Archive, Contacts, Entry, EntryState, Erased, Found, Page, Query
@@ -15,6 +15,7 @@ from convergekit.abc.archive import addresses_of
 from convergekit.content.words import Phrase, is_met, phrases
 from convergekit.model import Dispatch, Event, Receipt
 
+from ._refs import refs_of
 from ._said import (
     Row,
     described,
@@ -87,6 +88,10 @@ class MemoryArchive(Archive):
     def _row(self, said: _Said) -> Row:
         return self._store._dispatches[said.ref] if said.event is None else said.event
 
+    def refs(self) -> Iterator[str]:
+        """All content that a row names."""
+        return chain.from_iterable(refs_of(self._row(said)) for said in self._said.values())
+
     async def erase(self, contact: Contacts) -> Erased:
         """See `Archive.erase`."""
         addresses = addresses_of(contact)
@@ -109,6 +114,7 @@ class MemoryArchive(Archive):
         self._forget_parked(wanted, reports)
         self._forget_counts(wanted)
         await forget_contacts(self._store, addresses)
+        await self._store.sweep()
         return Erased(gone, cancelled, busy)
 
     async def _closed(self, said: _Said) -> bool | None:
@@ -180,6 +186,7 @@ class MemoryArchive(Archive):
         ]  # fmt: skip
         for number, said in old:
             self._bury(number, said)
+        await self._store.sweep()
         return len(old)
 
     def _is_settled(self, said: _Said) -> bool:

@@ -44,6 +44,7 @@ from convergekit.model import ClaimCheck, Delivery, DeliveryState, Dispatch, Eve
 from ._keys import check_content
 from ._lane import Item, OpenLane, Turns
 from ._memory_archive import MemoryArchive
+from ._refs import DAY
 
 __all__ = ["MemoryStore"]
 
@@ -79,7 +80,7 @@ class MemoryStore:
         self._parked: dict[tuple[str, str], list[tuple[datetime, Receipt]]] = {}
         self._values: dict[tuple[str, str], tuple[Any, int]] = {}
         self._owners: dict[str, tuple[str, int, datetime]] = {}
-        self._blobs: dict[str, bytes] = {}
+        self._blobs: dict[str, tuple[bytes, datetime]] = {}  # and when it was kept last
         self.archive = MemoryArchive(self)
 
     @asynccontextmanager
@@ -570,17 +571,25 @@ class MemoryStore:
         """See `Store.keep`."""
         content = b"".join([chunk async for chunk in chunks])
         ref = "sha256:" + hashlib.sha256(content).hexdigest()
-        self._blobs[ref] = content
+        self._blobs[ref] = content, self._now()
         return ClaimCheck(ref=ref, size=len(content))
 
     @asynccontextmanager
     async def open(self, claim: ClaimCheck) -> AsyncGenerator[AsyncIterator[bytes]]:
         """See `Store.open`."""
-        content = self._blobs.get(claim.ref)
-        if content is None:
+        if claim.ref not in self._blobs:
             raise StoreError(f"the content {claim.ref} is not in this store")
-        async with aclosing(_chunks(content)) as chunks:
+        async with aclosing(_chunks(self._blobs[claim.ref][0])) as chunks:
             yield chunks
+
+    async def sweep(self, *, older_than: float = DAY) -> int:
+        """See `Store.sweep`."""
+        before = self._now() - timedelta(seconds=older_than)
+        old = {ref for ref, (_, kept) in self._blobs.items() if kept <= before}
+        gone = old.difference(self.archive.refs()) if old else old
+        for ref in gone:
+            del self._blobs[ref]
+        return len(gone)
 
     # Looking
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import anyio
 import pytest
 from sqlalchemy import create_engine
 
@@ -16,7 +15,6 @@ from convergekit.adapters.loopback import Medium
 from convergekit.errors import StoreError
 from convergekit.model import Attachment, ClaimCheck, CustomReceived, MessageReceived
 from convergekit.stores.sql import SqlStore
-from convergekit.stores.sql import store as module
 from convergekit.stores.sql.blobs import DAY
 from convergekit.testing import FakeClock
 
@@ -63,7 +61,7 @@ async def test_a_sweep_leaves_what_messages_name(store: SqlStore, clock: FakeClo
         await hub.idle()
 
         clock.advance(DAY + 1)
-        assert await store.sweep() == 1
+        await store.sweep()  # or the hub has done so by itself
         with pytest.raises(StoreError, match=unnamed.ref):
             await read(store, unnamed)
         assert await read(store, sent.dispatch.message.attachments[0].claim) == content
@@ -135,20 +133,3 @@ async def test_what_was_never_submitted_is_swept(store: SqlStore, clock: FakeClo
         assert await store.sweep() == 1
         with pytest.raises(StoreError):
             await read(store, claim)
-
-
-async def test_an_open_ledger_sweeps_by_itself(
-    store: SqlStore, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Nobody has to think of it."""
-    swept = anyio.Event()
-
-    async def sweep() -> int:
-        swept.set()
-        return 0
-
-    monkeypatch.setattr(module, "_SWEEP_FIRST", 0.0)
-    monkeypatch.setattr(store, "sweep", sweep)
-    with anyio.fail_after(60):
-        async with store.opened(clock):
-            await swept.wait()

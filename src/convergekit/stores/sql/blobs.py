@@ -54,7 +54,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from convergekit.errors import StoreError
-from convergekit.model import Attachment, ClaimCheck, Dispatch, Event
+from convergekit.model import ClaimCheck
+from convergekit.stores._refs import DAY, refs_of
 
 from .schema import metadata
 
@@ -75,8 +76,6 @@ __all__ = [
 
 T = TypeVar("T")
 
-#: Seconds for which content is kept that no row names yet.
-DAY: Final = 86_400.0
 _BLOCK: Final = 262_144  # read and written at once; a row of `blob_chunk`
 _CHUNK: Final = 65_536  # what `open` hands out, at most
 _SPOOL: Final = 1_048_576  # up to here content on its way into the database stays in memory
@@ -141,27 +140,6 @@ class Blobs(Protocol):
 
 
 # Uses
-
-
-def refs_of(row: Event | Dispatch) -> Sequence[str]:
-    """The content that *row* names, each once. Cheap where there is none, which is nearly always."""
-    attachments: list[Attachment] = []
-    natives: list[object] = []
-    if isinstance(row, Dispatch):
-        attachments += row.message.attachments
-        natives += row.message.native.values()
-        for delivery in row.deliveries:
-            for part in delivery.parts:
-                attachments += part.attachments
-    else:
-        fields = row.__dict__  # to ask a model for an attribute that it has not takes it several microseconds
-        attachments += fields.get("attachments", ())
-        attachments += [fields["attachment"]] if "attachment" in fields else []
-        natives.append(fields["native"])
-    if not attachments and (not natives or natives == [None]):
-        return ()
-    named = [*(each.claim for each in attachments), *natives]
-    return list(dict.fromkeys(each.ref for each in named if isinstance(each, ClaimCheck)))
 
 
 def record_uses(connection: Connection, uses: Iterable[tuple[str, str]]) -> None:

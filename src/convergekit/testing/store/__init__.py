@@ -14,7 +14,7 @@ from ._archive import ArchiveContract, ErasureContract, RetentionContract
 from ._kit import START
 from ._lanes import AdmissionContract, LaneContract, RetryContract
 from ._leases import LeaseContract, OwnerContract
-from ._looking import BlobContract, LookContract, ReportContract, ValueContract
+from ._looking import BlobContract, LookContract, ReportContract, SweepContract, ValueContract
 from ._outbound import SaveContract, ScheduleContract, SubmitContract, TimerContract
 
 __all__ = ["StoreContract"]
@@ -22,8 +22,8 @@ __all__ = ["StoreContract"]
 
 class StoreContract(
     AdmissionContract, LaneContract, RetryContract, LeaseContract, SubmitContract, ScheduleContract, SaveContract,
-    TimerContract, ReportContract, OwnerContract, ValueContract, BlobContract, LookContract,
-    ArchiveContract, RetentionContract, ErasureContract,
+    TimerContract, ReportContract, OwnerContract, ValueContract, BlobContract, SweepContract,
+    LookContract, ArchiveContract, RetentionContract, ErasureContract,
 ):  # fmt: skip
     """Every promise of `convergekit.abc.store`.
 

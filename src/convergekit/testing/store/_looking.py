@@ -10,7 +10,7 @@ import pytest
 
 from convergekit.abc import PARKED, Admission, EntryState, Store
 from convergekit.errors import StoreError
-from convergekit.model import DeliveryState, Message, Receipt, Status
+from convergekit.model import Attachment, ClaimCheck, DeliveryState, Message, Receipt, Status
 
 from ..clock import FakeClock
 from ._kit import (
@@ -28,7 +28,17 @@ from ._kit import (
     taken,
 )
 
-__all__ = ["BlobContract", "LookContract", "ReportContract", "ValueContract"]
+__all__ = ["BlobContract", "LookContract", "ReportContract", "SweepContract", "ValueContract"]
+
+_DAY = 86_400.0
+
+
+async def _is_there(store: Store, claim: ClaimCheck) -> bool:
+    try:
+        async with store.open(claim):
+            return True
+    except StoreError:
+        return False
 
 
 class ReportContract:
@@ -177,6 +187,40 @@ class BlobContract:
 
         with pytest.raises(OSError):  # noqa: PT011
             await store.keep(broken())
+
+
+class SweepContract:
+    async def test_what_nothing_names_is_swept_a_day_later(self, store: Store, clock: FakeClock) -> None:
+        """It may be that its row is just being stored; and whoever keeps it again has another day."""
+        lost, again = [await store.keep(stream(each)) for each in (b"lost", b"again")]
+        clock.advance(_DAY)
+        await store.keep(stream(b"again"))
+        assert await store.sweep() == 1
+        assert (await _is_there(store, lost), await _is_there(store, again)) == (False, True)
+
+    @pytest.mark.parametrize("how", ["erased", "old"])
+    async def test_what_is_named_stays_until_the_last_that_names_it_is_gone(
+        self, store: Store, clock: FakeClock, how: str
+    ) -> None:
+        """Of what came in and of what went out: attachments and originals alike."""
+        ours, hers, original = [await store.keep(stream(each)) for each in (b"ours", b"hers", b"original")]
+        files = [Attachment(claim=each, size=each.size) for each in (ours, hers)]
+        await store.admit("c", [event("1", ANN, attachments=files[1:], native=original)])
+        (said,) = await store.submit(
+            [dispatch("1", ANN).model_copy(update={"message": Message("x", attachments=files)})]
+        )
+        await served(store)
+        await store.save(closed(said))
+        clock.advance(_DAY)
+        later = dispatch("2", BOB).model_copy(update={"message": Message("x", attachments=files[:1])})
+        await store.submit([later])
+        clock.advance(_DAY)
+        assert await store.sweep() == 0
+        if how == "erased":
+            await store.archive.erase(ANN)
+        else:
+            await store.archive.retain(1.5 * _DAY)
+        assert [await _is_there(store, each) for each in (ours, hers, original)] == [True, False, False]
 
 
 class LookContract:
