@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from . import first, incoming, running, showing  # noqa: F401  notes its mutants
+from . import declaring, first, incoming, outgoing, running, showing  # noqa: F401  notes its mutants
 from .registry import MUTANTS
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,9 +23,9 @@ class Mutant:
     rule: str
     subject: type[Subject]
 
-    def found_by(self, backend: str = "asyncio") -> list[str]:
-        """Ids of the rules that the contract finds broken, in its order."""
-        results = verify(self.subject, backends=[backend])
+    def found_by(self, backend: str = "asyncio", *, rules: Iterable[str] = ()) -> list[str]:
+        """Ids of those of *rules*, or of all, that the contract finds broken, in its order."""
+        results = verify(self.subject, backends=[backend], rules=rules)
         return list(dict.fromkeys(each.check.rule.id for each in results if each.verdict is Verdict.BROKEN))
 
 

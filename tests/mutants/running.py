@@ -239,6 +239,8 @@ class WaitsForAThread(LoopbackAdapter):
 class LeavesATask(LoopbackAdapter):
     """Leaves a task behind."""
 
+    backends = frozenset({"asyncio"})
+
     async def send(self, out: Outgoing) -> Receipt:
         self.task = asyncio.ensure_future(asyncio.sleep(3600))
         return await super().send(out)

@@ -83,7 +83,7 @@ class LoopbackSubject(Subject):
     def received(self) -> Sequence[bytes]:
         return [_written(sent) for sent in self.medium.sent]
 
-    def served(self) -> tuple[str, bytes]:
+    def media(self) -> tuple[str, bytes]:
         self.medium.uploads["loopback:served"] = b"what is served"
         return "loopback:served", b"what is served"
 

@@ -179,7 +179,7 @@ class Subject(ABC):
         """By what the medium knows that *message*, one of `received()`, repeats another: its id, its key."""
         raise Cannot("this subject does not say by what its medium knows a repeat")
 
-    def served(self) -> tuple[str, bytes]:
+    def media(self) -> tuple[str, bytes]:
         """The URL under which the medium serves an attachment that came in, and the content that is served."""
         raise Cannot("this subject serves nothing")
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 from convergekit.abc import Outgoing
 from convergekit.model import Attachment, AttachmentLimit, Message, Part, TextLimit
 
-from .._bench import Attempt, Bench
+from .._bench import Attempt, Bench, eventually
 from .._subject import Cannot, Fault
 from .._wire import LETTERS, Wire, filled
 from ._registry import broken, check, expect, listed
@@ -143,8 +143,9 @@ async def _parts_in_order(bench: Bench, after: str) -> None:
             if after == "a-failure" and out.index == 1:
                 bench.subject.fault(Fault.UNREACHABLE)
                 await bench.attempt(adapter, out)
-            attempt, _wire = await arrived(bench, adapter, out)
+            attempt = await bench.attempt(adapter, out)
             _taken(attempt, f"part {out.index + 1} of {len(outs)}")
+        await eventually(lambda: len(bench.subject.received()) >= before + len(outs))
     got = [[word for word in words if Wire(each).holds(word)] for each in bench.subject.received()[before:]]
     said = "; ".join(" and ".join(each) or "nothing of it" for each in got)
     if got != [[word] for word in words]:

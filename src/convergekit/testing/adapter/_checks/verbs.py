@@ -140,7 +140,7 @@ async def _upload(bench: Bench, that: str) -> None:
 
 @check("verbs-work", SupportsMedia, that=["fetch"])
 async def _fetch(bench: Bench, that: str) -> None:
-    url, content = bench.subject.served()
+    url, content = bench.subject.media()
     async with bench.entered() as (adapter, _):
         expect(await _fetched(adapter, url) == content, "`fetch` gave something else than what is served")
         try:
