@@ -245,6 +245,8 @@ class Bench:
             raise UncertainError(f"no answer within {timeout:g} s")
         except Exception as error:
             return Attempt(out, None, error, bool(told))
+        finally:
+            self.subject.attempted()
 
     # What comes in
 

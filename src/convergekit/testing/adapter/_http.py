@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from email.utils import format_datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import anyio
 import httpx
 from anyio.lowlevel import checkpoint
 
 from ._subject import Fault, Subject
+
+if TYPE_CHECKING:
+    from ._server import Server
 
 __all__ = ["HttpSubject"]
 
@@ -22,22 +26,30 @@ _PAGE = b"<!doctype html><title>Oops</title><p>Something went wrong.</p>"
 
 class HttpSubject(Subject):
     """A subject whose medium is called over HTTP: `context.http`, or a client of the adapter's own over
-    `context.parts["transport"]`.
+    `context.parts["transport"]`; or any client, where there is a server.
 
     Attributes:
+        on_loopback: Whether the far side is a real server on loopback. Its `url` is known only once it is open, so the
+            settings are then told by `settings_at`.
         url: Where the far side is, to be used in `settings`.
     """
 
+    on_loopback: ClassVar[bool] = False
     url: str = "https://far.example"
 
     def __init__(self) -> None:
         self._faults: deque[Fault] = deque()
         self._received: list[bytes] = []
         self._transport = _FarSide(self)
+        self._server: Server | None = None
 
     @abstractmethod
     def accept(self, request: httpx.Request) -> httpx.Response:
         """What the medium answers to *request*, whose content is read, when all is well."""
+
+    def settings_at(self, url: str) -> Mapping[str, Any]:
+        """The settings of an adapter whose medium is at *url*."""
+        return self.settings
 
     def carries(self, request: httpx.Request) -> bool:
         """Whether *request* hands a message over; others (a token, a poll) meet no fault."""
@@ -68,13 +80,35 @@ class HttpSubject(Subject):
 
     # What `Subject` asks for
 
+    @asynccontextmanager
+    async def opened(self) -> AsyncGenerator[None]:
+        """See `Subject.opened`: starts the server, where there is to be one."""
+        if not self.on_loopback:
+            yield
+            return
+        from ._server import Server
+
+        self._server = Server(self.respond)
+        self.url = self._server.url
+        self.settings = self.settings_at(self.url)
+        async with self._server.serving():
+            yield
+
     def parts(self) -> Mapping[str, Any]:
-        """The transport."""
-        return {"transport": self._transport}
+        """The transport, where there is no server."""
+        return {} if self.on_loopback else {"transport": self._transport}
 
     def fault(self, fault: Fault) -> None:
         """See `Subject.fault`."""
-        self._faults.append(fault)
+        if fault is Fault.UNREACHABLE and self._server is not None:
+            self._server.go_away()
+        else:
+            self._faults.append(fault)
+
+    def attempted(self) -> None:
+        """See `Subject.attempted`."""
+        if self._server is not None:
+            self._server.come_back()
 
     def received(self) -> Sequence[bytes]:
         """See `Subject.received`: URL, headers and body."""

@@ -168,6 +168,9 @@ class Subject(ABC):
         """Do *fault* with the next send."""
         raise Cannot(f"this subject cannot play a far side that is {fault.value}")
 
+    def attempted(self) -> None:  # noqa: B027  most have nothing to do
+        """An attempt has ended: only a far side that does not see by itself that it was not reached has to know."""
+
     def received(self) -> Sequence[bytes]:
         """What the far side was handed, as it came, one for each message; also where it did not answer.
 
