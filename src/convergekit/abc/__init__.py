@@ -22,6 +22,7 @@ from .context import (
     ChannelContext,
     Clock,
     Cursor,
+    SettableClock,
     State,
 )
 from .http import (
@@ -97,6 +98,7 @@ __all__ = [
     "Request",
     "Response",
     "RetryPolicy",
+    "SettableClock",
     "State",
     "Store",
     "SupportsBatch",

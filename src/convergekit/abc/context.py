@@ -15,7 +15,7 @@ from convergekit.model import Attachment, Event
 if TYPE_CHECKING:
     from convergekit.http import Http
 
-__all__ = ["Admission", "ChannelContext", "Clock", "Cursor", "State"]
+__all__ = ["Admission", "ChannelContext", "Clock", "Cursor", "SettableClock", "State"]
 
 
 class Admission(StrEnum):
@@ -52,6 +52,15 @@ class Clock(Protocol):
 
     async def sleep(self, seconds: float) -> None:
         """Return after *seconds*; a checkpoint even for 0 and less."""
+        ...
+
+
+@runtime_checkable
+class SettableClock(Clock, Protocol):
+    """A `Clock` that a ledger with a time of its own sets, so that workers on several machines mean the same moment."""
+
+    def set(self, now: datetime) -> None:
+        """Let the wall clock go on from *now*. From any thread; `monotonic` does not change."""
         ...
 
 

@@ -21,19 +21,18 @@ _LONGEST_PAUSE: Final = 5.0
 
 
 class SystemClock:
-    """The machine's own clocks.
-
-    Attributes:
-        ahead: Seconds by which the ledger's clock is before the machine's; a store with a clock of its own sets it,
-            so that workers on several machines mean the same moment.
-    """
+    """The machine's own clocks, of which the wall clock can be set: see `SettableClock`."""
 
     def __init__(self) -> None:
-        self.ahead = 0.0
+        self._ahead: timedelta | None = None
 
     def now(self) -> datetime:
         """See `Clock.now`."""
-        return datetime.now(UTC) + timedelta(seconds=self.ahead) if self.ahead else datetime.now(UTC)
+        return datetime.now(UTC) if self._ahead is None else datetime.now(UTC) + self._ahead
+
+    def set(self, now: datetime) -> None:
+        """See `SettableClock.set`."""
+        self._ahead = now - datetime.now(UTC)
 
     def monotonic(self) -> float:
         """See `Clock.monotonic`."""

