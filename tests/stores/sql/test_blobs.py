@@ -28,19 +28,11 @@ from convergekit.model import (
     MessageReceived,
     Part,
 )
-from convergekit.stores.sql.blobs import (
-    DAY,
-    Blobs,
-    FolderBlobs,
-    RowBlobs,
-    blob,
-    blob_chunk,
-    blob_use,
-    forget_uses,
-    record_uses,
-    refs_of,
-)
+from convergekit.stores._refs import DAY, refs_of
+from convergekit.stores.sql.blobs import Blobs, FolderBlobs, RowBlobs
+from convergekit.stores.sql.blobs.rows import blob, blob_chunk
 from convergekit.stores.sql.schema import metadata
+from convergekit.stores.sql.uses import blob_use, forget_uses, record_uses
 from convergekit.testing.store._looking import BlobContract
 
 from ..kit import delivery, dispatch, stream

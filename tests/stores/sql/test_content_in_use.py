@@ -14,8 +14,8 @@ from convergekit import Hub, Message
 from convergekit.adapters.loopback import Medium
 from convergekit.errors import StoreError
 from convergekit.model import Attachment, ClaimCheck, CustomReceived, MessageReceived
+from convergekit.stores._refs import DAY
 from convergekit.stores.sql import SqlStore
-from convergekit.stores.sql.blobs import DAY
 from convergekit.testing import FakeClock
 
 from ..kit import stream

@@ -13,15 +13,16 @@ from sqlalchemy import func, select
 
 from convergekit.abc import Lane
 from convergekit.model import Dispatch
+from convergekit.stores._refs import refs_of
 
 from . import schema as s
-from .blobs import record_uses, refs_of
 from .lanes import Lanes
 from .prepared import Values, together
 from .rows import DeliveryRow, DispatchRow, EntryRow, dispatch_values, lane_key
 from .said import Said, record, said_of
 from .schema import EntryStates
 from .transaction import Transaction
+from .uses import record_uses
 
 __all__ = ["Batch", "Needs"]
 

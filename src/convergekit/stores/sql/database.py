@@ -14,36 +14,29 @@ Rules kept here:
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import sqlite3
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 from sqlalchemy import (
-    BindParameter,
-    ColumnElement,
     Connection,
     Engine,
-    bindparam,
     create_engine,
     event,
-    func,
-    literal_column,
     select,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
-from sqlalchemy.types import BigInteger, Text, TypeDecorator
 
 from convergekit.errors import ConfigurationError, StoreError
 
+from .dialects import NOW
 from .prepared import driver
 
-__all__ = ["NOW", "Database", "among"]
+__all__ = ["Database"]
 
 _log = logging.getLogger(__name__)
 _BUSY: Final = 30.0  # seconds that a writer waits for another process
@@ -305,40 +298,3 @@ def _in_words(cause: BaseException) -> str:
         return type(cause).__name__
     first = str(cause).splitlines()
     return f"{type(cause).__name__}: {first[0]}" if first else type(cause).__name__
-
-
-#: PostgreSQL's time when it gets the statement, in microseconds; unlike `clock_timestamp` an index can be asked for it.
-NOW: Final[ColumnElement[int]] = literal_column("(extract(epoch FROM statement_timestamp()) * 1000000)::bigint")
-
-
-# Lists of any length as one parameter, so that the text of a statement stays the same.
-
-
-class _Many(TypeDecorator[Sequence[Any]]):
-    """A list: an array on PostgreSQL, JSON on SQLite."""
-
-    impl = Text
-    cache_ok = True
-
-    def __init__(self, numbers: bool = False) -> None:
-        super().__init__()
-        self.numbers = numbers
-
-    def load_dialect_impl(self, dialect: Any) -> Any:
-        """See `TypeDecorator`."""
-        if dialect.name == "postgresql":
-            return dialect.type_descriptor(ARRAY(BigInteger() if self.numbers else Text()))
-        return dialect.type_descriptor(Text())
-
-    def process_bind_param(self, value: Any, dialect: Any) -> Any:
-        """See `TypeDecorator`."""
-        return list(value) if dialect.name == "postgresql" else json.dumps(list(value))
-
-
-def among(column: ColumnElement[Any], name: str, *, numbers: bool = False, sqlite: bool) -> ColumnElement[bool]:
-    """Whether *column* is one of the list that is passed as the parameter *name*."""
-    many: BindParameter[Any] = bindparam(name, type_=_Many(numbers))
-    if sqlite:
-        return column.in_(select(literal_column("value")).select_from(func.json_each(many)))
-    # Not `= ANY`: of a parameter that is no constant, each row that is looked at goes through the whole list.
-    return column.in_(select(func.unnest(many).column_valued("each")))

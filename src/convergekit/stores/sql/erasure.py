@@ -41,11 +41,11 @@ from convergekit.stores._said import (
 
 from . import schema as s
 from .batch import Batch, Needs
-from .blobs import forget_uses
 from .database import Database
 from .operations import Operation
 from .rows import hashed, micros
 from .said import WORDS, Old, about, forget, said, said_of, topic
+from .uses import forget_uses
 
 if TYPE_CHECKING:
     from .store import SqlStore

@@ -23,11 +23,13 @@ from convergekit.errors import ConfigurationError, KeyConflictError, StoreError
 from convergekit.model import Dispatch
 from convergekit.model.wire import from_json
 from convergekit.stores._keys import check_content
+from convergekit.stores._refs import refs_of
 
 from . import schema as s
-from .blobs import forget_uses, insertion, record_uses, refs_of
 from .database import Database
+from .dialects import insertion
 from .rows import DispatchRow, dispatch_values
+from .uses import forget_uses, record_uses
 
 __all__ = ["in_transaction", "on_commit", "post"]
 
@@ -101,7 +103,7 @@ def _post(connection: Connection, row: DispatchRow) -> Dispatch:
         known = _known(connection, row)
         if known is not None:
             return known
-        written = insertion(connection, s.dispatch).on_conflict_do_nothing().returning(s.dispatch.c.id)
+        written = insertion(connection.dialect, s.dispatch).on_conflict_do_nothing().returning(s.dispatch.c.id)
         if connection.execute(written, dispatch_values(row, placed=False)).first() is not None:
             record_uses(connection, [(ref, f"dispatch/{dispatch.id}") for ref in refs_of(dispatch)])
             return dispatch

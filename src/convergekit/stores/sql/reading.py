@@ -15,7 +15,7 @@ from convergekit.model import Delivery, Dispatch, Event, UnknownEvent
 from convergekit.model.wire import event_from_json, from_json
 
 from . import schema as s
-from .database import among
+from .dialects import among
 from .rows import address_key, hashed, moment
 from .schema import EntryStates
 

@@ -14,7 +14,7 @@ from convergekit.model import Dispatch, Receipt
 from convergekit.model.wire import from_json, to_json
 
 from . import schema as s
-from .blobs import insertion
+from .dialects import insertion
 from .lanes import LaneRow, Lanes
 from .processes import here, is_gone
 from .reading import number_of
@@ -47,7 +47,7 @@ def own(transaction: Transaction, name: str, holder: str, seconds: float) -> tup
     row = run(select(s.owner).where(c.name == name).with_for_update()).first()
     if row is None:
         token = transaction.token()
-        new = insertion(transaction.connection, s.owner).on_conflict_do_nothing().returning(c.token)
+        new = insertion(transaction.connection.dialect, s.owner).on_conflict_do_nothing().returning(c.token)
         if run(new, {"name": name, "holder": holder, "token": token, "until": until}).first() is not None:
             return token, until
         row = run(select(s.owner).where(c.name == name).with_for_update()).one()  # somebody was faster

@@ -1,6 +1,6 @@
 """Every statement of the ledger's hot paths, made once for a database, so that SQLAlchemy compiles each only once.
 
-Lists of any length are one parameter (`database.among`), and so the text of a statement never changes.
+Lists of any length are one parameter (`dialects.among`), and so the text of a statement never changes.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from sqlalchemy import (
     union_all,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from . import schema as s
-from .database import NOW, Database, among
+from .database import Database
+from .dialects import NOW, among, insertion
 from .prepared import Prepared, Values
 from .said import said
 from .schema import EntryStates, ItemState
@@ -192,17 +192,14 @@ class Statements:
     def _locked(self, statement: Any, *, skip: bool = False) -> Any:
         return statement if self._sqlite else statement.with_for_update(skip_locked=skip)
 
-    def _insert(self, table: Any) -> Any:
-        return sqlite.insert(table) if self._sqlite else postgresql.insert(table)
-
-    def _upsert(self, table: Any, keys: list[str], changes: list[str]) -> Insert:
-        statement = self._insert(table)
+    def _upsert(self, table: Table, keys: list[str], changes: list[str]) -> Insert:
+        statement = insertion(self._dialect, table)
         changed = {name: statement.excluded[name] for name in changes}
         upsert: Insert = statement.on_conflict_do_update(index_elements=keys, set_=changed)
         return upsert
 
     def _add_lane(self) -> Insert:
-        statement = self._insert(s.lane)
+        statement = insertion(self._dialect, s.lane)
         lane = s.lane.c
         sooner = case((lane.ready > statement.excluded.ready, statement.excluded.ready), else_=lane.ready)
         # Somebody else may have made it since we looked, and hold it by now.

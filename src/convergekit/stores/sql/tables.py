@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from . import blobs, said
+from . import said, uses
+from .blobs import rows
 from .schema import metadata
 
 __all__ = ["metadata"]
 
 #: The modules that define tables; schema is one of them.
-_DEFINED_IN = (blobs, said)
+_DEFINED_IN = (said, uses, rows)
