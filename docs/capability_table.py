@@ -95,7 +95,8 @@ def _attachments(limits: Capabilities) -> str:
         return _NO
     each = "" if most.size is None else f", {most.size} bytes each"
     total = "" if most.total is None else f", {most.total} bytes in all"
-    return f"up to {most.count}{each}{total}"
+    kinds = "" if most.media_types is None else f", {' or '.join(sorted(most.media_types))} only"
+    return f"up to {most.count}{each}{total}{kinds}"
 
 
 def _idempotency(limits: Capabilities) -> str:

@@ -8,7 +8,7 @@ import pytest
 from convergekit import abc
 from convergekit.adapters.loopback import LoopbackAdapter
 from convergekit.adapters.webhook import WebhookAdapter
-from convergekit.model import TextLimit
+from convergekit.model import AttachmentLimit, TextLimit
 from docs.capability_table import BEGIN, PAGE, VERBS, WAYS_IN, ours, page, table
 
 
@@ -49,6 +49,13 @@ def test_limits_are_read_off_the_class() -> None:
     rows = {row[0]: row[1:] for row in _rows(table([WebhookAdapter, other]))}
     assert rows["text of one part"][1] == "70 UTF-16 units, longer is split"
     assert rows["subject"] == ["yes", "–"]
+
+
+def test_the_kinds_of_attachments_are_named() -> None:
+    photos = AttachmentLimit(count=4, size=5_000_000, media_types=frozenset({"image/*", "video/mp4"}))
+    limits = WebhookAdapter.capabilities.model_copy(update={"attachments": photos})
+    rows = {row[0]: row[1:] for row in _rows(table([type("Photos", (WebhookAdapter,), {"capabilities": limits})]))}
+    assert rows["attachments"] == ["up to 4, 5000000 bytes each, image/* or video/mp4 only"]
 
 
 def test_a_page_without_its_markers_is_not_overwritten() -> None:
