@@ -30,13 +30,29 @@ class Proxy:
 
     def __init__(self, port: int, server: int) -> None:
         self.port = port
-        self.refuses = self.is_mute = False
+        self.refuses = False
+        self._muted: anyio.Event | None = None
         self.cuts: tuple[str, bytes] | None = None
         self.said = b""
         self.logins = 0
         self._server = server
         self._clients: list[SocketStream] = []
         self._is_cutting = False
+
+    @property
+    def is_mute(self) -> bool:
+        return self._muted is not None
+
+    @is_mute.setter
+    def is_mute(self, value: bool) -> None:
+        if self._muted is not None:
+            self._muted.set()
+        self._muted = anyio.Event() if value else None
+
+    async def hears(self, what: bytes) -> None:
+        """Return once our side has said so."""
+        while what not in self.said:
+            await anyio.wait_all_tasks_blocked()
 
     async def says(self, *lines: bytes, end: bytes = b"\r\n") -> None:
         """Say something to our side in the server's place."""
@@ -84,8 +100,9 @@ class Proxy:
                 if self._is_cutting and b" PONG " in chunk:  # it was said with a PING behind it
                     self._is_cutting, self.cuts = False, None
                     break
-                if not self.is_mute:
-                    await client.send(chunk)
+                while self._muted is not None:
+                    await self._muted.wait()
+                await client.send(chunk)
         except _GONE:
             pass
         tasks.cancel_scope.cancel()
