@@ -53,7 +53,7 @@ class IrcSubject(Subject):
     adapter = IrcAdapter
     to = "irc:ann"
     senders = ("irc:ann", "irc:bob")
-    native: Mapping[str, Any] = {"notice": True}
+    native: Mapping[str, Any] | None = {"notice": True}
     samples = (
         Sample(
             "what Ann says in a room",
