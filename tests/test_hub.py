@@ -710,3 +710,27 @@ async def test_what_is_too_large_to_read_is_named() -> None:
         assert len(await world.hub.read(plan, limit=10)) == 10
         with pytest.raises(UnsupportedContentError, match=r"attachment plan\.pdf has more than the 9 bytes"):
             await world.hub.read(plan, limit=9)
+
+
+async def test_contacts_are_put_where_they_are_kept_and_the_hosts_own_are_not_ours_to_change() -> None:
+    """A host that has contacts changes them where it has them; the hub only asks."""
+    ann = Contact(id="ann", addresses=[ANN])
+
+    class Customers:
+        async def by_address(self, address: Address) -> Contact | None:
+            return ann if address in ann.addresses else None
+
+        async def get(self, id: str) -> Contact | None:
+            return ann if id == "ann" else None
+
+    async with opened() as world:
+        await world.hub.contacts.put(ann)
+        assert await world.hub.contacts.by_address(Address(ANN)) == ann
+        assert await world.hub.contacts.remove("ann")
+        assert await world.hub.contacts.get("ann") is None
+    async with opened(contacts=Customers()) as world:
+        assert await world.hub.contacts.by_address(Address(ANN)) == ann
+        assert await world.hub.contacts.get("ann") == ann
+        for change in (world.hub.contacts.put(ann), world.hub.contacts.remove("ann")):
+            with pytest.raises(ConfigurationError, match=r"in a Customers of the host's own"):
+                await change

@@ -11,7 +11,8 @@ from typing import Any, Literal
 
 import pytest
 
-from convergekit import Conversation, MemoryStore, MessageReceived, Status
+from convergekit import Contact, Conversation, MemoryStore, MessageReceived, Status
+from convergekit import Hub as AsyncHub
 from convergekit.adapters.loopback import Medium
 from convergekit.errors import (
     ConfigurationError,
@@ -21,7 +22,7 @@ from convergekit.errors import (
     RejectedError,
     UncertainError,
 )
-from convergekit.model import DispatchState
+from convergekit.model import ConsentChanged, DispatchState
 from convergekit.sync import Hub
 
 ANN = "loopback:ann"
@@ -127,7 +128,7 @@ def test_handlers_run_in_the_hubs_own_loop(hub: Hub, medium: Medium) -> None:
 
     said(hub, medium, text="hello?", sender=ANN)
     said(hub, medium, text="hello?", sender=BOB)
-    assert done.wait(5)
+    assert done.wait(60)
     until(lambda: len(medium.sent) == 3)
 
     assert medium.texts(ANN) == ["one moment", "yes"]
@@ -273,3 +274,21 @@ def test_an_adapter_class_is_said_where_the_settings_do_not_tell_it() -> None:
     with hub:
         hub.add_channel("inside", {}, adapter=Shouting)
         assert all(isinstance(hub.channel(name).adapter, Shouting) for name in ("before", "inside"))
+
+
+def test_people_and_channels_are_known_there_too(hub: Hub) -> None:
+    """By the same names as in the asynchronous hub."""
+    ann = Contact(id="ann", addresses=[ANN])
+    hub.contacts.put(ann)
+    assert hub.contacts.by_address(ann.addresses[0]) == hub.contacts.get("ann") == ann
+    hub.consents.record(ConsentChanged(key="k", address=ann.addresses[0], granted=False))
+    assert hub.consents.consents(ann.addresses[0], ann) == {None: False}
+    assert hub.contacts.remove("ann")
+    assert [each.name for each in hub.channels] == ["loop"]
+
+
+def test_whatever_the_asynchronous_hub_can_do_this_one_can() -> None:
+    """But for what only makes sense in an event loop."""
+    asynchronous = {"asgi", "idle", "open", "receiver", "run", "clock", "random", "router", "store"}
+    names = {name for name in (*dir(AsyncHub), *vars(AsyncHub(store="memory:"))) if not name.startswith("_")}
+    assert names - asynchronous <= {*dir(Hub), *vars(Hub(store="memory:"))}

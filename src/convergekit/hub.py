@@ -40,7 +40,18 @@ from .model import (
     Event,
     MessageReceived,
 )
-from .router import STANDARD, ConsentStore, ContactResolver, Gate, Plan, Recipient, RouteLike, Router, recipient_key
+from .router import (
+    STANDARD,
+    ConsentStore,
+    ContactBook,
+    ContactResolver,
+    Gate,
+    Plan,
+    Recipient,
+    RouteLike,
+    Router,
+    recipient_key,
+)
 from .stores.named import DEFAULT_URL, store_at
 
 if TYPE_CHECKING:
@@ -187,7 +198,7 @@ class Hub(AsyncContextManagerMixin):
         self.dead_letters = DeadLetters(
             self._engine, self._sending, self._ids, STANDARD if gates is None else gates, self._check_open
         )
-        self.contacts = self._planner.contacts
+        self.contacts = ContactBook(self._planner.contacts)
         self.consents = self._planner.consents
         # The same decorators as on a router, so that a small application needs no other object.
         self.on_message = self.router.on_message

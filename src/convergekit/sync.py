@@ -22,8 +22,9 @@ from pydantic import BaseModel
 from . import hub as _asynchronous
 from ._dead_letters import DeadLetter
 from ._handles import Channel, Target
-from .abc import Adapter, Contacts, Direction, Erased, Found, Page
+from .abc import Adapter, Direction, Erased, Found, Page
 from .abc import Archive as _Archive
+from .abc import Contacts as _Contacts
 from .config import channel_settings
 from .engine.options import ChannelOptions
 from .errors import NotRunningError
@@ -31,6 +32,8 @@ from .hub import Content, HubHealth, Several, To
 from .model import (
     Address,
     Attachment,
+    ConsentChanged,
+    Contact,
     ConversationKind,
     ConversationRef,
     Delivery,
@@ -42,7 +45,7 @@ from .model import (
 )
 from .router import Plan, RouteLike
 
-__all__ = ["Archive", "Conversation", "DeadLetters", "DispatchHandle", "Hub"]
+__all__ = ["Archive", "Consents", "Contacts", "Conversation", "DeadLetters", "DispatchHandle", "Hub"]
 
 T = TypeVar("T")
 
@@ -232,7 +235,7 @@ class Archive:
             if after is None:
                 return
 
-    def erase(self, contact: Contacts) -> Erased:
+    def erase(self, contact: _Contacts) -> Erased:
         """See `convergekit.abc.Archive.erase`."""
         return self._hub._call(lambda: self._archive.erase(contact))
 
@@ -243,6 +246,44 @@ class Archive:
     @property
     def _archive(self) -> _Archive:
         return self._hub._hub.archive
+
+
+class Contacts:
+    """See `convergekit.router.ContactBook`; every call blocks."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+
+    def by_address(self, address: Address) -> Contact | None:
+        """See `convergekit.router.ContactBook.by_address`."""
+        return self._hub._call(lambda: self._hub._hub.contacts.by_address(address))
+
+    def get(self, id: str) -> Contact | None:
+        """See `convergekit.router.ContactBook.get`."""
+        return self._hub._call(lambda: self._hub._hub.contacts.get(id))
+
+    def put(self, contact: Contact) -> None:
+        """See `convergekit.router.ContactBook.put`."""
+        self._hub._call(lambda: self._hub._hub.contacts.put(contact))
+
+    def remove(self, id: str) -> bool:
+        """See `convergekit.router.ContactBook.remove`."""
+        return self._hub._call(lambda: self._hub._hub.contacts.remove(id))
+
+
+class Consents:
+    """See `convergekit.router.ConsentStore`; every call blocks."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+
+    def consents(self, address: Address, contact: Contact | None = None) -> Mapping[str | None, bool]:
+        """See `convergekit.router.ConsentStore.consents`."""
+        return self._hub._call(lambda: self._hub._hub.consents.consents(address, contact))
+
+    def record(self, event: ConsentChanged) -> None:
+        """See `convergekit.router.ConsentStore.record`."""
+        self._hub._call(lambda: self._hub._hub.consents.record(event))
 
 
 class Hub:
@@ -275,6 +316,8 @@ class Hub:
         self.middleware = hub.middleware
         self.include = hub.include
         self.archive = Archive(self)
+        self.contacts = Contacts(self)
+        self.consents = Consents(self)
 
     def __enter__(self) -> Self:
         """Start the event loop, and open the hub in it."""
@@ -395,6 +438,11 @@ class Hub:
     def channel(self, name: str) -> Channel:
         """See `convergekit.Hub.channel`."""
         return self._hub.channel(name)
+
+    @property
+    def channels(self) -> Sequence[Channel]:
+        """See `convergekit.Hub.channels`."""
+        return self._hub.channels
 
     def add_channel(
         self,

@@ -415,7 +415,7 @@ async def test_who_the_host_asks_is_still_asked() -> None:
 
     book: Any = Book()
     with recording(Hub(contacts=book)) as hub:
-        assert hub.contacts is book
+        assert hub.contacts.resolver is book
 
 
 # The same behind blocking code

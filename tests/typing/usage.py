@@ -67,6 +67,13 @@ async def answer(
     return None
 
 
+async def know(contact: Contact) -> None:
+    await hub.contacts.put(contact)
+    assert_type(await hub.contacts.by_address(contact.addresses[0]), Contact | None)
+    with BlockingHub() as blocking:
+        assert_type(blocking.contacts.get(contact.id), Contact | None)
+
+
 async def decide() -> None:
     async for letter in hub.dead_letters:
         assert_type(letter, DeadLetter)

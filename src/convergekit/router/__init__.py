@@ -66,6 +66,7 @@ from .planning import (
 )
 from .resolvers import (
     ConsentStore,
+    ContactBook,
     ContactResolver,
     StoredConsents,
     StoredContacts,
@@ -106,6 +107,7 @@ __all__ = [
     "ChannelView",
     "Condition",
     "ConsentStore",
+    "ContactBook",
     "ContactResolver",
     "Decision",
     "Defer",

@@ -12,10 +12,10 @@ from functools import lru_cache
 from typing import Any, Final, Protocol, runtime_checkable
 
 from convergekit.abc import State
-from convergekit.errors import StoreError
+from convergekit.errors import ConfigurationError, StoreError
 from convergekit.model import Address, ConsentChanged, Contact, from_json, to_json
 
-__all__ = ["ConsentStore", "ContactResolver", "StoredConsents", "StoredContacts"]
+__all__ = ["ConsentStore", "ContactBook", "ContactResolver", "StoredConsents", "StoredContacts"]
 
 #: A compare-and-set that loses so often is not a race but a broken store.
 _TRIES: Final = 100
@@ -104,6 +104,50 @@ class StoredContacts:
 
     async def _disown(self, address: Address, id: str) -> None:
         await _change(self._state, _key("address", address.uri), lambda owner: None if owner == id else owner)
+
+
+class ContactBook:
+    """The contacts that a hub asks: of the host, or those in its store, which can be changed here.
+
+    Args:
+        resolver: Who is asked.
+    """
+
+    def __init__(self, resolver: ContactResolver) -> None:
+        self.resolver = resolver
+
+    async def by_address(self, address: Address) -> Contact | None:
+        """Whom *address* belongs to, or None."""
+        return await self.resolver.by_address(address)
+
+    async def get(self, id: str) -> Contact | None:
+        """The contact with that id, or None."""
+        return await self.resolver.get(id)
+
+    async def put(self, contact: Contact) -> None:
+        """See `StoredContacts.put`.
+
+        Raises:
+            ConfigurationError: The contacts are the host's own.
+        """
+        await self._stored.put(contact)
+
+    async def remove(self, id: str) -> bool:
+        """See `StoredContacts.remove`.
+
+        Raises:
+            ConfigurationError: The contacts are the host's own.
+        """
+        return await self._stored.remove(id)
+
+    @property
+    def _stored(self) -> StoredContacts:
+        if isinstance(self.resolver, StoredContacts):
+            return self.resolver
+        raise ConfigurationError(
+            f"the contacts of this hub are in a {type(self.resolver).__name__} of the host's own: change them there, "
+            "or make the hub without contacts= to have them in its ledger"
+        )
 
 
 class StoredConsents:
