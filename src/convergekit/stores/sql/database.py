@@ -51,6 +51,8 @@ _PATIENCE: Final[Mapping[str, int]] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 30_000,
 }
+#: The only one, of each kind of database.
+_DRIVERS: Final = {"sqlite": "pysqlite", "postgresql": "psycopg"}
 _RETRYABLE: Final = frozenset({"40001", "40P01", "55P03"})  # serialization failure, deadlock, lock not available
 
 
@@ -221,6 +223,11 @@ def _parsed(url: str | URL) -> URL:
         ) from exc
     if backend not in ("sqlite", "postgresql"):
         raise ConfigurationError(f"the ledger can be in SQLite or PostgreSQL, not in {backend}")
+    if (named := parsed.get_driver_name()) != _DRIVERS[backend]:
+        raise ConfigurationError(
+            f"the ledger talks to its database through {_DRIVERS[backend]}, and not through {named}, whatever the rest "
+            f"of the program uses: write {backend}://... in place of {parsed.drivername}://..."
+        )
     if backend == "postgresql" and "@" in f"{parsed.host}{parsed.database}":
         # The rest of the password would be taken for the host, and shown.
         raise ConfigurationError("the store's URL has more than one @; write one that is in the password as %40")
