@@ -1,7 +1,5 @@
 """Broken in what the class says, in its settings, and before it is opened."""
 
-# mypy: ignore-errors
-
 from __future__ import annotations
 
 import json

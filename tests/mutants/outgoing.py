@@ -1,7 +1,5 @@
 """Broken in what goes out."""
 
-# mypy: ignore-errors
-
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence

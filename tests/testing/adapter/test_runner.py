@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from convergekit.errors import ConfigurationError
 from convergekit.testing.adapter import RULES, Verdict, verify
@@ -15,10 +16,13 @@ STRANGER = """
 import pytest
 from convergekit.testing import AdapterContract
 from convergekit.testing.adapter import Subject
-from convergekit.adapters.loopback import LoopbackAdapter
+from convergekit.adapters.loopback import LoopbackAdapter, LoopbackConfig
+
+class ChattyConfig(LoopbackConfig):
+    colour: str = "grey"
 
 class Chatty(LoopbackAdapter):
-    schemes = frozenset({"Chatty:"})
+    Config = ChattyConfig
 
 class ChattySubject(Subject):
     adapter = Chatty
@@ -83,6 +87,26 @@ def test_what_nobody_foresaw_is_no_broken_rule() -> None:
     assert "cannot be told: ValidationError" in str(result)
 
 
+@pytest.mark.parametrize(
+    ("flawed", "rule", "told"),
+    [
+        ({"schemes": {"Deaf:"}}, "class-complete", "Flawed.schemes names 'Deaf:': a scheme is in lower case"),
+        ({"backends": {"twisted"}}, "class-complete", "Flawed.backends is {'twisted'}: it is a set of"),
+        ({"Config": BaseModel}, "config-frozen", "Config is not frozen: say model_config ="),
+    ],
+)
+def test_what_is_no_adapter_is_said_once(flawed: dict[str, Any], rule: str, told: str) -> None:
+    """On one line, and by one rule; no other is tried, since each would fail in a way of its own."""
+    subject = type("FlawedSubject", (PigeonSubject,), {"adapter": type("Flawed", (Deaf,), flawed)})
+    results = list(verify(subject, backends=["asyncio"]))
+    (broken,) = [each for each in results if each.verdict is Verdict.BROKEN]
+    assert broken.check.rule.id == rule
+    assert broken.text.startswith(told)
+    assert "\n" not in broken.text
+    others = {each.text for each in results if each.check.rule.id not in ("class-complete", "config-frozen")}
+    assert others == {f"before this can be checked: {broken.text}"}
+
+
 def test_a_rule_that_is_not_there_cannot_be_left_out() -> None:
     odd = type("Odd", (PigeonSubject,), {"cannot": {"no-such-rule": "why not"}})
     with pytest.raises(ConfigurationError, match=r"Odd\.cannot names no rule: no-such-rule"):
@@ -93,10 +117,10 @@ def test_a_stranger_inherits_it_with_one_fixture(tmp_path: Path) -> None:
     """From a folder that knows nothing of ours, with no plugin for asynchronous tests."""
     (tmp_path / "test_chatty.py").write_text(STRANGER)
     command = [sys.executable, "-m", "pytest", "-q", "-rs", "-p", "no:anyio", "-p", "no:cacheprovider"]
-    rules = "class-complete or check-in-words"
+    rules = "config-schema or check-in-words"
     done = subprocess.run([*command, "-k", rules], cwd=tmp_path, capture_output=True, text=True, timeout=60)
-    assert "class-complete: The class has a name" in done.stdout
-    assert "broken: schemes must be in lower case and without the colon: ['Chatty:']" in done.stdout
+    assert "config-schema: The settings have a JSON schema" in done.stdout
+    assert "broken: what these settings are is not said: colour" in done.stdout
     assert "check-in-words: the server is away" in done.stdout
     assert "2 failed, 2 skipped" in done.stdout
 

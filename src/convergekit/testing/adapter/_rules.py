@@ -106,8 +106,8 @@ RULES: Final[Mapping[str, Rule]] = _table(
     ),
     Rule(
         "receipt-has-ids",
-        "Where the medium reports later, the receipt carries the ids that its reports name.",
-        "Without them a report finds its message only by guessing.",
+        "Where reports or further verbs name a message later, its receipt carries ids, and no other message has them.",
+        "Without them a report finds its message only by guessing, and an edit waits for ever.",
         _OUTCOMES,
     ),
     Rule(
@@ -204,7 +204,7 @@ RULES: Final[Mapping[str, Rule]] = _table(
     ),
     Rule(
         "limits-hold",
-        "What is as long as the declared limit is taken by the far side, in the declared unit.",
+        "What is as long, or as many, as a declared limit allows is taken by the far side, in the declared unit.",
         "Messages are split by that limit; claimed too high, every long message is refused.",
         _CAPABILITIES,
     ),
@@ -228,7 +228,7 @@ RULES: Final[Mapping[str, Rule]] = _table(
     ),
     Rule(
         "unsupported-refused",
-        "What the medium cannot carry is refused with UnsupportedContentError, or degraded and reported.",
+        "Letters, links and `native` that the medium cannot carry are refused with UnsupportedContentError.",
         "What is dropped in silence was said, for its sender, and never heard.",
         _CAPABILITIES,
     ),

@@ -11,7 +11,7 @@ from pydantic import BaseModel, SecretStr
 
 from .._bench import Bench
 from .._subject import Cannot
-from ._registry import broken, check, expect
+from ._registry import broken, check, expect, listed
 from .settings import secrets_of, shows
 
 __all__: list[str] = []
@@ -32,9 +32,9 @@ async def _dsn(bench: Bench, how: str) -> None:
 def _is_read(bench: Bench) -> None:
     read, config = _read(bench, _dsn_of(bench)), bench.config()
     said = {name: getattr(read, name) for name in read.model_fields_set}
-    wrong = [name for name, value in said.items() if value != getattr(config, name)]
+    wrong = sorted(name for name, value in said.items() if value != getattr(config, name))
     expect(said, "from_dsn read nothing")
-    expect(not wrong, f"from_dsn reads {wrong} otherwise than `settings` of the subject say")
+    expect(not wrong, f"from_dsn reads otherwise than `settings` of the subject say: {listed(wrong)}")
 
 
 def _is_quoted(bench: Bench) -> None:
@@ -42,7 +42,7 @@ def _is_quoted(bench: Bench) -> None:
     read = _read(bench, dsn)
     for start, end in _pieces(dsn):
         text = unquote(dsn[start:end])
-        for special in ("".join(_SPECIAL), *_SPECIAL):
+        for special in (*_SPECIAL, "".join(_SPECIAL)):
             other = f"{text[:1]}{special}{text[1:]}"
             expected = _with(read, text, other)
             if expected is None:
@@ -83,7 +83,7 @@ def _is_written(config: Any) -> None:
         return  # a mask is no secret that such settings could have
     open_, other = config.model_dump(mode="json"), again.model_dump(mode="json")  # which hides what is secret
     lost = [name for name, value in other.items() if value != open_[name] and _MASK not in str(value)]
-    expect(not lost, f"what to_dsn writes, from_dsn reads otherwise: {lost}")
+    expect(not lost, f"what to_dsn writes, from_dsn reads otherwise: {listed(lost)}")
 
 
 def _dsn_of(bench: Bench) -> str:

@@ -57,8 +57,8 @@ async def _secrets_masked(bench: Bench, where: str) -> None:
         raise Cannot("there is no secret in its settings, or none that could be told from other text")
     texts = [repr(bench.config()), str(bench.config())] if where == "repr" else list(_refusals(bench, secrets))
     shown = [text for text in texts if any(shows(text, secret) for secret in secrets)]
-    advice = "say SecretStr" if where == "repr" else "say hide_input_in_errors=True in model_config"
-    expect(not shown, f"the {where} of the settings shows a secret: {advice}")
+    whose, advice = ("their text", "SecretStr") if where == "repr" else ("their errors", "hide_input_in_errors=True")
+    expect(not shown, f"the settings show a secret, in {whose}: say {advice}")
 
 
 def _called_secret(config: type[BaseModel]) -> Iterator[tuple[str, Any]]:
