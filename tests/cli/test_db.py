@@ -8,9 +8,12 @@ import psycopg
 import pytest
 from sqlalchemy import update
 
+from convergekit import Attachment, Message
 from convergekit.cli import main
 from convergekit.stores.sql.database import Database
+from convergekit.stores.sql.said import WORDS, said
 from convergekit.stores.sql.schema import VERSION, meta
+from convergekit.sync import Hub
 
 Run = Callable[..., tuple[int, list[str], str]]
 
@@ -107,6 +110,58 @@ def test_the_ledger_of_a_file_of_settings_without_the_secrets_of_its_channels(
     )
     assert db("upgrade")[0] == 0
     assert Path("own.db").exists()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger(request: pytest.FixtureRequest, url: str) -> str:
+    """The URL of one in which something was said."""
+    ledger: str = url if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+    assert main(["db", "upgrade", "--store", ledger]) == 0
+    request.getfixturevalue("capsys").readouterr()
+    with Hub(store=ledger, role="submit") as hub:
+        hub.add_channel("loop", {"adapter": "loopback"})
+        for who, text in (("ann", "the parcel is here"), ("bob", "where is the parcel"), ("eve", "")):
+            hub.submit(Message(text, attachments=[] if text else [Attachment(data=b"x")]), to=f"loopback:{who}")
+    return ledger
+
+
+def found(ledger: str, word: str) -> int:
+    with Hub(store=ledger, role="submit") as hub:
+        return len(hub.archive.search(word).found)
+
+
+def cut_otherwise(ledger: str) -> None:
+    """As code before an update may have done: everything is one and the same word."""
+    database = Database(ledger)
+    with database.connect() as connection, connection.begin():
+        if database.is_sqlite:
+            connection.exec_driver_sql(f"INSERT INTO {WORDS} ({WORDS}) VALUES ('delete-all')")
+            connection.exec_driver_sql(f"INSERT INTO {WORDS} (rowid, words) SELECT id, 'other' FROM {said.name}")
+        else:
+            connection.exec_driver_sql(f"UPDATE {said.name} SET words = 'other'::tsvector")
+    database.dispose()
+
+
+def test_the_search_index_is_made_anew(db: Run, ledger: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was cut in another way is found by its words again, and by no others; and can be erased."""
+    monkeypatch.setattr("convergekit.stores.sql.reindexing._SLICE", 2)
+    cut_otherwise(ledger)
+    assert (found(ledger, "parcel"), found(ledger, "other")) == (0, 3)
+    code, lines, _ = db("reindex", "--store", ledger)
+    assert (code, lines[0].endswith(": 2 messages are in the search index")) == (0, True)
+    assert (found(ledger, "parcel"), found(ledger, "other")) == (2, 0)
+    assert db("reindex", "--store", ledger)[0] == 0
+    with Hub(store=ledger, role="submit") as hub:
+        hub.archive.erase("loopback:ann")
+    assert (found(ledger, "parcel"), found(ledger, "here")) == (1, 0)
+
+
+def test_an_index_is_made_anew_only_where_there_are_tables(db: Run, url: str, postgres_url: str) -> None:
+    """Nothing is made on the way."""
+    code, _, err = db("reindex", "--store", url)
+    assert (code, "there is no ledger at" in err) == (2, True)
+    code, _, err = db("reindex", "--store", postgres_url)
+    assert (code, "`convergekit db upgrade` makes them" in err) == (2, True)
 
 
 @pytest.mark.parametrize(

@@ -186,6 +186,7 @@ def _db(commands: _Commands) -> None:
     for name, does in (
         ("upgrade", "make the tables, or bring them up to date; workers that run may go on"),
         ("status", "say which version the tables have, how large they are, and what keeps them so"),
+        ("reindex", "make the search index anew, where an update has changed how words are cut"),
     ):
         _add_ledger(_command(actions, name, does, f"  convergekit db {name}\n"))
 

@@ -1,4 +1,4 @@
-"""`convergekit db`: the tables of the ledger, made and brought up to date, and how they are."""
+"""`convergekit db`: the tables of the ledger, made and brought up to date; how they are; the search index anew."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from convergekit.errors import ConfigurationError
 from convergekit.stores.named import MEMORY
 
 from ._console import Console
-from ._ledger import database_of, settings
+from ._ledger import database_of, existing, settings
 
 if TYPE_CHECKING:
     from convergekit.stores.sql.database import Database
@@ -27,8 +27,10 @@ def run(args: argparse.Namespace, console: Console) -> int:
     store = settings(args)
     if store.url == MEMORY:
         raise ConfigurationError(f'a ledger at "{MEMORY}" has no tables')
+    if args.action == "reindex":
+        existing(store)
     with database_of(store) as database:
-        return (_upgrade if args.action == "upgrade" else _status)(store, database, console)
+        return _ACTIONS[args.action](store, database, console)
 
 
 def _upgrade(store: StoreSettings, database: Database, console: Console) -> int:
@@ -69,5 +71,21 @@ def _status(store: StoreSettings, database: Database, console: Console) -> int:
     return int(not can_be_opened(version, embedded=database.is_sqlite))
 
 
+def _reindex(store: StoreSettings, database: Database, console: Console) -> int:
+    from convergekit.stores.sql.reindexing import reindex
+    from convergekit.stores.sql.versions import can_be_opened, described, stored
+
+    with database.reading() as connection:
+        version = stored(connection)
+    if not can_be_opened(version, embedded=False):
+        raise ConfigurationError(f"{store.shown}: {described(version, embedded=database.is_sqlite)}")
+    found = reindex(database)
+    console.tell(f"{store.shown}: {found} messages are in the search index", store=store.shown, messages=found)
+    return 0
+
+
 def _row(size: Size) -> dict[str, object]:
     return {**size._asdict(), "size": f"{size.bytes / 1e6:.1f} MB"}
+
+
+_ACTIONS: Final = {"upgrade": _upgrade, "status": _status, "reindex": _reindex}
