@@ -141,6 +141,7 @@ async def test_an_attachment_comes_through_whole() -> None:
         for attachment in medium.sent[0].part.attachments:
             assert attachment.stream is None
             got.append(await channel.context.read(attachment))
+        assert [*medium.sent[0].files] == got
 
     assert got == [b"x" * 70_000 + b"end"]
 

@@ -32,7 +32,7 @@ class Sent:
 
     id: str
     out: Outgoing
-    files: Sequence[bytes] = ()
+    files: Sequence[bytes] = field(default=(), repr=False)
 
     @property
     def channel(self) -> str:
