@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from convergekit.stores import SqlStore
-from convergekit.stores.sql import database, store
+from convergekit.stores.sql import database, upkeep
 from convergekit.stores.sql.database import Database
 from convergekit.testing import FakeClock
 
@@ -37,7 +37,7 @@ def test_a_commit_is_on_the_disk_and_what_is_deleted_is_gone(quick_path: Path, c
 def wal(quick_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Of a ledger whose log may have 256 KiB, and is looked at by nobody beside the writer."""
     monkeypatch.setattr(database, "_WAL_CAP", 256 * 1024)
-    monkeypatch.setattr(store, "_CHECKPOINT", 3600.0)
+    monkeypatch.setattr(upkeep, "_CHECKPOINT", 3600.0)
     return quick_path / "ledger.db-wal"
 
 
@@ -70,7 +70,7 @@ async def test_the_log_is_emptied_beside_the_commits(wal: Path, monkeypatch: pyt
         done.append(args[1:])
         return checkpoint(self, *args)
 
-    monkeypatch.setattr(store, "_CHECKPOINT", 0.0)
+    monkeypatch.setattr(upkeep, "_CHECKPOINT", 0.0)
     monkeypatch.setattr(Database, "checkpoint", noted)
     durable = SqlStore(f"sqlite:///{wal.parent}/ledger.db")
     async with durable.opened(FakeClock()):

@@ -21,7 +21,8 @@ from convergekit.content.words import Phrase, phrases
 from convergekit.stores._said import found_in, place_after
 
 from .database import Database
-from .erasure import DOCUMENTS, Do, Erasure, document
+from .erasure import DOCUMENTS, Erasure, document
+from .operations import Do
 from .rows import micros, moment
 from .said import WORDS, Kind, about, match, said, topic
 

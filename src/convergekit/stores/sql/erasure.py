@@ -15,10 +15,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from anyio.to_thread import run_sync
 from sqlalchemy import Connection, Select, bindparam, delete, or_, select, text, tuple_, update
@@ -42,7 +42,7 @@ from convergekit.stores._said import (
 from . import schema as s
 from .batch import Batch, Needs
 from .database import Database
-from .operations import Operation
+from .operations import Do, Operation
 from .rows import hashed, micros
 from .said import WORDS, Old, about, forget, said, said_of, topic
 from .uses import forget_uses
@@ -50,9 +50,8 @@ from .uses import forget_uses
 if TYPE_CHECKING:
     from .store import SqlStore
 
-__all__ = ["DOCUMENTS", "Do", "Erasure", "document"]
+__all__ = ["DOCUMENTS", "Erasure", "document"]
 
-T = TypeVar("T")
 _log = logging.getLogger(__name__)
 _SLICE: Final = 200
 _PAGES: Final = 500  # of the index, merged at a time
@@ -60,14 +59,6 @@ _TRIES: Final = 10
 _CHECKPOINTS: Final = 10.0  # seconds for which those of others are waited for
 _TELLING: Final = 6  # characters that a number or a name needs to say whose it is
 _CLOSED: Final = (s.EntryStates.DONE.value, s.EntryStates.DEAD.value)
-
-
-class Do(Protocol):
-    """Has an operation done in the writer's next transaction."""
-
-    def __call__(self, operation: Operation[T], /) -> Awaitable[T]:
-        """Its result."""
-        ...
 
 
 class _Kept(NamedTuple):

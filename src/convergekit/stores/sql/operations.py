@@ -6,8 +6,8 @@ Only what asks for leases is elsewhere, in `claiming`.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from convergekit.abc import Cursor, Fence, Lease, Write
 from convergekit.errors import LeaseLostError
@@ -22,9 +22,10 @@ from .schema import EntryStates
 from .transaction import Transaction
 from .writer import Job
 
-__all__ = ["Admit", "Bury", "Call", "Finish", "Operation", "Postpone", "Release", "Renew", "Save", "Submit"]
+__all__ = ["Admit", "Bury", "Call", "Do", "Finish", "Operation", "Postpone", "Release", "Renew", "Save", "Submit"]
 
 T = TypeVar("T")
+_P = ParamSpec("_P")
 
 
 class Operation(Job[T]):
@@ -50,14 +51,24 @@ class Operation(Job[T]):
         """After everything is written: take what is there."""
 
 
+class Do(Protocol):
+    """Has an operation done in the writer's next transaction."""
+
+    def __call__(self, operation: Operation[T], /) -> Awaitable[T]:
+        """Its result."""
+        ...
+
+
 class Call(Operation[T]):
     """Anything else that has to be in a transaction."""
 
     __slots__ = ("_work",)
 
-    def __init__(self, work: Callable[[Transaction], T]) -> None:
+    def __init__(
+        self, work: Callable[Concatenate[Transaction, _P], T], /, *args: _P.args, **options: _P.kwargs
+    ) -> None:
         super().__init__()
-        self._work = work
+        self._work: Callable[[Transaction], T] = lambda transaction: work(transaction, *args, **options)
 
     def decide(self, batch: Batch) -> None:
         """See `Operation`."""
@@ -325,5 +336,14 @@ def _entry_id(lease: Lease) -> int:
 
 
 def _ended(lease: Lease, state: EntryStates, reason: str, now: int) -> dict[str, Any]:
-    assert lease.entry is not None
-    return {"entry": _entry_id(lease), "to": state.value, "tries": lease.entry.attempts + 1, "why": reason, "at": now}
+    entry = lease.entry
+    assert entry is not None
+    failed, crashed = entry.attempts + (not lease.recovered), entry.crashes + lease.recovered
+    return {
+        "entry": _entry_id(lease),
+        "to": state.value,
+        "failed": failed,
+        "crashed": crashed,
+        "why": reason,
+        "at": now,
+    }

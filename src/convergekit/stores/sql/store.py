@@ -1,25 +1,24 @@
 """The ledger in a database: `Store` over SQLAlchemy Core, in SQLite or PostgreSQL.
 
-What is written goes through one writer, in batches (`writer`, `batch`); what is only read has connections of its own.
-This module is where the event loop and the threads meet; it holds no SQL.
+What is written goes through one writer, in batches (`writer`, `committer`, `steps`); what is only read has connections
+of its own (`connections`, `reading`). Here is what a hub sees of that, and the life of it all; there is no SQL.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import time
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import anyio
 from anyio.to_thread import run_sync
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 from sqlalchemy.engine import URL
 
 from convergekit.abc import (
@@ -33,25 +32,28 @@ from convergekit.abc import (
     Fence,
     Lease,
     LedgerCounts,
-    SettableClock,
     Write,
 )
 from convergekit.errors import InvalidInputError, NotRunningError, StoreError
 from convergekit.model import ClaimCheck, Delivery, Dispatch, Event, Receipt
 from convergekit.model.wire import from_json
+from convergekit.stores._refs import DAY
 
-from . import posting, reading, small, steps
+from . import posting, reading, small
 from .archive import SqlArchive
-from .blobs import DAY, Blobs, FolderBlobs, RowBlobs
+from .blobs import Blobs, FolderBlobs, RowBlobs
 from .claiming import Claiming, Found
+from .clock import LedgerClock
+from .committer import Committer
+from .connections import Connections
 from .database import Database
-from .hosted import HostError
 from .operations import Admit, Bury, Call, Finish, Operation, Postpone, Release, Renew, Save, Submit
+from .owners import Owners
 from .rows import dispatch_row, entry_row, micros, moment
 from .said import prepared
 from .signals import Signals
 from .statements import Statements
-from .transaction import Transaction
+from .upkeep import keep_checkpoints, keep_lanes
 from .versions import ensure
 from .writer import Writer
 
@@ -59,13 +61,6 @@ __all__ = ["SqlStore"]
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
-_READERS: Final = 4
-_AGAIN: Final = 8  # times that a transaction which lost a race is tried again
-_AWAY: Final = (0.05, 0.1, 0.2, 0.4, 0.8)  # seconds between tries to reach a database that is away
-_CHECKPOINT: Final = 0.25
-_OWNING: Final = text("SET LOCAL lock_timeout = '2s'")
-_STEP: Final = 50_000  # microseconds by which clocks may differ
-_RESCUE: Final = 300.0
 
 
 class SqlStore:
@@ -96,52 +91,43 @@ class SqlStore:
     ) -> None:
         self._database = Database(url)
         self._create = create
-        self._uses_its_clock = not self._database.is_sqlite if database_clock is None else database_clock
-        self._sql = Statements(self._database)
-        self._clock: Clock | None = None
-        self._settable: SettableClock | None = None
-        self._unsure = False  # whether a commit was sent, and its answer was lost
-        self._writer: Writer | None = None
-        self._connection: Connection | None = None
-        self._readers: anyio.CapacityLimiter | None = None
-        self._owners: anyio.CapacityLimiter | None = None
-        self._turns: Counter[str] = Counter()
+        self._clock = LedgerClock(is_its_own=not self._database.is_sqlite if database_clock is None else database_clock)
         self._signals = Signals(self._database, uuid4().hex, self._data_version)
+        statements = Statements(self._database)
+        self._committer = Committer(self._database, statements, self._clock, self._signals.placed)
+        self._writer: Writer | None = None
+        self._beside = Connections(self._database, self._clock)
+        self._owners = Owners(self._database, statements, self._clock, self._do)
         self._blobs = self._kept_where(blobs)
-        self.archive: Archive = SqlArchive(self, self._database, do=self._do, now=self._now)
+        self._turns: Counter[str] = Counter()
+        self.archive: Archive = SqlArchive(self, self._database, do=self._do, now=self._clock.now)
 
     def __repr__(self) -> str:
         return f"SqlStore({self._database.shown!r})"
 
     def _kept_where(self, folder: str | Path | None) -> Blobs:
         if folder is None and not self._database.is_sqlite:
-            return RowBlobs(self.read, self._apart, clock=self._seconds)
-        return FolderBlobs(folder or f"{self._database.path}.blobs", self.read, clock=self._seconds)
+            return RowBlobs(self._beside.read, self._beside.write, clock=self._clock.seconds)
+        return FolderBlobs(folder or f"{self._database.path}.blobs", self._beside.read, clock=self._clock.seconds)
 
     # Life
 
     @asynccontextmanager
     async def opened(self, clock: Clock) -> AsyncGenerator[None]:
         """See `Store.opened`."""
-        if self._clock is not None:
-            raise StoreError("this store is open already; give each hub a store of its own")
-        self._clock = clock
-        self._settable = clock if isinstance(clock, SettableClock) else None
-        self._readers = anyio.CapacityLimiter(_READERS)
-        self._owners = anyio.CapacityLimiter(_READERS)
+        self._clock.start(clock)
+        self._beside.start()
+        self._owners.start()
         trouble: BaseException | None = None
         try:
             await run_sync(self._open)
-            writer = self._writer = Writer(self._write, name="convergekit-writer")
+            writer = self._writer = Writer(self._committer.write, name="convergekit-writer")
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(writer.run)
                 async with anyio.create_task_group() as beside:
-                    for work in (
-                        self._keep_checkpoints,
-                        self._keep_lanes,
-                        self._signals.run,
-                    ):
-                        beside.start_soon(work)
+                    beside.start_soon(self._signals.run)
+                    beside.start_soon(keep_checkpoints, self._database, self._beside)
+                    beside.start_soon(keep_lanes, self._do)
                     try:
                         yield
                     except anyio.get_cancelled_exc_class():
@@ -154,16 +140,17 @@ class SqlStore:
             if trouble is not None:
                 raise trouble
         finally:
-            self._clock = self._writer = None
+            self._writer = None
+            self._clock.stop()
             with anyio.CancelScope(shield=True):
                 await run_sync(self._close)
 
     def _open(self) -> None:
         try:
             ensure(self._database, create=self._create)
-            if self._uses_its_clock:
+            if self._clock.is_its_own:
                 with self._database.reading() as connection:
-                    self._set_clock(self._database.now(connection))
+                    self._clock.follow(self._database.now(connection))
         except StoreError:
             self._database.dispose()
             raise
@@ -172,24 +159,9 @@ class SqlStore:
             raise self._database.failed(error) from error
 
     def _close(self) -> None:
-        if self._connection is not None:
-            try:
-                if self._database.is_sqlite:
-                    self._database.checkpoint(self._connection, "TRUNCATE")
-                self._connection.close()
-            except Exception as error:
-                _log.warning("%s", self._database.failed(error))
-            self._connection = None
+        self._committer.close()
         self._signals.close()
         self._database.dispose()
-
-    def _now(self) -> datetime:
-        if self._clock is None:
-            raise NotRunningError("the store is closed: use it inside `async with hub`")
-        return self._clock.now()
-
-    def _seconds(self) -> float:
-        return micros(self._now()) / 1e6
 
     def _do(self, operation: Operation[T]) -> Coroutine[Any, Any, T]:
         if self._writer is None:
@@ -202,151 +174,7 @@ class SqlStore:
 
     async def read(self, function: Callable[[Connection], T], /) -> T:
         """Run *function* on a worker thread, with a connection of its own."""
-        self._now()
-        return await run_sync(self._reading, function, limiter=self._readers)
-
-    def _reading(self, function: Callable[[Connection], T]) -> T:
-        for pause in (*_AWAY[:2], None):
-            try:
-                with self._database.reading() as connection:
-                    return function(connection)
-            except StoreError:
-                raise
-            except Exception as error:
-                if pause is None or not self._database.is_away(error):
-                    raise self._database.failed(error) from error
-                time.sleep(pause)
-        raise AssertionError
-
-    async def _apart(
-        self, function: Callable[[Connection], T], /, *, limiter: anyio.CapacityLimiter | None = None
-    ) -> T:
-        """Run *function* in a transaction beside the writer's: what is long must not hold up everybody."""
-        self._now()
-
-        def work() -> T:
-            try:
-                with self._database.connect() as connection, connection.begin():
-                    return function(connection)
-            except StoreError:
-                raise
-            except Exception as error:
-                raise self._database.failed(error) from error
-
-        return await run_sync(work, limiter=limiter or self._readers)
-
-    # On the writer's thread
-
-    def _write(self, operations: Sequence[Operation[Any]]) -> None:
-        """Write *operations* in one transaction; if it fails, find out which of them is to blame."""
-        try:
-            placed = self._transaction(operations)
-        except BaseException as error:  # of whatever kind: this is a thread that all write with
-            if len(operations) == 1:
-                operations[0].error = self._blamed(error)
-            elif self._database.is_away(error) or self._database.is_locked(error):
-                for operation in operations:
-                    operation.error = self._blamed(error)
-            else:
-                half = len(operations) // 2
-                for part in (operations[:half], operations[half:]):
-                    for operation in part:
-                        operation.error = None
-                    self._write(part)
-            return
-        if placed:
-            self._signals.placed()
-
-    def _blamed(self, error: BaseException) -> BaseException:
-        if isinstance(error, HostError):
-            return error.error
-        return self._database.failed(error, unsure=self._unsure)
-
-    def _transaction(self, operations: Sequence[Operation[Any]]) -> bool:
-        """All of *operations* or none. Every one of them may be run again, also after a commit without an answer."""
-        away, lost = iter(_AWAY), 0
-        self._unsure = False
-        while True:
-            try:
-                return self._attempt(operations)
-            except BaseException as error:
-                self._forget_connection()
-                if self._database.is_away(error):
-                    pause = next(away, None)
-                    if pause is None:
-                        raise
-                    time.sleep(pause)
-                elif self._database.is_retryable(error) and lost < _AGAIN:
-                    lost += 1
-                else:
-                    raise
-            for operation in operations:
-                operation.error = None
-
-    def _attempt(self, operations: Sequence[Operation[Any]]) -> bool:
-        connection = self._connection
-        if connection is None:
-            self._database.see_to_file()  # to connect would make a new one
-            connection = self._connection = self._database.connect()
-        self._database.see_to_file()
-        self._database.keep_wal_small(connection)
-        begun = connection.begin()
-        now = None if self._uses_its_clock else micros(self._now())
-        transaction = Transaction(connection, self._sql, now, unsure=self._unsure)
-        steps.run(transaction, operations)
-        if now is None:
-            self._set_clock(transaction.now)
-        try:
-            begun.commit()
-        except Exception as error:
-            if self._database.is_away(error):
-                self._unsure = True
-            raise
-        self._unsure = False
-        return transaction.placed
-
-    def _time(self, connection: Connection) -> int:
-        if not self._uses_its_clock:
-            return micros(self._now())
-        now = self._database.now(connection)
-        self._set_clock(now)
-        return now
-
-    def _set_clock(self, now: int) -> None:
-        """Let the hub's clock show the database's time, so that all workers mean the same by it.
-
-        Not at every little difference: how long the answer took is no step of time.
-        """
-        clock = self._settable
-        if clock is not None and abs(now - micros(clock.now())) >= _STEP:
-            clock.set(moment(now))
-
-    def _forget_connection(self) -> None:
-        """After an error its state is not known; the next attempt takes another."""
-        connection, self._connection = self._connection, None
-        self._database.forget(connection)
-
-    # Beside
-
-    async def _keep_checkpoints(self) -> None:
-        """Move SQLite's log into the file while nobody waits for it."""
-        if not self._database.is_sqlite:
-            return
-        size = -1
-        while True:
-            await anyio.sleep(_CHECKPOINT)
-            current = self._database.wal_size
-            if current == size:
-                continue
-            size = current
-            try:
-                await run_sync(self._checkpoint, limiter=self._readers)
-            except Exception as error:
-                _log.warning("a checkpoint failed: %s", self._database.failed(error))
-
-    def _checkpoint(self) -> None:
-        with self._database.reading() as connection:
-            self._database.checkpoint(connection)
+        return await self._beside.read(function)
 
     async def changed(self) -> None:
         """See `Store.changed`."""
@@ -410,7 +238,7 @@ class SqlStore:
         _log.error("%s of the ledger cannot be read: %s; it is in the dead letters", about.id, error)
         lease = Lease(row.lane, row.token, until)
         if item.entry is None:
-            await self._do(Call(lambda transaction: small.give_up(transaction, item)))
+            await self._do(Call(small.give_up, item))
             await self.release(lease)
         else:
             lease.entry = reading.entry_of(about, item, unreadable=True)
@@ -443,7 +271,7 @@ class SqlStore:
 
     async def post(self, connection: Any, dispatches: Sequence[Dispatch]) -> tuple[Dispatch, ...]:
         """See `Store.post`."""
-        self._now()
+        self._clock.now()
         rows = [dispatch_row(each) for each in dispatches]
 
         def posted(host: Connection) -> tuple[Dispatch, ...]:
@@ -468,7 +296,7 @@ class SqlStore:
 
     async def awake(self, limit: int = 100) -> tuple[Sequence[str], datetime | None]:
         """See `Store.awake`."""
-        now = micros(self._now())
+        now = micros(self._clock.now())
         due, after = await self.read(lambda connection: reading.awake(connection, limit, now))
         return due, None if after is None else moment(after)
 
@@ -480,7 +308,7 @@ class SqlStore:
 
     async def park(self, channel: str, receipt: Receipt) -> None:
         """See `Store.park`."""
-        await self._do(Call(lambda transaction: small.park(transaction, channel, receipt)))
+        await self._do(Call(small.park, channel, receipt))
 
     async def unpark(self, channel: str, ids: Sequence[str]) -> Sequence[Receipt]:
         """See `Store.unpark`."""
@@ -494,25 +322,11 @@ class SqlStore:
 
     async def own(self, name: str, holder: str, seconds: float) -> Fence | None:
         """See `Store.own`."""
-        owned = await self._owning(lambda transaction: small.own(transaction, name, holder, seconds))
-        return None if owned is None else Fence(name, owned[0], moment(owned[1]))
+        return await self._owners.own(name, holder, seconds)
 
     async def disown(self, fence: Fence) -> None:
         """See `Store.disown`."""
-        await self._owning(lambda transaction: small.disown(transaction, fence.name, fence.token))
-
-    async def _owning(self, work: Callable[[Transaction], T]) -> T:
-        """In a transaction of its own on PostgreSQL: all workers look at the same few rows, and one that was stopped in
-        the midst of that must not hold up what the others write.
-        """
-        if self._database.is_sqlite:
-            return await self._do(Call(work))
-
-        def apart(connection: Connection) -> T:
-            connection.execute(_OWNING)
-            return work(Transaction(connection, self._sql, self._time(connection)))
-
-        return await self._apart(apart, limiter=self._owners)
+        await self._owners.disown(fence)
 
     async def versions(self, dispatches: Sequence[str]) -> Mapping[str, int]:
         """See `Store.versions`."""
@@ -531,7 +345,7 @@ class SqlStore:
             body = json.dumps(value)  # here, and not while everybody waits for the writer
         except (TypeError, ValueError, RecursionError) as error:
             raise InvalidInputError(f"a value that is kept has to be JSON: {type(error).__name__}") from error
-        return await self._do(Call(lambda transaction: small.put(transaction, scope, key, body, version)))
+        return await self._do(Call(small.put, scope, key, body, version))
 
     async def cursor(self, channel: str, feed: str) -> Any:
         """See `Store.cursor`."""
@@ -550,16 +364,6 @@ class SqlStore:
         """See `Store.sweep`."""
         return await self._blobs.sweep(older_than=older_than)
 
-    async def _keep_lanes(self) -> None:
-        """What ought not to be needed: see `small.rescue`."""
-        while True:
-            await anyio.sleep(_RESCUE)
-            try:
-                if lanes := await self._do(Call(small.rescue)):
-                    _log.error("%s lanes had open work and no row, and have one again: a bug in the ledger", lanes)
-            except StoreError as error:
-                _log.warning("lanes were not looked after: %s", error)
-
     # Looking
 
     async def dispatches(self, *, limit: int = 100, recipient: str | None = None) -> Sequence[Dispatch]:
@@ -574,11 +378,11 @@ class SqlStore:
 
     async def revive(self, entry: str) -> bool:
         """See `Store.revive`."""
-        return await self._do(Call(lambda transaction: small.revive(transaction, entry)))
+        return await self._do(Call(small.revive, entry))
 
     async def discard(self, entry: str) -> bool:
         """See `Store.discard`."""
-        return await self._do(Call(lambda transaction: small.discard(transaction, entry)))
+        return await self._do(Call(small.discard, entry))
 
     async def dead_deliveries(
         self, *, limit: int = 100, start: str | None = None, channel: str | None = None, unknown: bool = False

@@ -14,10 +14,8 @@ Rules kept here:
 
 from __future__ import annotations
 
-from convergekit.stores._refs import DAY
-
 from .content import Blobs
 from .folder import FolderBlobs
 from .rows import RowBlobs
 
-__all__ = ["DAY", "Blobs", "FolderBlobs", "RowBlobs"]
+__all__ = ["Blobs", "FolderBlobs", "RowBlobs"]
