@@ -76,7 +76,7 @@ async def _takes_text(bench: Bench, adapter: Any, limit: TextLimit | None, lette
 
 
 async def _takes_files(bench: Bench, adapter: Any, limit: AttachmentLimit, of: str) -> None:
-    files = list(files_for(limit, limit.count if of == "files" else 1))
+    files = list(_files_for(limit, limit.count if of == "files" else 1))
     if of == "size":
         size = min((each for each in (limit.size, limit.total) if each is not None), default=None)
         if size is None or size > 16 * _MOST:
@@ -95,7 +95,7 @@ def _taken(attempt: Attempt, what: str) -> None:
 async def _attachments_whole(bench: Bench, how: str) -> None:
     async with bench.entered() as (adapter, context):
         limit = adapter.capabilities_for(conversation(bench)).attachments
-        files = list(files_for(limit, min(limit.count, 3)))
+        files = list(_files_for(limit, min(limit.count, 3)))
         contents = [each.data or b"" for each in files]
         if how == "by-reference":  # as the engine hands over what is large
             files = [await context.kept(each) for each in files]
@@ -107,7 +107,7 @@ async def _attachments_whole(bench: Bench, how: str) -> None:
         expect(not missing, f"of {len(files)} attachments, number {listed(missing)} did not arrive byte for byte")
 
 
-def files_for(limit: AttachmentLimit, count: int) -> Iterable[Attachment]:
+def _files_for(limit: AttachmentLimit, count: int) -> Iterable[Attachment]:
     """Files that *limit* allows, *count* of them, each with a content of its own in which every byte is.
 
     Raises:
