@@ -284,7 +284,7 @@ def _of_entry(entry: Entry) -> DeadLetter:
         conversation=entry.event.conversation,
         reason=entry.reason or "",
         at=entry.due,
-        attempts=entry.attempts,
+        attempts=entry.attempts + entry.crashes,
         event=entry.event,
     )
 

@@ -12,7 +12,7 @@ from anyio.lowlevel import checkpoint
 
 from convergekit import Conversation, Hub, MemoryStore, Message, MessageReceived, Router, Skip, Status
 from convergekit.abc import EntryState, Lease
-from convergekit.engine.handlers import HANDLER_RETRY
+from convergekit.engine.handlers import CRASH_RETRY, HANDLER_RETRY
 from convergekit.errors import RejectedError, SuppressedError
 from convergekit.model import (
     ConsentChanged,
@@ -544,11 +544,11 @@ class Killed(MemoryStore):
 
 
 async def test_an_event_that_takes_the_process_down_is_given_up_too() -> None:
-    """Each run that never came to its end counts; the first time it is begun again at once, then after a while."""
+    """Each run that never came to its end counts; the first time it is begun again at once, then later and later."""
     store, clock, waits = Killed(), FakeClock(), []
     async with store.opened(clock):
         await store.admit("c", [MessageReceived(key="1", channel="c", text="x", sender=ANN)])
-    for _ in range(20):
+    for _ in range(CRASH_RETRY.limit + 3):
         hub, runs = Hub(store=store, clock=clock, random=Random(7), drain=0.001), anyio.Event()
         await hub.add_channel("c", {"adapter": "loopback"})
 
@@ -558,19 +558,48 @@ async def test_an_event_that_takes_the_process_down_is_given_up_too() -> None:
             await anyio.sleep_forever()
 
         async with hub:
-            for waited in range(400):
+            for waited in range(0, 4000, 4):
                 for _ in range(20):
                     await checkpoint()
                 if runs.is_set():
                     waits.append(waited)
                     break
-                clock.advance(1)
+                clock.advance(4)
             dead = await store.dead_entries()
     assert waits[:2] == [0, 0]
-    assert len(waits) == HANDLER_RETRY.limit
-    assert all(waited <= 4 ** (number - 1) + 1 for number, waited in enumerate(waits))
+    assert len(waits) == CRASH_RETRY.limit > HANDLER_RETRY.limit
+    assert all(waited <= 4 ** (number - 2) + 4 for number, waited in enumerate(waits))
     (letter,) = dead
-    assert (letter.attempts, letter.reason) == (6, "whoever handled it went away")
+    assert (letter.attempts, letter.crashes) == (0, CRASH_RETRY.limit)
+    assert letter.reason == f"whoever handled it went away, {CRASH_RETRY.limit} times"
+
+
+async def test_a_run_that_was_cut_off_takes_none_of_a_handlers_attempts(bench: Any) -> None:
+    """An innocent event is in hand when others crash; what its handler says of it is another matter."""
+    store, clock, runs = Killed(), FakeClock(), 0
+    async with store.opened(clock):
+        await store.admit("c", [MessageReceived(key="1", channel="c", text="x", sender=ANN)])
+        for _ in range(HANDLER_RETRY.limit):
+            (cut_off,) = (await store.claim("in", limit=1, seconds=60)).leases
+            if cut_off.recovered:
+                await store.postpone(cut_off, due=clock.now(), hold=60, reason="whoever handled it went away")
+                (cut_off,) = (await store.claim("in", limit=1, seconds=60)).leases
+            clock.advance(61)
+    async with bench(store=store, clock=clock) as b:
+
+        @b.hub.on_message
+        async def handle(message: MessageReceived) -> None:
+            nonlocal runs
+            runs += 1
+            raise ValueError
+
+        await b.add("c")
+        await b.pass_time(4000, step=4)
+        (letter,) = await b.hub.dead_letters.list()
+    assert runs == HANDLER_RETRY.limit
+    assert letter.attempts == 2 * HANDLER_RETRY.limit
+    assert letter.reason is not None
+    assert letter.reason.startswith("ValueError")
 
 
 async def test_a_run_that_another_process_left_unfinished_is_begun_again_at_once(bench: Any) -> None:

@@ -9,7 +9,7 @@ from statistics import median
 from typing import Any
 
 from convergekit.abc import EntryState
-from convergekit.engine.handlers import HANDLER_RETRY
+from convergekit.engine.handlers import CRASH_RETRY
 from convergekit.model import Delivery, DeliveryState, Dispatch, Status
 
 from .driver import Gap, Outcome
@@ -21,8 +21,8 @@ __all__ = ["Sums", "summed"]
 #: Seconds: between the driver's stopping a worker and what it had on its way being noted.
 _ON_ITS_WAY = 0.25
 _SHOWN = 10
-#: Runs of a handler after which an event is given up.
-_LIMIT = HANDLER_RETRY.limit
+#: Runs that did not come to their end, after which an event is given up.
+_LIMIT = CRASH_RETRY.limit
 #: Seconds for which an event that is to be handled again holds up its lane.
 _HOLD = 60.0
 

@@ -84,6 +84,7 @@ class Entry:
         due: When it may be handled next; of a dead one, since when it is dead.
         state: Where it stands.
         attempts: Times that a handler has failed.
+        crashes: Times that a run did not come to its end: what is reported under a `recovered` lease counts here.
         hold_until: Until when, waiting for `due`, it holds up its lane.
         passed: Whether later events of its lane have overtaken it.
         reason: Why the last attempt failed, or None.
@@ -95,6 +96,7 @@ class Entry:
     due: datetime
     state: EntryState = EntryState.READY
     attempts: int = 0
+    crashes: int = 0
     hold_until: datetime | None = None
     passed: bool = False
     reason: str | None = None
@@ -202,7 +204,10 @@ class Store(Protocol):
         ...
 
     async def postpone(self, lease: Lease, *, due: datetime, hold: float, reason: str) -> None:
-        """The handler failed: count it, try again when *due*, holding the lane up for at most *hold* seconds."""
+        """The handler failed, or an earlier run did: count it, try again when *due*.
+
+        The lane is held up for at most *hold* seconds, once for all tries.
+        """
         ...
 
     async def bury(self, lease: Lease, *, reason: str, events: Sequence[Event] = ()) -> None:

@@ -9,7 +9,8 @@ Rules kept here:
 - What a handler submits is `automatic`: a program speaks.
 - A run whose lease is lost is cancelled: it may have begun elsewhere, and what it does is not to happen twice at once.
 - A handler that fails is tried again with back-off, then its event goes to the dead letters. A run that never came
-  to its end counts as well, or an event that takes the process down would do so for ever.
+  to its end is counted by itself, or an event that takes the process down would do so for ever; but with more patience,
+  for most of those that a crash interrupts are innocent.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from datetime import timedelta
 from random import Random
 from typing import Final
 
-from convergekit.abc import Clock, Lease, RetryPolicy, Store, Write
+from convergekit.abc import Clock, Entry, Lease, RetryPolicy, Store, Write
 from convergekit.errors import (
     ConfigurationError,
     DeliveryError,
@@ -51,10 +52,12 @@ from .ledger import Ledger
 from .media import MEDIA_RETRY
 from .strays import NO_STRAYS
 
-__all__ = ["HANDLER_RETRY", "Handlers", "Running", "running"]
+__all__ = ["CRASH_RETRY", "HANDLER_RETRY", "Handlers", "Running", "running"]
 
 _log = logging.getLogger(__name__)
 HANDLER_RETRY: Final = RetryPolicy(base=1.0, factor=4.0, cap=300.0, attempts=6)
+#: After a run that did not come to its end: at once after the first, then in four hours.
+CRASH_RETRY: Final = RetryPolicy(base=1.0, factor=4.0, cap=3600.0, attempts=12)
 _HOLD: Final = 60.0
 
 #: What is being handled in this task, so that a send inside a handler knows whose it is.
@@ -164,7 +167,7 @@ class Handlers:
         if entry is None:
             raise StoreError("a lease of an inbound lane has no entry")
         if lease.recovered:
-            await self._put_back(lease, entry.event, "whoever handled it went away", at_once=not entry.attempts)
+            await self._crashed(lease, entry)
             return
         try:
             replies, writes = await self._handle(entry.event)
@@ -179,7 +182,7 @@ class Handlers:
             _log.exception("the ledger failed while event %s was handled", entry.id)
         except Exception as error:
             self.ended(entry.event, error)
-            await self._failed(lease, entry.event, error)
+            await self._failed(lease, entry, error)
         except BaseException:
             await give_back(self._store, lease)
             raise
@@ -249,44 +252,50 @@ class Handlers:
                     answered = Receipt(Status.ANSWERED, delivery=found[1], occurred_at=event.at)
                     await self._ledger.receive(event.channel, answered)
 
-    async def _failed(self, lease: Lease, event: Event, error: Exception) -> None:
+    async def _failed(self, lease: Lease, entry: Entry, error: Exception) -> None:
+        event = entry.event
         # The router's note says which handler; anybody else's may hold anything.
         notes = (note for note in getattr(error, "__notes__", ()) if note.startswith("in handler "))
         reason = " ".join((type(error).__name__, *notes))
         if isinstance(event, MediaOffered) and isinstance(error, DeliveryError):
-            await self._not_fetched(lease, event, error)
-            return
-        _log.error("handling event %s of %s failed: %s at %s", event.key, event.channel, reason, place_of(error))
-        await self._put_back(lease, event, reason)
+            _log.warning("an attachment of event %s was not fetched: %s", event.target, error)
+            reason = f"{type(error).__name__}: {error}"
+        else:
+            _log.error("handling event %s of %s failed: %s at %s", event.key, event.channel, reason, place_of(error))
+        # Media are tried for longer: one may be down for hours.
+        retry, failures = MEDIA_RETRY if isinstance(event, MediaOffered) else self._retry, entry.attempts + 1
+        is_final = isinstance(event, MediaOffered) and isinstance(error, RejectedError)
+        gives_up = is_final or failures >= retry.limit
+        await self._put_back(lease, entry, reason, None if gives_up else retry.delay(failures, self._random.random))
 
-    async def _not_fetched(self, lease: Lease, event: MediaOffered, error: DeliveryError) -> None:
-        _log.warning("an attachment of event %s was not fetched: %s", event.target, error)
-        is_final = isinstance(error, RejectedError)
-        await self._put_back(lease, event, f"{type(error).__name__}: {error}", is_final=is_final)
+    async def _crashed(self, lease: Lease, entry: Entry) -> None:
+        """Whoever handled it has gone, maybe by its doing: it is begun again ever later, and so comes to be alone."""
+        crashes = entry.crashes + 1
+        if crashes >= CRASH_RETRY.limit:
+            await self._put_back(lease, entry, f"whoever handled it went away, {crashes} times", None)
+        else:
+            after = CRASH_RETRY.delay(crashes - 1, self._random.random) if crashes > 1 else 0.0
+            await self._put_back(lease, entry, "whoever handled it went away", after)
 
-    async def _put_back(
-        self, lease: Lease, event: Event, reason: str, *, at_once: bool = False, is_final: bool = False
-    ) -> None:
-        """Count an attempt: the event is handled again after a while, or goes to the dead letters."""
-        attempts = (lease.entry.attempts if lease.entry is not None else 0) + 1
-        # Media wait for each other in no order, and are tried for longer: a medium may be down for hours.
-        retry, hold = (MEDIA_RETRY, 0.0) if isinstance(event, MediaOffered) else (self._retry, _HOLD)
+    async def _put_back(self, lease: Lease, entry: Entry, reason: str, after: float | None) -> None:
+        """Have it handled again *after* so many seconds; None gives it up."""
+        event = entry.event
         try:
-            if is_final or attempts >= retry.limit:
-                await self._store.bury(lease, reason=reason, events=self._dead_letter(lease, event, reason))
+            if after is None:
+                await self._store.bury(lease, reason=reason, events=self._dead_letter(entry, reason))
                 return
-            seconds = 0.0 if at_once else retry.delay(attempts, self._random.random)
-            due = self._clock.now() + timedelta(seconds=seconds)
+            due = self._clock.now() + timedelta(seconds=after)
+            hold = 0.0 if isinstance(event, MediaOffered) else _HOLD  # media wait for each other in no order
             await self._store.postpone(lease, due=due, hold=hold, reason=reason)
         except LeaseLostError:
             _log.warning("the lease of event %s ended before its failure was stored", event.key)
         except StoreError:
             _log.exception("the ledger failed; event %s is handled again when its lease ends", event.key)
 
-    def _dead_letter(self, lease: Lease, event: Event, reason: str) -> Sequence[Event]:
-        if isinstance(event, DeadLettered) or lease.entry is None or not self._dispatcher().handles(DeadLettered):
+    def _dead_letter(self, entry: Entry, reason: str) -> Sequence[Event]:
+        event, identity = entry.event, entry.id
+        if isinstance(event, DeadLettered) or not self._dispatcher().handles(DeadLettered):
             return ()
-        identity = lease.entry.id
         return (
             DeadLettered(
                 key=f"dead:{identity}",

@@ -156,7 +156,7 @@ class MemoryStore:
     async def postpone(self, lease: Lease, *, due: datetime, hold: float, reason: str) -> None:
         """See `Store.postpone`."""
         lane, entry = self._held(lease)
-        entry.attempts += 1
+        _count(lease, entry)
         entry.due, entry.reason = due, reason
         if entry.hold_until is None:
             entry.hold_until = self._now() + timedelta(seconds=hold)
@@ -165,7 +165,7 @@ class MemoryStore:
     async def bury(self, lease: Lease, *, reason: str, events: Sequence[Event] = ()) -> None:
         """See `Store.bury`."""
         lane, entry = self._held(lease)
-        entry.attempts += 1
+        _count(lease, entry)
         entry.state, entry.reason, entry.due = EntryState.DEAD, reason, self._now()
         lane.discard(entry)
         self._let_go(lane)
@@ -611,7 +611,7 @@ class MemoryStore:
         known = self._entries.get(entry)
         if known is None or known.state is not EntryState.DEAD:
             return False
-        known.state, known.attempts, known.due = EntryState.READY, 0, self._now()
+        known.state, known.attempts, known.crashes, known.due = EntryState.READY, 0, 0, self._now()
         known.hold_until, known.passed, known.reason = None, False, None
         lane = self._lane(known.lane)
         lane.add(known)
@@ -653,6 +653,14 @@ class MemoryStore:
             for delivery in dispatch.deliveries:
                 deliveries[delivery.channel, delivery.state.value] += 1
         return LedgerCounts(entries=entries, deliveries=deliveries)
+
+
+def _count(lease: Lease, entry: Entry) -> None:
+    """One run more that failed, or that did not come to its end."""
+    if lease.recovered:
+        entry.crashes += 1
+    else:
+        entry.attempts += 1
 
 
 async def _chunks(content: bytes) -> AsyncGenerator[bytes]:

@@ -52,7 +52,7 @@ def entry_of(row: Any, item: Any = None, *, unreadable: bool = False) -> Entry:
     known = Entry(
         f"{row.id:016x}", event, lane, moment((row.since or 0) if item is None else item.due), _STATES[row.state]
     )
-    known.attempts, known.reason = row.attempts, row.reason
+    known.attempts, known.crashes, known.reason = row.attempts, row.crashes, row.reason
     if item is not None:
         known.hold_until = None if item.hold is None else moment(item.hold)
         known.passed = bool(item.passed)

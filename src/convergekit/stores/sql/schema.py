@@ -117,6 +117,7 @@ entry = Table(
     Column("conversation", _NAME, nullable=False),  # of its lane
     Column("state", SmallInteger, nullable=False),
     Column("attempts", Integer, nullable=False, server_default=text("0")),
+    Column("crashes", Integer, nullable=False, server_default=text("0")),
     Column("reason", Text),
     Column("since", _NUMBER),  # when it last failed
     Column("body", Text, nullable=False),  # empty once it is erased

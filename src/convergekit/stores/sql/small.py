@@ -105,9 +105,8 @@ def revive(transaction: Transaction, entry: str) -> bool:
     row = _dead(transaction, entry)
     if row is None:
         return False
-    transaction.connection.execute(
-        update(s.entry).where(s.entry.c.id == row.id).values(state=EntryStates.READY.value, attempts=0, reason=None)
-    )
+    ready = {"state": EntryStates.READY.value, "attempts": 0, "crashes": 0, "reason": None}
+    transaction.connection.execute(update(s.entry).where(s.entry.c.id == row.id).values(ready))
     lane = Lane("in", row.channel, row.conversation)
     key = lane_key(lane)
     known = transaction.connection.execute(transaction.sql.lanes, {"keys": [key]}).first()

@@ -81,7 +81,13 @@ class Statements:
         self.end_entry = (
             update(s.entry)
             .where(s.entry.c.id == bindparam("entry"))
-            .values(state=bindparam("to"), attempts=bindparam("tries"), reason=bindparam("why"), since=bindparam("at"))
+            .values(
+                state=bindparam("to"),
+                attempts=bindparam("failed"),
+                crashes=bindparam("crashed"),
+                reason=bindparam("why"),
+                since=bindparam("at"),
+            )
         )
         self.finish_entry = (
             update(s.entry)

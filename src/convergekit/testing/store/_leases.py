@@ -44,6 +44,30 @@ class LeaseContract:
         await store.finish(new)
         assert await served(store) == []
 
+    async def test_what_failed_and_what_was_cut_off_are_counted_apart(self, store: Store, clock: FakeClock) -> None:
+        """Whoever had it in hand may have died of something else."""
+        await store.admit("c", [event("1")])
+        await store.postpone(await lease(store, seconds=10), due=after(0), hold=60, reason="ValueError")
+        for number in range(2):
+            await lease(store, seconds=10)
+            clock.advance(10)
+            cut_off = await lease(store, seconds=10)
+            assert cut_off.recovered
+            await store.postpone(cut_off, due=after(0), hold=60, reason="gone")
+            again = await lease(store, seconds=10)
+            assert again.entry is not None
+            assert (again.entry.attempts, again.entry.crashes, again.recovered) == (1, number + 1, False)
+            await store.release(again)
+        await lease(store, seconds=10)
+        clock.advance(10)
+        await store.bury(await lease(store), reason="gone")
+        (dead,) = await store.dead_entries()
+        assert (dead.attempts, dead.crashes) == (1, 3)
+        await store.revive(dead.id)
+        anew = await lease(store)
+        assert anew.entry is not None
+        assert (anew.entry.attempts, anew.entry.crashes) == (0, 0)
+
     async def test_when_a_lease_ends_is_told_to_whoever_finds_nothing(self, store: Store) -> None:
         """Or the work of one who went away would wait for the next traffic."""
         await store.admit("c", [event("1")])
