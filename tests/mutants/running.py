@@ -16,11 +16,12 @@ from convergekit.abc import Outgoing
 from convergekit.adapters.loopback import LoopbackAdapter, translator
 from convergekit.errors import AccountError, NotSentError, RejectedError
 from convergekit.model import Receipt, Status
-from tests.testing.adapter.subjects import LoopbackSubject, PigeonSubject, pigeons
+from tests.testing.adapter.subjects import LanternSubject, LoopbackSubject, PigeonSubject, example, pigeons
 
 from .registry import breaks
 
 Pigeon: Any = pigeons.PigeonAdapter
+Lantern: Any = example("lantern").LanternAdapter
 IGNORED: Any = anyio.TASK_STATUS_IGNORED
 
 
@@ -54,6 +55,20 @@ class ConnectsItself(LoopbackAdapter):
                 await super().listen(task_status=task_status)
             except NotSentError:
                 await anyio.lowlevel.checkpoint()
+
+
+@breaks("drop-raises", LanternSubject)
+class KeepsKnocking(Lantern):
+    """Connects again by itself after whatever has happened, as in many a tutorial."""
+
+    async def listen(self, *, task_status: Any = IGNORED) -> None:
+        while True:
+            try:
+                await super().listen(task_status=task_status)
+            except AccountError:
+                raise
+            except Exception:
+                await anyio.sleep(0.01)
 
 
 @breaks("drop-raises", LoopbackSubject)
@@ -268,6 +283,18 @@ class LeavesAConnection(LoopbackAdapter):
         self.open.append(await anyio.create_tcp_listener(local_host="127.0.0.1"))
         async with super().__asynccontextmanager__():
             yield self
+
+
+@breaks("leaves-nothing", LanternSubject)
+class LeavesTheLine(Lantern):
+    """Keeps a connection to the tower that nobody closes."""
+
+    lines: list[Any] = []  # noqa: RUF012
+
+    async def send(self, out: Outgoing) -> Receipt:
+        receipt: Receipt = await super().send(out)
+        self.lines.append(await anyio.connect_tcp(self.config.host, self.config.port))
+        return receipt
 
 
 @breaks("leaves-nothing", LoopbackSubject)

@@ -11,7 +11,17 @@ from convergekit.adapters.loopback.subject import LoopbackSubject
 from convergekit.adapters.webhook.subject import WebhookSubject
 from tests.testing.adapter.telegraph import TelegraphSubject
 
-__all__ = ["SUBJECTS", "LoopbackSubject", "PigeonSubject", "TelegraphSubject", "WebhookSubject", "example", "pigeons"]
+__all__ = [
+    "SUBJECTS",
+    "BottleSubject",
+    "LanternSubject",
+    "LoopbackSubject",
+    "PigeonSubject",
+    "TelegraphSubject",
+    "WebhookSubject",
+    "example",
+    "pigeons",
+]
 
 EXAMPLES = str(Path(__file__).parents[3] / "examples")
 
@@ -27,4 +37,9 @@ pigeons: Any = example("minimal_adapter")
 #: HTTP out, signed webhooks in: the least that a subject can be.
 PigeonSubject: Any = example("minimal_contract").PigeonSubject
 
-SUBJECTS = [LoopbackSubject, WebhookSubject, PigeonSubject, TelegraphSubject]
+#: A client of its own, and a real server.
+BottleSubject: Any = example("own_client").BottleSubject
+#: Sockets: what goes out and what comes in have a connection each.
+LanternSubject: Any = example("lantern_contract").LanternSubject
+
+SUBJECTS = [LoopbackSubject, WebhookSubject, PigeonSubject, TelegraphSubject, BottleSubject, LanternSubject]

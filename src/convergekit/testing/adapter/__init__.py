@@ -9,6 +9,7 @@ from ._http import HttpSubject
 from ._installed import SUBJECTS, installed_subject, without_subject
 from ._rules import RULES, Rule, rules
 from ._runner import BACKENDS, Result, Verdict, perform, unusable, verify
+from ._server import LoopbackServer
 from ._subject import ENDINGS, Call, Cannot, Ending, Fault, Sample, Subject
 from ._verbs import implements
 
@@ -22,6 +23,7 @@ __all__ = [
     "Ending",
     "Fault",
     "HttpSubject",
+    "LoopbackServer",
     "Result",
     "Rule",
     "Sample",

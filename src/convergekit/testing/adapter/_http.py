@@ -17,7 +17,7 @@ from anyio.lowlevel import checkpoint
 from ._subject import Fault, Subject
 
 if TYPE_CHECKING:
-    from ._server import Server
+    from ._http_server import HttpServer
 
 __all__ = ["HttpSubject"]
 
@@ -41,7 +41,7 @@ class HttpSubject(Subject):
         self._faults: deque[Fault] = deque()
         self._received: list[bytes] = []
         self._transport = _FarSide(self)
-        self._server: Server | None = None
+        self._server: HttpServer | None = None
 
     @abstractmethod
     def accept(self, request: httpx.Request) -> httpx.Response:
@@ -86,12 +86,12 @@ class HttpSubject(Subject):
         if not self.on_loopback:
             yield
             return
-        from ._server import Server
+        from ._http_server import HttpServer
 
-        self._server = Server(self.respond)
-        self.url = self._server.url
-        self.settings = self.settings_at(self.url)
+        self._server = HttpServer(self.respond)
         async with self._server.serving():
+            self.url = self._server.url
+            self.settings = self.settings_at(self.url)
             yield
 
     def parts(self) -> Mapping[str, Any]:
@@ -113,6 +113,13 @@ class HttpSubject(Subject):
     def received(self) -> Sequence[bytes]:
         """See `Subject.received`: URL, headers and body."""
         return tuple(self._received)
+
+    async def drop(self) -> None:
+        """See `Subject.drop`: closes the connections that there are, where there is a server."""
+        if self._server is None:
+            await super().drop()
+        else:
+            self._server.drop()
 
     async def respond(self, request: httpx.Request) -> httpx.Response:
         """One request, all the way."""

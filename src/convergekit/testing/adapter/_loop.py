@@ -7,10 +7,12 @@ without a word, and for ever.
 from __future__ import annotations
 
 import ctypes
+import gc
 import sys
 from collections.abc import Awaitable, Callable
 from threading import Thread
 from time import monotonic
+from types import AsyncGeneratorType, CoroutineType
 from typing import Final
 
 import anyio
@@ -20,7 +22,7 @@ from ._virtual import Time, time_of
 
 __all__ = ["HangsError", "run"]
 
-_PERSISTENCE: Final = 2.0  # seconds; then it is left where it is, since a call in C may never end
+_PERSISTENCE: Final = 5.0  # seconds; then it is left where it is, since a call in C may never end
 
 
 class HangsError(Exception):
@@ -51,6 +53,16 @@ def run(work: Callable[[Time], Awaitable[None]], backend: str, *, seconds: float
         raise HangsError(f"it had not ended after {seconds:g} s")
     trial.kill()
     raise HangsError(f"it had not ended after {seconds:g} s, and does not end when it is cancelled")
+
+
+def _keep_for_ever() -> None:
+    """Let no coroutine that there is now ever be collected.
+
+    That closes it where it stands, and one that catches everything and goes on would do so in the collector, for ever.
+    """
+    for each in gc.get_objects():
+        if isinstance(each, CoroutineType | AsyncGeneratorType):
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(each))
 
 
 class _Killed(SystemExit):
@@ -94,6 +106,7 @@ class _Trial(Thread):
 
     def kill(self) -> None:
         """Raise in the midst of it, again and again: once it will be where nobody catches that."""
+        _keep_for_ever()
         until = monotonic() + _PERSISTENCE
         while self.is_alive() and monotonic() < until and self.ident is not None:
             ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self.ident), ctypes.py_object(_Killed))

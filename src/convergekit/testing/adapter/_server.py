@@ -1,4 +1,4 @@
-"""A far side over HTTP that is a server on loopback: for an adapter whose client takes no transport."""
+"""A server on loopback, which goes away and comes back, drops and resets: what a far side over sockets is made of."""
 
 from __future__ import annotations
 
@@ -9,128 +9,98 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 import anyio
-import h11  # httpx comes with it
-import httpx
 from anyio.abc import SocketAttribute, SocketStream
 
 from ._watch import FAR_SIDE
 
-__all__ = ["Server"]
+__all__ = ["LoopbackServer"]
 
 #: Close by a reset, and not in good order.
 _AT_ONCE: Final = struct.pack("ii", 1, 0)
 
 
-class Server:
-    """An HTTP server with one answer to everything, and one request to a connection.
+class LoopbackServer:
+    """A TCP server on 127.0.0.1, with a port of its own.
 
     Args:
-        respond: The answer. Where it raises `httpx.RemoteProtocolError` the connection is closed without one; where it
-            raises `httpx.ReadError`, reset.
+        talk: Talks on one connection, which is closed when it returns; that the other side has gone may come out of it.
+
+    Attributes:
+        host: Where it is ...
+        port: ... once it is `serving`.
     """
 
-    def __init__(self, respond: Callable[[httpx.Request], Awaitable[httpx.Response]]) -> None:
-        self._respond = respond
-        self._door = _door(0)
-        self._address = self._door.getsockname()
+    host: Final = "127.0.0.1"
+    port: int = 0
+
+    def __init__(self, talk: Callable[[SocketStream], Awaitable[object]]) -> None:
+        self._talk = talk
+        self._door: socket.socket | None = None
         self._is_back = anyio.Event()
-
-    @property
-    def url(self) -> str:
-        """Where it is."""
-        return "http://{}:{}".format(*self._address)
-
-    def go_away(self) -> None:
-        """From now on connections are refused."""
-        if self._door.fileno() != -1:
-            self._is_back = anyio.Event()
-            anyio.notify_closing(self._door)
-            self._door.close()
-
-    def come_back(self) -> None:
-        """From now on they are taken again."""
-        if self._door.fileno() == -1:
-            self._door = _door(self._address[1])
-            self._is_back.set()
+        self._talks: set[anyio.CancelScope] = set()
 
     @asynccontextmanager
     async def serving(self) -> AsyncGenerator[None]:
         """Serve meanwhile."""
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._serve)
-            try:
+        self.come_back()
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._serve)
                 yield
-            finally:
                 tasks.cancel_scope.cancel()
-                self.go_away()
+        finally:
+            self.go_away()
+
+    def go_away(self) -> None:
+        """From now on connections are refused; those that there are stay."""
+        door, self._door, self._is_back = self._door, None, anyio.Event()
+        if door is not None:
+            anyio.notify_closing(door)
+            door.close()
+
+    def come_back(self) -> None:
+        """From now on they are taken again."""
+        if self._door is None:
+            watched = FAR_SIDE.set(True)  # a check calls this, too
+            try:
+                self._door = socket.create_server((self.host, self.port))
+            finally:
+                FAR_SIDE.reset(watched)
+            self._door.setblocking(False)
+            self.port = self._door.getsockname()[1]
+            self._is_back.set()
+
+    def drop(self) -> None:
+        """Close the connections that there are."""
+        for scope in self._talks:
+            scope.cancel()
+
+    @staticmethod
+    async def reset(stream: SocketStream) -> None:
+        """Close *stream* by a reset, as one who has crashed."""
+        stream.extra(SocketAttribute.raw_socket).setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+        await anyio.aclose_forcefully(stream)
 
     async def _serve(self) -> None:
         async with anyio.create_task_group() as tasks:
             while True:
-                while self._door.fileno() == -1:
+                if self._door is None:
                     await self._is_back.wait()
+                    continue
                 try:
                     await anyio.wait_readable(self._door)
                     connection, _ = self._door.accept()
                 except (anyio.ClosedResourceError, BlockingIOError):
-                    continue  # it has gone away, or whoever came has
-                tasks.start_soon(self._talk, await SocketStream.from_socket(connection))
+                    continue  # we have gone away, or whoever came has
+                tasks.start_soon(self._serve_one, await SocketStream.from_socket(connection))
 
-    async def _talk(self, stream: SocketStream) -> None:
-        async with stream:
+    async def _serve_one(self, stream: SocketStream) -> None:
+        with anyio.CancelScope() as scope:
+            self._talks.add(scope)
             try:
-                request = await self._request(stream)
-                if request is not None:
-                    await _answer(stream, request, await self._respond(request))
-            except httpx.RemoteProtocolError:
-                return
-            except httpx.ReadError:
-                stream.extra(SocketAttribute.raw_socket).setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
-                await anyio.aclose_forcefully(stream)
-            except (anyio.BrokenResourceError, anyio.ClosedResourceError, h11.RemoteProtocolError):
-                return  # the other side has gone, or talks something else
-
-    async def _request(self, stream: SocketStream) -> httpx.Request | None:
-        """What is asked; None where the connection ends before all of it has come."""
-        reading, head, content = h11.Connection(h11.SERVER), None, b""
-        while True:
-            event = reading.next_event()
-            match event:
-                case h11.NEED_DATA:
-                    try:
-                        reading.receive_data(await stream.receive())
-                    except anyio.EndOfStream:
-                        return None
-                case h11.Request():
-                    head = event
-                case h11.Data():
-                    content += bytes(event.data)
-                case h11.EndOfMessage() if head is not None:
-                    target = f"{self.url}{head.target.decode('ascii')}"
-                    headers = [(bytes(name), bytes(value)) for name, value in head.headers]
-                    return httpx.Request(head.method.decode("ascii"), target, headers=headers, content=content)
-                case _:
-                    return None
-
-
-async def _answer(stream: SocketStream, request: httpx.Request, response: httpx.Response) -> None:
-    """With a length, and the end of the connection."""
-    body = b"" if request.method == "HEAD" else await response.aread()
-    ours = {"connection", "content-length", "transfer-encoding"}
-    fields = [(name, value) for name, value in response.headers.raw if name.decode("latin-1").lower() not in ours]
-    fields.append((b"connection", b"close"))
-    if response.status_code not in (204, 304):
-        fields.append((b"content-length", str(len(body)).encode()))
-    reason = response.reason_phrase.encode("latin-1")
-    head = b"".join(name + b": " + value + b"\r\n" for name, value in fields)
-    await stream.send(b"HTTP/1.1 %d %s\r\n%s\r\n%s" % (response.status_code, reason, head, body))
-
-
-def _door(port: int) -> socket.socket:
-    watched = FAR_SIDE.set(True)  # also where a check opens it
-    try:
-        door = socket.create_server(("127.0.0.1", port))
-    finally:
-        FAR_SIDE.reset(watched)
-    door.setblocking(False)
-    return door
+                async with stream:
+                    await self._talk(stream)
+            except (anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream, anyio.IncompleteRead):
+                pass  # the other side has gone
+            finally:
+                self._talks.discard(scope)
