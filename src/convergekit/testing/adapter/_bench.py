@@ -14,7 +14,7 @@ from random import Random
 from typing import Any, Final, Literal, TypeAlias
 
 import anyio
-from anyio.abc import TaskStatus
+from anyio.abc import TaskGroup, TaskStatus
 from anyio.lowlevel import checkpoint
 from pydantic import BaseModel
 
@@ -276,10 +276,7 @@ class Bench:
         """... on a connection."""
         async with self._hearing("listen", options) as (adapter, context), anyio.create_task_group() as tasks:
             listening = Listening(self, adapter, context)
-            with anyio.move_on_after(PATIENCE.get()) as waiting:
-                await tasks.start(listening.run)
-            if waiting.cancelled_caught:
-                raise Cannot("`listen` does not say that it is connected")
+            await listening.begin(tasks)
             yield listening
             tasks.cancel_scope.cancel()
 
@@ -399,6 +396,13 @@ class Listening(Ear):
     def __init__(self, bench: Bench, adapter: Any, context: BenchContext) -> None:
         super().__init__(bench, adapter, context)
         self.ended: str | None = None
+
+    async def begin(self, tasks: TaskGroup) -> None:
+        """Listen in *tasks*; returns once it is connected."""
+        with anyio.move_on_after(PATIENCE.get()) as waiting:
+            await tasks.start(self.run)
+        if waiting.cancelled_caught:
+            raise Cannot("`listen` does not say that it is connected")
 
     async def run(self, *, task_status: TaskStatus[None]) -> None:
         """Listen; an exception is what the engine would start it again for, and is kept for the check."""

@@ -197,7 +197,7 @@ async def _hears_its_own(bench: Bench, channels: Sequence[_Channel]) -> None:
     (adapter, context), (_, other) = channels
     async with anyio.create_task_group() as tasks:
         listening = Listening(bench, adapter, context)
-        await tasks.start(listening.run)
+        await listening.begin(tasks)
         await bench.subject.push(bench.said(1))
         await eventually(lambda: bool(context.offered or other.offered))
         tasks.cancel_scope.cancel()
