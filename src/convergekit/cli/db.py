@@ -72,7 +72,7 @@ def _status(store: StoreSettings, database: Database, console: Console) -> int:
 
 
 def _reindex(store: StoreSettings, database: Database, console: Console) -> int:
-    from convergekit.stores.sql.reindexing import reindex
+    from convergekit.stores.sql.archive.reindexing import reindex
     from convergekit.stores.sql.versions import can_be_opened, described, stored
 
     with database.reading() as connection:

@@ -53,7 +53,7 @@ _NEXT: Final = """\
 
   cd {folder}
   pip install -e . --group dev    pip 25.1 or newer
-  pytest                          the contract, against a server that is played: green, and to stay so
+  pytest                          the contract, against a server that is played on this machine: green, and to stay so
   convergekit verify {name}
   grep -rn TODO .                 what is yours to write; README.md says where to begin
 
