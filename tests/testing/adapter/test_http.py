@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 import anyio
 import httpx
 import pytest
 
-from convergekit.testing.adapter import Fault, HttpSubject, Verdict, verify
+from convergekit.testing.adapter import Cannot, Fault, HttpSubject, Verdict, verify
 from tests.testing.adapter.subjects import PigeonSubject, example
 
 pytestmark = pytest.mark.anyio
@@ -57,8 +59,43 @@ async def test_an_answer_comes_over_the_wire(fault: Fault, status: int) -> None:
         assert (await _post(subject)).status_code == status
 
 
-async def test_what_is_no_http_is_hung_up_on() -> None:
+class _Words(httpx.AsyncByteStream):
+    """Two words, and then nothing for ever."""
 
+    def __init__(self) -> None:
+        self._words = [b"two", b"one"]
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if not self._words:
+            await anyio.sleep_forever()
+        return self._words.pop()
+
+
+async def test_a_body_that_is_a_stream_comes_as_it_does_until_the_connection_is_dropped() -> None:
+    class Speaks(BottleSubject):  # type: ignore[misc, valid-type]
+        def accept(self, request: httpx.Request) -> httpx.Response:
+            return httpx.Response(200, stream=_Words())
+
+    subject = Speaks()
+    heard = b""
+    client = httpx.AsyncClient(trust_env=False, timeout=5)
+    async with subject.opened(), client, client.stream("GET", subject.url) as answer:
+        async for chunk in answer.aiter_bytes():
+            heard += chunk
+            if heard == b"onetwo":
+                await subject.drop()
+    assert heard == b"onetwo"
+
+
+async def test_without_a_server_there_is_no_connection_to_drop() -> None:
+    with pytest.raises(Cannot):
+        await PigeonSubject().drop()
+
+
+async def test_what_is_no_http_is_hung_up_on() -> None:
     subject = BottleSubject()
     async with subject.opened():
         url = httpx.URL(subject.url)
