@@ -144,7 +144,7 @@ def cut_otherwise(ledger: str) -> None:
 
 def test_the_search_index_is_made_anew(db: Run, ledger: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was cut in another way is found by its words again, and by no others; and can be erased."""
-    monkeypatch.setattr("convergekit.stores.sql.reindexing._SLICE", 2)
+    monkeypatch.setattr("convergekit.stores.sql.archive.reindexing._SLICE", 2)
     cut_otherwise(ledger)
     assert (found(ledger, "parcel"), found(ledger, "other")) == (0, 3)
     code, lines, _ = db("reindex", "--store", ledger)

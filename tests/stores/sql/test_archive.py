@@ -13,8 +13,9 @@ from sqlalchemy import Connection
 from convergekit.abc import Query
 from convergekit.content.words import phrases, words
 from convergekit.model import Address, ConversationRef, MessageReceived
-from convergekit.stores.sql import SqlStore, archive
-from convergekit.stores.sql.archive import _Search
+from convergekit.stores.sql import SqlStore
+from convergekit.stores.sql.archive import search as searching
+from convergekit.stores.sql.archive.search import Search
 from convergekit.stores.sql.database import Database
 from convergekit.stores.sql.said import Old, forget, match, prepared, record, said_of, topic
 from convergekit.stores.sql.tables import metadata
@@ -70,7 +71,7 @@ def test_what_was_recorded_is_found_by_each_of_its_words_and_forgotten_without_a
 async def test_a_contact_of_few_words_and_one_of_many_are_searched_alike(
     quick_path: Path, monkeypatch: pytest.MonkeyPatch, short: int
 ) -> None:
-    monkeypatch.setattr(archive, "_SHORT", short)
+    monkeypatch.setattr(searching, "_SHORT", short)
     store = SqlStore(f"sqlite:///{quick_path}/ledger.db")
     async with store.opened(FakeClock()):
         await store.admit("c", [heard(str(n), f"parcel {n}", f"tg:{n % 3}", cc=[Address("tg:9")]) for n in range(60)])
@@ -120,7 +121,7 @@ async def test_large_html_is_read_beside_the_event_loop(monkeypatch: pytest.Monk
 
 def test_a_search_reads_no_more_than_it_shows(connection: Connection) -> None:
     """However much fits: the index is walked from its end, and nothing is sorted."""
-    search = _Search(Query(words="a"), phrases("a"), False)
+    search = Search(Query(words="a"), phrases("a"), False)
     number, statement = search._in_words(connection)
     compiled = (
         statement.order_by(number.desc()).limit(21).compile(connection.engine, compile_kwargs={"literal_binds": True})

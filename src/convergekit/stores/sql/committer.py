@@ -20,17 +20,15 @@ from sqlalchemy import Connection
 
 from . import steps
 from .clock import LedgerClock
-from .database import Database
+from .database import AWAY, Database
 from .hosted import HostError
 from .operations import Operation
 from .statements import Statements
 from .transaction import Transaction
 
-__all__ = ["AWAY", "Committer"]
+__all__ = ["Committer"]
 
 _log = logging.getLogger(__name__)
-#: Seconds between tries to reach a database that is away.
-AWAY: Final = (0.05, 0.1, 0.2, 0.4, 0.8)
 _AGAIN: Final = 8  # times that a transaction which lost a race is tried again
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import Final, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import Final, Protocol, TypeVar
 
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
@@ -13,13 +13,23 @@ from sqlalchemy import Connection
 from convergekit.errors import StoreError
 
 from .clock import LedgerClock
-from .committer import AWAY
-from .database import Database
+from .database import AWAY, Database
 
-__all__ = ["Connections"]
+__all__ = ["Connections", "Work"]
 
 T = TypeVar("T")
 _MOST: Final = 4
+
+
+class Work(Protocol):
+    """Runs a function with a connection, on another thread, in one transaction; raises `StoreError`.
+
+    The function may be run again when the transaction is.
+    """
+
+    def __call__(self, function: Callable[[Connection], T], /) -> Awaitable[T]:
+        """Return what *function* returned, once the transaction is over."""
+        ...
 
 
 class Connections:

@@ -36,9 +36,11 @@ from convergekit.errors import ConfigurationError, StoreError
 from .dialects import NOW
 from .prepared import driver
 
-__all__ = ["Database"]
+__all__ = ["AWAY", "Database"]
 
 _log = logging.getLogger(__name__)
+#: Seconds between tries to reach a database that is away.
+AWAY: Final = (0.05, 0.1, 0.2, 0.4, 0.8)
 _BUSY: Final = 30.0  # seconds that a writer waits for another process
 _READING: Final = 1.0  # seconds that it waits for who reads, to empty the write-ahead log
 _STANDSTILL: Final = 5.0  # seconds that a process may do nothing in the midst of a transaction

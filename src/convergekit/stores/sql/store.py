@@ -100,7 +100,9 @@ class SqlStore:
         self._owners = Owners(self._database, statements, self._clock, self._do)
         self._blobs = self._kept_where(blobs)
         self._turns: Counter[str] = Counter()
-        self.archive: Archive = SqlArchive(self, self._database, do=self._do, now=self._clock.now)
+        self.archive: Archive = SqlArchive(
+            self, self._database, read=self._beside.read, do=self._do, now=self._clock.now
+        )
 
     def __repr__(self) -> str:
         return f"SqlStore({self._database.shown!r})"

@@ -6,33 +6,18 @@ import hashlib
 import re
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
-from typing import Final, Protocol, TypeVar
-
-from sqlalchemy import Connection
+from typing import Final, Protocol
 
 from convergekit.errors import StoreError
 from convergekit.model import ClaimCheck
 from convergekit.stores._refs import DAY
 
-__all__ = ["BLOCK", "Blobs", "Work", "damaged", "digest_of", "drained", "gone", "is_digest", "proven"]
-
-T = TypeVar("T")
+__all__ = ["BLOCK", "Blobs", "damaged", "digest_of", "drained", "gone", "is_digest", "proven"]
 
 #: Bytes that are read and written at once.
 BLOCK: Final = 262_144
 _CHUNK: Final = 65_536  # what `open` hands out, at most
 _REF: Final = re.compile(r"sha256:([0-9a-f]{64})")
-
-
-class Work(Protocol):
-    """Runs a function with a connection, on another thread, in one transaction; raises `StoreError`.
-
-    The function may be run again when the transaction is.
-    """
-
-    def __call__(self, function: Callable[[Connection], T], /) -> Awaitable[T]:
-        """Return what *function* returned, once the transaction is over."""
-        ...
 
 
 class Blobs(Protocol):

@@ -18,8 +18,9 @@ from convergekit.errors import StoreError
 from convergekit.model import ClaimCheck
 from convergekit.stores._refs import DAY
 
+from ..connections import Work
 from ..uses import used
-from .content import BLOCK, Work, damaged, digest_of, drained, gone, is_digest, proven
+from .content import BLOCK, damaged, digest_of, drained, gone, is_digest, proven
 
 __all__ = ["FolderBlobs"]
 

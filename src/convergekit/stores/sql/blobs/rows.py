@@ -29,10 +29,11 @@ from convergekit.errors import StoreError
 from convergekit.model import ClaimCheck
 from convergekit.stores._refs import DAY
 
+from ..connections import Work
 from ..dialects import insertion
 from ..schema import metadata
 from ..uses import blob_use
-from .content import BLOCK, Work, digest_of, drained, gone, proven
+from .content import BLOCK, digest_of, drained, gone, proven
 
 __all__ = ["RowBlobs", "blob", "blob_chunk"]
 

@@ -1,4 +1,4 @@
-"""The archive in a database: what is found, and how. What is taken out of it is in `erasure`.
+"""What is found, and how.
 
 Rules kept here:
 
@@ -9,66 +9,28 @@ Rules kept here:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Select, cast, column, exists, select, table
 from sqlalchemy.dialects.postgresql import TSQUERY
 
-from convergekit.abc import Archive, Contacts, Erased, Found, Page, Query
-from convergekit.content.words import Phrase, phrases
-from convergekit.stores._said import found_in, place_after
+from convergekit.abc import Found, Page, Query
+from convergekit.content.words import Phrase
+from convergekit.stores._said import found_in
 
-from .database import Database
-from .erasure import DOCUMENTS, Erasure, document
-from .operations import Do
-from .rows import micros, moment
-from .said import WORDS, Kind, about, match, said, topic
+from ..rows import micros, moment
+from ..said import WORDS, Kind, about, match, said, topic
+from .documents import DOCUMENTS, document
 
-if TYPE_CHECKING:
-    from .store import SqlStore
-
-__all__ = ["SqlArchive"]
+__all__ = ["Search"]
 
 #: To ask the index about one row costs as much as walking over some hundreds of them.
 _SHORT: Final = 1000
 _words: Final = table(WORDS, column("rowid"), column(WORDS))
 
 
-class SqlArchive(Archive):
-    """See `Archive`.
-
-    Args:
-        store: Whose it is.
-        database: Where the store is.
-        do: Has an operation done in the writer's next transaction.
-        now: The store's time.
-    """
-
-    def __init__(self, store: SqlStore, database: Database, *, do: Do, now: Callable[[], datetime]) -> None:
-        self._store = store
-        self._erasure = Erasure(store, database, do, now)
-
-    async def find(self, query: Query, *, limit: int, after: str | None = None, oldest_first: bool = False) -> Page:
-        """See `Archive.find`."""
-        asked = phrases(query.words)
-        place = None if after is None else place_after(after)
-        if query.words.strip() and not asked:
-            return Page((), None)
-        search = _Search(query, asked, oldest_first)
-        return await self._store.read(lambda connection: search.page(connection, limit, place))
-
-    async def erase(self, contact: Contacts) -> Erased:
-        """See `Archive.erase`."""
-        return await self._erasure.erase(contact)
-
-    async def empty(self, older_than: float, *, channel: str | None = None) -> int:
-        """See `Archive.empty`."""
-        return await self._erasure.retain(older_than, channel)
-
-
-class _Search:
+class Search:
     """One query, as statements."""
 
     def __init__(self, query: Query, asked: Sequence[Phrase], oldest_first: bool) -> None:
@@ -77,6 +39,7 @@ class _Search:
         self._oldest_first = oldest_first
 
     def page(self, connection: Connection, limit: int, place: int | None) -> Page:
+        """At most so many of what is found, behind the number *place*."""
         if self._asked and connection.dialect.name == "sqlite":
             number, statement = self._in_words(connection)
         else:

@@ -16,10 +16,10 @@ from typing import Any, Final
 from sqlalchemy import Connection, Text, bindparam, cast, update
 from sqlalchemy.dialects.postgresql import TSVECTOR
 
-from .database import Database
-from .erasure import DOCUMENTS, document
-from .prepared import driver
-from .said import WORDS, Kind, said, said_of, vector
+from ..database import Database
+from ..prepared import driver
+from ..said import WORDS, Kind, said, said_of, vector
+from .documents import DOCUMENTS, document
 
 __all__ = ["reindex"]
 
