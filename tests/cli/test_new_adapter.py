@@ -17,8 +17,9 @@ from pathlib import Path
 import pytest
 
 from convergekit import Address, __version__
-from convergekit.cli import main
+from convergekit.cli import main, new_adapter
 from convergekit.cli._project import STYLES
+from convergekit.config import AdapterEntry
 from tests.peers import lacking
 
 ROOT = Path(__file__).parents[2]
@@ -76,8 +77,8 @@ def plugin(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 def test_its_tests_are_green_at_once(plugin: Plugin) -> None:
-    """The contract, on every event loop; without this project's settings and plugins."""
-    done = plugin.run("-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:asyncio")
+    """The contract, on every event loop; with whatever plugins of pytest there are."""
+    done = plugin.run("-m", "pytest", "-q", "-p", "no:cacheprovider")
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr
     assert re.search(r"\d+ passed", done.stdout)
     assert "failed" not in done.stdout
@@ -191,6 +192,18 @@ def test_what_cannot_be_a_name_is_told_in_one_line(
     assert told in captured.err
     assert captured.err.count("\n") == 1
     assert not (tmp_path / "p").exists()
+
+
+def test_a_name_that_somebody_elses_package_has_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And one's own may be written anew, while it is installed."""
+    entry = AdapterEntry("pigeon", "pigeons-of-others", "1.0", "pigeons:Adapter")
+    monkeypatch.setattr(new_adapter, "adapter_entries", lambda: [entry])
+    assert main(["new-adapter", "pigeon", "--path", str(tmp_path / "p")]) == 2
+    assert "there is an adapter 'pigeon' already, of pigeons-of-others" in capsys.readouterr().err
+    entry = AdapterEntry("pigeon", "convergekit-pigeon", "1.0", "convergekit_pigeon:PigeonAdapter")
+    assert main(["new-adapter", "pigeon", "--path", str(tmp_path / "p")]) == 0
 
 
 def test_nothing_is_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
