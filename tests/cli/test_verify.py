@@ -77,7 +77,7 @@ def test_a_broken_rule_is_told_with_its_reason_its_page_and_what_happened(
     rule = RULES["unsigned-refused"]
     lines = captured.out.splitlines()
     assert lines[:5] == [
-        "careless, on asyncio:",
+        "careless, on asyncio (the adapter declares that it does not run on trio):",
         f"broken   unsigned-refused: {rule.demand}",
         f"         why:  {rule.why}",
         "         page: docs/plugins/rules.md#unsigned-refused",

@@ -39,9 +39,9 @@ def run(args: argparse.Namespace, console: Console) -> int:
     """Print a line for each rule, and all about those that are broken; return 1 where there is one."""
     asked = _asked(args.rule)
     adapter = adapter_class(args.name)
-    backends = _backends(adapter, args.backend)
+    backends, left_out = _backends(adapter, args.backend)
     subject = installed_subject(adapter)
-    console.say(f"{args.name}, on {' and '.join(backends)}:")
+    console.say(f"{args.name}, on {' and '.join(backends)}{f' ({left_out})' if left_out else ''}:")
     began, found = time.monotonic(), Counter[Verdict]()
     with nullcontext() if args.debug else _quiet():
         for rule in asked:
@@ -65,13 +65,14 @@ def _asked(ids: Sequence[str]) -> Sequence[Rule]:
         raise ConfigurationError(str(exc)) from None
 
 
-def _backends(adapter: type[Adapter[Any]], asked: str | None) -> Sequence[str]:
-    """Those of *asked*, or of all, on which *adapter* can be checked."""
+def _backends(adapter: type[Adapter[Any]], asked: str | None) -> tuple[Sequence[str], str]:
+    """Those of *asked*, or of all, on which *adapter* can be checked; and why not on the others."""
     reasons = {backend: unusable(backend, adapter) for backend in ([asked] if asked else BACKENDS)}
+    left_out = "; ".join(filter(None, reasons.values()))
     usable = [backend for backend, reason in reasons.items() if reason is None]
     if not usable:
-        raise ConfigurationError(f"{adapter.name} cannot be checked: {'; '.join(filter(None, reasons.values()))}")
-    return usable
+        raise ConfigurationError(f"{adapter.name} cannot be checked: {left_out}")
+    return usable, left_out
 
 
 @contextmanager
