@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from convergekit.testing.adapter import RULES, Subject, Verdict, verify
@@ -30,6 +32,17 @@ class Mutant:
 
 
 MUTANTS: list[Mutant] = []
+
+#: Rules without a mutant, and why there can be none. The aim is that it stays empty.
+NO_MUTANT: dict[str, str] = {}
+
+
+def load() -> list[Mutant]:
+    """All of them: every module beside this one notes its own."""
+    for module in sorted(Path(__file__).parent.glob("[a-z]*.py")):
+        if not module.stem.startswith("test_"):
+            import_module(f"{__package__}.{module.stem}")
+    return MUTANTS
 
 
 def breaks(rule: str, of: type[Subject], **changed: Any) -> Callable[[type[Any]], type[Any]]:

@@ -254,7 +254,7 @@ class WaitsForAThread(LoopbackAdapter):
 class LeavesATask(LoopbackAdapter):
     """Leaves a task behind."""
 
-    backends = frozenset({"asyncio"})
+    backends = frozenset({"asyncio"})  # Trio has no task without a parent that waits for it
 
     async def send(self, out: Outgoing) -> Receipt:
         self.task = asyncio.ensure_future(asyncio.sleep(3600))

@@ -6,9 +6,11 @@ import queue
 import socket
 import sqlite3
 import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from pathlib import Path
 from time import sleep as rest
 
@@ -80,6 +82,18 @@ async def test_what_is_done_as_it_should_be_is_no_finding(tmp_path: Path) -> Non
 async def _echo(stream: anyio.abc.SocketStream) -> None:
     async with stream:
         await stream.send(await stream.receive())
+
+
+async def test_what_a_module_does_when_it_is_imported_is_no_finding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Trio asks another process for the name of a library: once, and not whenever a message is sent."""
+    (tmp_path / "slow_to_import.py").write_text("import time\ntime.sleep(0)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "slow_to_import", raising=False)
+    with watching() as watched:
+        import_module("slow_to_import")
+    assert list(watched.blocking) == []
 
 
 async def test_open_sockets_are_known_and_those_of_the_far_side_are_not_looked_at() -> None:

@@ -26,6 +26,7 @@ FAR_SIDE: Final[ContextVar[bool]] = ContextVar("convergekit_far_side", default=F
 
 #: The loops know what they do: what they call themselves holds up nobody.
 _LOOPS: Final = frozenset({"anyio", "asyncio", "trio"})
+_IMPORT: Final = "<frozen importlib._bootstrap>"
 _IN_BETWEEN: Final = frozenset({"concurrent", "queue", "socket", "subprocess", "threading"})
 _LOOKS_UP: Final = frozenset({"getaddrinfo", "gethostbyname", "gethostbyname_ex", "gethostbyaddr", "getnameinfo"})
 _TALKS: Final = frozenset({"accept", "connect", "recv", "recv_into", "recvfrom", "send", "sendall", "sendto"})
@@ -74,7 +75,7 @@ class Watched:
                 return
             if opens:
                 self.sockets.append(arg.__self__)
-            if what is not None and not _is_the_loop_itself(frame):
+            if what is not None and not _is_excused(frame):
                 self.blocking[f"{what} at {_place(frame)}"] = None
 
         return hook
@@ -109,14 +110,18 @@ def _blocks(function: Any, frame: FrameType) -> str | None:
     return "waits for a disk" if name == "fsync" else None
 
 
-def _is_the_loop_itself(frame: FrameType) -> bool:
-    """Whether a loop, or the start of a thread, which waits for its first breath, is who calls."""
+def _is_excused(frame: FrameType) -> bool:
+    """Whether a loop calls, or the start of a thread, which waits for its first breath, or the import of a module."""
     caller: FrameType | None = frame
     while caller is not None and _module(caller) in _IN_BETWEEN:
         if caller.f_code is _START:
             return True
         caller = caller.f_back
-    return caller is None or _module(caller) in _LOOPS
+    if caller is None or _module(caller) in _LOOPS:
+        return True
+    while caller is not None and caller.f_code.co_filename != _IMPORT:
+        caller = caller.f_back
+    return caller is not None
 
 
 _START: Final = _code(threading.Thread.start)

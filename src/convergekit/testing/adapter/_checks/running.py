@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from .._bench import CHANNEL, Bench, eventually
-from ._registry import check, expect
+from .._subject import Fault
+from ._registry import broken, check, expect
 
 __all__: list[str] = []
 
@@ -15,6 +16,20 @@ async def _check_in_words(bench: Bench) -> None:
         health = await adapter.check()
         expect(isinstance(health.detail, str) and health.detail, "it says nothing in words")
         expect(len(bench.subject.received()) == before, "it sent something")
+
+
+@check("check-in-words", when=["refused", "unreachable"])
+async def _check_when_something_is_wrong(bench: Bench, when: str) -> None:
+    async with bench.entered() as (adapter, _):
+        if when == "refused":
+            bench.subject.refuse_login()
+        else:
+            bench.subject.fault(Fault.UNREACHABLE)
+        try:
+            health = await adapter.check()
+        except Exception as error:
+            raise broken(f"the far side is {when}, and it raised {type(error).__name__}") from error
+        expect(isinstance(health.detail, str) and health.detail, f"the far side is {when}, and it says nothing")
 
 
 @check("refused-login-stops")
