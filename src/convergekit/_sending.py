@@ -12,9 +12,11 @@ import anyio
 from ._handles import Content, DispatchHandle, Target, about, as_message
 from .abc import Clock, SupportsTyping
 from .engine.channels import ChannelState
+from .engine.drafts import Origin
 from .engine.engine import Engine
+from .engine.facts import Facts, Granted
 from .engine.handlers import running
-from .engine.planner import Granted, Origin, Planner
+from .engine.planner import Planner
 from .errors import ConfigurationError, InvalidInputError
 from .model import (
     ConversationRef,
@@ -40,14 +42,18 @@ class Sending:
     Args:
         engine: Moves what is submitted.
         planner: Makes dispatches.
+        facts: Count the automatic ones.
         clock: Time.
         check_open: Raises `NotRunningError` where the hub is not open.
     """
 
-    def __init__(self, engine: Engine, planner: Planner, clock: Clock, check_open: Callable[[], None]) -> None:
+    def __init__(
+        self, engine: Engine, planner: Planner, facts: Facts, clock: Clock, check_open: Callable[[], None]
+    ) -> None:
         self.clock = clock
         self._engine = engine
         self._planner = planner
+        self._facts = facts
         self._check_open = check_open
 
     async def submit(
@@ -177,7 +183,7 @@ class Sending:
             return []
         if run is not None:
             run.note(dispatches, stored)
-        await self._planner.counted(dispatches, stored)
+        await self._facts.counted(dispatches, stored)
         # Each of ours has its watch already, which may have seen more of it by now.
         of_ours = {watch.dispatch.id: watch for watch in watches}
         found = [of_ours.get(dispatch.id) or self._engine.ledger.watch(dispatch) for dispatch in stored]

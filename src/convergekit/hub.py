@@ -25,9 +25,11 @@ from .engine.blobs import native_of
 from .engine.channels import ChannelState
 from .engine.clock import Ids, SystemClock
 from .engine.engine import Engine
+from .engine.facts import Facts
 from .engine.lanes import LEASE_SECONDS
 from .engine.options import ChannelOptions
 from .engine.planner import Planner
+from .engine.rechecking import Rechecking
 from .engine.retention import Retention
 from .errors import ConfigurationError, InvalidInputError, NotRunningError, UnsupportedContentError
 from .model import (
@@ -167,6 +169,8 @@ class Hub(AsyncContextManagerMixin):
         self._ids = Ids(self.clock, chance)
         self._open = self._entered = False
         self._thread = 0
+        all_gates = STANDARD if gates is None else tuple(gates)
+        facts = Facts(self.store, self.clock, all_gates, contacts=contacts, consents=consents)
         self._engine = Engine(
             store=self.store,
             clock=self.clock,
@@ -174,9 +178,9 @@ class Hub(AsyncContextManagerMixin):
             dispatcher=self.router.compiled,
             scope=_Scope(self),
             answer=lambda event, reply, key: self._sending.answers(event, reply, key),
-            counted=lambda made, stored: self._planner.counted(made, stored),
-            consent=lambda event: self._planner.consented(event),
-            recheck=lambda dispatch, delivery: self._planner.recheck(dispatch, delivery),
+            counted=facts.counted,
+            consent=facts.consents.record,
+            recheck=lambda dispatch, delivery: rechecking.recheck(dispatch, delivery),
             role=role,
             handlers=handlers,
             sends=sends,
@@ -184,22 +188,12 @@ class Hub(AsyncContextManagerMixin):
             lease=lease,
             retention=retention,
         )
-        self._planner = Planner(
-            self.store,
-            self.clock,
-            self._ids,
-            self._engine.channels,
-            submit=self._engine.ledger.submit,
-            gates=gates,
-            contacts=contacts,
-            consents=consents,
-        )
-        self._sending = Sending(self._engine, self._planner, self.clock, self._check_open)
-        self.dead_letters = DeadLetters(
-            self._engine, self._sending, self._ids, STANDARD if gates is None else gates, self._check_open
-        )
-        self.contacts = ContactBook(self._planner.contacts)
-        self.consents = self._planner.consents
+        self._planner = Planner(self.store, self.clock, self._ids, self._engine.channels, facts, all_gates)
+        rechecking = Rechecking(self._planner, facts, self.clock, all_gates, self._engine.ledger.submit)
+        self._sending = Sending(self._engine, self._planner, facts, self.clock, self._check_open)
+        self.dead_letters = DeadLetters(self._engine, self._sending, self._ids, all_gates, self._check_open)
+        self.contacts = ContactBook(facts.contacts)
+        self.consents = facts.consents
         # The same decorators as on a router, so that a small application needs no other object.
         self.on_message = self.router.on_message
         self.on_event = self.router.on_event

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from convergekit import ChannelOptions, Hub, MemoryStore, Message
 from convergekit.adapters.loopback import LoopbackAdapter
-from convergekit.engine.planner import Granted, Planner
+from convergekit.engine.facts import Granted
+from convergekit.engine.planner import Planner
 from convergekit.errors import ConvergeError
 from convergekit.model import (
     Address,
