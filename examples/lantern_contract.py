@@ -48,7 +48,9 @@ class LanternSubject(Subject):
             self.settings = {"host": self._server.host, "port": self._server.port, "token": TOKEN}
             yield
 
-    # [subject talk]
+    # [subject end]
+
+    # [talk]
     async def _talk(self, stream: SocketStream) -> None:
         lines = BufferedByteReceiveStream(stream)
         hello = json.loads(await lines.receive_until(b"\n", 65_536))
@@ -83,7 +85,9 @@ class LanternSubject(Subject):
             self._unread.popleft()
             self._acknowledged += 1
 
-    # [subject out]
+    # [talk end]
+
+    # [out]
     def fault(self, fault: Fault) -> None:
         if fault is Fault.UNREACHABLE:
             self._server.go_away()
@@ -98,7 +102,9 @@ class LanternSubject(Subject):
     def received(self) -> Sequence[bytes]:
         return tuple(self._received)
 
-    # [subject in]
+    # [out end]
+
+    # [in]
     def message(self, *, id: str, sender: str, text: str) -> Mapping[str, Any]:
         return {"id": id, "from": sender.removeprefix("lantern:"), "text": text}
 
@@ -118,11 +124,14 @@ class LanternSubject(Subject):
     def refuse_login(self) -> None:
         self._refuses = True
 
+    # [in end]
 
+
+# [test]
 class TestLantern(AdapterContract):
     @pytest.fixture
     def subject(self) -> LanternSubject:
         return LanternSubject()
 
 
-# [subject end]
+# [test end]

@@ -209,7 +209,10 @@ class Subject(ABC):
         raise Cannot("this subject does not say what makes no sense on this medium")
 
     async def push(self, said: Any) -> None:
-        """Say *said* on the connection on which the adapter listens, behind all that was said before."""
+        """Say *said* on the connection on which the adapter listens, behind all that was said before.
+
+        Where there is no connection just now, on the next one.
+        """
         raise Cannot("this subject cannot say anything on the connection")
 
     def acknowledged(self) -> int:
