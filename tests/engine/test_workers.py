@@ -260,7 +260,7 @@ async def test_a_handler_is_cancelled_when_the_ledger_refuses_to_renew_its_lease
         await workers.breathe()
         await workers.pass_time(10)
         store = workers.ledger.store
-        store._end_leases("in", workers.clock.now() + timedelta(seconds=91))
+        store._lanes.end_leases("in", workers.clock.now() + timedelta(seconds=91))
         (stolen,) = (await store.claim("in", limit=1, seconds=60)).leases
         assert slow.runs == ["one begins"]
         await workers.pass_time(21)

@@ -131,14 +131,11 @@ class MemoryArchive(Archive):
         if entry is None:
             return False
         store = self._store
-        lane = store._lanes.get(entry.lane)
-        if lane is not None and entry.state is EntryState.READY:
-            if lane.until is not None and lane.served is entry:
-                return None
-            lane.discard(entry)
-            if lane.until is None:
-                store._let_go(lane)
         was_ready = entry.state is EntryState.READY
+        if was_ready:
+            if store._lanes.is_in_hand(entry.lane, entry):
+                return None
+            store._lanes.remove(entry.lane, entry)
         del store._entries[entry.id]
         store._done[entry.event.channel] += 1
         return was_ready
@@ -147,17 +144,8 @@ class MemoryArchive(Archive):
         del self._said[number]
         if said.event is not None:
             return
-        store = self._store
-        dispatch = store._dispatches[said.ref]
-        store._dispatches[said.ref] = tombstone(dispatch)
-        for delivery in dispatch.deliveries:
-            here = (dispatch.id, delivery.id)
-            for table, key in (
-                (store._by_address, (delivery.channel, delivery.address.uri)),
-                *((store._provider_ids, (delivery.channel, each)) for each in delivery.report.ids),
-            ):
-                if table.get(key) == here:
-                    del table[key]
+        dispatches = self._store._dispatches
+        dispatches.bury(tombstone(dispatches[said.ref]))
 
     def _forget_parked(self, wanted: Collection[str], reports: Collection[tuple[str, str]]) -> None:
         parked = self._store._parked

@@ -1,23 +1,21 @@
 """The ledger in memory: for tests and trials. It keeps every promise of a store but to outlive the process.
 
+What goes out is in `_memory_dispatches`, who serves what in `_memory_lanes`, what was said in `_memory_archive`.
+
 Rules kept here:
 
 - No method awaits between reading and writing, so each is one transaction by itself.
-- Claiming costs the same whatever is stored: lanes that can be served stand in a queue per channel, lanes that wait
-  for a time stand in a heap, and a lane that is neither is not looked at.
-- Channels take turns, whoever has how many lanes; inside a channel lanes take turns (`_lane.Turns`).
 - Small values and cursors are copied on the way in and on the way out, as a store on disk would do.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from copy import deepcopy
 from datetime import datetime, timedelta
-from heapq import heappop, heappush
 from itertools import count, islice
 from typing import Any
 
@@ -42,8 +40,10 @@ from convergekit.errors import ConfigurationError, LeaseLostError, NotRunningErr
 from convergekit.model import ClaimCheck, Delivery, DeliveryState, Dispatch, Event, Receipt
 
 from ._keys import check_content
-from ._lane import Item, OpenLane, Turns
+from ._lane import Item, OpenLane
 from ._memory_archive import MemoryArchive
+from ._memory_dispatches import Dispatches
+from ._memory_lanes import Lanes
 from ._refs import DAY
 
 __all__ = ["MemoryStore"]
@@ -64,19 +64,8 @@ class MemoryStore:
         self._seen: set[tuple[str, str]] = set()
         self._done: Counter[str] = Counter()
         self._cursors: dict[tuple[str, str], Any] = {}
-        self._lanes: dict[Lane, OpenLane] = {}
-        self._ready: dict[Direction, OrderedDict[str, Turns]] = {"in": OrderedDict(), "out": OrderedDict()}
-        self._turns: dict[tuple[Direction, str], Turns] = {}
-        self._leased: dict[Direction, dict[OpenLane, None]] = {"in": {}, "out": {}}
-        self._lease_end: dict[Direction, datetime | None] = {"in": None, "out": None}  # no lease ends before it
-        self._timed: dict[Direction, list[tuple[datetime, int, OpenLane]]] = {"in": [], "out": []}
-        self._scheduled: list[tuple[datetime, int, str, str]] = []
-        self._dispatches: dict[str, Dispatch] = {}
-        self._keys: dict[tuple[str, str], str] = {}
-        self._wakes: list[tuple[datetime, str]] = []
-        self._homes: dict[str, tuple[str, str]] = {}  # delivery id -> (channel, dispatch id)
-        self._provider_ids: dict[tuple[str, str], tuple[str, str]] = {}
-        self._by_address: dict[tuple[str, str], tuple[str, str]] = {}
+        self._lanes = Lanes(self._order, self._work, self._mark_passed)
+        self._dispatches = Dispatches(self._order, self._lanes)
         self._parked: dict[tuple[str, str], list[tuple[datetime, Receipt]]] = {}
         self._values: dict[tuple[str, str], tuple[Any, int]] = {}
         self._owners: dict[str, tuple[str, int, datetime]] = {}
@@ -89,9 +78,8 @@ class MemoryStore:
         if self._clock is not None:
             raise StoreError("this MemoryStore is open already; give each hub a store of its own")
         self._clock = clock
-        for leased in self._leased.values():
-            for lane in list(leased):
-                self._end_lease(lane)
+        self._lanes.end_leases("in")
+        self._lanes.end_leases("out")
         try:
             yield
         finally:
@@ -131,10 +119,7 @@ class MemoryStore:
             entry = Entry(f"{next(self._order):016x}", event, key, now)
             self._entries[entry.id] = entry
             self.archive.admitted(entry, now)
-            lane = self._lane(key)
-            lane.add(entry)
-            if lane.until is None and not lane.queued:
-                self._enqueue(lane)
+            self._lanes.add(key, entry)
             answers.append(Admission.NEW)
         return tuple(answers)
 
@@ -150,7 +135,7 @@ class MemoryStore:
         self._done[entry.event.channel] += 1
         del self._entries[entry.id]  # its key stays, for good; and what was said is in the archive
         lane.discard(entry)
-        self._let_go(lane)
+        self._lanes.let_go(lane)
         return stored
 
     async def postpone(self, lease: Lease, *, due: datetime, hold: float, reason: str) -> None:
@@ -160,7 +145,7 @@ class MemoryStore:
         entry.due, entry.reason = due, reason
         if entry.hold_until is None:
             entry.hold_until = self._now() + timedelta(seconds=hold)
-        self._let_go(lane)
+        self._lanes.let_go(lane)
 
     async def bury(self, lease: Lease, *, reason: str, events: Sequence[Event] = ()) -> None:
         """See `Store.bury`."""
@@ -168,7 +153,7 @@ class MemoryStore:
         _count(lease, entry)
         entry.state, entry.reason, entry.due = EntryState.DEAD, reason, self._now()
         lane.discard(entry)
-        self._let_go(lane)
+        self._lanes.let_go(lane)
         self._admit_own(events)
 
     def _admit_own(self, events: Iterable[Event]) -> None:
@@ -176,7 +161,7 @@ class MemoryStore:
             self._admit(event.channel, (event,))
 
     def _held(self, lease: Lease) -> tuple[OpenLane, Entry]:
-        lane = self._check(lease)
+        lane = self._lanes.held(lease)
         if lease.entry is None:
             raise StoreError("a lease of an outbound lane has no entry")
         return lane, lease.entry
@@ -188,177 +173,47 @@ class MemoryStore:
     ) -> Claim:
         """See `Store.claim`."""
         now = self._now()
-        if self._scheduled:
-            self._enter_scheduled(now)
-        timed = self._timed[direction]
-        while timed and timed[0][0] <= now:
-            self._wake(heappop(timed)[2])
-        self._end_leases(direction, now)
-        leases, more = self._lease(direction, limit, now, now + timedelta(seconds=seconds), slots)
-        return Claim(leases, more, self._next_due(direction, idle=not leases))
+        self._dispatches.enter_due(now)
+        leased, more = self._lanes.claim(direction, limit, now, now + timedelta(seconds=seconds), slots)
+        due = self._lanes.next_due(direction, idle=not leased)
+        scheduled = self._dispatches.next_due() if direction == "out" else None
+        soonest = min((each for each in (due, scheduled) if each is not None), default=None)
+        return Claim([self._lease(*each) for each in leased], more, soonest)
 
-    def _lease(
-        self, direction: Direction, limit: int, now: datetime, until: datetime, slots: Mapping[str, int] | None
-    ) -> tuple[list[Lease], bool]:
-        """One lane of each channel in turn, until there are enough or no more; and whether there are more."""
-        ready = self._ready[direction]
-        room = None if slots is None else dict(slots)
-        leases: list[Lease] = []
-        shut = 0
-        while len(leases) < limit and shut < len(ready):
-            channel = next(iter(ready))
-            turns = ready[channel]
-            if room is not None and room.get(channel, 0) <= 0:
-                ready.move_to_end(channel)
-                shut += 1
-                continue
-            lease = self._lease_one(turns, now, until)
-            if turns:
-                ready.move_to_end(channel)
-            else:
-                del ready[channel]
-            if lease is not None:
-                leases.append(lease)
-                shut = 0
-                if room is not None:
-                    room[channel] -= 1
-        if room is None:
-            return leases, bool(ready)
-        return leases, any(room.get(channel, 0) > 0 for channel in ready)
-
-    def _lease_one(self, turns: Turns, now: datetime, until: datetime) -> Lease | None:
-        while turns:
-            lane = turns.popleft()
-            lane.queued = False
-            item, passed, wake = lane.head(now)
-            if item is not None:
-                for each in passed:
-                    self._mark_passed(each)
-                return self._leased_lane(lane, item, until)
-            if wake is not None:
-                heappush(self._timed[lane.key.direction], (wake, next(self._order), lane))
-            else:
-                self._lanes.pop(lane.key, None)  # it is empty
-        return None
-
-    def _leased_lane(self, lane: OpenLane, item: Item, until: datetime) -> Lease:
-        recovered = lane.served == item
-        lane.token = next(self._order)  # of no other lane ever, so that no old lease fits by chance
-        lane.until, lane.served = until, item
-        direction = lane.key.direction
-        self._leased[direction][lane] = None
-        end = self._lease_end[direction]
-        if end is None or until < end:
-            self._lease_end[direction] = until
+    def _lease(self, lane: OpenLane, item: Item, recovered: bool) -> Lease:
+        assert lane.until is not None
         if isinstance(item, Entry):
-            return Lease(lane.key, lane.token, until, entry=item, recovered=recovered)
-        return Lease(lane.key, lane.token, until, None, self._dispatches[item[0]], item[1], recovered)
+            return Lease(lane.key, lane.token, lane.until, entry=item, recovered=recovered)
+        dispatch, delivery = item
+        return Lease(lane.key, lane.token, lane.until, None, self._dispatches[dispatch], delivery, recovered)
 
     def _work(self, item: Item) -> Entry | Delivery:
-        return item if isinstance(item, Entry) else self._delivery(item)
+        return item if isinstance(item, Entry) else self._dispatches.delivery(*item)
 
     def _mark_passed(self, item: Item) -> None:
         if isinstance(item, Entry):
             item.passed = True
-            return
-        dispatch, delivery = self._dispatches[item[0]], self._delivery(item)
-        if not delivery.passed:
-            deliveries = dispatch.replaced(delivery.model_copy(update={"passed": True}))
-            changed = {"deliveries": deliveries, "version": dispatch.version + 1}
-            self._dispatches[dispatch.id] = dispatch.model_copy(update=changed)
-
-    def _wake(self, lane: OpenLane) -> None:
-        """Something in the lane may be due; or it is an old note."""
-        if lane.until is None and lane and not lane.queued:
-            self._enqueue(lane)
-
-    def _end_leases(self, direction: Direction, now: datetime) -> None:
-        end = self._lease_end[direction]
-        if end is None or end > now:
-            return
-        leased = self._leased[direction]
-        for lane in list(leased):
-            if lane.until is None or lane.until <= now:
-                self._end_lease(lane)
-        self._lease_end[direction] = min((lane.until for lane in leased if lane.until is not None), default=None)
-
-    def _end_lease(self, lane: OpenLane) -> None:
-        """Nobody holds it any more; `served` stays, which tells the next holder."""
-        lane.until = None
-        del self._leased[lane.key.direction][lane]
-        if lane:
-            self._wake(lane)
         else:
-            self._lanes.pop(lane.key, None)  # what was served has been cancelled meanwhile
-
-    def _enqueue(self, lane: OpenLane) -> None:
-        lane.queued = True
-        ready = self._ready[lane.key.direction]
-        turns = ready.get(lane.key.channel)
-        if turns is None:
-            turns = ready[lane.key.channel] = self._known_turns(lane.key)
-        turns.append(lane)
-
-    def _known_turns(self, key: Lane) -> Turns:
-        turns = self._turns.get(key[:2])
-        if turns is None:
-            turns = self._turns[key[:2]] = Turns()
-        return turns
-
-    def _lane(self, key: Lane) -> OpenLane:
-        lane = self._lanes.get(key)
-        if lane is None:
-            lane = self._lanes[key] = OpenLane(key, self._order, self._work)
-        return lane
-
-    def _let_go(self, lane: OpenLane) -> None:
-        lane.until = lane.served = None
-        self._leased[lane.key.direction].pop(lane, None)
-        if lane.queued:
-            return  # its turn will tell
-        if lane:
-            self._enqueue(lane)
-        else:
-            self._lanes.pop(lane.key, None)
-
-    def _check(self, lease: Lease) -> OpenLane:
-        lane = self._lanes.get(lease.lane)
-        if lane is None or lane.token != lease.token or lane.until is None:
-            raise LeaseLostError(f"the lease of a lane of {lease.lane.channel} has ended")
-        return lane
-
-    def _next_due(self, direction: Direction, *, idle: bool) -> datetime | None:
-        timed = self._timed[direction]
-        due = timed[0][0] if timed else None
-        if direction == "out" and self._scheduled:
-            scheduled = self._scheduled[0][0]
-            due = scheduled if due is None else min(due, scheduled)
-        if idle:  # then somebody has to come when a holder has gone away; else whoever serves comes back anyway
-            for lane in self._leased[direction]:
-                if lane.until is not None:
-                    due = lane.until if due is None else min(due, lane.until)
-        return due
+            self._dispatches.mark_passed(*item)
 
     async def renew(self, leases: Sequence[Lease], seconds: float) -> None:
         """See `Store.renew`."""
         until = self._now() + timedelta(seconds=seconds)
         for lease in leases:
             try:
-                lane = self._check(lease)
+                lane = self._lanes.held(lease)
             except LeaseLostError:
                 continue
-            lane.until = lease.until = until
-            end = self._lease_end[lane.key.direction]
-            if end is None or until < end:
-                self._lease_end[lane.key.direction] = until
+            self._lanes.renew(lane, until)
+            lease.until = until
 
     async def release(self, lease: Lease) -> None:
         """See `Store.release`."""
         try:
-            lane = self._check(lease)
+            lane = self._lanes.held(lease)
         except LeaseLostError:
             return
-        self._let_go(lane)
+        self._lanes.let_go(lane)
 
     # The way out
 
@@ -374,76 +229,16 @@ class MemoryStore:
         now = self._now()
         fresh: dict[tuple[str, str], Dispatch] = {}
         for dispatch in dispatches:
-            first = self._known(dispatch) or fresh.setdefault((dispatch.key, dispatch.recipient), dispatch)
+            first = self._dispatches.known(dispatch) or fresh.setdefault((dispatch.key, dispatch.recipient), dispatch)
             check_content(dispatch, first.fingerprint)
         stored = []
         for dispatch in dispatches:
-            known = self._known(dispatch)
+            known = self._dispatches.known(dispatch)
             if known is None:
-                self._keys[dispatch.key, dispatch.recipient] = dispatch.id
-                self._write(dispatch)
+                self._dispatches.add(dispatch, now)
                 self.archive.submitted(dispatch, now)
             stored.append(known or dispatch)
         return tuple(stored)
-
-    def _known(self, dispatch: Dispatch) -> Dispatch | None:
-        known = self._keys.get((dispatch.key, dispatch.recipient))
-        return None if known is None else self._dispatches[known]
-
-    def _write(self, dispatch: Dispatch) -> None:
-        """Put the aggregate in its place, and its deliveries into the lanes where they now belong."""
-        before = self._dispatches.get(dispatch.id)
-        self._dispatches[dispatch.id] = dispatch
-        if dispatch.wake_at is not None and (before is None or before.wake_at != dispatch.wake_at):
-            heappush(self._wakes, (dispatch.wake_at, dispatch.id))
-        self._enter_scheduled(self._now())  # what was due before this comes before it
-        old = {} if before is None else {delivery.id: delivery for delivery in before.deliveries}
-        for delivery in dispatch.deliveries:
-            known = old.get(delivery.id)
-            if known is not delivery:
-                self._index(dispatch, known, delivery)
-                self._place(dispatch, delivery)
-
-    def _index(self, dispatch: Dispatch, known: Delivery | None, delivery: Delivery) -> None:
-        """What is found by an address, or by an id that the medium uses again, is the newest: not what changed last."""
-        here = (dispatch.id, delivery.id)
-        self._homes[delivery.id] = (delivery.channel, dispatch.id)
-        was_waiting = known is None or known.state is DeliveryState.WAITING
-        if was_waiting and delivery.state is not DeliveryState.WAITING:
-            self._by_address[delivery.channel, delivery.address.uri] = here
-        for provider_id in delivery.report.ids - (known.report.ids if known is not None else frozenset()):
-            self._provider_ids[delivery.channel, provider_id] = here
-
-    def _place(self, dispatch: Dispatch, delivery: Delivery) -> None:
-        item = (dispatch.id, delivery.id)
-        key = Lane("out", delivery.channel, delivery.conversation.key, delivery.importance.value)
-        wanted = delivery.state in (DeliveryState.QUEUED, DeliveryState.SENDING)
-        lane = self._lanes.get(key)
-        there = lane is not None and item in lane
-        if not wanted:
-            if lane is not None and there:
-                lane.discard(item)
-                if lane.until is None:
-                    self._let_go(lane)
-            return
-        if not there and delivery.due > self._now():
-            heappush(self._scheduled, (delivery.due, next(self._order), *item))
-            return
-        lane = self._lane(key)
-        if there:
-            lane.sooner(item, delivery.due)
-        else:
-            lane.add(item)
-        if lane.until is None and not lane.queued:
-            self._enqueue(lane)
-
-    def _enter_scheduled(self, now: datetime) -> None:
-        while self._scheduled and self._scheduled[0][0] <= now:
-            _, _, dispatch, delivery = heappop(self._scheduled)
-            self._place(self._dispatches[dispatch], self._delivery((dispatch, delivery)))
-
-    def _delivery(self, item: tuple[str, str]) -> Delivery:
-        return next(each for each in self._dispatches[item[0]].deliveries if each.id == item[1])
 
     async def post(self, connection: Any, dispatches: Sequence[Dispatch]) -> tuple[Dispatch, ...]:
         """See `Store.post`."""
@@ -457,48 +252,27 @@ class MemoryStore:
         self, dispatch: Dispatch, *, lease: Lease | None = None, release: bool = False, events: Sequence[Event] = ()
     ) -> Dispatch | None:
         """See `Store.save`."""
-        self._now()
-        lane = None if lease is None else self._check(lease)
+        now = self._now()
+        lane = None if lease is None else self._lanes.held(lease)
         known = self._dispatches.get(dispatch.id)
         if known is None or known.version != dispatch.version:
             return None
         dispatch = dispatch.model_copy(update={"version": dispatch.version + 1})
-        self._write(dispatch)
+        self._dispatches.put(dispatch, now)
         self._admit_own(events)
         if lane is not None and release:
-            self._let_go(lane)
+            self._lanes.let_go(lane)
         return dispatch
 
     async def awake(self, limit: int = 100) -> tuple[Sequence[str], datetime | None]:
         """See `Store.awake`."""
-        now = self._now()
-        due: dict[str, datetime] = {}
-        while (first := self._next_wake()) is not None and first[0] <= now and len(due) < limit:
-            moment, dispatch = heappop(self._wakes)
-            due[dispatch] = moment
-        after = self._next_wake()
-        for dispatch, moment in due.items():  # until it has changed: whoever asked may go away before
-            heappush(self._wakes, (moment, dispatch))
-        return list(due), None if after is None else after[0]
-
-    def _next_wake(self) -> tuple[datetime, str] | None:
-        while self._wakes and self._dispatches[self._wakes[0][1]].wake_at != self._wakes[0][0]:
-            heappop(self._wakes)  # an old note
-        return self._wakes[0] if self._wakes else None
+        return self._dispatches.awake(limit, self._now())
 
     async def find(
         self, channel: str, *, ids: Sequence[str] = (), delivery: str | None = None, address: str | None = None
     ) -> tuple[str, str] | None:
         """See `Store.find`."""
-        home = self._homes.get(delivery) if delivery is not None else None
-        if delivery is not None and home is not None and home[0] == channel:
-            return home[1], delivery
-        for provider_id in ids:
-            if (found := self._provider_ids.get((channel, provider_id))) is not None:
-                return found
-        if address is None or ids or delivery is not None:
-            return None  # a report that names a message is never guessed to be about another one
-        return self._by_address.get((channel, address))
+        return self._dispatches.find(channel, ids, delivery, address)
 
     async def park(self, channel: str, receipt: Receipt) -> None:
         """See `Store.park`."""
@@ -595,7 +369,7 @@ class MemoryStore:
 
     async def dispatches(self, *, limit: int = 100, recipient: str | None = None) -> Sequence[Dispatch]:
         """See `Store.dispatches`."""
-        found = (each for each in reversed(self._dispatches.values()) if recipient in (None, each.recipient))
+        found = (each for each in reversed(self._dispatches) if recipient in (None, each.recipient))
         return [dispatch for dispatch, _ in zip(found, range(limit), strict=False)]
 
     async def dead_entries(
@@ -613,10 +387,7 @@ class MemoryStore:
             return False
         known.state, known.attempts, known.crashes, known.due = EntryState.READY, 0, 0, self._now()
         known.hold_until, known.passed, known.reason = None, False, None
-        lane = self._lane(known.lane)
-        lane.add(known)
-        if lane.until is None and not lane.queued:
-            self._enqueue(lane)
+        self._lanes.add(known.lane, known)
         return True
 
     async def discard(self, entry: str) -> bool:
@@ -635,7 +406,7 @@ class MemoryStore:
         wanted = DeliveryState.UNKNOWN if unknown else DeliveryState.DEAD
         found = [
             delivery
-            for dispatch in self._dispatches.values()
+            for dispatch in self._dispatches
             for delivery in dispatch.deliveries
             if delivery.state is wanted
             and channel in (None, delivery.channel)
@@ -649,7 +420,7 @@ class MemoryStore:
         for channel, number in self._done.items():
             entries[channel, EntryState.DONE] += number
         deliveries: Counter[tuple[str, str]] = Counter()
-        for dispatch in self._dispatches.values():
+        for dispatch in self._dispatches:
             for delivery in dispatch.deliveries:
                 deliveries[delivery.channel, delivery.state.value] += 1
         return LedgerCounts(entries=entries, deliveries=deliveries)
