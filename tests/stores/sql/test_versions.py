@@ -294,29 +294,34 @@ def test_what_a_host_keeps_in_the_same_database_is_left_alone(database: Database
         assert all(name.startswith("convergekit_") for name in names - {"alembic_version", "customers"})
 
 
+_MANY = """
+import os, sys
+from convergekit.stores.sql.database import Database
+from convergekit.stores.sql.versions import ensure, stored
+
+waits, go = os.pipe()
+children = []
+for _ in range(6):
+    child = os.fork()
+    if not child:
+        os.close(go)
+        os.read(waits, 1)  # all at once, when nobody is left who could write
+        database = Database(sys.argv[1])
+        ensure(database, create=True)
+        with database.reading() as connection:
+            version = stored(connection)
+        os.write(1, f"{version.number} {version.oldest_reader}\\n".encode())
+        os._exit(0)
+    children.append(child)
+os.close(go)
+sys.exit(max(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children))
+"""
+
+
 def test_many_who_open_an_empty_database_at_once_make_it_once(url: str, tmp_path: Path) -> None:
-    code = (
-        "import sys\n"
-        "from convergekit.stores.sql.database import Database\n"
-        "from convergekit.stores.sql.versions import ensure, stored\n"
-        f"database = Database({url!r})\n"
-        "print('ready', flush=True); sys.stdin.readline()\n"
-        "ensure(database, create=True)\n"
-        "with database.reading() as connection: print(*stored(connection))"
-    )
-    many = [
-        subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        for _ in range(6)
-    ]
-    for each in many:
-        assert each.stdout is not None
-        assert each.stdout.readline() == "ready\n"
-    for each in many:
-        assert each.stdin is not None
-        each.stdin.write("go\n")
-        each.stdin.flush()
-    assert [each.communicate(timeout=60)[0] for each in many] == [f"{VERSION} {OLDEST_READER}\n"] * len(many)
-    assert [each.returncode for each in many] == [0] * len(many)
+    done = subprocess.run([sys.executable, "-c", _MANY, url], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.stdout == f"{VERSION} {OLDEST_READER}\n" * 6
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("content", [b"not a database at all " * 100, b"SQLite format 3\x00" + b"\xff" * 5000])
