@@ -25,7 +25,7 @@ LAYERS = [
     {"abc"},
     {"router", "stores"},
     {"engine"},
-    {"config", "asgi", "_handles", "_sending", "_dead_letters", "hub"},
+    {"config", "asgi", "_handles", "_recipients", "_sending", "_dead_letters", "hub"},
     {"sync", "testing", "cli", "__main__"},
 ]
 

@@ -18,6 +18,7 @@ from pydantic import BaseModel
 
 from ._dead_letters import DeadLetter, DeadLetters
 from ._handles import Channel, Content, Conversation, DispatchHandle, as_message
+from ._recipients import Several, To, as_recipient, recipients
 from ._sending import Sending
 from .abc import Adapter, Archive, Clock, ReceivesWebhooks, Store
 from .config import ChannelSettings, channel_settings, load
@@ -49,7 +50,6 @@ from .router import (
     ContactResolver,
     Gate,
     Plan,
-    Recipient,
     RouteLike,
     Router,
     recipient_key,
@@ -76,13 +76,6 @@ __all__ = [
 ]
 
 _log = logging.getLogger(__name__)
-
-#: To whom: an address, a URI, a contact, a conversation.
-To = Address | str | Contact | ConversationRef | Conversation
-#: To several. No bare `Sequence`, for a string is one.
-Several = (
-    list[str] | list[Address] | list[Contact] | list[ConversationRef] | list[Conversation] | list[To] | tuple[To, ...]
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -370,8 +363,8 @@ class Hub(AsyncContextManagerMixin):
             InvalidInputError: The text, or the address, makes no sense.
             UnsupportedContentError: The channel cannot carry it, or there is nothing to say.
         """
-        handles = await self._sending.submit(content, _recipients(to), via=via, key=key)
-        if not _is_several(to):
+        handles = await self._sending.submit(content, recipients(to), via=via, key=key)
+        if not isinstance(to, list | tuple):
             return await handles[0].sent(timeout)
         async with anyio.create_task_group() as waiting:
             for handle in handles:
@@ -413,8 +406,8 @@ class Hub(AsyncContextManagerMixin):
                 AsyncConnection or AsyncSession of SQLAlchemy. The message is then safe when the host has committed,
                 and never was there when it rolls back; until then nothing is sent, and there is nothing to cancel.
         """
-        handles = await self._sending.submit(content, _recipients(to), via=via, key=key, connection=connection)
-        return handles if _is_several(to) else handles[0]
+        handles = await self._sending.submit(content, recipients(to), via=via, key=key, connection=connection)
+        return handles if isinstance(to, list | tuple) else handles[0]
 
     async def dispatch(self, id: str) -> DispatchHandle | None:
         """The handle on what was submitted before, maybe by another process; None where the ledger has no such id.
@@ -439,7 +432,7 @@ class Hub(AsyncContextManagerMixin):
         self._check_open()
         if limit < 1:
             raise InvalidInputError(f"limit has to be 1 or more, not {limit}")
-        key = None if recipient is None else recipient_key(_recipient(recipient))
+        key = None if recipient is None else recipient_key(as_recipient(recipient))
         return [self._handle(each) for each in await self.store.dispatches(limit=limit, recipient=key)]
 
     def _handle(self, dispatch: Dispatch) -> DispatchHandle:
@@ -448,7 +441,7 @@ class Hub(AsyncContextManagerMixin):
     async def plan(self, content: Content, *, to: To | Several, via: RouteLike | None = None) -> Plan:
         """What `send` would do, and why: each leg, gate and degradation. Nothing is sent or stored."""
         self._check_open()
-        return await self._planner.plan(as_message(content), _recipients(to), via, self._sending.origin())
+        return await self._planner.plan(as_message(content), recipients(to), via, self._sending.origin())
 
     def conversation(
         self,
@@ -579,26 +572,3 @@ class _Door:
 
     adapter: ReceivesWebhooks
     admit: Callable[..., Any]
-
-
-def _is_several(to: To | Several) -> bool:
-    return isinstance(to, list | tuple)
-
-
-def _recipients(to: To | Several) -> list[Recipient]:
-    several: Sequence[Any] = to if isinstance(to, list | tuple) else (to,)
-    return [_recipient(each) for each in several]
-
-
-def _recipient(to: object) -> Recipient:
-    match to:
-        case str():
-            return Address.parse(to)
-        case Conversation():
-            return to.ref
-        case Address() | Contact() | ConversationRef():
-            return to
-    raise TypeError(
-        f"a recipient is an address, a URI, a Contact or a conversation, not {type(to).__name__}; "
-        "a route goes into via="
-    )
