@@ -1,11 +1,13 @@
-"""Write docs/plugins/rules.md from the table of rules."""
+"""Write the pages of rules from their tables: docs/plugins/rules.md, docs/plugins/store-rules.md."""
 
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from convergekit.testing.adapter import RULES
+from convergekit.testing import adapter, store
+from convergekit.testing.store import Rule
 
-PAGE = Path(__file__).parent / "plugins" / "rules.md"
-CONTRACT = PAGE.with_name("contract.md")
+FOLDER = Path(__file__).parent / "plugins"
+PAGE, STORE_PAGE, CONTRACT = FOLDER / "rules.md", FOLDER / "store-rules.md", FOLDER / "contract.md"
 BEGIN = "<!-- Written by docs/rules.py from the table of rules; do not edit below. -->\n"
 
 
@@ -16,18 +18,32 @@ def anchors() -> dict[str, str]:
 
 
 def page(text: str) -> str:
-    """*text* with the rules as they are."""
+    """*text* of the page of an adapter's rules, with these as they are."""
+    titles = anchors()
+    return _below(text, ((topic, titles[topic]) for topic in titles), adapter.RULES, _with_link)
+
+
+def store_page(text: str) -> str:
+    """*text* of the page of a store's rules, with these as they are."""
+    topics = dict.fromkeys(rule.topic for rule in store.RULES.values())
+    return _below(text, ((topic, topic) for topic in topics), store.RULES, lambda topic: "")
+
+
+def _below(text: str, topics: Iterable[tuple[str, str]], rules: Mapping[str, Rule], more: Callable[[str], str]) -> str:
     head, begin, _ = text.partition(BEGIN)
     if not begin:
-        raise ValueError(f"{PAGE.name} has lost its marker: {BEGIN.strip()}")
-    titles, sections = anchors(), ""
-    for topic, title in titles.items():
-        rules = [rule for rule in RULES.values() if rule.topic == topic]
-        if rules:
-            sections += f"\n## {title}\n\nSee [the contract](contract.md#{topic}).\n"
-        for rule in rules:
-            sections += f"\n### {rule.id}\n\n{rule.demand}\n\n*Why:* {rule.why}\n"
-    return head + BEGIN + sections
+        raise ValueError(f"a page of rules has lost its marker: {BEGIN.strip()}")
+    for topic, title in topics:
+        listed = [rule for rule in rules.values() if rule.topic == topic]
+        if listed:
+            begin += f"\n## {title}\n{more(topic)}"
+        for rule in listed:
+            begin += f"\n### {rule.id}\n\n{rule.demand}\n\n*Why:* {rule.why}\n"
+    return head + begin
+
+
+def _with_link(topic: str) -> str:
+    return f"\nSee [the contract](contract.md#{topic}).\n"
 
 
 def _anchor(title: str) -> str:
@@ -36,4 +52,5 @@ def _anchor(title: str) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    for path, write in ((PAGE, page), (STORE_PAGE, store_page)):
+        path.write_text(write(path.read_text(encoding="utf-8")), encoding="utf-8")

@@ -6,39 +6,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
+from .._rule import Rule, table
+
 __all__ = ["RULES", "Rule", "rules"]
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One promise.
-
-    Args:
-        id: What it is called, for good: lower case, with dashes.
-        demand: What an adapter has to do, as a sentence.
-        why: What happens to people where it does not.
-        topic: The section of `docs/plugins/contract.md` that explains it: the anchor of its heading.
-    """
-
-    id: str
-    demand: str
-    why: str
-    topic: str
-
-    @property
-    def page(self) -> str:
-        """Where the documentation tells more."""
-        return f"docs/plugins/rules.md#{self.id}"
-
-    def __str__(self) -> str:
-        return self.id
-
-
-def _table(*rules: Rule) -> Mapping[str, Rule]:
-    return {rule.id: rule for rule in rules}
 
 
 _CLASS, _LIFE, _SENDING = "the-class", "life", "sending"
@@ -47,7 +19,7 @@ _CAPABILITIES, _RECEIVING, _LISTENS = "capabilities", "receiving", "listens-a-co
 _POLLS, _WEBHOOKS = "polls-the-engine-asks", "receiveswebhooks-the-medium-calls"
 _REPORTS, _VERBS, _CHECK, _MANNERS = "reports", "optional-verbs", "check", "manners"
 
-RULES: Final[Mapping[str, Rule]] = _table(
+RULES: Final[Mapping[str, Rule]] = table(
     # The class and its settings
     Rule(
         "class-complete",
@@ -182,6 +154,18 @@ RULES: Final[Mapping[str, Rule]] = _table(
         "The engine sends again after an uncertain outcome because of that declaration alone.",
         _UNCERTAIN,
     ),
+    Rule(
+        "many-at-once",
+        "Messages that are sent at once each arrive once, as themselves, and each call ends as its own message did.",
+        "Conversations are sent in side by side; what is kept in the instance meanwhile belongs to somebody else.",
+        _LIFE,
+    ),
+    Rule(
+        "usable-after-failure",
+        "After a send that failed, however it failed, one of the next works.",
+        "A lock that stays held, or a connection that nobody makes again, looks like a medium that is down for ever.",
+        _OUTCOMES,
+    ),
     # Cancellation
     Rule(
         "cancellation-passes",
@@ -196,6 +180,12 @@ RULES: Final[Mapping[str, Rule]] = _table(
         _FIRST_BYTE,
     ),
     # Content
+    Rule(
+        "to-whom",
+        "A message goes to the one it is for, whoever was written to before, and names nobody else.",
+        "What was said to one person is read by another.",
+        _SENDING,
+    ),
     Rule(
         "text-whole",
         "The text of a part arrives whole: nothing is cut, at any length up to the limit.",
@@ -276,6 +266,12 @@ RULES: Final[Mapping[str, Rule]] = _table(
         _RECEIVING,
     ),
     Rule(
+        "offered-again",
+        "What could not be stored is offered to the ledger again when the medium says it again.",
+        "What remembers an id before it is stored takes the second time for a repeat, and loses the message.",
+        _RECEIVING,
+    ),
+    Rule(
         "keys-stable",
         "What the medium delivers again has the key that it had, and so gives one event.",
         "Every medium repeats; with another key the handler answers twice.",
@@ -346,6 +342,12 @@ RULES: Final[Mapping[str, Rule]] = _table(
         "forged-refused",
         "A call that is signed by another secret, or with another body, is refused with SignatureError.",
         "The address is public: anybody could say anything in anybody's name.",
+        _WEBHOOKS,
+    ),
+    Rule(
+        "compares-in-constant-time",
+        "A signature, or a secret, is compared by what takes the same time whatever was right of it.",
+        "From the time that a comparison takes, whoever may call often enough learns the signature.",
         _WEBHOOKS,
     ),
     Rule(
@@ -426,6 +428,12 @@ RULES: Final[Mapping[str, Rule]] = _table(
         "hears-again",
         "After a drop, once the engine has started it anew, what the medium says is heard.",
         "A channel that looks alive and is deaf is found out by a customer.",
+        _LISTENS,
+    ),
+    Rule(
+        "lost-lease-ends-listening",
+        "Where `admit` raises LeaseLostError, `listen` lets it out.",
+        "Another worker listens now; two of them take turns in acknowledging what only one has stored.",
         _LISTENS,
     ),
     Rule(

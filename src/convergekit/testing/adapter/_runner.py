@@ -68,11 +68,9 @@ class Result:
 
     def __str__(self) -> str:
         """The rule, why it exists and its page; then what happened."""
-        rule = self.check.rule
-        head = f"{rule.id}: {rule.demand}\n  why:  {rule.why}\n  page: {rule.page}\n"
         case = f"  case: {self.check.case}, on {self.backend}\n" if self.check.case else f"  case: on {self.backend}\n"
         said = {Verdict.BROKEN: "broken:", Verdict.FAILED: "cannot be told:"}.get(self.verdict, f"{self.verdict}:")
-        return f"{head}{case}{said} {self.text}\n{self.trace}".rstrip()
+        return f"{self.check.rule.head}{case}{said} {self.text}\n{self.trace}".rstrip()
 
 
 def verify(

@@ -28,6 +28,7 @@ from convergekit.model import (
 )
 
 from ..clock import FakeClock
+from ._keeps import keeps
 from ._kit import ANN, BOB, START, after, changed, claim, closed, delivery, dispatch, event, lease, served, taken
 
 __all__ = ["ArchiveContract", "ErasureContract", "RetentionContract"]
@@ -124,6 +125,7 @@ async def everything(store: Store, **query: Any) -> list[str]:
 
 
 class ArchiveContract:
+    @keeps("archive-finds")
     async def test_what_was_said_is_found_at_once_both_ways(self, store: Store) -> None:
         await store.admit("c", [heard("1", "Where is my parcel?")])
         await store.submit([said("2", "Your parcel is on its way.")])
@@ -141,6 +143,7 @@ class ArchiveContract:
         assert loaded is not None
         assert loaded.message == answer.content
 
+    @keeps("archive-finds")
     async def test_all_words_have_to_be_there_and_phrases_as_they_stand(self, store: Store) -> None:
         await store.admit("c", [heard("1", "the red car and the blue house"), heard("2", "a red house")])
         assert texts(await store.archive.search("house red")) == ["a red house", "the red car and the blue house"]
@@ -149,6 +152,7 @@ class ArchiveContract:
         assert texts(await store.archive.search('"house blue"')) == []
         assert texts(await store.archive.search("red green")) == []
 
+    @keeps("archive-finds")
     async def test_case_accents_and_scripts(self, store: Store) -> None:
         await store.admit("c", [heard(str(number), text) for number, (text, *_) in enumerate(SCRIPTS)])
         for text, query, highlight in SCRIPTS:
@@ -156,11 +160,13 @@ class ArchiveContract:
             assert found.text == text
             assert [text[start:end] for start, end in found.highlights] == [highlight]
 
+    @keeps("archive-finds")
     async def test_characters_that_stand_apart_are_no_word(self, store: Store) -> None:
         await store.admit("c", [heard("1", "北方的京城")])
         assert texts(await store.archive.search("北京")) == []
         assert texts(await store.archive.search("京城")) == ["北方的京城"]
 
+    @keeps("archive-finds")
     async def test_subjects_files_html_and_markdown_are_searched(self, store: Store) -> None:
         message = Message(
             html="<p>Dear <b>Ann</b>, <script>hidden()</script>the in<i>voice</i></p>",
@@ -175,6 +181,7 @@ class ArchiveContract:
         assert texts(await store.archive.search("hidden")) == []
         assert texts(await store.archive.search("bold move")) == ["**bold** move"]
 
+    @keeps("archive-finds")
     async def test_edits_are_said_and_receipts_are_not(self, store: Store) -> None:
         ann = Address(ANN)
         where = ConversationRef(channel="c", address=ann)
@@ -186,6 +193,7 @@ class ArchiveContract:
         assert await everything(store) == ["bananas", "apples"]
         assert texts(await store.archive.search("bananas")) == ["bananas"]
 
+    @keeps("archive-by-person")
     async def test_filters(self, store: Store, clock: FakeClock) -> None:
         await store.admit("c", [heard("1", "hello one"), heard("2", "hello two", BOB, at=after(-3600))])
         clock.advance(100)
@@ -219,6 +227,7 @@ class ArchiveContract:
                 found = await everything(store, words=words, **query)
                 assert " ".join(text.removeprefix("hello ") for text in found) == wanted, query
 
+    @keeps("archive-finds")
     async def test_what_is_sent_again_in_other_words_is_found_by_those(self, store: Store) -> None:
         """The old ones were never said."""
         (one,) = await store.submit([said("1", "the wrong words")])
@@ -235,17 +244,20 @@ class ArchiveContract:
         assert (await store.archive.erase(BOB)).erased == 1
         assert await everything(store) == ["something else"]
 
+    @keeps("archive-by-person")
     async def test_who_was_copied_was_spoken_with(self, store: Store) -> None:
         await store.admit("c", [heard("1", "to many", BOB, cc=[Address(ANN)])])
         await store.submit([said("2", "", BOB, message=Message("to two", cc=[ANN]))])
         assert await everything(store, contact=ANN) == ["to two", "to many"]
 
+    @keeps("archive-by-person")
     async def test_a_resource_is_no_other_person(self, store: Store) -> None:
         await store.admit("c", [heard("1", "from the phone", "xmpp:ann@example.org/phone")])
         assert await everything(store, contact="xmpp:ann@example.org") == ["from the phone"]
         assert await everything(store, contact="xmpp:ann@example.org/phone") == ["from the phone"]
         assert await everything(store, contact="xmpp:ann@example.org/desk") == []
 
+    @keeps("archive-by-person")
     async def test_a_message_with_two_legs_is_found_once_by_each_channel(self, store: Store) -> None:
         legs = [delivery("1a", dispatch="1"), delivery("1b", BOB, dispatch="1", channel="d", leg=1)]
         await store.submit([said("1", "hello", deliveries=legs)])
@@ -259,6 +271,7 @@ class ArchiveContract:
         for query in queries:
             assert await everything(store, **query) == ["hello"]
 
+    @keeps("archive-pages")
     async def test_pages_have_neither_gaps_nor_doubles_while_more_comes(self, store: Store) -> None:
         queries: tuple[dict[str, Any], ...] = ({}, {"words": "number"}, {"contact": ANN}, {"channel": "c"})
         for query in queries:
@@ -277,12 +290,14 @@ class ArchiveContract:
                 assert len(page.found) == 7
             assert found == there
 
+    @keeps("archive-pages")
     async def test_an_export_is_all_of_it_the_oldest_first(self, store: Store) -> None:
         numbers = [f"{n:04}" for n in range(1203)]
         await store.admit("c", [heard(number, f"all {number}") for number in numbers])
         await store.admit("d", [heard("d", "all of another", channel="d")])
         assert [found.text.split()[1] async for found in store.archive.export("all", channel="c")] == numbers
 
+    @keeps("any-text-is-a-query")
     async def test_any_text_is_a_query(self, store: Store) -> None:
         """There are no operators, and nothing that a database could trip over."""
         await store.admit("c", [heard("1", "a b words")])
@@ -290,16 +305,19 @@ class ArchiveContract:
             page = await store.archive.search(query)
             assert texts(page) in ([], ["a b words"]), query
 
+    @keeps("any-text-is-a-query")
     async def test_words_that_look_like_operators_are_words(self, store: Store) -> None:
         await store.admit("c", [heard("1", "to be or not to be"), heard("2", "near and far")])
         assert texts(await store.archive.search("not OR")) == ["to be or not to be"]
         assert texts(await store.archive.search("NEAR AND")) == ["near and far"]
 
+    @keeps("any-text-is-a-query")
     async def test_what_has_no_word_in_it_is_found_nowhere(self, store: Store) -> None:
         await store.admit("c", [heard("1", "?!")])
         assert await everything(store, words="?!") == []
         assert await everything(store, words="  ") == ["?!"]
 
+    @keeps("any-text-is-a-query")
     async def test_what_makes_no_sense_is_said(self, store: Store) -> None:
         queries: tuple[dict[str, Any], ...] = (
             {"words": "word " * 50 + "北" * 51 + " ".join(f"w{n}" for n in range(60))},
@@ -311,6 +329,7 @@ class ArchiveContract:
             with pytest.raises(InvalidInputError):
                 await store.archive.search(**query)
 
+    @keeps("any-text-is-a-query")
     async def test_an_argument_that_makes_no_sense_is_named(self, store: Store) -> None:
         queries: tuple[dict[str, Any], ...] = (
             {"since": START.replace(tzinfo=None)},
@@ -327,6 +346,7 @@ class ArchiveContract:
             with pytest.raises(InvalidInputError, match=f"^{name} "):
                 await store.archive.search(**query)
 
+    @keeps("any-text-is-a-query")
     async def test_long_and_odd_texts_are_taken(self, store: Store) -> None:
         long = " ".join(f"w{n}" for n in range(30_000)) + " " + "y" * 5000 + " 的" * 1000
         odd = "'quoted' back\\slash a:1,2 \x01 \u2028 ﷽ 😀"
@@ -337,6 +357,7 @@ class ArchiveContract:
 
 
 class RetentionContract:
+    @keeps("old-content-goes")
     async def test_what_is_old_loses_its_content_and_what_is_new_does_not(self, store: Store, clock: FakeClock) -> None:
         await store.admit("c", [heard("1", "old words")])
         await store.submit([said("2", "old answer")])
@@ -352,12 +373,14 @@ class RetentionContract:
         assert await store.counts() == before
         assert await store.archive.retain(5 * DAY) == 0
 
+    @keeps("old-content-goes")
     async def test_a_time_that_is_longer_than_the_calendar_empties_nothing(self, store: Store) -> None:
         await store.admit("c", [heard("1", "words")])
         await served(store)
         assert await store.archive.retain(float("inf")) == 0
         assert await everything(store) == ["words"]
 
+    @keeps("old-content-goes")
     async def test_it_may_be_for_one_channel(self, store: Store, clock: FakeClock) -> None:
         await store.admit("c", [heard("1", "of c")])
         await store.admit("d", [heard("2", "of d", channel="d")])
@@ -366,6 +389,7 @@ class RetentionContract:
         assert await store.archive.retain(1, channel="d") == 1
         assert await everything(store) == ["of c"]
 
+    @keeps("old-content-goes")
     async def test_more_than_one_slice(self, store: Store, clock: FakeClock) -> None:
         gone = [said(str(number), "so much", state=DeliveryState.CLOSED) for number in range(501)]
         await store.submit(gone)
@@ -374,6 +398,7 @@ class RetentionContract:
         assert await store.archive.retain(1) == 501
         assert await everything(store, words="much") == ["so much"]
 
+    @keeps("old-content-goes")
     async def test_what_is_open_is_kept_however_old(self, store: Store, clock: FakeClock) -> None:
         await store.admit("c", [heard("dead", "dead in"), heard("wait", "waits in")])
         await store.bury(await lease(store), reason="x")
@@ -394,6 +419,7 @@ class RetentionContract:
         assert "wait" in await served(store)
         assert await store.archive.retain(1) == 1
 
+    @keeps("old-content-goes")
     async def test_a_key_is_known_after_its_content_is_gone(self, store: Store, clock: FakeClock) -> None:
         await store.admit("c", [heard("1", "a")])
         await store.submit([said("2", "b", key="order-1", fingerprint="f")])
@@ -409,6 +435,7 @@ class RetentionContract:
 
 
 class ErasureContract:
+    @keeps("erased-whole")
     async def test_nothing_is_left_but_the_fact(self, store: Store) -> None:
         note = Attachment(data=b"secret", name="secret.txt")
         await store.admit(
@@ -443,6 +470,7 @@ class ErasureContract:
             assert word not in left.model_dump_json()
         assert await store.archive.erase(ANN) == Erased(0, 0, 0)
 
+    @keeps("erased-stops")
     async def test_what_is_queued_is_cancelled_and_nothing_goes_out(self, store: Store, clock: FakeClock) -> None:
         await store.submit([said("1", "now"), said("2", "later", due=1000), said("3", "kept", BOB)])
         assert await store.archive.erase(ANN) == Erased(2, 2, 0)
@@ -453,6 +481,7 @@ class ErasureContract:
             assert left is not None
             assert (left.state, left.deliveries[0].state) == (DispatchState.CANCELLED, DeliveryState.CANCELLED)
 
+    @keeps("erased-stops")
     async def test_what_waits_for_a_handler_is_not_handled(self, store: Store) -> None:
         await store.admit("c", [heard("1", "a"), heard("2", "b", BOB), heard("3", "c")])
         await store.postpone(await lease(store, limit=1), due=after(1000), hold=1000, reason="secret")
@@ -462,6 +491,7 @@ class ErasureContract:
         counts = await store.counts()
         assert {state: n for (_, state), n in counts.entries.items() if n} == {EntryState.DONE: 3}
 
+    @keeps("erased-stops")
     async def test_a_lane_goes_on_behind_what_was_taken_out(self, store: Store) -> None:
         """What comes after it in the same lane is served at once, though what was taken out would have held it up."""
         room = ConversationRef(channel="c", address=Address("tg:room"))
@@ -471,6 +501,7 @@ class ErasureContract:
         assert await store.archive.erase(ANN) == Erased(1, 1, 0)
         assert await served(store) == ["2"]
 
+    @keeps("erased-stops")
     async def test_what_is_in_hand_is_left_and_counted(self, store: Store) -> None:
         await store.admit("c", [heard("1", "being handled")])
         held = await lease(store)
@@ -485,16 +516,19 @@ class ErasureContract:
         await store.save(closed(sending), lease=out, release=True)
         assert await store.archive.erase(ANN) == Erased(2, 0, 0)
 
+    @keeps("erased-whole")
     async def test_nobody_is_nobody(self, store: Store) -> None:
         await store.admit("c", [heard("1", "kept")])
         assert await store.archive.erase([]) == Erased(0, 0, 0)
         assert await everything(store) == ["kept"]
 
+    @keeps("erased-whole")
     async def test_a_stale_snapshot_cannot_bring_it_back(self, store: Store) -> None:
         (one,) = await store.submit([said("1", "secret")])
         await store.archive.erase(ANN)
         assert await store.save(closed(one)) is None
 
+    @keeps("erased-stops")
     async def test_dead_letters_and_unknowns_are_closed(self, store: Store) -> None:
         await store.admit("c", [heard("1", "a")])
         await store.bury(await lease(store), reason="secret")
@@ -512,6 +546,7 @@ class ErasureContract:
         for sums in ("entries", "deliveries"):
             assert sum(getattr(after, sums).values()) == sum(getattr(before, sums).values())
 
+    @keeps("erased-whole")
     async def test_receipts_go_with_what_they_report_on(self, store: Store) -> None:
         (one,) = await store.submit([said("1", "a")])
         await store.save(taken(one, "theirs-1"))
@@ -525,6 +560,7 @@ class ErasureContract:
         assert await store.unpark("c", ["theirs-1", "other"]) == []
         assert len(await store.unpark("c", ["kept"])) == 1
 
+    @keeps("erased-whole")
     async def test_several_addresses_and_more_than_one_slice(self, store: Store) -> None:
         people = (ANN, BOB, "tg:eve")
         await store.submit([said(str(n), "so much", people[n % 3], state=DeliveryState.CLOSED) for n in range(750)])
@@ -532,6 +568,7 @@ class ErasureContract:
         assert await store.archive.erase(contact) == Erased(500, 0, 0)
         assert len(await everything(store, words="much", limit=1000)) == 250
 
+    @keeps("erased-whole")
     async def test_contacts_in_the_store_are_forgotten(self, store: Store) -> None:
         from convergekit.engine.context import StoredState
         from convergekit.router import StoredContacts
@@ -544,6 +581,7 @@ class ErasureContract:
         assert await contacts.by_address(Address("mailto:ann@example.org")) is None
         assert await contacts.get("bob") is not None
 
+    @keeps("erased-stops")
     async def test_urgent_stays_urgent(self, store: Store) -> None:
         """The class is no content; and an erased message is in the lane of nobody."""
         urgent = said("1", "", message=Message("x", importance=Importance.URGENT), importance=Importance.URGENT)

@@ -8,6 +8,7 @@ from convergekit.abc import Admission, Cursor, Store
 from convergekit.errors import LeaseLostError
 
 from ..clock import FakeClock
+from ._keeps import keeps
 from ._kit import (
     after,
     changed,
@@ -24,6 +25,7 @@ __all__ = ["LeaseContract", "OwnerContract"]
 
 
 class LeaseContract:
+    @keeps("ended-lease-passes-on")
     async def test_an_ended_lease_is_given_to_the_next_who_is_told(self, store: Store, clock: FakeClock) -> None:
         await store.admit("c", [event("1")])
         old = await lease(store, seconds=10)
@@ -44,6 +46,7 @@ class LeaseContract:
         await store.finish(new)
         assert await served(store) == []
 
+    @keeps("crash-counted-apart")
     async def test_what_failed_and_what_was_cut_off_are_counted_apart(self, store: Store, clock: FakeClock) -> None:
         """Whoever had it in hand may have died of something else."""
         await store.admit("c", [event("1")])
@@ -68,6 +71,7 @@ class LeaseContract:
         assert anew.entry is not None
         assert (anew.entry.attempts, anew.entry.crashes) == (0, 0)
 
+    @keeps("ended-lease-passes-on")
     async def test_when_a_lease_ends_is_told_to_whoever_finds_nothing(self, store: Store) -> None:
         """Or the work of one who went away would wait for the next traffic."""
         await store.admit("c", [event("1")])
@@ -75,6 +79,7 @@ class LeaseContract:
         assert (await claim(store)).next_due == after(10)
         assert (await claim(store, "out")).next_due is None
 
+    @keeps("ended-lease-passes-on")
     async def test_a_shorter_lease_that_began_later_ends_earlier(self, store: Store, clock: FakeClock) -> None:
         await store.admit("c", [event("1", "tg:a"), event("2", "tg:b")])
         await claim(store, limit=1, seconds=1000)
@@ -82,6 +87,7 @@ class LeaseContract:
         clock.advance(10)
         assert keys((await claim(store)).leases) == keys(shorter)
 
+    @keeps("lost-lease-changes-nothing")
     async def test_a_lost_lease_changes_nothing(self, store: Store, clock: FakeClock) -> None:
         await store.submit([dispatch("1")])
         old = await lease(store, "out", seconds=10)
@@ -95,6 +101,7 @@ class LeaseContract:
         assert (await claim(store)).leases == []
         assert await store.save(closed(new.dispatch), lease=new, release=True) is not None
 
+    @keeps("lost-lease-changes-nothing")
     async def test_a_lease_that_was_used_up_is_lost(self, store: Store) -> None:
         await store.admit("c", [event("1"), event("2")])
         used = await lease(store)
@@ -103,6 +110,7 @@ class LeaseContract:
             await store.finish(used)
         assert await served(store) == ["2"]
 
+    @keeps("lease-kept")
     async def test_a_renewed_lease_holds_on(self, store: Store, clock: FakeClock) -> None:
         await store.admit("c", [event("1", "tg:a"), event("2", "tg:b")])
         kept, lost = (await claim(store, seconds=10)).leases
@@ -114,6 +122,7 @@ class LeaseContract:
         assert taken_over.entry is lost.entry or keys([taken_over]) == keys([lost])
         await store.finish(kept)
 
+    @keeps("lost-lease-changes-nothing")
     async def test_a_lost_lease_is_not_renewed_and_does_no_harm_to_others(self, store: Store, clock: FakeClock) -> None:
         await store.admit("c", [event("1", "tg:a"), event("2", "tg:b")])
         lost, kept = (await claim(store, seconds=10)).leases
@@ -124,6 +133,7 @@ class LeaseContract:
         await store.renew([lost, kept], 100)
         assert (lost.until, kept.until) == (after(10), after(110))
 
+    @keeps("lease-kept")
     async def test_what_is_released_goes_back_as_it_was(self, store: Store) -> None:
         await store.admit("c", [event("1"), event("2")])
         held = await lease(store)
@@ -133,6 +143,7 @@ class LeaseContract:
         assert again.entry is not None
         assert (again.entry.event.key, again.entry.attempts, again.recovered) == ("1", 0, False)
 
+    @keeps("lost-lease-changes-nothing")
     async def test_releasing_a_lost_lease_takes_nothing_from_its_new_holder(
         self, store: Store, clock: FakeClock
     ) -> None:
@@ -146,6 +157,7 @@ class LeaseContract:
 
 
 class OwnerContract:
+    @keeps("one-owner")
     async def test_a_name_has_one_owner_at_a_time(self, store: Store, clock: FakeClock) -> None:
         first = await store.own("n", "a", 10)
         assert first is not None
@@ -159,6 +171,7 @@ class OwnerContract:
         assert second is not None
         assert second.token > first.token
 
+    @keeps("one-owner")
     async def test_what_is_given_up_can_be_owned_at_once(self, store: Store) -> None:
         first = await store.own("n", "a", 10)
         assert first is not None
@@ -170,6 +183,7 @@ class OwnerContract:
         await store.disown(first)
         assert await store.own("n", "a", 10) is None
 
+    @keeps("stale-owner-fenced")
     async def test_a_stale_owner_admits_nothing(self, store: Store, clock: FakeClock) -> None:
         stale = await store.own("n", "a", 10)
         clock.advance(10)
@@ -184,6 +198,7 @@ class OwnerContract:
         with pytest.raises(LeaseLostError):
             await store.admit("c", [event("3")], fence=owner)
 
+    @keeps("versions-told")
     async def test_versions_of_those_that_are_there(self, store: Store) -> None:
         one, two = await store.submit([dispatch("1"), dispatch("2")])
         await store.save(changed(one, reason="a"))

@@ -13,6 +13,7 @@ from convergekit.errors import StoreError
 from convergekit.model import Attachment, ClaimCheck, DeliveryState, Message, Receipt, Status
 
 from ..clock import FakeClock
+from ._keeps import keeps
 from ._kit import (
     ANN,
     BOB,
@@ -42,6 +43,7 @@ async def _is_there(store: Store, claim: ClaimCheck) -> bool:
 
 
 class ReportContract:
+    @keeps("report-finds-its-message")
     async def test_a_delivery_is_found_by_our_id_else_theirs_else_its_address(self, store: Store) -> None:
         (one,) = await store.submit([dispatch("1")])
         await store.save(taken(one, "p1", "p2"))
@@ -52,23 +54,27 @@ class ReportContract:
         assert await store.find("c", address=BOB) is None
         assert await store.find("c") is None
 
+    @keeps("report-finds-its-message")
     async def test_nothing_is_found_on_another_channel(self, store: Store) -> None:
         (one,) = await store.submit([dispatch("1")])
         await store.save(taken(one, "p"))
         assert await store.find("d", delivery="1", ids=["p"], address=ANN) is None
 
     @pytest.mark.parametrize("named", [{"ids": ["p9"]}, {"delivery": "9"}])
+    @keeps("report-finds-its-message")
     async def test_a_report_that_names_a_message_is_never_guessed_to_be_about_another(
         self, store: Store, named: dict[str, Any]
     ) -> None:
         await store.submit([dispatch("1")])
         assert await store.find("c", address=ANN, **named) is None
 
+    @keeps("report-finds-its-message")
     async def test_the_newest_to_an_address_stays_the_newest_when_an_older_one_changes(self, store: Store) -> None:
         older, _ = await store.submit([dispatch("1"), dispatch("2")])
         await store.save(taken(older, "p"))
         assert await store.find("c", address=ANN) == ("2", "2")
 
+    @keeps("report-finds-its-message")
     async def test_an_id_that_the_medium_uses_again_means_the_newest(self, store: Store) -> None:
         older, newer = await store.submit([dispatch("1"), dispatch("2")])
         older = await store.save(taken(older, "p")) or older
@@ -77,6 +83,7 @@ class ReportContract:
         assert await store.find("c", ids=["p"]) == ("2", "2")
         assert await store.find("c", ids=["q"]) == ("1", "1")
 
+    @keeps("report-finds-its-message")
     async def test_a_leg_that_was_never_opened_was_sent_to_nobody(self, store: Store) -> None:
         legs = [delivery("1a", dispatch="1"), delivery("1b", BOB, dispatch="1", leg=1, state=DeliveryState.WAITING)]
         (one,) = await store.submit([dispatch("1", deliveries=legs)])
@@ -85,6 +92,7 @@ class ReportContract:
         await store.save(one.model_copy(update={"deliveries": opened}))
         assert await store.find("c", address=BOB) == ("1", "1b")
 
+    @keeps("early-report-parked")
     async def test_a_parked_receipt_is_taken_out_once_by_any_of_its_ids(self, store: Store) -> None:
         receipt, other = Receipt(Status.SENT, ids=["a", "b"]), Receipt(Status.READ, ids=["b"])
         await store.park("c", receipt)
@@ -94,11 +102,13 @@ class ReportContract:
         assert await store.unpark("c", ["a", "b"]) == [other]
         assert await store.unpark("c", ["a", "b"]) == []
 
+    @keeps("early-report-parked")
     async def test_one_parked_receipt_is_one(self, store: Store) -> None:
         receipt = Receipt(Status.SENT, ids=["a", "b"])
         await store.park("c", receipt)
         assert await store.unpark("c", ["a", "b"]) == [receipt]
 
+    @keeps("early-report-parked")
     async def test_what_is_parked_for_long_goes_when_others_are_parked(self, store: Store, clock: FakeClock) -> None:
         old, young = Receipt(Status.SENT, ids=["a"]), Receipt(Status.SENT, ids=["b"])
         await store.park("c", old)
@@ -112,6 +122,7 @@ class ReportContract:
 
 
 class ValueContract:
+    @keeps("compare-and-set")
     async def test_compare_and_set(self, store: Store) -> None:
         assert await store.get("s", "k") == (None, 0)
         assert await store.put("s", "k", {"a": 1}, version=0)
@@ -124,6 +135,7 @@ class ValueContract:
         assert (await store.get("s", "other"))[0] is None
         assert (await store.get("other", "k"))[0] is None
 
+    @keeps("compare-and-set")
     async def test_a_deleted_value_is_not_mistaken_for_its_successor(self, store: Store) -> None:
         await store.put("s", "k", 1)
         _, old = await store.get("s", "k")
@@ -134,6 +146,7 @@ class ValueContract:
         assert not await store.put("s", "k", 3, version=old)
         assert (await store.get("s", "k"))[0] == 2
 
+    @keeps("compare-and-set")
     async def test_a_value_is_changed_by_putting_it_only(self, store: Store) -> None:
         value = {"a": [1]}
         await store.put("s", "k", value)
@@ -141,6 +154,7 @@ class ValueContract:
         (await store.get("s", "k"))[0]["a"].append(3)
         assert (await store.get("s", "k"))[0] == {"a": [1]}
 
+    @keeps("compare-and-set")
     async def test_one_of_many_who_compare_and_set_wins(self, store: Store) -> None:
         won: list[int] = []
 
@@ -158,6 +172,7 @@ class BlobContract:
     @pytest.mark.parametrize(
         "chunks", [[], [b""], [b"a", b"", b"bc"], [bytes(300_000)]], ids=["none", "empty", "small", "large"]
     )
+    @keeps("content-whole")
     async def test_bytes_come_back(self, store: Store, chunks: list[bytes]) -> None:
         content = b"".join(chunks)
         check = await store.keep(stream(*chunks))
@@ -167,6 +182,7 @@ class BlobContract:
             assert b"".join([chunk async for chunk in found]) == content
         assert await store.keep(stream(content)) == check
 
+    @keeps("content-whole")
     async def test_whoever_reads_may_stop(self, store: Store) -> None:
         check = await store.keep(stream(bytes(500_000)))
         async with store.open(check) as found:
@@ -174,12 +190,14 @@ class BlobContract:
                 assert chunk
                 break
 
+    @keeps("content-whole")
     async def test_what_is_gone_is_a_store_error(self, store: Store) -> None:
         check = (await store.keep(stream(b"x"))).model_copy(update={"ref": "sha256:00"})
         with pytest.raises(StoreError, match="sha256:00"):
             async with store.open(check):
                 pass
 
+    @keeps("content-whole")
     async def test_a_stream_that_breaks_leaves_nothing(self, store: Store) -> None:
         async def broken() -> AsyncIterator[bytes]:
             yield b"x"
@@ -190,6 +208,7 @@ class BlobContract:
 
 
 class SweepContract:
+    @keeps("content-swept")
     async def test_what_nothing_names_is_swept_a_day_later(self, store: Store, clock: FakeClock) -> None:
         """It may be that its row is just being stored; and whoever keeps it again has another day."""
         lost, again = [await store.keep(stream(each)) for each in (b"lost", b"again")]
@@ -199,6 +218,7 @@ class SweepContract:
         assert (await _is_there(store, lost), await _is_there(store, again)) == (False, True)
 
     @pytest.mark.parametrize("how", ["erased", "old"])
+    @keeps("content-swept")
     async def test_what_is_named_stays_until_the_last_that_names_it_is_gone(
         self, store: Store, clock: FakeClock, how: str
     ) -> None:
@@ -224,6 +244,7 @@ class SweepContract:
 
 
 class LookContract:
+    @keeps("lists-in-order")
     async def test_dispatches_newest_first(self, store: Store) -> None:
         one, *_ = await store.submit([dispatch("1"), dispatch("2", BOB), dispatch("3")])
         await store.save(closed(one))
@@ -231,6 +252,7 @@ class LookContract:
         assert [each.id for each in await store.dispatches(limit=2)] == ["3", "2"]
         assert [each.id for each in await store.dispatches(recipient=ANN)] == ["3", "1"]
 
+    @keeps("lists-in-order")
     async def test_dead_letters_oldest_first(self, store: Store) -> None:
         await store.admit("c", [event(str(number)) for number in range(3)])
         for _ in range(3):
@@ -240,6 +262,7 @@ class LookContract:
             await store.save(changed(one, state=DeliveryState.DEAD))
         assert [each.id for each in await store.dead_deliveries(limit=2)] == ["0", "1"]
 
+    @keeps("lists-in-order")
     async def test_dead_letters_page_by_page(self, store: Store) -> None:
         await store.admit("c", [event(str(number)) for number in range(3)])
         await store.admit("d", [event("3", channel="d")])
@@ -254,6 +277,7 @@ class LookContract:
         assert [each.id for each in await store.dead_deliveries(start="1", limit=2)] == ["1", "2"]
         assert [each.id for each in await store.dead_deliveries(start="1", channel="c")] == ["2"]
 
+    @keeps("lists-in-order")
     async def test_what_nobody_knows_is_listed_by_itself(self, store: Store) -> None:
         one, two = await store.submit([dispatch("1"), dispatch("2")])
         await store.save(changed(one, state=DeliveryState.UNKNOWN))
@@ -262,6 +286,7 @@ class LookContract:
         assert [each.id for each in await store.dead_deliveries(unknown=True)] == ["1"]
         assert await store.dead_deliveries(unknown=True, channel="nobody") == []
 
+    @keeps("lists-in-order")
     async def test_what_is_sent_again_with_other_words_is_found_by_these(self, store: Store) -> None:
         made = dispatch("1", state=DeliveryState.DEAD).model_copy(update={"message": Message("hello wrold")})
         (one,) = await store.submit([made])
@@ -276,6 +301,7 @@ class LookContract:
         for word in ("hello", "world", "wrold", ""):
             assert (await store.archive.search(word)).found == ()
 
+    @keeps("lists-in-order")
     async def test_a_dead_event_says_since_when(self, store: Store, clock: FakeClock) -> None:
         await store.admit("c", [event("1")])
         clock.advance(5)
@@ -284,6 +310,7 @@ class LookContract:
         (dead,) = await store.dead_entries()
         assert dead.due == after(5)
 
+    @keeps("lists-in-order")
     async def test_ids_that_are_none_are_found_nowhere(self, store: Store) -> None:
         await store.admit("c", [event("1")])
         await store.bury(await lease(store), reason="x")
@@ -293,6 +320,7 @@ class LookContract:
             assert stranger not in [each.id for each in await store.dead_entries(start=stranger)]
             assert stranger not in [each.id for each in await store.dead_deliveries(start=stranger)]
 
+    @keeps("dead-letters-dealt-with")
     async def test_a_dead_event_can_be_thrown_away(self, store: Store) -> None:
         await store.admit("c", [event("1")])
         await store.bury(await lease(store), reason="x")
@@ -306,6 +334,7 @@ class LookContract:
         assert (await store.counts()).entries["c", EntryState.DONE] == 1
         assert await store.admit("c", [event("1")]) == (Admission.DUPLICATE,)
 
+    @keeps("dead-letters-dealt-with")
     async def test_a_dead_event_can_be_handled_anew(self, store: Store) -> None:
         await store.admit("c", [event("1"), event("2")])
         await store.bury(await lease(store), reason="x")
@@ -317,6 +346,7 @@ class LookContract:
         assert await served(store) == ["2", "1"]
         assert await store.admit("c", [event("1")]) == (Admission.DUPLICATE,)
 
+    @keeps("lists-in-order")
     async def test_sums_by_channel_and_state(self, store: Store) -> None:
         await store.admit("c", [event("1"), event("2"), event("3")])
         await store.finish(await lease(store))
