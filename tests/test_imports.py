@@ -207,6 +207,31 @@ def test_private_names_stay_in_their_package(path: Path) -> None:
     assert wrong == []
 
 
+#: Modules that name an event loop, and why; all else goes through anyio.
+LOOPS = {
+    "convergekit.testing._pytest_asyncio": "the hub of pytest-asyncio's tests lives in a task of that loop",
+    "convergekit.testing.adapter._virtual": "a loop whose time is skipped is made there",
+}
+
+
+def test_event_loops_are_named_where_it_is_said_why() -> None:
+    """The library runs on both because it knows neither."""
+    met = {dotted(path) for path in MODULES if top_names(ast.parse(path.read_text("utf-8"))) & {"asyncio", "trio"}}
+    assert met == set(LOOPS)
+
+
+def top_names(tree: ast.Module) -> set[str]:
+    """Name the packages that a module imports anywhere."""
+    found = set[str]()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import():
+                found |= {alias.name.partition(".")[0] for alias in node.names}
+            case ast.ImportFrom(level=0, module=str(module)):
+                found.add(module.partition(".")[0])
+    return found
+
+
 def loaded_by(statement: str) -> set[str]:
     """Run *statement* in a new interpreter and tell what that loaded."""
     code = f"import sys; before = {{*sys.modules}}; {statement}; print(*({{*sys.modules}} - before))"
