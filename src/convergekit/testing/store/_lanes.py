@@ -165,7 +165,7 @@ class LaneContract:
             waits = changed(held.dispatch, due=after(1000), hold_until=after(0))
             await store.save(waits, lease=held, release=True)
         await store.submit([dispatch("last")])
-        with anyio.fail_after(30):
+        with anyio.fail_after(120):
             for _ in range(200):
                 held = await lease(store, "out")
                 assert held.delivery == "last"
