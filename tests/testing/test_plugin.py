@@ -1,13 +1,20 @@
-"""The pytest plugin as a host meets it: real runs of pytest over a real application, in each way that hosts have."""
+"""The pytest plugin as a host meets it: real runs of pytest over a real application, in each way that hosts have.
+
+To start pytest takes longer than all that is tried by it, so there is one run for each set of plugins, and a file in it
+for each case.
+"""
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
-
-pytest_plugins = ["pytester"]
 
 #: An application with a hub of its own, an adapter that would talk over the network, and a function that sends.
 SHOP = """
@@ -121,70 +128,23 @@ def test_what_a_handler_raises_is_raised(inbound, hub):
     assert len(hub.failures) == 2
 """
 
-ASYNCIO = "[pytest]\nasyncio_default_fixture_loop_scope = function\nasyncio_mode = {mode}\n"
-
-
+#: The same application behind a blocking hub.
+KIOSK = "from convergekit.sync import Hub\n" + (
+    SHOP.replace("import Hub, MessageReceived", "import MessageReceived")
+    .replace('await tell("asked")', "...")
+    .replace("async def tell", "def tell")
+    .replace("return await hub.send", "return hub.send")
+)
+TEST_KIOSK = (
+    SYNC.replace("import shop", "import kiosk").replace("{answers}", '["It is on its way."]')
+    + """
 @pytest.fixture
-def shop(pytester: pytest.Pytester) -> pytest.Pytester:
-    """A folder with the application, its settings and its `conftest.py`."""
-    pytester.makepyfile(shop=SHOP)
-    pytester.makefile(".toml", convergekit=SETTINGS)
-    pytester.makeconftest(CONFTEST)
-    return pytester
+def convergekit_hub():
+    return kiosk.hub
 
-
-def run(folder: pytest.Pytester, *options: str, **outcomes: int) -> pytest.RunResult:
-    """Run pytest there, with warnings as errors; all has to pass unless *outcomes* say otherwise."""
-    ran = folder.runpytest_subprocess("-q", "-W", "error", "-p", "no:cacheprovider", *options)
-    if outcomes:
-        ran.assert_outcomes(**outcomes)
-    else:
-        assert ran.ret == 0
-    assert not (folder.path / "never-made.db").exists(), "the real ledger was opened"
-    return ran
-
-
-def test_under_anyio_on_both_loops(shop: pytest.Pytester) -> None:
-    shop.makepyfile(ASYNC.format(head="pytestmark = pytest.mark.anyio", fixture="@pytest.fixture"))
-    run(shop, "-p", "no:asyncio", passed=12)
-
-
-def test_under_pytest_asyncio_where_all_is_marked(shop: pytest.Pytester) -> None:
-    shop.makeini(ASYNCIO.format(mode="strict"))
-    head = "import pytest_asyncio\npytestmark = pytest.mark.asyncio"
-    shop.makepyfile(ASYNC.format(head=head, fixture="@pytest_asyncio.fixture"))
-    run(shop, passed=6)
-
-
-def test_under_pytest_asyncio_where_nothing_is_marked(shop: pytest.Pytester) -> None:
-    shop.makeini(ASYNCIO.format(mode="auto"))
-    shop.makepyfile(ASYNC.format(head="", fixture="@pytest.fixture"))
-    run(shop, passed=6)
-
-
-def test_under_pytest_asyncio_with_a_loop_that_lives_longer(shop: pytest.Pytester) -> None:
-    shop.makeini(ASYNCIO.format(mode="auto"))
-    head = "import pytest_asyncio\npytestmark = pytest.mark.asyncio(loop_scope='session')"
-    shop.makepyfile(ASYNC.format(head=head, fixture="@pytest_asyncio.fixture(loop_scope='session')"))
-    run(shop, passed=6)
-
-
-def test_in_tests_that_are_not_async(shop: pytest.Pytester) -> None:
-    """The hub is in a thread of its own, and so is what the handlers send through the application's hub."""
-    shop.makepyfile(SYNC.replace("{answers}", '["asked", "It is on its way."]'))
-    run(shop, "-p", "no:asyncio", passed=4)
-
-
-def test_an_application_with_a_blocking_hub(shop: pytest.Pytester) -> None:
-    """Its tests block, async ones too: there is one way to call such a hub."""
-    blocking = SHOP.replace("import Hub, MessageReceived", "import MessageReceived")
-    blocking = blocking.replace('await tell("asked")', "...").replace("async def tell", "def tell")
-    blocking = "from convergekit.sync import Hub\n" + blocking.replace("return await hub.send", "return hub.send")
-    shop.makepyfile(shop=blocking)
-    mine = """
 def test_the_hub_is_the_applications_own(hub, captured):
-    assert hub is shop.hub
-    shop.tell("one")
+    assert hub is kiosk.hub
+    kiosk.tell("one")
     assert captured.texts() == ["one"]
 
 @pytest.mark.anyio
@@ -193,14 +153,10 @@ async def test_async(inbound, captured):
     inbound("partner", THEM, "Where is it?")
     assert captured.texts() == ["It is on its way."]
 """
-    shop.makepyfile(SYNC.replace("{answers}", '["It is on its way."]') + mine)
-    run(shop, "-p", "no:asyncio", passed=6)
+)
 
-
-def test_an_application_that_opens_its_hub_itself(shop: pytest.Pytester) -> None:
-    """Here in the event loop of Starlette's test client, in which the fixtures then find it."""
-    shop.makepyfile(
-        web="""
+#: An application that opens its hub itself, here in the event loop of Starlette's test client.
+WEB = """
 from contextlib import asynccontextmanager
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
@@ -218,9 +174,7 @@ async def order(request):
 
 app = Starlette(routes=[Route("/order", order, methods=["POST"])], lifespan=lifespan)
 """
-    )
-    shop.makepyfile(
-        test_web="""
+TEST_WEB = """
 import pytest
 from starlette.testclient import TestClient
 from web import app
@@ -242,27 +196,8 @@ def test_an_order(client, captured, inbound):
 def test_another(client, captured):
     assert captured.texts() == []
 """
-    )
-    run(shop, "-p", "no:asyncio", passed=2)
 
-
-def test_whoever_says_nothing_is_told_what_to_say(pytester: pytest.Pytester) -> None:
-    pytester.makepyfile("def test_it(inbound): pass")
-    run(pytester, "-p", "no:asyncio", errors=1).stdout.fnmatch_lines(
-        ["*write a fixture convergekit_hub in conftest.py*"]
-    )
-
-
-def test_an_async_test_that_nobody_runs_is_told_so(shop: pytest.Pytester) -> None:
-    shop.makepyfile("async def test_it(inbound): pass")
-    ran = run(shop, "-p", "no:asyncio", errors=1)
-    ran.stdout.fnmatch_lines(["*mark it with pytest.mark.anyio or .asyncio*"])
-
-
-def test_a_hub_that_does_not_open_fails_the_test(shop: pytest.Pytester) -> None:
-    shop.makeini(ASYNCIO.format(mode="auto"))
-    shop.makeconftest(
-        """
+TEST_BROKEN = """
 import pytest
 from convergekit.testing import RecordingHub
 
@@ -273,29 +208,132 @@ class Broken(RecordingHub):
 @pytest.fixture
 def convergekit_hub():
     return Broken()
+
+async def test_it(hub): pass
 """
-    )
-    shop.makepyfile("async def test_it(hub): pass")
-    run(shop, errors=1).stdout.fnmatch_lines(["*OSError: no ledger*"])
+
+APPLICATION = {"app/shop.py": SHOP, "app/conftest.py": CONFTEST, "convergekit.toml": SETTINGS}
 
 
-def test_a_pytest_asyncio_that_is_too_old_harms_only_who_asks(shop: pytest.Pytester) -> None:
-    old = shop.mkpydir("pytest_asyncio")
-    (old / "__init__.py").write_text("def fixture(function=None, *, scope=None, params=None, name=None): ...")
-    (old / "plugin.py").write_text(
-        "def pytest_configure(config): config.addinivalue_line('markers', 'asyncio: as it was')"
-    )
-    shop.makepyfile(
-        """
-import pytest
+@dataclass(frozen=True)
+class Ran:
+    """One run of pytest: what became of the tests of each file, and all that was said."""
 
-def test_a(inbound): pass
+    outcomes: Mapping[str, Mapping[str, int]]
+    said: str
 
-@pytest.mark.asyncio
-async def test_b(inbound): pass
-"""
-    )
-    run(shop, passed=1, errors=1).stdout.fnmatch_lines(["*need pytest-asyncio 0.24 or newer*"])
+    def of(self, file: str) -> Mapping[str, int]:
+        return self.outcomes.get(file, {})
+
+
+def run(folder: Path, files: Mapping[str, str], *options: str) -> Ran:
+    """Run pytest in *folder* over the application and *files*, with warnings as errors."""
+    for name, text in (APPLICATION | files).items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text)
+    usual = ["-v", "-W", "error", "-p", "no:cacheprovider", "-p", "no:hypothesispytest"]
+    command = [sys.executable, "-m", "pytest", *usual, *options]
+    done = subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", timeout=120, check=False)
+    outcomes: dict[str, Counter[str]] = {}
+    for file, outcome in re.findall(r"^(\S+\.py)::\S+ ([A-Z]+)", done.stdout, re.MULTILINE):
+        outcomes.setdefault(Path(file).name, Counter())[outcome] += 1
+    assert outcomes, done.stdout + done.stderr
+    assert not list(folder.rglob("never-made.db")), "the real ledger was opened"
+    return Ran(outcomes, done.stdout)
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    """With anyio's plugin, as whoever has convergekit has it."""
+    files = {
+        "test_silent.py": "def test_it(inbound): pass",
+        "app/test_anyio.py": ASYNC.format(head="pytestmark = pytest.mark.anyio", fixture="@pytest.fixture"),
+        "app/test_sync.py": SYNC.replace("{answers}", '["asked", "It is on its way."]'),
+        "app/kiosk.py": KIOSK,
+        "app/test_kiosk.py": TEST_KIOSK,
+        "app/web.py": WEB,
+        "app/test_web.py": TEST_WEB,
+        "app/test_unmarked.py": "async def test_it(inbound): pass",
+    }
+    return run(tmp_path_factory.mktemp("plain"), files, "-p", "no:asyncio")
+
+
+@pytest.fixture(scope="module")
+def auto(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    """With pytest-asyncio, which takes every async test for its own."""
+    longer = "import pytest_asyncio\npytestmark = pytest.mark.asyncio(loop_scope='session')"
+    files = {
+        "app/test_unmarked.py": ASYNC.format(head="", fixture="@pytest.fixture"),
+        "app/test_longer.py": ASYNC.format(head=longer, fixture="@pytest_asyncio.fixture(loop_scope='session')"),
+        "app/test_broken.py": TEST_BROKEN,
+    }
+    return run(tmp_path_factory.mktemp("auto"), files, *_asyncio("auto"))
+
+
+def _asyncio(mode: str) -> list[str]:
+    return ["-o", f"asyncio_mode={mode}", "-o", "asyncio_default_fixture_loop_scope=function"]
+
+
+def test_under_anyio_on_both_loops(plain: Ran) -> None:
+    assert plain.of("test_anyio.py") == {"PASSED": 12}, plain.said
+
+
+def test_under_pytest_asyncio_where_nothing_is_marked(auto: Ran) -> None:
+    assert auto.of("test_unmarked.py") == {"PASSED": 6}, auto.said
+
+
+def test_under_pytest_asyncio_with_a_loop_that_lives_longer(auto: Ran) -> None:
+    assert auto.of("test_longer.py") == {"PASSED": 6}, auto.said
+
+
+def test_under_pytest_asyncio_where_all_is_marked(tmp_path: Path) -> None:
+    head = "import pytest_asyncio\npytestmark = pytest.mark.asyncio"
+    marked = ASYNC.format(head=head, fixture="@pytest_asyncio.fixture")
+    ran = run(tmp_path, {"app/test_marked.py": marked}, *_asyncio("strict"))
+    assert ran.of("test_marked.py") == {"PASSED": 6}, ran.said
+
+
+def test_in_tests_that_are_not_async(plain: Ran) -> None:
+    """The hub is in a thread of its own, and so is what the handlers send through the application's hub."""
+    assert plain.of("test_sync.py") == {"PASSED": 4}, plain.said
+
+
+def test_an_application_with_a_blocking_hub(plain: Ran) -> None:
+    """Its tests block, async ones too: there is one way to call such a hub."""
+    assert plain.of("test_kiosk.py") == {"PASSED": 6}, plain.said
+
+
+def test_an_application_that_opens_its_hub_itself(plain: Ran) -> None:
+    """In whatever loop it does: the fixtures find it there."""
+    assert plain.of("test_web.py") == {"PASSED": 2}, plain.said
+
+
+def test_whoever_says_nothing_is_told_what_to_say(plain: Ran) -> None:
+    assert plain.of("test_silent.py") == {"ERROR": 1}, plain.said
+    assert "write a fixture convergekit_hub in conftest.py" in plain.said
+
+
+def test_an_async_test_that_nobody_runs_is_told_so(plain: Ran) -> None:
+    assert plain.of("test_unmarked.py") == {"ERROR": 1}, plain.said
+    assert "mark it with pytest.mark.anyio or .asyncio" in plain.said
+
+
+def test_a_hub_that_does_not_open_fails_the_test(auto: Ran) -> None:
+    assert auto.of("test_broken.py") == {"ERROR": 1}, auto.said
+    assert "OSError: no ledger" in auto.said
+
+
+def test_a_pytest_asyncio_that_is_too_old_harms_only_who_asks(tmp_path: Path) -> None:
+    old = {
+        "pytest_asyncio/__init__.py": "def fixture(function=None, *, scope=None, params=None, name=None): ...",
+        "pytest_asyncio/plugin.py": (
+            "def pytest_configure(config): config.addinivalue_line('markers', 'asyncio: as it was')"
+        ),
+    }
+    tests = "import pytest\n\ndef test_a(inbound): pass\n\n@pytest.mark.asyncio\nasync def test_b(inbound): pass\n"
+    ran = run(tmp_path, {**old, "app/test_old.py": tests})
+    assert ran.of("test_old.py") == {"PASSED": 1, "ERROR": 1}, ran.said
+    assert "need pytest-asyncio 0.24 or newer" in ran.said
 
 
 def test_it_costs_nothing_where_nobody_asks() -> None:
