@@ -89,7 +89,7 @@ class WholeMessageEachTime(Pigeon):
         return await super().send(saying(out, out.message.text or out.text))
 
 
-@breaks("parts-in-order", PigeonSubject, patience=0.2)
+@breaks("parts-in-order", PigeonSubject)
 class FirstPartOnly(Pigeon):
     """Takes every part but the first, and sends none of them."""
 

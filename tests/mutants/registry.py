@@ -33,6 +33,9 @@ class Mutant:
 
 MUTANTS: list[Mutant] = []
 
+#: Real seconds at the most: what a broken adapter does not do is waited for in vain.
+_PATIENCE = 0.5
+
 #: Rules without a mutant, and why there can be none. The aim is that it stays empty.
 NO_MUTANT: dict[str, str] = {}
 
@@ -57,7 +60,8 @@ def breaks(rule: str, of: type[Subject], **changed: Any) -> Callable[[type[Any]]
 
     def note(adapter: type[Any]) -> type[Any]:
         name = (adapter.__doc__ or adapter.__name__).partition("\n")[0].rstrip(".")
-        MUTANTS.append(Mutant(name, rule, type(adapter.__name__, (of,), {"adapter": adapter, **changed})))
+        members = {"adapter": adapter, "patience": min(of.patience, _PATIENCE), **changed}
+        MUTANTS.append(Mutant(name, rule, type(adapter.__name__, (of,), members)))
         return adapter
 
     return note
