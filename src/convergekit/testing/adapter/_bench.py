@@ -76,20 +76,24 @@ class BenchContext(FakeContext):
         gate: Admission waits for it, where there is one.
         offered: How many events came to `admit` ...
         judged: ... and of how many it has said what became of them, or has failed.
+        waiting: Calls of `admit` that have not returned.
     """
 
     gate: anyio.Event | None = None
     offered: int = 0
     judged: int = 0
+    waiting: int = 0
 
     async def admit(self, *events: Event, cursor: Cursor | None = None) -> tuple[Admission, ...]:
         """See `ChannelContext.admit`."""
         self.offered += len(events)
-        if self.gate is not None:
-            await self.gate.wait()
+        self.waiting += 1
         try:
+            if self.gate is not None:
+                await self.gate.wait()
             return await super().admit(*events, cursor=cursor)
         finally:
+            self.waiting -= 1
             self.judged += len(events)
 
     async def kept(self, attachment: Attachment) -> Attachment:

@@ -7,6 +7,7 @@ library as well; and without a clock, so that a busy machine is no finding. The 
 from __future__ import annotations
 
 import concurrent.futures
+import os
 import queue
 import socket
 import subprocess
@@ -98,6 +99,8 @@ def _blocks(function: Any, frame: FrameType) -> str | None:
     name, owner = function.__name__, getattr(function, "__self__", None)
     if function is time.sleep:
         return "sleeps"
+    if function is os.system:
+        return "waits for a process"
     if isinstance(owner, socket.socket):
         return f"blocks in {name} of a socket" if name in _TALKS and owner.gettimeout() != 0 else None
     if isinstance(owner, queue.SimpleQueue):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import (
+    again,
     arriving,
     blocking,
     calls,
@@ -15,7 +16,9 @@ from . import (
     leaving,
     making,
     manners,
+    meeting,
     outcomes,
+    proving,
     receiving,
     reports,
     running,
@@ -25,6 +28,7 @@ from . import (
     silence,
     verbs,
     webhooks,
+    wording,
 )
 from ._registry import CHECKS, Broken, Check, broken, check, expect
 
@@ -32,6 +36,7 @@ __all__ = [
     "CHECKS",
     "Broken",
     "Check",
+    "again",
     "arriving",
     "blocking",
     "broken",
@@ -47,7 +52,9 @@ __all__ = [
     "leaving",
     "making",
     "manners",
+    "meeting",
     "outcomes",
+    "proving",
     "receiving",
     "reports",
     "running",
@@ -57,4 +64,5 @@ __all__ = [
     "silence",
     "verbs",
     "webhooks",
+    "wording",
 ]

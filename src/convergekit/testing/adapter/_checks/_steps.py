@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Generator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,13 +19,18 @@ class _Steps:
 
     Args:
         work: What is driven.
-        at: Before the wait of this number, counted from 1, *then* is called.
-        then: Mostly: cancel.
+        at: Before the wait of this number, counted from 1, *scope* is cancelled.
+        scope: Around it.
+
+    Attributes:
+        count: How often it has waited.
+        is_told: Whether that cancellation, and not one of a scope inside, came to where it waits.
     """
 
-    def __init__(self, work: Awaitable[Any], at: int, then: Callable[[], None]) -> None:
-        self._work, self._at, self._then = work, at, then
+    def __init__(self, work: Awaitable[Any], at: int, scope: anyio.CancelScope) -> None:
+        self._work, self._at, self._scope = work, at, scope
         self.count = 0
+        self.is_told = False
 
     def __await__(self) -> Generator[Any, Any, Any]:
         steps: Any = self._work.__await__()  # a generator, or the coroutine's like: it has send and throw
@@ -37,11 +42,21 @@ class _Steps:
                 return end.value
             self.count += 1
             if self.count == self._at:
-                self._then()
+                self._scope.cancel()
             try:
                 resume, with_what = steps.send, (yield waits_for)
             except BaseException as error:  # mostly the cancellation, which is the work's to handle
                 resume, with_what = steps.throw, error
+            self.is_told |= self.count >= self._at and _tells(with_what, self._scope)
+
+
+def _tells(what: object, scope: anyio.CancelScope) -> bool:
+    """Whether *what* came out of a wait because *scope* was cancelled.
+
+    On Trio it is wrapped, and a scope inside leaves it alone; on asyncio anyio says in it whose cancellation it is.
+    """
+    error, kind = getattr(what, "error", what), anyio.get_cancelled_exc_class()
+    return isinstance(error, kind) and (kind.__module__.startswith("trio") or f"{id(scope):x}" in str(error))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +65,14 @@ class CutOff:
 
     Args:
         reached: Whether it came to the await at which it was to be cancelled.
+        told: Whether it was then told of that: at the end of what is shielded nobody is.
         cancelled: Whether it ended by the cancellation.
         value: What it returned in place of that.
         raised: What it raised in place of that, or None.
     """
 
     reached: bool
+    told: bool
     cancelled: bool
     value: Any
     raised: Exception | None
@@ -70,10 +87,10 @@ async def cut_off(work: Awaitable[Any], at: int) -> CutOff:
     """Cancel *work* before its await number *at*, counted from 1."""
     value, raised = None, None
     scope = anyio.CancelScope()
-    steps = _Steps(work, at, scope.cancel)
+    steps = _Steps(work, at, scope)
     with scope:
         try:
             value = await steps
         except Exception as error:
             raised = error
-    return CutOff(steps.count >= at, scope.cancelled_caught, value, raised)
+    return CutOff(steps.count >= at, steps.is_told, scope.cancelled_caught, value, raised)

@@ -21,6 +21,7 @@ from ._registry import broken, check, expect, listed
 __all__: list[str] = []
 
 _LONGEST: Final = 200  # characters of a value that is shown
+_A_MOMENT: Final = 0.05  # real seconds, in which what is under way arrives
 
 
 @check("says-what-came", way=list(WAYS), what=["message", "samples"])
@@ -105,6 +106,18 @@ async def _in_order(bench: Bench, way: Way, what: str) -> None:
         heard = await ear.hear(*(bench.said(number) for number in range(1, 6)))
         texts = [event.text for event in heard.events if isinstance(event, MessageReceived)]
         expect(texts == sorted(texts, key=str), "what one person wrote did not come in the order in which it came")
+
+
+@check("lanes-right", Listens, way=["listen"], what=["one-by-one"])
+async def _one_by_one(bench: Bench, way: Way, what: str) -> None:
+    """The ledger is slow; what is offered meanwhile by another call may be stored before."""
+    async with bench.listening() as ear:
+        ear.context.gate = anyio.Event()
+        for number in range(1, 4):
+            await bench.subject.push(bench.said(number))
+        expect(await eventually(lambda: ear.context.waiting > 0), "what was said was not offered to the ledger")
+        await anyio.sleep(_A_MOMENT)
+        expect(ear.context.waiting == 1, "of one person, a message was offered while the one before was being stored")
 
 
 @check("no-ack-without-admit", Listens, way=["listen"])

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Awaitable
 from typing import Any
 
 import anyio
 
-from convergekit.abc import Listens
+from convergekit.abc import Listens, Polls, ReceivesWebhooks
 
-from .._bench import Bench
-from .._subject import Fault
+from .._bench import Bench, Door, request_of
+from .._subject import Cannot, Fault
+from .._verbs import lacking
 from ._registry import broken, check, expect
+from ._sent import TARGETED, outgoing_for, verbs_of
 from ._steps import MOST, CutOff, cut_off
 
 __all__ = ["opened_up_to"]
@@ -53,6 +56,39 @@ async def _listening_passes(bench: Bench, what: str) -> None:
         since += judged
         if since > _AFTERWARDS:
             return
+
+
+@check("cancellation-passes", call=["poll", "verify", "check", *TARGETED])
+async def _call_passes(bench: Bench, call: str) -> None:
+    """What is answered at once may be done when it is cancelled: only what was told of it has to end by it."""
+    for at in range(1, MOST):
+        async with bench.entered() as (adapter, _):
+            ended = await cut_off(await _called(bench, adapter, call), at)
+        passed = ended.cancelled or not ended.told
+        expect(passed, f"`{call}` was cancelled at its await number {at}, and {ended}")
+        if not ended.reached:
+            return
+
+
+async def _called(bench: Bench, adapter: Any, call: str) -> Awaitable[Any]:
+    """*call* is begun, and nothing of it is done yet."""
+    protocol = {"poll": Polls, "verify": ReceivesWebhooks}.get(call)
+    if protocol is not None and (lacks := lacking(bench.adapter_class, protocol)) is not None:
+        raise Cannot(lacks)
+    awaited: Awaitable[Any]
+    match call:
+        case "poll":
+            await bench.subject.feed(bench.said(1))
+            awaited = adapter.poll(adapter.feeds[0], None)
+        case "verify":
+            awaited = adapter.verify(request_of(Door(bench, adapter, adapter.context).signed(bench.said(1))))
+        case "check":
+            awaited = adapter.check()
+        case verb:
+            if verb not in verbs_of(bench.adapter_class):
+                raise Cannot(f"the adapter has no {verb}")
+            awaited = getattr(adapter, verb)(await outgoing_for(bench, adapter, verb))
+    return awaited
 
 
 async def _listened_up_to(bench: Bench, at: int) -> tuple[CutOff | None, bool]:

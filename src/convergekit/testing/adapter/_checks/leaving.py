@@ -11,7 +11,7 @@ from anyio.abc import TaskGroup
 
 from convergekit.abc import Listens
 
-from .._bench import Bench, eventually
+from .._bench import Bench, Way, eventually
 from .._subject import Fault
 from .._verbs import implements
 from .._watch import Watched, watching
@@ -76,6 +76,16 @@ async def _after_use(bench: Bench) -> None:
             async with bench.entered() as (adapter, _):
                 await bench.attempt(adapter)
         await _leaves_nothing(remains, "after it was used and left")
+
+
+@check("leaves-nothing", way=["poll", "webhook"])
+async def _after_it_heard(bench: Bench, way: Way) -> None:
+    with watching() as watched:
+        remains = _Remains(bench, watched)
+        async with bench.hearing(way) as ear:
+            await ear.hear(bench.said(1))
+            await ear.adapter.check()
+        await _leaves_nothing(remains, "after it has heard something, was asked how it is, and left")
 
 
 @check("leaves-nothing", when=["opening"])

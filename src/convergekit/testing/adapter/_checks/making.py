@@ -70,6 +70,8 @@ def _callable(adapter: type[Any], name: str, promised: Any) -> None:
             signature.bind(*([None] if has_self else []), *arguments, **options)
         except TypeError as error:
             raise broken(f"{name}{signature} cannot be called as the engine calls it: {error}") from error
+    if inspect.isgeneratorfunction(found) or inspect.isasyncgenfunction(found):
+        broken(f"{name} is a generator, whose errors come when it is read: return what it has found, as a list")
     is_async, awaited = inspect.iscoroutinefunction(promised), _is_awaited(found)
     if awaited is not None and awaited != is_async:
         broken(f"{name} is {'to be' if is_async else 'not to be'} awaited: write {'async def' if is_async else 'def'}")

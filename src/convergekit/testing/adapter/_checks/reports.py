@@ -33,6 +33,17 @@ async def _status_words(bench: Bench, way: Way) -> None:
             expect(named, f"{word!r}: the report has none of the ids that the receipt of `send` had")
 
 
+@check("status-words", of=["send"])
+async def _says_no_more(bench: Bench, of: str) -> None:
+    """What the medium tells later by a word of its own is not known when it takes the message."""
+    later = {meaning for meaning in _words(bench).values() if meaning is not None and meaning >= Status.DELIVERED}
+    async with bench.entered() as (adapter, _):
+        attempt = await bench.attempt(adapter)
+    if attempt.receipt is not None:
+        said = attempt.receipt.status
+        expect(said not in later, f"the receipt of `{of}` says {said}, which the medium has a report for, later")
+
+
 @check("reports-in-any-order", way=list(WAYS), order=["reversed", "doubled", "early"])
 async def _any_order(bench: Bench, way: Way, order: str) -> None:
     """Early is: to an instance that has sent nothing. It may also be another worker, or the one after a restart."""

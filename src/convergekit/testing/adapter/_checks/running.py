@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from convergekit.abc import Adapter
+from convergekit.errors import ConvergeError
+
 from .._bench import CHANNEL, Bench, eventually
-from .._subject import Fault
+from .._subject import Cannot, Fault
 from ._registry import broken, check, expect
 
 __all__: list[str] = []
@@ -30,6 +33,20 @@ async def _check_when_something_is_wrong(bench: Bench, when: str) -> None:
         except Exception as error:
             raise broken(f"the far side is {when}, and it raised {type(error).__name__}") from error
         expect(isinstance(health.detail, str) and health.detail, f"the far side is {when}, and it says nothing")
+
+
+@check("check-in-words", when=["never-let-in"])
+async def _check_is_not_let_in(bench: Bench, when: str) -> None:
+    """The credentials are wrong from the start, and opening it did not find out."""
+    if bench.adapter_class.check is Adapter.check:
+        raise Cannot("it has no check of its own")
+    bench.subject.refuse_login()
+    try:
+        async with bench.entered() as (adapter, _):
+            health = await adapter.check()
+    except ConvergeError as error:
+        raise Cannot(f"it cannot be opened: {error}") from error
+    expect(not health.ok, "the credentials are wrong, and it says that all is well")
 
 
 @check("refused-login-stops")

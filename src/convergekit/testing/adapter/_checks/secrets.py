@@ -5,7 +5,10 @@ from __future__ import annotations
 import base64
 import logging
 import re
-from collections.abc import Iterable, Iterator
+import warnings
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from io import StringIO
 from urllib.parse import quote, quote_plus
 
 from .._bench import Bench
@@ -25,8 +28,9 @@ _WORDS = re.compile(r"word[0-7]\d{3}")
 @check("no-secret-logged")
 async def _no_secret_logged(bench: Bench) -> None:
     secrets = _spelled(bench)
-    await tour(bench)
-    for where, text in _logged(bench.records):
+    with _overheard() as printed:
+        await tour(bench)
+    for where, text in (*_logged(bench.records), printed()):
         expect(not _holds(text, secrets), f"{where} logs a secret")
 
 
@@ -41,9 +45,19 @@ async def _no_secret_shown(bench: Bench) -> None:
 @check("no-content-logged")
 async def _no_content_logged(bench: Bench) -> None:
     """By words that stand in every message, out and in."""
-    seen = await tour(bench)
-    for where, text in (*_logged(bench.records), *seen.errors, *seen.shown):
+    with _overheard() as printed:
+        seen = await tour(bench)
+    for where, text in (*_logged(bench.records), *seen.errors, *seen.shown, printed()):
         expect(not _WORDS.search(text), f"{where} holds what was written")
+
+
+@contextmanager
+def _overheard() -> Generator[Callable[[], tuple[str, str]]]:
+    """What is printed meanwhile, or warned of: it ends where logs do."""
+    heard = StringIO()
+    with redirect_stdout(heard), redirect_stderr(heard), warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        yield lambda: ("what it prints", f"{heard.getvalue()} {[str(each.message) for each in warned or ()]}")
 
 
 def _logged(records: Iterable[logging.LogRecord]) -> Iterator[tuple[str, str]]:

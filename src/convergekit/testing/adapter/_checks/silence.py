@@ -26,6 +26,15 @@ async def _silence(bench: Bench) -> None:
     expect(attempt.ending in endings, f"no answer came, and it ended with {attempt}, and not with {names}")
 
 
+@check("one-attempt", fault=[Fault.SILENT])
+async def _once(bench: Bench, fault: Fault) -> None:
+    bench.subject.fault(fault)
+    async with bench.entered() as (adapter, _):
+        await _attempt(bench, adapter)
+    times = len(bench.subject.received())
+    expect(times <= 1, f"no answer came, and the far side got it {times} times")
+
+
 async def _attempt(bench: Bench, adapter: Adapter[Any]) -> Attempt:
     """One that takes no longer than it takes the far side to get the message."""
     ended: list[Attempt] = []
