@@ -118,4 +118,4 @@ def test_the_adapter_that_is_lent_a_client_keeps_the_contract_there_as_well(rule
         def settings_at(self, url: str) -> dict[str, str]:
             return {**PigeonSubject.settings, "url": f"{url}/notes"}
 
-    assert {each.verdict for each in verify(OnLoopback, rules=[rule])} == {Verdict.KEPT}
+    assert {each.verdict for each in verify(OnLoopback, rules=[rule])} - {Verdict.SKIPPED} == {Verdict.KEPT}
