@@ -18,6 +18,7 @@ from convergekit.errors import (
     ConfigurationError,
     CreditError,
     NotSentError,
+    StoreError,
     ThrottledError,
 )
 from convergekit.model import ChannelChanged, Receipt
@@ -601,6 +602,29 @@ async def test_an_unclassified_error_before_the_mark_is_a_bug_where_there_usuall
 
         assert handle.status is Status.FAILED
         assert [each.dispatch for each in await b.store.dead_deliveries()] == [handle.id]
+
+
+@pytest.mark.parametrize("begins", [True, False])
+async def test_the_ledgers_own_trouble_is_no_bug_of_the_adapter(bench: Any, begins: bool) -> None:
+    """Its state and its locks are in the ledger, which may be away just then."""
+
+    async def sending(out: Outgoing) -> None:
+        if out.text == "hello" and out.attempt == 1:
+            if begins:
+                out.started()
+            raise StoreError("the database is away")
+        out.started()
+
+    async with bench() as b:
+        await b.hub.add_channel("probe", ProbeConfig(), sending=sending)
+        await b.hub.send("good", to="probe:ann")
+        handle = await b.hub.submit("hello", to="probe:ann")
+        await b.settle()
+        assert "the database is away" in (handle.reason or "")
+        assert handle.status is (Status.UNKNOWN if begins else Status.QUEUED)
+        b.clock.advance(60)
+        await b.settle()
+        assert handle.status is (Status.UNKNOWN if begins else Status.ACCEPTED)
 
 
 async def test_an_unclassified_error_after_the_mark_is_uncertain(bench: Any) -> None:

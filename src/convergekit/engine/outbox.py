@@ -227,6 +227,10 @@ class Outbox:
             return UncertainError(f"no answer within {channel.send_timeout:g} s")
         except DeliveryError as error:
             return error
+        except StoreError as error:  # of what the adapter is lent: its state, a lock
+            if channel.calls_started and not started:
+                return NotSentError(f"nothing had left us: {error}", channel=delivery.channel)
+            return UncertainError(f"it may have left us: {error}", channel=delivery.channel)
         except Exception as error:
             _log.error(
                 "channel %s: the adapter raised %s at %s", delivery.channel, type(error).__name__, place_of(error)
