@@ -65,7 +65,7 @@ def test_its_tests_pass_against_a_real_server(installed: Path) -> None:
     """On both event loops, with the package that was installed in place of its source, and none left out."""
     if shutil.which("ngircd", path=os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin"))) is None:
         lacking("ngircd is not installed (as root on Debian, `make peers` does it)")
-    options = ["-q", "-rs", "-p", "no:cacheprovider", "-p", "no:asyncio"]
+    options = ["-q", "-rs", "-p", "no:cacheprovider", "-p", "no:asyncio", "-p", "no:hypothesispytest"]
     ours = ["-o", "pythonpath=tests .", "-o", "addopts=--import-mode=importlib"]
     said = ran("pytest", *options, *ours, str(PROJECT / "tests"), PYTHONPATH=str(installed))
     skipped = [line for line in said.splitlines() if line.startswith("SKIPPED")]

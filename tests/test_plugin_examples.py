@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import subprocess
 import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
@@ -21,6 +20,7 @@ from convergekit.config import adapter_class
 from convergekit.errors import DeliveryError, RejectedError, UncertainError
 from convergekit.http import hmac_signature
 from convergekit.testing import FakeClock
+from tests.inner import run_pytest
 
 pytestmark = pytest.mark.anyio
 
@@ -31,11 +31,8 @@ SECRET = b"how the loft signs"
 
 def test_the_tests_of_an_application_pass_on_both_loops(tmp_path: Path) -> None:
     """In a process of its own, without this project's settings for pytest."""
-    command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", "-p", "no:asyncio"]
-    place = ["-c", os.devnull, "--rootdir", str(tmp_path), str(EXAMPLES / "testing_handlers.py")]
-    ran = subprocess.run(
-        [*command, *place], cwd=tmp_path, capture_output=True, encoding="utf-8", timeout=60, check=False
-    )
+    settings = ["-c", os.devnull, "--rootdir", str(tmp_path), "-W", "error", "-p", "no:asyncio"]
+    ran = run_pytest(tmp_path, "-q", *settings, str(EXAMPLES / "testing_handlers.py"))
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "19 passed" in ran.stdout
 

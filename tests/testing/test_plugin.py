@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.inner import run_pytest
+
 #: An application with a hub of its own, an adapter that would talk over the network, and a function that sends.
 SHOP = """
 from convergekit import Hub, MessageReceived
@@ -231,9 +233,7 @@ def run(folder: Path, files: Mapping[str, str], *options: str) -> Ran:
     for name, text in (APPLICATION | files).items():
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text)
-    usual = ["-v", "-W", "error", "-p", "no:cacheprovider", "-p", "no:hypothesispytest"]
-    command = [sys.executable, "-m", "pytest", *usual, *options]
-    done = subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", timeout=120, check=False)
+    done = run_pytest(folder, "-v", "-W", "error", *options)
     outcomes: dict[str, Counter[str]] = {}
     for file, outcome in re.findall(r"^(\S+\.py)::\S+ ([A-Z]+)", done.stdout, re.MULTILINE):
         outcomes.setdefault(Path(file).name, Counter())[outcome] += 1

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from convergekit.errors import ConfigurationError
 from convergekit.testing.adapter import RULES, Verdict, verify
+from tests.inner import run_pytest
 from tests.testing.adapter.subjects import LoopbackSubject, PigeonSubject, pigeons
 
 STRANGER = """
@@ -118,9 +119,7 @@ def test_a_rule_that_is_not_there_cannot_be_left_out() -> None:
 def test_a_stranger_inherits_it_with_one_fixture(tmp_path: Path) -> None:
     """From a folder that knows nothing of ours, with no plugin for asynchronous tests."""
     (tmp_path / "test_chatty.py").write_text(STRANGER)
-    command = [sys.executable, "-m", "pytest", "-q", "-rs", "-p", "no:anyio", "-p", "no:cacheprovider"]
-    rules = "config-schema or check-in-words"
-    done = subprocess.run([*command, "-k", rules], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    done = run_pytest(tmp_path, "-q", "-rs", "-p", "no:anyio", "-k", "config-schema or check-in-words")
     assert "config-schema: The settings have a JSON schema" in done.stdout
     assert "broken: what these settings are is not said: colour" in done.stdout
     assert "check-in-words: the server is away" in done.stdout

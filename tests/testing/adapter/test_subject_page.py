@@ -1,13 +1,12 @@
 """The page about subjects has all that a subject may tell, and its examples run as their readers would run them."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from convergekit.testing.adapter import Fault, Subject
+from tests.inner import run_pytest
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "plugins" / "subject.md").read_text(encoding="utf-8")
@@ -21,9 +20,8 @@ def test_every_fault_is_there(fault: Fault) -> None:
 @pytest.mark.parametrize("name", ["own_client", "lantern_contract"])
 def test_an_example_is_green_by_itself(name: str, tmp_path: Path) -> None:
     """Without this project's settings for pytest; a part of the rules, all of which are done elsewhere."""
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull, "-k", "uncertain"]
-    place = ["--rootdir", str(tmp_path), str(ROOT / "examples" / f"{name}.py")]
-    done = subprocess.run([*command, *place], cwd=tmp_path, capture_output=True, encoding="utf-8", timeout=120)
+    settings = ["-c", os.devnull, "--rootdir", str(tmp_path)]
+    done = run_pytest(tmp_path, "-q", *settings, "-k", "uncertain", str(ROOT / "examples" / f"{name}.py"))
     assert done.returncode == 0, done.stdout + done.stderr
     assert " passed" in done.stdout
 
