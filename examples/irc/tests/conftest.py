@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -56,11 +55,11 @@ def authority() -> trustme.CA:
     return trustme.CA()
 
 
-@pytest.fixture
-def tls_server(authority: trustme.CA, tmp_path: Path) -> Iterator[Ngircd]:
-    """One that speaks TLS, as "localhost"."""
+@pytest.fixture(scope="module")
+def tls_server(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ngircd]:
+    """One that speaks TLS, as "localhost"; for all tests, since it takes a second or two to think of a prime."""
     need_ngircd()
-    certificate = tmp_path / "server.pem"
+    certificate = tmp_path_factory.mktemp("tls") / "server.pem"
     authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(str(certificate))
     with Ngircd(certificate=certificate) as server:
         yield server
