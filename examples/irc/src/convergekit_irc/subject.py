@@ -6,19 +6,16 @@ that is what the tests against one are for.
 
 from __future__ import annotations
 
-import socket
-import struct
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from functools import partial
 from typing import Any, Final
 
 import anyio
-from anyio.abc import SocketAttribute, SocketStream
+from anyio.abc import SocketStream
 from anyio.streams.buffered import BufferedByteReceiveStream
 
 from convergekit.model import Address, ConversationKind, ConversationRef, CustomReceived, MessageReceived
-from convergekit.testing.adapter import Cannot, Fault, Sample, Subject
+from convergekit.testing.adapter import Cannot, Fault, LoopbackServer, Sample, Subject
 
 from .adapter import IrcAdapter
 from .wire import Line, read
@@ -79,26 +76,20 @@ class IrcSubject(Subject):
 
     def __init__(self) -> None:
         self.settings = {"host": "127.0.0.1", "nick": "bot", "tls": False, "password": "sesame"}
+        self._server = LoopbackServer(self._talk)
         self._said: list[bytes] = []
         self._fault: Fault | None = None
         self._refuses_login = False
         self._client: SocketStream | None = None
         self._came = anyio.Event()
-        self._scope: anyio.CancelScope | None = None
 
     @asynccontextmanager
     async def opened(self) -> AsyncGenerator[None]:
         """Serve on a port of its own."""
-        async with (
-            await anyio.create_tcp_listener(local_host="127.0.0.1") as listener,
-            anyio.create_task_group() as tasks,
-        ):
-            port = listener.extra(SocketAttribute.local_port)
-            self.settings = {**self.settings, "port": port}
-            self.dsn = f"irc://bot:sesame@127.0.0.1:{port}"
-            tasks.start_soon(partial(listener.serve, self._serve))
+        async with self._server.serving():
+            self.settings = {**self.settings, "port": self._server.port}
+            self.dsn = f"irc://bot:sesame@127.0.0.1:{self._server.port}"
             yield
-            tasks.cancel_scope.cancel()
 
     # [subject end]
 
@@ -107,12 +98,16 @@ class IrcSubject(Subject):
         """Until the next message has met it."""
         if fault in (Fault.THROTTLED, Fault.THROTTLED_DATE):
             raise Cannot("a server of IRC does not say how long to wait")
-        if fault is Fault.UNREACHABLE and self._client is not None:
-            self._hang_up()
-            return
-        self._fault = fault
-        if fault is Fault.ACCOUNT:  # it is met at the door
-            self._hang_up()
+        if fault is not Fault.UNREACHABLE:
+            self._fault = fault
+        elif self._client is None:
+            self._server.go_away()
+        if fault in (Fault.ACCOUNT, Fault.UNREACHABLE):  # they are met at the door
+            self._server.drop()
+
+    def attempted(self) -> None:
+        """Nobody is kept out for longer than that."""
+        self._server.come_back()
 
     # [fault end]
 
@@ -137,7 +132,7 @@ class IrcSubject(Subject):
 
     async def drop(self) -> None:
         """End the connection without a word."""
-        self._hang_up()
+        self._server.drop()
 
     def refuse_login(self) -> None:
         """From now on the password is wrong."""
@@ -145,20 +140,12 @@ class IrcSubject(Subject):
 
     # The server
 
-    def _hang_up(self) -> None:
-        if self._scope is not None:
-            self._scope.cancel()
-
-    async def _serve(self, stream: SocketStream) -> None:
-        async with stream:
-            with anyio.CancelScope() as self._scope:
-                if self._fault is Fault.UNREACHABLE:
-                    self._fault = None
-                    return
-                lines = BufferedByteReceiveStream(stream)
-                with suppress(anyio.IncompleteRead, anyio.BrokenResourceError):
-                    while await self._answer(read(await lines.receive_until(b"\r\n", 4096)), stream):
-                        pass
+    async def _talk(self, stream: SocketStream) -> None:
+        lines = BufferedByteReceiveStream(stream)
+        try:
+            while await self._answer(read(await lines.receive_until(b"\r\n", 4096)), stream):
+                pass
+        finally:
             if self._client is stream:
                 self._client = None
 
@@ -191,11 +178,10 @@ class IrcSubject(Subject):
         """Where there are words for it, say them; only after a refusal the server lives on."""
         if fault is Fault.SILENT:
             await anyio.sleep_forever()
-        if fault is Fault.RESET:  # closing it then sends a TCP reset
-            stream.extra(SocketAttribute.raw_socket).setsockopt(
-                socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
-            )
-        await stream.send(b"".join(line + b"\r\n" for line in _LINES.get(fault, ())))
+        if fault is Fault.RESET:
+            await self._server.reset(stream)
+        else:
+            await stream.send(b"".join(line + b"\r\n" for line in _LINES.get(fault, ())))
         return fault in (Fault.REFUSED, Fault.THROTTLED_UNSAID)
 
     # [fail end]
