@@ -127,11 +127,7 @@ class LanternSubject(Subject):
     # [in end]
 
 
-# [test]
 class TestLantern(AdapterContract):
     @pytest.fixture
     def subject(self) -> LanternSubject:
         return LanternSubject()
-
-
-# [test end]

@@ -12,7 +12,6 @@ from typing import Self
 
 __all__ = ["Ngircd", "missing"]
 
-# [program]
 PROGRAM = shutil.which("ngircd", path=os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin")))
 
 
@@ -20,8 +19,6 @@ def missing() -> str:
     """Why there can be no server here; empty where there can."""
     return "" if PROGRAM else "ngircd is not installed (Debian: the package `ngircd`)"
 
-
-# [program end]
 
 _SETTINGS = """\
 [Global]

@@ -176,7 +176,6 @@ async def test_whoever_speaks_no_tls_is_not_talked_to(server: Ngircd) -> None:
 # Loss
 
 
-# [restart]
 @pytest.mark.parametrize("end", ["stop", "kill"])
 async def test_a_server_that_comes_back_finds_us_there(server: Ngircd, end: str) -> None:
     """With our rooms; the engine starts `listen` again, and what waited for that goes out then."""
@@ -210,9 +209,6 @@ async def test_a_server_that_comes_back_finds_us_there(server: Ngircd, end: str)
                 assert await ann.heard() == ["thanks"]
     assert sent.status is Status.ACCEPTED
     assert heard == ["before", "we were away", "welcome back"]
-
-
-# [restart end]
 
 
 async def test_a_drop_ends_listen_and_the_next_one_hears_again(server: Ngircd) -> None:

@@ -30,7 +30,6 @@ def texts(context: FakeContext) -> list[str | None]:
     return [event.text for event in context.admitted if isinstance(event, MessageReceived)]
 
 
-# [receiving]
 async def test_what_people_say_is_admitted_in_order(server: Ngircd) -> None:
     context = FakeContext()
     async with (
@@ -58,10 +57,6 @@ async def test_what_people_say_is_admitted_in_order(server: Ngircd) -> None:
     assert len({each.key for each in context.admitted}) == len(context.admitted)
 
 
-# [receiving end]
-
-
-# [hub]
 async def test_a_handler_answers_where_it_was_asked(server: Ngircd) -> None:
     """Through a hub, as in an application; in the room to the room, and to a person to them alone."""
     async with person(server.port, "ann") as ann, Hub(store=MemoryStore()) as hub:
@@ -76,9 +71,6 @@ async def test_a_handler_answers_where_it_was_asked(server: Ngircd) -> None:
         assert "NOTICE ann :You said 'hi'." in await ann.hears("NOTICE")
         await ann.says("hi all", "#room")
         assert "NOTICE #room :You said 'hi all'." in await ann.hears("NOTICE")
-
-
-# [hub end]
 
 
 async def test_a_notice_is_not_answered_by_a_program(server: Ngircd) -> None:
@@ -116,7 +108,6 @@ async def test_who_comes_and_goes_is_told(server: Ngircd) -> None:
     assert (gone.sender and gone.sender.uri, gone.presence) == ("irc:bob", "offline")
 
 
-# [admission]
 async def test_what_could_not_be_admitted_is_offered_again(server: Ngircd) -> None:
     """IRC does not say it twice, so it is ours to keep; the same keys make one event of it."""
     context = FakeContext()
@@ -136,9 +127,6 @@ async def test_what_could_not_be_admitted_is_offered_again(server: Ngircd) -> No
             await settled(bot, ann)
             tasks.cancel_scope.cancel()
     assert texts(context) == ["one", "two", "three"]
-
-
-# [admission end]
 
 
 async def test_what_was_said_before_a_connection_was_lost_is_admitted(server: Ngircd) -> None:
@@ -206,7 +194,6 @@ async def test_a_backlog_holds_the_server_up_and_loses_nothing(server: Ngircd) -
     assert texts(context) == [f"{number}" for number in range(1500)]
 
 
-# [hostile]
 HOSTILE = [
     b"",
     b"\r",
@@ -257,9 +244,6 @@ async def test_what_makes_no_sense_ends_nothing(server: Ngircd) -> None:
     assert texts(context)[-1] == "still there?"
     assert between.logins == 1
     assert any(isinstance(event, CustomReceived) for event in context.admitted)
-
-
-# [hostile end]
 
 
 async def test_who_talks_no_irc_is_left(server: Ngircd) -> None:

@@ -231,7 +231,6 @@ async def test_while_the_engine_waits_to_listen_again_nothing_is_sent(server: Ng
         assert between.logins == 1
 
 
-# [cancel]
 async def test_what_is_said_about_a_send_that_was_cancelled_is_no_answer_to_the_next(server: Ngircd) -> None:
     """It comes when the next one waits for its own."""
     async with proxy(server.port) as between, person(server.port, "ann") as ann, entered(settings(between.port)) as bot:
@@ -246,9 +245,6 @@ async def test_what_is_said_about_a_send_that_was_cancelled_is_no_answer_to_the_
             await between.hears(b"PRIVMSG ann")
             between.is_mute = False
         assert await ann.heard() == ["hello"]
-
-
-# [cancel end]
 
 
 async def test_nobody_can_answer_in_the_servers_place(server: Ngircd) -> None:

@@ -30,7 +30,6 @@ def event(line: str | bytes) -> Event | None:
     return to_event(read(raw), key="k", nick="bot")
 
 
-# [table]
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
@@ -52,9 +51,6 @@ def test_what_people_say(line: str, expected: Mapping[str, Any]) -> None:
     assert (said.conversation.address.uri, said.conversation.kind) == (expected["to"], expected["kind"])
     assert (said.sender, said.sender and said.sender.display_name) == (ANN, "Ann")
     assert (said.key, said.native) == ("k", line.encode())
-
-
-# [table end]
 
 
 def test_time_and_id_are_the_servers_where_it_has_them() -> None:

@@ -93,7 +93,6 @@ class IrcSubject(Subject):
 
     # [subject end]
 
-    # [fault]
     def fault(self, fault: Fault) -> None:
         """Until the next message has met it."""
         if fault in (Fault.THROTTLED, Fault.THROTTLED_DATE):
@@ -108,8 +107,6 @@ class IrcSubject(Subject):
     def attempted(self) -> None:
         """Nobody is kept out for longer than that."""
         self._server.come_back()
-
-    # [fault end]
 
     def received(self) -> Sequence[bytes]:
         """Lines in which something was said."""

@@ -75,7 +75,6 @@ def text_limit(nick: int, target: int = _LONGEST) -> TextLimit:
 # [limit end]
 
 
-# [native]
 class IrcNative(BaseModel):
     """`Message(native={"irc": {"notice": False}})`: said as a message, though a program says it; or the reverse."""
 
@@ -92,10 +91,6 @@ class IrcNative(BaseModel):
             raise UnsupportedContentError("native for IRC is {'notice': True}, or False, and nothing else") from None
 
 
-# [native end]
-
-
-# [lines]
 def to_lines(out: Outgoing, source: str = "") -> Sequence[bytes]:
     """The lines that say *out*: one for each line of its text, blank ones left out.
 
@@ -124,9 +119,6 @@ def _line(text: str, target: str, source: str, *, notice: bool) -> bytes:
     # so the one thing that can be asked is asked before: whether they are there (§4.9).
     there = b"" if is_room(target) else command("ISON", target)
     return there + command("NOTICE", target, text, source=source)
-
-
-# [lines end]
 
 
 def to_target(address: Address) -> str:

@@ -63,7 +63,6 @@ _SAID: Final = frozenset({"PRIVMSG", "NOTICE", "INVITE", "JOIN", "PART", "KICK",
 _NO_SASL: Final = "the server has no SASL, and the setting `account` asks for it"
 
 
-# [exchange]
 @dataclass(eq=False, slots=True)
 class _Exchange:
     """A line that went out, and what the server has said about it so far."""
@@ -72,9 +71,6 @@ class _Exchange:
     answers: list[Line] = field(default_factory=list)
     confirmed: bool = False
     over: anyio.Event = field(default_factory=anyio.Event)
-
-
-# [exchange end]
 
 
 class Session:
