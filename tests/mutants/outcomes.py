@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -33,6 +34,22 @@ Lantern: Any = example("lantern").LanternAdapter
 Telegraph: Any = TelegraphSubject.adapter
 
 
+def turned(of: Any, caught: type[DeliveryError], told: Callable[[Any], Exception | Receipt]) -> Any:
+    """The `send` of *of*, in which what is *caught* is told otherwise."""
+
+    async def send(self: Any, out: Outgoing) -> Any:
+        try:
+            return await of.send(self, out)
+        except caught as error:
+            if isinstance(ending := told(error), Receipt):
+                return ending
+            if ending is error:
+                raise
+            raise ending from error
+
+    return send
+
+
 @breaks("taken-is-receipt", PigeonSubject)
 class ReturnsNothing(Pigeon):
     """Returns nothing when all went well."""
@@ -54,76 +71,50 @@ class PromisesTooMuch(Lantern):
 class CallsUnreachableUncertain(Lantern):
     """Calls uncertain what has certainly not left us."""
 
-    async def send(self, out: Outgoing) -> Receipt:
-        try:
-            receipt: Receipt = await super().send(out)
-        except NotSentError as error:
-            if isinstance(error, ThrottledError):
-                raise
-            raise UncertainError(error.reason) from error
-        return receipt
+    send = turned(
+        Lantern,
+        NotSentError,
+        lambda error: error if isinstance(error, ThrottledError) else UncertainError(error.reason),
+    )
 
 
 @breaks("unreachable-not-sent", PigeonSubject)
 class GivesUpUnreachable(Pigeon):
     """Gives up a message because the far side was away."""
 
-    async def send(self, out: Outgoing) -> Receipt:
-        try:
-            receipt: Receipt = await super().send(out)
-        except NotSentError as error:
-            if isinstance(error, ThrottledError):
-                raise
-            raise RejectedError(error.reason, code="0") from error
-        return receipt
+    send = turned(
+        Pigeon,
+        NotSentError,
+        lambda error: error if isinstance(error, ThrottledError) else RejectedError(error.reason, code="0"),
+    )
 
 
 @breaks("refused-rejected", PigeonSubject)
 class TriesTheRefused(Pigeon):
     """Calls not sent what was refused for good."""
 
-    async def send(self, out: Outgoing) -> Receipt:
-        try:
-            receipt: Receipt = await super().send(out)
-        except RejectedError as error:
-            raise NotSentError(error.reason, code=error.code) from error
-        return receipt
+    send = turned(Pigeon, RejectedError, lambda error: NotSentError(error.reason, code=error.code))
 
 
 @breaks("refused-rejected", LanternSubject)
 class KeepsTheCode(Lantern):
     """Does not say by which code it was refused."""
 
-    async def send(self, out: Outgoing) -> Receipt:
-        try:
-            receipt: Receipt = await super().send(out)
-        except RejectedError as error:
-            raise RejectedError(error.reason) from None
-        return receipt
+    send = turned(Lantern, RejectedError, lambda error: RejectedError(error.reason))
 
 
 @breaks("account-refused", PigeonSubject)
 class BlamesTheMessage(Pigeon):
     """Takes a refused account for a refused message."""
 
-    async def send(self, out: Outgoing) -> Receipt:
-        try:
-            receipt: Receipt = await super().send(out)
-        except AccountError as error:
-            raise RejectedError(error.reason, code=error.code) from error
-        return receipt
+    send = turned(Pigeon, AccountError, lambda error: RejectedError(error.reason, code=error.code))
 
 
 @breaks("throttled-says-when", PigeonSubject)
 class ComesBackAtOnce(Pigeon):
     """Does not wait as long as it was asked to."""
 
-    async def send(self, out: Outgoing) -> Receipt:
-        try:
-            receipt: Receipt = await super().send(out)
-        except ThrottledError as error:
-            raise ThrottledError(error.reason, retry_after=1, code=error.code) from error
-        return receipt
+    send = turned(Pigeon, ThrottledError, lambda error: ThrottledError(error.reason, retry_after=1, code=error.code))
 
 
 @breaks("throttled-says-when", BottleSubject)
@@ -145,66 +136,45 @@ async def _without_dates(response: httpx.Response) -> None:
 class CountsIt(Lantern):
     """Takes too many requests for any other failure."""
 
-    async def send(self, out: Outgoing) -> Receipt:
-        try:
-            receipt: Receipt = await super().send(out)
-        except ThrottledError as error:
-            raise NotSentError(error.reason) from error
-        return receipt
+    send = turned(Lantern, ThrottledError, lambda error: NotSentError(error.reason))
 
 
 @breaks("malformed-answer-uncertain", TelegraphSubject)
 class TakesAnything(Telegraph):
     """Is content with an answer that has no id in it."""
 
-    async def send(self, out: Outgoing) -> Receipt:
-        try:
-            receipt: Receipt = await super().send(out)
-        except UncertainError as error:
-            if error.code is None and "sense" in error.reason:
-                return Receipt(Status.ACCEPTED)
-            raise
-        return receipt
+    send = turned(
+        Telegraph, UncertainError, lambda error: Receipt(Status.ACCEPTED) if "sense" in error.reason else error
+    )
 
 
 @breaks("malformed-answer-uncertain", LanternSubject)
 class TakesItForRefused(Lantern):
     """Takes an answer that it cannot read for a refusal."""
 
-    async def send(self, out: Outgoing) -> Receipt:
-        try:
-            receipt: Receipt = await super().send(out)
-        except UncertainError as error:
-            if "sense" in error.reason:
-                raise RejectedError(error.reason, code="?") from error
-            raise
-        return receipt
+    send = turned(
+        Lantern,
+        UncertainError,
+        lambda error: RejectedError(error.reason, code="?") if "sense" in error.reason else error,
+    )
 
 
 @breaks("server-error-uncertain", PigeonSubject)
 class TrustsTheServer(Pigeon):
     """Takes every 5xx for a promise that nothing was done."""
 
-    async def send(self, out: Outgoing) -> Receipt:
-        try:
-            receipt: Receipt = await super().send(out)
-        except UncertainError as error:
-            if error.code is not None:
-                raise NotSentError(error.reason, code=error.code) from error
-            raise
-        return receipt
+    send = turned(
+        Pigeon,
+        UncertainError,
+        lambda error: error if error.code is None else NotSentError(error.reason, code=error.code),
+    )
 
 
 @breaks("only-our-errors", PigeonSubject)
 class LetsStrangersOut(Pigeon):
     """Lets out what its client library raises."""
 
-    async def send(self, out: Outgoing) -> Receipt:
-        try:
-            receipt: Receipt = await super().send(out)
-        except UncertainError as error:
-            raise ConnectionError(error.reason) from error
-        return receipt
+    send = turned(Pigeon, UncertainError, lambda error: ConnectionError(error.reason))
 
 
 @breaks("check-in-words", PigeonSubject)
