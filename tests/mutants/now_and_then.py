@@ -6,8 +6,10 @@ import asyncio
 import hashlib
 import hmac
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -16,9 +18,17 @@ import anyio
 from convergekit.abc import Health, Outgoing, Polled, Request
 from convergekit.adapters.loopback import LoopbackAdapter, translator
 from convergekit.adapters.webhook import WebhookAdapter
-from convergekit.errors import DeliveryError, NotSentError, RejectedError, SignatureError, StoreError, UncertainError
+from convergekit.errors import (
+    AccountError,
+    DeliveryError,
+    NotSentError,
+    RejectedError,
+    SignatureError,
+    StoreError,
+    UncertainError,
+)
 from convergekit.http import verify_hmac
-from convergekit.model import Address, Event, MessageReceived, Receipt, Status
+from convergekit.model import Address, Attachment, Event, MessageReceived, Receipt, Status
 from tests.testing.adapter.subjects import (
     LanternSubject,
     LoopbackSubject,
@@ -492,3 +502,69 @@ class PrintsTheText(Pigeon):
     async def send(self, out: Outgoing) -> Receipt:
         print("sending", out.text)
         return await super().send(out)
+
+
+@breaks("no-secret-shown", TelegraphSubject)
+class TokenInTheArchive(TelegraphAdapter):
+    """Has the token in the URL of a file that came in, and so in the archive."""
+
+    def read_telegram(self, document: Any) -> Any:
+        url = f"https://far.example/{self.config.token.get_secret_value()}/file.png"
+        return changed(super().read_telegram(document), attachments=(Attachment(url=url),))
+
+
+# Polls, clocks and classes
+
+
+@breaks("poll-tells-failure", TelegraphSubject)
+class NothingNew(TelegraphAdapter):
+    """Takes a poll that failed for one that found nothing."""
+
+    async def poll(self, feed: str, cursor: Any) -> Polled:
+        try:
+            return await super().poll(feed, cursor)
+        except DeliveryError:
+            self.context.log.warning("nothing came, so nothing is new")
+            return Polled((), cursor)
+
+
+@breaks("poll-tells-failure", TelegraphSubject)
+class PollsOnWithAWrongPassword(TelegraphAdapter):
+    """Takes a refused account for a far side that is away."""
+
+    async def poll(self, feed: str, cursor: Any) -> Polled:
+        try:
+            return await super().poll(feed, cursor)
+        except AccountError as error:
+            raise NotSentError(error.reason, channel=self.context.channel) from None
+
+
+@breaks("goes-by-our-clock", TelegraphSubject)
+class HasAWatch(TelegraphAdapter):
+    """Goes by the machine's clock."""
+
+    async def poll(self, feed: str, cursor: Any) -> Polled:
+        self.polled_at = time.time()
+        return await super().poll(feed, cursor)
+
+
+@breaks("goes-by-our-clock", PigeonSubject)
+class DatesByTheMachine(Pigeon):
+    """Dates what it sends by the machine's clock."""
+
+    async def send(self, out: Outgoing) -> Receipt:
+        at = datetime.now(UTC).isoformat()
+        return await super().send(replace(out, native={"at": at, **(out.native or {})}))
+
+
+@breaks("channels-apart", PigeonSubject)
+class SharesWhatItHasSeen(Pigeon):
+    """Remembers in the class what it has seen: what two channels have the same id for comes once."""
+
+    seen: set[tuple[int, str]] = set()  # noqa: RUF012
+
+    def parse(self, request: Request) -> Any:
+        seen = {(id(self.context.clock), event.key) for event in super().parse(request)}
+        events = super().parse(request) if not seen <= self.seen else []
+        self.seen.update(seen)
+        return events

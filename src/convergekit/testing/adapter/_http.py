@@ -39,6 +39,7 @@ class HttpSubject(Subject):
 
     def __init__(self) -> None:
         self._faults: deque[Fault] = deque()
+        self._faults_of_polls: deque[Fault] = deque()
         self._received: list[bytes] = []
         self._transport = _FarSide(self)
         self._server: HttpServer | None = None
@@ -100,10 +101,17 @@ class HttpSubject(Subject):
 
     def fault(self, fault: Fault) -> None:
         """See `Subject.fault`."""
+        self._play(fault, self._faults)
+
+    def fail_poll(self, fault: Fault) -> None:
+        """See `Subject.fail_poll`: whatever hands no message over meets it."""
+        self._play(fault, self._faults_of_polls)
+
+    def _play(self, fault: Fault, faults: deque[Fault]) -> None:
         if fault is Fault.UNREACHABLE and self._server is not None:
             self._server.go_away()
         else:
-            self._faults.append(fault)
+            faults.append(fault)
 
     def attempted(self) -> None:
         """See `Subject.attempted`."""
@@ -125,12 +133,13 @@ class HttpSubject(Subject):
         """One request, all the way."""
         await checkpoint()
         await request.aread()
-        if not self.carries(request):
-            return self.accept(request)
-        fault = self._faults.popleft() if self._faults else None
+        carries = self.carries(request)
+        faults = self._faults if carries else self._faults_of_polls
+        fault = faults.popleft() if faults else None
         if fault is Fault.UNREACHABLE:
             raise httpx.ConnectError("refused")
-        self._received.append(_written(request))
+        if carries:
+            self._received.append(_written(request))
         await checkpoint()
         match fault:
             case None:

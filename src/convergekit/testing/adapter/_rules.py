@@ -331,6 +331,12 @@ RULES: Final[Mapping[str, Rule]] = table(
         "The cursor is stored with the events; what cannot be written down cannot be gone on from.",
         _POLLS,
     ),
+    Rule(
+        "poll-tells-failure",
+        "A poll that fails raises as `send` does; it is never an empty page.",
+        "A feed that nobody lets us read looks like one in which nothing was said, and nobody learns of it.",
+        _POLLS,
+    ),
     # Webhooks
     Rule(
         "unsigned-refused",
@@ -460,6 +466,12 @@ RULES: Final[Mapping[str, Rule]] = table(
         "All channels stand still meanwhile, and all timers.",
         _MANNERS,
     ),
+    Rule(
+        "goes-by-our-clock",
+        "Time comes from `context.clock`, and from no clock of the machine's.",
+        "What it does after an hour could not be tried, and workers whose clocks differ disagree on what is old.",
+        _LIFE,
+    ),
     # Secrets
     Rule(
         "no-secret-logged",
@@ -469,8 +481,8 @@ RULES: Final[Mapping[str, Rule]] = table(
     ),
     Rule(
         "no-secret-shown",
-        "No secret is in an error, in a repr, or in what `check` says.",
-        "Errors and health are shown to people and to machines far from the settings.",
+        "No secret is in an error, in a repr, in an event beside its original, or in what `check` says.",
+        "Errors, events and health are shown to people and to machines far from the settings.",
         _MANNERS,
     ),
     Rule(

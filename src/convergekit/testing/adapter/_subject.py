@@ -231,6 +231,10 @@ class Subject(ABC):
         """Put *said* where the adapter polls."""
         raise Cannot("this subject has no feed")
 
+    def fail_poll(self, fault: Fault) -> None:
+        """Do *fault* with the next request that fetches something: a poll."""
+        raise Cannot(f"this subject cannot play a far side that is {fault.value} when it is polled")
+
     def call(self, said: Any) -> Call:
         """The webhook that says *said*, unsigned."""
         if isinstance(said, Call):

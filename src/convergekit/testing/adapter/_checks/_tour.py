@@ -10,7 +10,7 @@ from typing import Any
 
 from convergekit.abc import Listens, Polls, ReceivesWebhooks
 
-from .._bench import Bench, Door, request_of
+from .._bench import Bench, Door, Ear, request_of
 from .._subject import Cannot, Fault
 from .._verbs import implements
 
@@ -24,10 +24,12 @@ class Tour:
     Attributes:
         errors: Where they came from, and what came out, with its causes: as a traceback prints it.
         shown: Where it is, and what: the adapter's repr, what `check` says.
+        events: What came in, as it is stored, but for the originals.
     """
 
     errors: list[tuple[str, str]] = field(default_factory=list)
     shown: list[tuple[str, str]] = field(default_factory=list)
+    events: list[tuple[str, str]] = field(default_factory=list)
 
     @contextmanager
     def going(self, where: str) -> Generator[None]:
@@ -42,6 +44,14 @@ class Tour:
     def saw(self, where: str, error: Exception) -> None:
         """Keep *error* as it would be printed."""
         self.errors.append((where, f"{error!r}\n{''.join(traceback.format_exception(error))}"))
+
+    async def hear_samples(self, ear: Ear) -> None:
+        """All that this way in has, and keep the events."""
+        for sample in ear.bench.subject.samples:
+            with self.going("a sample"):
+                await ear.hear(sample.said)
+        for event in ear.events:
+            self.events.append((f"the event {event.type}", event.model_dump_json(exclude={"native"})))
 
 
 async def tour(bench: Bench) -> Tour:
@@ -89,6 +99,7 @@ async def _by_webhook(bench: Bench, seen: Tour) -> None:
         with seen.going("a webhook that is forged"):
             forged = door.signed(bench.said(2), secret=bench.subject.other_secret)
             await door.adapter.verify(request_of(forged))
+        await seen.hear_samples(door)
 
 
 async def _is_called(door: Door, said: Any) -> None:
@@ -100,10 +111,13 @@ async def _is_called(door: Door, said: Any) -> None:
 async def _by_poll(bench: Bench, seen: Tour) -> None:
     async with bench.asking() as asking:
         await asking.say(bench.said(1))
-        for said in bench.subject.nonsense():
-            await asking.say(said)
+        with seen.going("a poll of what makes no sense"):
+            for said in bench.subject.nonsense():
+                await asking.say(said)
+        await seen.hear_samples(asking)
 
 
 async def _on_a_connection(bench: Bench, seen: Tour) -> None:
     async with bench.listening() as listening:
         await listening.hear(bench.said(1), *bench.subject.nonsense())
+        await seen.hear_samples(listening)

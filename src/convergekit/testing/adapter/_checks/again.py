@@ -18,6 +18,7 @@ from convergekit.model import IdempotencyKind, MessageReceived
 from .._bench import WAYS, Bench, Listening, Way, eventually
 from .._subject import Cannot, Fault
 from .._verbs import implements
+from ._calls import packages_of
 from ._registry import broken, check, expect, listed
 from ._sent import arrived
 
@@ -65,14 +66,13 @@ def _this_process() -> Generator[None]:
 
 @contextmanager
 def _another_process(adapter: type[Any]) -> Generator[None]:
-    """As in another process, where `hash` of a text is another one; for the adapter's own package."""
-    packages = {each.__module__.partition(".")[0] for each in adapter.__mro__} - {"builtins", "abc", "anyio", "typing"}
-    plain = builtins.hash
+    """As in another process, where `hash` of a text is another one; for the adapter's own code."""
+    plain, is_theirs = builtins.hash, packages_of(adapter)
 
     def salted(value: object, /) -> int:
         caller = sys._getframe(1)
-        is_theirs = str(caller.f_globals.get("__name__")).partition(".")[0] in packages
-        return plain(("another", value) if is_theirs and caller.f_code.co_name != "__hash__" else value)
+        is_key = is_theirs(caller) and caller.f_code.co_name != "__hash__"
+        return plain(("another", value) if is_key else value)
 
     builtins.hash = salted
     try:

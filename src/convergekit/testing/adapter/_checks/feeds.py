@@ -8,9 +8,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from convergekit.abc import Polls
+from convergekit.errors import AccountError, DeliveryError, ThrottledError
 from convergekit.model import Event
 
 from .._bench import Bench, Heard, Way
+from .._subject import Fault
 from ._registry import broken, check, expect
 
 __all__: list[str] = []
@@ -70,6 +72,26 @@ async def _goes_on(bench: Bench, what: str) -> None:
         found, _ = await _found(adapter, cursors)
     missing = [each for each in range(2, 2 + many) if not any(_says(event, bench.words(each)) for event in found)]
     expect(not missing, f"of {many} messages that came since, the poll from the new cursor did not find {len(missing)}")
+
+
+@check(
+    "poll-tells-failure",
+    Polls,
+    fault=[Fault.UNREACHABLE, Fault.ACCOUNT, Fault.THROTTLED, Fault.SERVER_ERROR, Fault.NONSENSE, Fault.ANSWER_LOST],
+)
+async def _tells_failure(bench: Bench, fault: Fault) -> None:
+    async with bench.entered() as (adapter, _):
+        await _feed(bench, 1)
+        bench.subject.fail_poll(fault)
+        try:
+            polled = await adapter.poll(adapter.feeds[0], None)
+        except DeliveryError as error:
+            kind = {Fault.ACCOUNT: AccountError, Fault.THROTTLED: ThrottledError}.get(fault, DeliveryError)
+            expect(isinstance(error, kind), f"a poll met a far side that is {fault}, and raised {type(error).__name__}")
+        except Exception as error:
+            raise broken(f"a poll met a far side that is {fault}, and raised {type(error).__name__}") from error
+        else:
+            broken(f"a poll met a far side that is {fault}, and found {len(polled.events)} events as if nothing were")
 
 
 async def _feed(bench: Bench, *numbers: int) -> None:

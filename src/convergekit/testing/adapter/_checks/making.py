@@ -125,7 +125,7 @@ def _conversation(bench: Bench) -> ConversationRef:
     return ConversationRef(channel=CHANNEL, address=Address(bench.subject.to))
 
 
-@check("channels-apart", of=["sending", "proving", "hearing"])
+@check("channels-apart", of=["sending", "proving", "called", "hearing"])
 async def _apart(bench: Bench, of: str) -> None:
     settings = [bench.subject.settings, _others(bench)]
     async with AsyncExitStack() as stack:
@@ -138,6 +138,8 @@ async def _apart(bench: Bench, of: str) -> None:
             await _send_their_own(bench, channels, [secrets_of(bench.config(each)) for each in settings])
         elif of == "proving":
             await _prove_their_own(bench, channels)
+        elif of == "called":
+            await _called_the_same(bench, channels)
         else:
             await _hears_its_own(bench, channels)
 
@@ -191,6 +193,18 @@ async def _prove_their_own(bench: Bench, channels: Sequence[_Channel]) -> None:
         ours, theirs = [await door.call(door.signed(bench.said(1), secret=secret)) for secret in (own, other)]
         expect(ours.is_ok, "one channel refuses what is signed by its own secret")
         expect(not theirs.is_ok, "one channel takes what is signed by the secret of the other")
+
+
+async def _called_the_same(bench: Bench, channels: Sequence[_Channel]) -> None:
+    """By chance two accounts have the same id for something."""
+    if not implements(bench.adapter_class, ReceivesWebhooks):
+        raise Cannot("the adapter receives no webhooks")
+    for (adapter, context), secret in zip(channels, [bench.subject.secret, bench.subject.other_secret], strict=True):
+        door = Door(bench, adapter, context)
+        answer = await door.call(door.signed(bench.said(1), secret=secret))
+        if not answer.is_ok:
+            raise Cannot("the other account has another secret")
+        expect(context.admitted, "what comes to one channel is lost, since the other has had it already")
 
 
 async def _hears_its_own(bench: Bench, channels: Sequence[_Channel]) -> None:

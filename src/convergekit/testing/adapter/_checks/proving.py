@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import replace
 from types import FrameType
 from typing import Any
@@ -14,6 +12,7 @@ from convergekit.abc import ReceivesWebhooks
 
 from .._bench import Bench, Door, request_of
 from .._subject import Call, Cannot
+from ._calls import calls_in_c
 from ._registry import check, expect
 from .webhooks import refuses
 
@@ -52,7 +51,8 @@ async def _constant_time(bench: Bench) -> None:
     """By what is called: a time that differs by nanoseconds is nothing that could be measured here."""
     async with bench.door() as door:
         call = door.signed(bench.said())
-        with _calls() as calls:
+        calls = _Calls()
+        with calls_in_c(calls.see):
             await door.adapter.verify(request_of(call))
         if not (calls.hashes or _is_token(door, call)):
             raise Cannot("its calls are proven neither by an HMAC of Python's nor by the secret itself")
@@ -76,22 +76,7 @@ class _Calls:
     hashes = False
     compares = False
 
-    def hook(self, frame: FrameType, event: str, function: Any) -> None:
-        """For the interpreter."""
-        if event == "c_call":
-            name = function.__name__
-            self.hashes |= "hmac" in name or type(getattr(function, "__self__", None)).__name__ == "HMAC"
-            self.compares |= "compare_digest" in name
-        elif event == "call":
-            self.hashes |= frame.f_globals.get("__name__") == "hmac"
-
-
-@contextmanager
-def _calls() -> Generator[_Calls]:
-    calls, before = _Calls(), sys.getprofile()
-    hook: Callable[[FrameType, str, Any], None] = calls.hook
-    sys.setprofile(hook)
-    try:
-        yield calls
-    finally:
-        sys.setprofile(before)
+    def see(self, frame: FrameType, function: Any) -> None:
+        """See `calls_in_c`."""
+        self.hashes |= "hmac" in function.__name__ or frame.f_globals.get("__name__") == "hmac"
+        self.compares |= "compare_digest" in function.__name__

@@ -38,7 +38,7 @@ async def _no_secret_logged(bench: Bench) -> None:
 async def _no_secret_shown(bench: Bench) -> None:
     secrets = _spelled(bench)
     seen = await tour(bench)
-    for where, text in (*seen.shown, *seen.errors):
+    for where, text in (*seen.shown, *seen.errors, *seen.events):
         expect(not _holds(text, secrets), f"{where} shows a secret")
 
 
