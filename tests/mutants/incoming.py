@@ -1,24 +1,20 @@
-"""What comes in: by webhook, by poll, on a connection, and reports."""
+"""What comes in: events, a connection, feeds."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
 from typing import Any
 
 import anyio
 
-from convergekit.abc import Admission, Outgoing, Polled, Request, Response
+from convergekit.abc import Outgoing, Polled, Request
 from convergekit.adapters.loopback import LoopbackAdapter, translator
-from convergekit.adapters.webhook import WebhookAdapter
-from convergekit.errors import InvalidInputError, SignatureError, StoreError
-from convergekit.http import hmac_signature, verify_hmac
-from convergekit.model import Address, Event, MessageReceived, Receipt, ReceiptReceived, Status
-from convergekit.testing.adapter import Call
-from tests.testing.adapter.subjects import LoopbackSubject, PigeonSubject, TelegraphSubject, WebhookSubject, pigeons
-from tests.testing.adapter.telegraph import WORDS, TelegraphAdapter
+from convergekit.errors import InvalidInputError, StoreError
+from convergekit.model import Address, MessageReceived, Receipt
+from tests.testing.adapter.subjects import LoopbackSubject, PigeonSubject, TelegraphSubject, pigeons
+from tests.testing.adapter.telegraph import TelegraphAdapter
 
 from .registry import breaks
 
@@ -30,6 +26,34 @@ def _changed(events: Sequence[Any], **changes: Any) -> list[Any]:
 
 
 # Events
+
+
+@breaks("keys-distinct", PigeonSubject)
+class KeyOfText(Pigeon):
+    """Takes the text of a message for its key."""
+
+    def parse(self, request: Request) -> Any:
+        return [event.model_copy(update={"key": event.text}) for event in super().parse(request)]
+
+
+@breaks("lanes-right", PigeonSubject)
+class OneLane(Pigeon):
+    """Puts everybody into one lane."""
+
+    def parse(self, request: Request) -> Any:
+        return [event.model_copy(update={"lane": "all"}) for event in super().parse(request)]
+
+
+@breaks("keys-stable", PigeonSubject)
+class CountsMessages(Pigeon):
+    """Gives each message a number of its own for a key."""
+
+    number = 0
+
+    def parse(self, request: Request) -> Any:
+        events: list[MessageReceived] = super().parse(request)
+        self.number += 1
+        return [event.model_copy(update={"key": f"{event.key}-{self.number}"}) for event in events]
 
 
 @breaks("says-what-came", PigeonSubject)
@@ -130,6 +154,18 @@ class KnowsItsOwnWords(TelegraphAdapter):
 
 
 # A connection
+
+
+@breaks("ack-after-admit", LoopbackSubject)
+class AcknowledgesFirst(LoopbackAdapter):
+    """Acknowledges before admission."""
+
+    async def listen(self, *, task_status: Any = anyio.TASK_STATUS_IGNORED) -> None:
+        task_status.started()
+        while True:
+            said = await self.medium.next_pushed()
+            self.medium.acknowledge()
+            await self.context.admit(translator.to_event_or_invalid(said))
 
 
 @breaks("no-ack-without-admit", LoopbackSubject)
@@ -247,327 +283,3 @@ class CursorOfItsOwn(TelegraphAdapter):
     async def poll(self, feed: str, cursor: Any) -> Polled:
         polled = await super().poll(feed, cursor and int(cursor))
         return Polled(polled.events, str(polled.cursor).encode(), polled.more)
-
-
-# Signatures
-
-
-@breaks("forged-refused", PigeonSubject)
-class ComparesTheBeginning(Pigeon):
-    """Compares the beginning of a signature only."""
-
-    async def verify(self, request: Request) -> None:
-        wanted = hmac_signature(self.config.secret.get_secret_value().encode(), request.body).decode()
-        if not request.headers.get("pigeon-signature", "").startswith(wanted[:16]):
-            raise SignatureError("another signature")
-
-
-@breaks("forged-refused", PigeonSubject)
-class ComparesTheEnd(Pigeon):
-    """Compares the end of a signature only."""
-
-    async def verify(self, request: Request) -> None:
-        wanted = hmac_signature(self.config.secret.get_secret_value().encode(), request.body).decode()
-        if request.headers.get("pigeon-signature", "")[-16:] != wanted[-16:]:
-            raise SignatureError("another signature")
-
-
-@breaks("forged-refused", PigeonSubject)
-class ComparesWhatIsThere(Pigeon):
-    """Compares as much of a signature as there is."""
-
-    async def verify(self, request: Request) -> None:
-        given = request.headers.get("pigeon-signature")
-        wanted = hmac_signature(self.config.secret.get_secret_value().encode(), request.body).decode()
-        if given is None or not wanted.startswith(given):
-            raise SignatureError("another signature")
-
-
-def _signs_the_time_only(self: Any, call: Call, *, at: datetime, secret: str) -> Mapping[str, str]:
-    time = str(int(at.timestamp()))
-    return {"telegraph-time": time, "telegraph-signature": hmac_signature(secret.encode(), time.encode()).decode()}
-
-
-@breaks("forged-refused", TelegraphSubject, sign=_signs_the_time_only)
-class BelievesAnyBody(TelegraphAdapter):
-    """Verifies a signature that does not cover the body."""
-
-    async def verify(self, request: Request) -> None:
-        time = request.headers.get("telegraph-time", "")
-        secrets = [secret.get_secret_value().encode() for secret in self.config.secrets]
-        verify_hmac(time.encode(), request.headers.get("telegraph-signature"), secrets)
-        if abs(self.context.clock.now().timestamp() - int(time)) > 300:
-            raise SignatureError("too old")
-
-
-@breaks("stale-refused", WebhookSubject)
-class HasTime(WebhookAdapter):
-    """Accepts an old timestamp."""
-
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
-        self._verifies.tolerance = 10.0**9
-
-
-def _signs_the_body_only(self: Any, call: Call, *, at: datetime, secret: str) -> Mapping[str, str]:
-    signature = hmac_signature(secret.encode(), call.body).decode()
-    return {"telegraph-time": str(int(at.timestamp())), "telegraph-signature": signature}
-
-
-@breaks("stale-refused", TelegraphSubject, sign=_signs_the_body_only)
-class BelievesAnyTime(TelegraphAdapter):
-    """Looks at a time that nobody has signed."""
-
-    async def verify(self, request: Request) -> None:
-        time = request.headers.get("telegraph-time", "")
-        secrets = [secret.get_secret_value().encode() for secret in self.config.secrets]
-        verify_hmac(request.body, request.headers.get("telegraph-signature"), secrets)
-        if not time.isdecimal() or len(time) > 12 or abs(self.context.clock.now().timestamp() - int(time)) > 300:
-            raise SignatureError("too old")
-
-
-@breaks("rotation", TelegraphSubject)
-class KnowsOneSecret(TelegraphAdapter):
-    """Knows the newest secret only."""
-
-    async def verify(self, request: Request) -> None:
-        config = self.config
-        self.config = config.model_copy(update={"secrets": config.secrets[:1]})
-        await super().verify(request)
-
-
-@breaks("verify-raises-one-error", PigeonSubject)
-class DecodesTheSignature(Pigeon):
-    """Lets a ValueError out when a signature is not hexadecimal."""
-
-    async def verify(self, request: Request) -> None:
-        bytes.fromhex(request.headers.get("pigeon-signature", ""))
-        await super().verify(request)
-
-
-@breaks("verify-raises-one-error", TelegraphSubject)
-class TrustsDigits(TelegraphAdapter):
-    """Takes for a number what `isdigit` says is one."""
-
-    async def verify(self, request: Request) -> None:
-        if request.headers.get("telegraph-time", "").isdigit():
-            datetime.fromtimestamp(int(request.headers["telegraph-time"]))  # noqa: DTZ006
-        await super().verify(request)
-
-
-@breaks("verify-raises-one-error", PigeonSubject)
-class LooksUpTheSender(Pigeon):
-    """Looks into the body for whose secret it is, and fails where there is nobody."""
-
-    async def verify(self, request: Request) -> None:
-        with suppress(ValueError, RecursionError):
-            self.context.log.debug("from %s", json.loads(request.body)["from"])
-        await super().verify(request)
-
-
-@breaks("replay-once", PigeonSubject)
-class ConflictsWithItself(Pigeon):
-    """Answers a repeated call with an error."""
-
-    def reply(self, request: Request, admitted: Sequence[Admission]) -> Response:
-        return Response(409 if Admission.DUPLICATE in admitted else 204)
-
-
-# What a call says
-
-
-@breaks("probe-answered", TelegraphSubject)
-class KnowsNoProbe(TelegraphAdapter):
-    """Does not answer a probe."""
-
-    def challenge(self, request: Request) -> Response | None:
-        return None
-
-
-@breaks("probe-answered", PigeonSubject)
-class TakesAnythingForAProbe(Pigeon):
-    """Answers whatever comes before it has verified it."""
-
-    def challenge(self, request: Request) -> Response | None:
-        return Response(200, b"hello") if b"from" in request.body else None
-
-
-@breaks("probe-answered", PigeonSubject)
-class LooksForAProbe(Pigeon):
-    """Fails where it looks for a probe in something that is no document."""
-
-    def challenge(self, request: Request) -> Response | None:
-        try:
-            document = json.loads(request.body)
-        except (ValueError, RecursionError):
-            return None
-        return Response(200, document["challenge"].encode()) if document.get("type") == "probe" else None
-
-
-@breaks("oversized-refused", PigeonSubject)
-class ReadsBeforeItBelieves(Pigeon):
-    """Parses the body of a call that nobody has signed."""
-
-    async def verify(self, request: Request) -> None:
-        try:
-            document = json.loads(request.body)
-        except ValueError:
-            raise SignatureError("this is not JSON") from None
-        if not document:
-            raise SignatureError("there is nothing in it")
-        await super().verify(request)
-
-
-@breaks("nonsense-is-invalid-input", PigeonSubject)
-class RaisesValueError(Pigeon):
-    """Raises ValueError for a body that makes no sense."""
-
-    def parse(self, request: Request) -> Any:
-        try:
-            return super().parse(request)
-        except InvalidInputError as error:
-            raise ValueError("no note") from error
-
-
-@breaks("nonsense-is-invalid-input", TelegraphSubject)
-class TrustsTypes(TelegraphAdapter):
-    """Believes that each field is of the type that the documents say."""
-
-    def read_telegram(self, document: Mapping[str, Any]) -> Any:
-        try:
-            return super().read_telegram({**document, "text": document["text"].strip()})
-        except AttributeError as error:
-            raise RuntimeError("no text") from error
-
-
-@breaks("nonsense-is-invalid-input", PigeonSubject)
-class SaysThatAllIsWell(Pigeon):
-    """Swallows in silence a call that makes no sense."""
-
-    def parse(self, request: Request) -> Any:
-        try:
-            return super().parse(request)
-        except InvalidInputError:
-            return []
-
-
-# Reports
-
-
-def _report(document: Mapping[str, Any], status: Status) -> list[Event]:
-    id, word = document["id"], document["word"]
-    return [ReceiptReceived(key=f"{id}:{word}", receipt=Receipt(status, ids=(id,)), native=document)]
-
-
-@breaks("status-words", TelegraphSubject)
-class SentIsDelivered(TelegraphAdapter):
-    """Takes what was sent for delivered."""
-
-    def read_report(self, document: Mapping[str, Any]) -> Any:
-        if document["word"] == "wired":
-            return _report(document, Status.DELIVERED)
-        return super().read_report(document)
-
-
-@breaks("status-words", TelegraphSubject)
-class NewsFromNothing(TelegraphAdapter):
-    """Takes a word that is no news for one."""
-
-    def read_report(self, document: Mapping[str, Any]) -> Any:
-        if document["word"] == "on the desk":
-            return _report(document, Status.ACCEPTED)
-        return super().read_report(document)
-
-
-@breaks("status-words", TelegraphSubject)
-class ReportsNothingInParticular(TelegraphAdapter):
-    """Does not say which message a report is about."""
-
-    def read_report(self, document: Mapping[str, Any]) -> Any:
-        events: Any = super().read_report(document)
-        return [
-            event.model_copy(update={"receipt": event.receipt.model_copy(update={"ids": (f"<{document['id']}>",)})})
-            for event in events
-        ]
-
-
-@breaks("reports-in-any-order", TelegraphSubject)
-class OneReportForEach(TelegraphAdapter):
-    """Takes the id of the message for the key of its reports: the second is taken for a repeat."""
-
-    def read_report(self, document: Mapping[str, Any]) -> Any:
-        return _changed(super().read_report(document), key=document["id"])
-
-
-@breaks("reports-in-any-order", TelegraphSubject)
-class CountsReports(TelegraphAdapter):
-    """Gives each report a number of its own for a key."""
-
-    number = 0
-
-    def read_report(self, document: Mapping[str, Any]) -> Any:
-        self.number += 1
-        return _changed(super().read_report(document), key=f"report-{self.number}")
-
-
-@breaks("reports-in-any-order", TelegraphSubject)
-class ExpectsTheOrder(TelegraphAdapter):
-    """Does not believe that a message arrives before it was sent."""
-
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
-        self.last: dict[str, Status] = {}
-
-    def read_report(self, document: Mapping[str, Any]) -> Any:
-        events: Any = super().read_report(document)
-        for event in events:
-            before, now = self.last.get(document["id"], Status.QUEUED), event.receipt.status
-            if before is Status.FAILED or (now is Status.DELIVERED and before is Status.QUEUED):
-                return []
-            self.last[document["id"]] = now
-        return events
-
-
-@breaks("reports-in-any-order", TelegraphSubject)
-class KnowsOnlyItsOwn(TelegraphAdapter):
-    """Drops reports of what this instance has not sent: early ones, and all after a restart."""
-
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
-        self.sent: set[str] = set()
-
-    async def send(self, out: Outgoing) -> Receipt:
-        receipt = await super().send(out)
-        self.sent.update(receipt.ids)
-        return receipt
-
-    def read_report(self, document: Mapping[str, Any]) -> Any:
-        return super().read_report(document) if document["id"] in self.sent or document["word"] not in WORDS else []
-
-
-@breaks("unknown-word-noted", TelegraphSubject)
-class RaisesOnAWord(TelegraphAdapter):
-    """Raises for a status word that it does not know."""
-
-    def read_report(self, document: Mapping[str, Any]) -> Any:
-        if isinstance(document["word"], str) and document["word"] not in WORDS:
-            raise InvalidInputError("an unknown word")
-        return super().read_report(document)
-
-
-@breaks("unknown-word-noted", TelegraphSubject)
-class Guesses(TelegraphAdapter):
-    """Takes a status word that it does not know for a failure."""
-
-    def read_report(self, document: Mapping[str, Any]) -> Any:
-        if document["word"] not in WORDS:
-            return _report(document, Status.FAILED)
-        return super().read_report(document)
-
-
-@breaks("unknown-word-noted", TelegraphSubject)
-class PassesOverAWord(TelegraphAdapter):
-    """Drops a status word that it does not know in silence."""
-
-    def read_report(self, document: Mapping[str, Any]) -> Any:
-        return super().read_report(document) if document["word"] in WORDS else []

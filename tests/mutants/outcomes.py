@@ -159,6 +159,24 @@ class TakesItForRefused(Lantern):
     )
 
 
+@breaks("lost-answer-uncertain", PigeonSubject)
+class CallsLostNotSent(Pigeon):
+    """Calls not sent what may have been taken."""
+
+    send = turned(Pigeon, UncertainError, lambda error: NotSentError(error.reason) if error.code is None else error)
+
+
+@breaks("one-attempt", PigeonSubject)
+class TriesAgain(Pigeon):
+    """Sends again after an uncertain outcome."""
+
+    async def send(self, out: Outgoing) -> Receipt:
+        try:
+            return await super().send(out)
+        except UncertainError:
+            return await super().send(out)
+
+
 @breaks("server-error-uncertain", PigeonSubject)
 class TrustsTheServer(Pigeon):
     """Takes every 5xx for a promise that nothing was done."""

@@ -121,6 +121,17 @@ class ConnectsOnce(LoopbackAdapter):
 
 
 @breaks("refused-login-stops", LoopbackSubject)
+class KnocksAgain(LoopbackAdapter):
+    """Takes a refused login for a network that is away."""
+
+    @asynccontextmanager
+    async def __asynccontextmanager__(self) -> AsyncGenerator[Any]:
+        if self.medium.refuses_login is not None:
+            raise NotSentError("cannot connect")
+        yield self
+
+
+@breaks("refused-login-stops", LoopbackSubject)
 class KnocksWhenDropped(LoopbackAdapter):
     """Takes a login that is refused after a drop for a network that is away."""
 
@@ -129,6 +140,17 @@ class KnocksWhenDropped(LoopbackAdapter):
             await super().listen(task_status=task_status)
         except AccountError as error:
             raise NotSentError(error.reason) from error
+
+
+@breaks("cancellation-passes", PigeonSubject)
+class SwallowsCancellation(Pigeon):
+    """Swallows the cancellation of a send."""
+
+    async def send(self, out: Outgoing) -> Receipt:
+        try:
+            return await super().send(out)
+        except anyio.get_cancelled_exc_class():
+            return Receipt(Status.ACCEPTED, ids=(out.key,))
 
 
 @breaks("cancellation-passes", LoopbackSubject)

@@ -120,3 +120,15 @@ class QuotesTheRequest(Pigeon):
             return super().parse(request)
         except InvalidInputError as error:
             raise error from ValueError(request.body.decode("utf-8", "replace"))
+
+
+@breaks("no-secret-logged", PigeonSubject)
+class LogsToken(Pigeon):
+    """Logs the token when something goes wrong."""
+
+    async def send(self, out: Outgoing) -> Receipt:
+        try:
+            return await super().send(out)
+        except DeliveryError:
+            self.context.log.debug("failed with %s", self.config.token.get_secret_value())
+            raise
