@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, delete, event, func, inspect, select
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.orm import Session
 
 from convergekit.errors import ConfigurationError, KeyConflictError, StoreError
@@ -45,9 +45,12 @@ async def in_transaction(host: Any, function: Callable[[Connection], Any]) -> An
             return function(host)
         case Session():
             return function(host.connection())
-        case AsyncConnection():
+    with suppress(ImportError):  # who has an asynchronous one has greenlet, which it needs; others need none
+        from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+
+        if isinstance(host, AsyncConnection):
             return await host.run_sync(function)
-        case AsyncSession():
+        if isinstance(host, AsyncSession):
             return await host.run_sync(lambda session: function(session.connection()))
     raise ConfigurationError(
         "connection= takes a Connection, Session, AsyncConnection or AsyncSession of SQLAlchemy, "

@@ -1,0 +1,71 @@
+"""What `pip install convergekit` brings is enough: nothing else that happens to be here may be needed."""
+
+import subprocess
+import sys
+from importlib.metadata import distribution, packages_distributions
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+_PROGRAM = """
+import sys
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ABSENT:
+            raise ModuleNotFoundError(f"No module named {name!r}, which is not among the dependencies", name=name)
+
+ABSENT = set(sys.argv[1].split(","))
+sys.meta_path.insert(0, Absent())
+
+import anyio
+from convergekit import Hub, MessageReceived
+
+hub = Hub()
+
+@hub.on_message()
+async def answer(message: MessageReceived) -> str:
+    return f"We have {message.text!r}."
+
+async def main():
+    from convergekit.adapters.loopback import Medium
+
+    medium = Medium()
+    await hub.add_channel("chat", {"adapter": "loopback"}, medium=medium)
+    async with hub:
+        sent = await hub.send("Hello", to="loopback:ann", key="k")
+        medium.say(sender="loopback:ann", text="Where is it?")
+        while len(medium.sent) < 2:
+            await anyio.sleep(0.01)
+        found = await hub.archive.search("hello")
+    print(sent.status, medium.texts(), len(found.found))
+
+anyio.run(main)
+"""
+
+
+def brought(name: str, found: set[str] | None = None) -> set[str]:
+    """What installing *name* installs."""
+    found = set() if found is None else found
+    if canonicalize_name(name) not in found:
+        found.add(canonicalize_name(name))
+        for line in distribution(name).requires or ():
+            each = Requirement(line)
+            if each.marker is None or each.marker.evaluate({"extra": ""}):
+                brought(each.name, found)
+    return found
+
+
+def test_a_ledger_in_a_file_needs_no_more_than_the_dependencies(tmp_path: Path) -> None:
+    ours = brought("convergekit")
+    absent = [
+        module
+        for module, names in packages_distributions().items()
+        if ours.isdisjoint(map(canonicalize_name, names)) and module.isidentifier()
+    ]
+    assert {"greenlet", "pytest", "psycopg", "hypercorn"} <= set(absent)
+    done = subprocess.run(
+        [sys.executable, "-c", _PROGRAM, ",".join(absent)], cwd=tmp_path, capture_output=True, text=True, timeout=120
+    )
+    assert (done.stdout.strip(), done.stderr) == ("""ACCEPTED ['Hello', "We have 'Where is it?'."] 1""", "")
