@@ -111,7 +111,8 @@ def _each_as_it_ended(attempts: Sequence[Attempt], received: Sequence[bytes]) ->
         else:
             expect(isinstance(attempt.error, RejectedError), f"of {_AT_ONCE} sent at once, one ended with {attempt}")
     ids = Counter(id for attempt in attempts if attempt.receipt for id in set(attempt.receipt.ids))
-    expect(all(times == 1 for times in ids.values()), f"of {_AT_ONCE} sent at once, two have the same id")
+    alike = f"of {_AT_ONCE} sent at once, two have the same id: mixed up by the adapter, or given twice by the far side"
+    expect(all(times == 1 for times in ids.values()), alike)
 
 
 def _who_was_refused(attempts: Sequence[Attempt], received: Sequence[bytes]) -> None:
