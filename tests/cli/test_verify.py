@@ -127,21 +127,20 @@ def test_json_is_one_object_for_each_rule(installed: Any, capsys: pytest.Capture
     assert main(["verify", "careless", "--rule", "unsigned-refused", "--rule", "check-in-words", "--json"]) == 1
     broken, skipped = map(json.loads, capsys.readouterr().out.splitlines())
     rule = RULES["unsigned-refused"]
+    first, *_ = broken.pop("checks")
     assert broken == {
         "rule": "unsigned-refused",
         "verdict": "broken",
         "demand": rule.demand,
         "why": rule.why,
         "page": rule.page,
-        "checks": [
-            {
-                "case": "",
-                "backend": "asyncio",
-                "verdict": "broken",
-                "text": "a call without a signature was taken",
-                "trace": "",
-            }
-        ],
+    }
+    assert first == {
+        "case": "",
+        "backend": "asyncio",
+        "verdict": "broken",
+        "text": "a call without a signature was taken",
+        "trace": "",
     }
     assert (skipped["rule"], skipped["verdict"]) == ("check-in-words", "skipped")
 
