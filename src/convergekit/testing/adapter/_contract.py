@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, Final, NoReturn
 
 import pytest
+
+from convergekit.errors import ConfigurationError
 
 from ._checks import CHECKS, Check
 from ._runner import BACKENDS, Verdict, perform
 from ._subject import Subject
 
 __all__ = ["AdapterContract"]
+
+#: What was said of the subject of a class of tests: it need not be said again.
+_TOLD: Final[set[tuple[type[Any], str]]] = set()
 
 
 class AdapterContract:
@@ -32,8 +38,19 @@ class AdapterContract:
     ) -> None:
         """One rule, in one case of it."""
         record_property("rule", check.rule.id)
-        result = perform(check, subject, backend)
+        try:
+            result = perform(check, subject, backend)
+        except ConfigurationError as error:
+            _tell_once(type(self), str(error))
         if result.verdict is Verdict.SKIPPED:
             pytest.skip(f"{check.rule.id}: {result.text}")
         if not result.is_good:
             pytest.fail(str(result), pytrace=False)
+
+
+def _tell_once(tests: type[Any], flaw: str) -> NoReturn:
+    """One test says what is wrong with the subject, and the others that they wait for it."""
+    if (tests, flaw) in _TOLD:
+        pytest.skip(f"before this can be checked: {flaw}")
+    _TOLD.add((tests, flaw))
+    pytest.fail(flaw, pytrace=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,10 +16,11 @@ from anyio.abc import TaskStatus
 
 from convergekit.abc import Adapter
 from convergekit.config.flaws import class_flaw, settings_flaw
-from convergekit.errors import ConfigurationError
 
 from ._bench import PATIENCE, Bench
 from ._checks import CHECKS, Broken, Check
+from ._checks.making import send_flaw
+from ._checkup import SubjectError, look_at, settings_of
 from ._loop import HangsError, run
 from ._rules import RULES
 from ._subject import Cannot, Subject
@@ -82,6 +83,9 @@ def verify(
         make: The subject; mostly its class.
         backends: Event loops.
         rules: Ids; without any, all of them.
+
+    Raises:
+        ConfigurationError: The subject cannot be used; see `perform`.
     """
     asked = set(rules or RULES)
     for backend in backends:
@@ -91,7 +95,12 @@ def verify(
 
 
 def perform(check: Check, subject: Subject, backend: str) -> Result:
-    """Do *check* on *subject*, which nobody has used before."""
+    """Do *check* on *subject*, which nobody has used before.
+
+    Raises:
+        ConfigurationError: The subject cannot be used: then nothing can be told of the adapter. Says why, on one line.
+    """
+    look_at(subject)
     reason = _reason_to_skip(check, subject, backend)
     if reason is not None:
         return Result(check, backend, Verdict.SKIPPED, reason)
@@ -108,14 +117,14 @@ def perform(check: Check, subject: Subject, backend: str) -> Result:
     except HangsError as error:
         return Result(check, backend, Verdict.BROKEN, str(error))
     except Exception as error:
-        return _judged(check, backend, _first_of(error))
+        first = _first_of(error)
+        if isinstance(first, SubjectError):
+            raise first from None
+        return _judged(check, backend, first)
     return Result(check, backend, Verdict.KEPT)
 
 
 def _reason_to_skip(check: Check, subject: Subject, backend: str) -> str | None:
-    unknown = sorted(subject.cannot.keys() - RULES.keys())
-    if unknown:
-        raise ConfigurationError(f"{type(subject).__name__}.cannot names no rule: {', '.join(unknown)}")
     if (flaw := _flaw(subject.adapter, check.rule.id)) is not None:
         return f"before this can be checked: {flaw}"
     reason = unusable(backend, subject.adapter) or lacking(subject.adapter, *check.needs)
@@ -124,10 +133,17 @@ def _reason_to_skip(check: Check, subject: Subject, backend: str) -> str | None:
 
 def _flaw(adapter: type[Adapter[Any]], rule: str) -> str | None:
     """What is wrong with the class as such, so that one rule says it, and not each in its own way."""
-    if rule == "class-complete":
-        return None
-    flaw = class_flaw(adapter)
-    return flaw if flaw is not None or rule == "config-frozen" else settings_flaw(adapter.Config)
+    looks: Sequence[tuple[str, Callable[[], str | None]]] = (
+        ("class-complete", lambda: class_flaw(adapter)),
+        ("config-frozen", lambda: settings_flaw(adapter.Config)),
+        ("verbs-callable", lambda: send_flaw(adapter)),
+    )
+    for says, look in looks:
+        if rule == says:
+            return None
+        if (flaw := look()) is not None:
+            return flaw
+    return None
 
 
 def unusable(backend: str, adapter: type[Adapter[Any]]) -> str | None:
@@ -150,6 +166,7 @@ async def _done(check: Check, bench: Bench) -> None:
     async with anyio.create_task_group() as tasks:
         bench.far_side = await tasks.start(far_side)
         try:
+            settings_of(bench.subject)
             await check.run(bench)
         finally:
             over.set()
@@ -171,7 +188,7 @@ def _first_of(error: BaseException) -> BaseException:
     if not isinstance(error, BaseExceptionGroup):
         return error
     leaves = [_first_of(each) for each in error.exceptions]
-    said = (leaf for kind in (Broken, Cannot) for leaf in leaves if isinstance(leaf, kind))
+    said = (leaf for kind in (SubjectError, Broken, Cannot) for leaf in leaves if isinstance(leaf, kind))
     return next(said, leaves[0])
 
 

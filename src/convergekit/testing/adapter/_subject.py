@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -113,7 +112,7 @@ class Sample:
     events: Sequence[Event]
 
 
-class Subject(ABC):
+class Subject:
     """One adapter and the far side of its medium; made anew for each check, and played by the author.
 
     Only the attributes are required. Each method that is left out is something that this subject cannot play: the
@@ -168,7 +167,7 @@ class Subject(ABC):
         """Do *fault* with the next send."""
         raise Cannot(f"this subject cannot play a far side that is {fault.value}")
 
-    def attempted(self) -> None:  # noqa: B027  most have nothing to do
+    def attempted(self) -> None:
         """An attempt has ended: only a far side that does not see by itself that it was not reached has to know."""
 
     def received(self) -> Sequence[bytes]:

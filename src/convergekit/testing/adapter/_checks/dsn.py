@@ -10,9 +10,10 @@ from urllib.parse import quote, unquote
 from pydantic import BaseModel, SecretStr
 
 from .._bench import Bench
+from .._checkup import secrets_of
 from .._subject import Cannot
 from ._registry import broken, check, expect, listed
-from .settings import secrets_of, shows
+from .settings import shows
 
 __all__: list[str] = []
 

@@ -15,14 +15,14 @@ from convergekit.errors import ConvergeError
 from convergekit.model import Address, Capabilities, ConversationRef
 
 from .._bench import CHANNEL, Bench, BenchContext, Door, Listening, eventually
+from .._checkup import misspelt_verbs, secrets_of
 from .._subject import Cannot, Fault
 from .._verbs import PROTOCOLS, implements
 from .._watch import watching
 from .._wire import Wire
-from ._registry import broken, check, expect, listed
-from .settings import secrets_of
+from ._registry import Broken, broken, check, expect, listed
 
-__all__: list[str] = []
+__all__ = ["send_flaw"]
 
 _Channel: TypeAlias = tuple[Any, BenchContext]
 
@@ -40,9 +40,20 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str)
 
 
+def send_flaw(adapter: type[Any]) -> str | None:
+    """Why the engine could not call the `send` of *adapter*, without which nothing else can be told; or None."""
+    try:
+        _callable(adapter, "send", Adapter.send)
+    except Broken as flaw:
+        return str(flaw)
+    return None
+
+
 @check("verbs-callable")
 async def _verbs_callable(bench: Bench) -> None:
     adapter = bench.adapter_class
+    if (flaw := misspelt_verbs(adapter)) is not None:
+        broken(f"{adapter.__name__}.{flaw}")
     protocols: list[type[Any]] = [Adapter, *PROTOCOLS]
     for protocol in protocols:
         promised = _methods(protocol)

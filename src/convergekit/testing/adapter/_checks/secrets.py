@@ -12,15 +12,13 @@ from io import StringIO
 from urllib.parse import quote, quote_plus
 
 from .._bench import Bench
+from .._checkup import SHORTEST_SECRET, secrets_of
 from .._subject import Cannot
 from ._registry import check, expect
 from ._tour import tour
-from .settings import secrets_of
 
 __all__: list[str] = []
 
-#: What is shorter stands anywhere by chance.
-_SHORTEST = 6
 #: As `Bench.words` writes them; those from 8000 on mark an end, and are in ids as well.
 _WORDS = re.compile(r"word[0-7]\d{3}")
 
@@ -72,9 +70,9 @@ def _holds(text: str, spelled: Iterable[str]) -> bool:
 
 def _spelled(bench: Bench) -> set[str]:
     """Each secret as it may stand on the wire: in a URL, or in an Authorization header."""
-    secrets = {secret for secret in secrets_of(bench.config()) if len(secret) >= _SHORTEST}
+    secrets = {secret for secret in secrets_of(bench.config()) if len(secret) >= SHORTEST_SECRET}
     if not secrets:
-        raise Cannot(f"there is no secret of {_SHORTEST} or more characters among the settings of this subject")
+        raise Cannot(f"there is no secret of {SHORTEST_SECRET} or more characters among the settings of this subject")
     return {each for secret in secrets for each in (secret, quote(secret), quote_plus(secret), *_in_base64(secret))}
 
 

@@ -11,10 +11,11 @@ from pydantic import BaseModel, SecretBytes, SecretStr
 from convergekit.config.flaws import class_flaw, models_of, settings_flaw
 
 from .._bench import Bench
+from .._checkup import secrets_of
 from .._subject import Cannot
 from ._registry import broken, check, expect, listed
 
-__all__ = ["secrets_of", "shows"]
+__all__ = ["shows"]
 
 #: Names that say that their value is secret, and not what is known of it (`token_url`).
 _SECRET: Final = re.compile(r"(.*_)?(secrets?|passw(or)?d|passphrase|pwd|tokens?|api_?key|private_key|credentials?)")
@@ -103,26 +104,3 @@ def shows(text: str, secret: str) -> bool:
     """Whether *text* has *secret*, or a stretch of it that gives it away."""
     width = min(len(secret), _TELLING)
     return any(secret[at : at + width] in text for at in range(len(secret) - width + 1))
-
-
-def secrets_of(config: BaseModel) -> set[str]:
-    """Every secret in the settings."""
-    found: set[str] = set()
-    _collect(config, found)
-    return {secret for secret in found if secret}
-
-
-def _collect(value: object, found: set[str]) -> None:
-    get = getattr(value, "get_secret_value", None)
-    if get is not None:
-        secret = get()
-        found.add(secret.decode("latin-1") if isinstance(secret, bytes) else str(secret))
-    elif isinstance(value, BaseModel):
-        for name in type(value).model_fields:
-            _collect(getattr(value, name), found)
-    elif isinstance(value, dict):
-        for each in value.values():
-            _collect(each, found)
-    elif isinstance(value, list | tuple | set | frozenset):
-        for each in value:
-            _collect(each, found)
