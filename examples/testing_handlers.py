@@ -1,17 +1,18 @@
 """How an application tests its handlers, without a network and without waiting: `pytest testing_handlers.py`."""
 
-from collections.abc import Awaitable, Callable
+# [imports]
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from convergekit import DispatchHandle, Event, Hub, MessageReceived, Receipt, Router, Status
+from convergekit import DispatchHandle, Hub, MessageReceived, Receipt, Router, Status
 from convergekit.errors import NotSentError, RejectedError, ThrottledError, UncertainError
 from convergekit.model import ReceiptReceived
-from convergekit.testing import Medium, RecordingHub
+from convergekit.testing import Inbound, Medium, RecordingHub, sync
 
 pytestmark = pytest.mark.anyio
+# [imports end]
 
 ANN, BOB = "loopback:ann", "loopback:bob"
 
@@ -52,10 +53,6 @@ def convergekit_hub() -> Hub:
 
 
 # [conftest end]
-
-Inbound = Callable[..., Awaitable[Event]]
-
-
 # [handlers]
 async def test_a_question_is_answered(inbound: Inbound, captured: Medium) -> None:
     await inbound("support-chat", ANN, "/where 42")
@@ -166,7 +163,7 @@ class TestARouterAlone:
 
 
 # [blocking]
-def test_a_question_is_answered_in_a_test_that_is_not_async(inbound: Callable[..., Event], captured: Medium) -> None:
+def test_a_question_is_answered_in_a_test_that_is_not_async(inbound: sync.Inbound, captured: Medium) -> None:
     inbound("support-chat", ANN, "/where 42")
 
     assert captured.texts() == ["Order 42 is on its way."]

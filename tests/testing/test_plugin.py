@@ -214,6 +214,29 @@ def convergekit_hub():
 async def test_it(hub): pass
 """
 
+TEST_BOTH = """
+import pytest
+
+pytestmark = pytest.mark.anyio
+
+async def test_it(inbound):
+    await inbound("partner", "https://them.example/", "Where is it?")
+
+async def test_that(hub):
+    await hub.send("hello", to="https://them.example/")
+"""
+
+TEST_NO_HUB = """
+import pytest
+from convergekit import Router
+
+@pytest.fixture(params=[Router(), None])
+def convergekit_hub(request):
+    return request.param
+
+def test_it(hub): pass
+"""
+
 APPLICATION = {"app/shop.py": SHOP, "app/conftest.py": CONFTEST, "convergekit.toml": SETTINGS}
 
 
@@ -254,6 +277,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Ran:
         "app/web.py": WEB,
         "app/test_web.py": TEST_WEB,
         "app/test_unmarked.py": "async def test_it(inbound): pass",
+        "app/test_no_hub.py": TEST_NO_HUB,
     }
     return run(tmp_path_factory.mktemp("plain"), files, "-p", "no:asyncio")
 
@@ -266,6 +290,7 @@ def auto(tmp_path_factory: pytest.TempPathFactory) -> Ran:
         "app/test_unmarked.py": ASYNC.format(head="", fixture="@pytest.fixture"),
         "app/test_longer.py": ASYNC.format(head=longer, fixture="@pytest_asyncio.fixture(loop_scope='session')"),
         "app/test_broken.py": TEST_BROKEN,
+        "app/test_both.py": TEST_BOTH,
     }
     return run(tmp_path_factory.mktemp("auto"), files, *_asyncio("auto"))
 
@@ -316,6 +341,21 @@ def test_whoever_says_nothing_is_told_what_to_say(plain: Ran) -> None:
 def test_an_async_test_that_nobody_runs_is_told_so(plain: Ran) -> None:
     assert plain.of("test_unmarked.py") == {"ERROR": 1}, plain.said
     assert "mark it with pytest.mark.anyio or .asyncio" in plain.said
+
+
+def test_what_is_no_hub_is_told_so(plain: Ran) -> None:
+    assert plain.of("test_no_hub.py") == {"ERROR": 2}, plain.said
+    assert "TypeError: your fixture convergekit_hub returned a Router: RecordingHub(router=router, " in plain.said
+    assert "TypeError: your fixture convergekit_hub returned a NoneType: it has to return a Hub" in plain.said
+
+
+def test_a_test_in_another_loop_than_its_hub_is_told_so_at_once(auto: Ran) -> None:
+    """A mark of anyio's plugin, and pytest-asyncio, which takes the test all the same."""
+    outcomes = auto.of("test_both.py")
+    assert outcomes.get("FAILED", 0) >= 2, auto.said
+    assert "PASSED" not in outcomes, auto.said
+    assert "opened in another event loop" in auto.said
+    assert "still being handled" not in auto.said
 
 
 def test_a_hub_that_does_not_open_fails_the_test(auto: Ran) -> None:

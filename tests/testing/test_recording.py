@@ -21,6 +21,7 @@ from convergekit.abc import Adapter
 from convergekit.adapters.webhook import WebhookAdapter
 from convergekit.errors import (
     ConfigurationError,
+    InvalidInputError,
     KeyConflictError,
     NotRunningError,
     NotSentError,
@@ -33,6 +34,7 @@ from convergekit.model import (
     Attachment,
     AttachmentLimit,
     Capabilities,
+    ConversationRef,
     DispatchState,
     Idempotency,
     IdempotencyKind,
@@ -41,7 +43,7 @@ from convergekit.model import (
     TextLimit,
     TypingChanged,
 )
-from convergekit.testing import FakeClock, LoopbackAdapter, Medium, RecordingHub
+from convergekit.testing import FakeClock, Inbound, LoopbackAdapter, Medium, RecordingHub
 from convergekit.testing import sync as blocking
 from convergekit.testing.recording import recording
 
@@ -353,6 +355,56 @@ async def test_an_unknown_channel_is_told() -> None:
     async with answering() as hub:
         with pytest.raises(ConfigurationError, match=r"no channel 'mail'; there are \['chat', 'other'\]"):
             await hub.inbound("mail", ANN, "hi")
+
+
+async def test_a_sender_whom_the_adapter_could_not_answer_is_refused() -> None:
+    async with answering() as hub:
+        with pytest.raises(InvalidInputError, match=r"nobody writes from tel:\+15550100 on 'chat'.* loopback:"):
+            await hub.inbound("chat", "tel:+15550100", "hi")
+        conversation = ConversationRef(channel="chat", address=Address(ANN))
+        await hub.inbound("chat", "tel:+15550100", "hi", conversation=conversation)
+        assert [str(sent.to) for sent in hub.captured.sent] == [ANN]
+
+
+async def test_what_no_handler_took_is_told() -> None:
+    async with RecordingHub(channels={"chat": "loopback"}) as hub:
+        hub.on_message(text="hello")(answers)
+        event = await hub.inbound("chat", ANN, "helo")
+        assert [each.key for each in hub.unhandled] == [event.key]
+        with pytest.raises(AssertionError, match=r"(?s)0 messages.*no handler took:\n  chat from loopback:ann"):
+            hub.captured.only()
+        await hub.inbound("chat", ANN, "hello")
+        assert len(hub.unhandled) == 1
+        assert len(hub.captured.sent) == 1
+
+
+async def test_an_unknown_channel_is_not_one_on_which_nothing_went_out() -> None:
+    async with answering() as hub:
+        for ask in (hub.captured.texts, hub.captured.only, hub.captured.script):
+            with pytest.raises(ConfigurationError, match=r"no channel 'chta'; there are \['chat', 'other'\]"):
+                ask(channel="chta")
+        await hub.send("hello", to=ANN, via=via("other"))
+        await hub.remove_channel("other")
+        assert hub.captured.texts(channel="other") == ["hello"]
+
+
+async def test_the_way_in_has_a_type() -> None:
+    async with answering() as hub:
+        inbound: Inbound = hub.inbound
+        assert (await inbound("chat", ANN, "hi")).key == "in-1"
+
+
+def test_the_way_in_has_a_type_in_blocking_code_too() -> None:
+    with blocking.RecordingHub(channels={"chat": "loopback"}) as kiosk:
+        say: blocking.Inbound = kiosk.inbound
+        event = say("chat", ANN, "hi")
+        assert [each.key for each in kiosk.unhandled] == [event.key]
+
+
+@pytest.mark.parametrize("channels", [["chat"], {"chat": int}, {"chat": None}])
+def test_channels_that_are_none_are_refused(channels: Any) -> None:
+    with pytest.raises(TypeError, match="channels= has"):
+        RecordingHub(channels=channels)
 
 
 # Settings, and the application's own hub

@@ -132,6 +132,7 @@ class Handlers:
 
     Attributes:
         ended: Called when a run has ended, with what it failed with or None; for tests, which wait for it.
+        unhandled: Called with what no handler took; for tests, which say so.
     """
 
     def __init__(
@@ -160,6 +161,7 @@ class Handlers:
         self._fetch = fetch
         self._retry = retry
         self.ended: Callable[[Event, Exception | None], None] = lambda event, error: None
+        self.unhandled: Callable[[Event], None] = lambda event: None
 
     async def serve(self, lease: Lease) -> None:
         """Handle the head of the lane, and end the lease. Never raises but for cancellation."""
@@ -229,6 +231,8 @@ class Handlers:
         try:
             with NO_STRAYS:
                 handled = await self._dispatcher().dispatch(handling)
+            if handled.handler is None:
+                self.unhandled(event)
             if handled.reply is None:
                 return (), handling.writes
             key = None

@@ -10,13 +10,14 @@ if TYPE_CHECKING:
     from .adapter._contract import AdapterContract
     from .clock import FakeClock
     from .context import FakeContext, outgoing
-    from .recording import LoopbackAdapter, Medium, RecordingHub, Sent
+    from .recording import Inbound, LoopbackAdapter, Medium, RecordingHub, Sent
     from .store import StoreContract
 
 __all__ = [
     "AdapterContract",
     "FakeClock",
     "FakeContext",
+    "Inbound",
     "LoopbackAdapter",
     "Medium",
     "RecordingHub",
@@ -31,7 +32,7 @@ _WHERE: Final = {
     "StoreContract": "store",
     "FakeClock": "clock",
     **dict.fromkeys(("FakeContext", "outgoing"), "context"),
-    **dict.fromkeys(("LoopbackAdapter", "Medium", "RecordingHub", "Sent"), "recording"),
+    **dict.fromkeys(("Inbound", "LoopbackAdapter", "Medium", "RecordingHub", "Sent"), "recording"),
 }
 
 

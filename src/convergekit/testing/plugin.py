@@ -40,7 +40,7 @@ def convergekit_hub() -> Hub | sync.Hub:
     """The application's hub, not open: override this in `conftest.py`."""
     pytest.fail(
         "convergekit does not know your hub: write a fixture convergekit_hub in conftest.py that returns it, or one "
-        'made for tests: RecordingHub(router=router, channels={"support-mail": "email"})',
+        'made for tests: RecordingHub(router=router, channels={"partner": "webhook"})',
         pytrace=False,
     )
 
@@ -57,12 +57,26 @@ def recording_hub(convergekit_hub: Hub | sync.Hub) -> Generator[RecordingHub | S
     from . import recording
     from . import sync as blocking
 
+    _check_is_a_hub(convergekit_hub)
     if isinstance(convergekit_hub, sync.Hub):
         with blocking.recording(convergekit_hub) as silenced:
             yield silenced
     else:
         with recording.recording(convergekit_hub) as recorder:
             yield recorder
+
+
+def _check_is_a_hub(given: object) -> None:
+    from convergekit import Hub, Router, sync
+
+    if isinstance(given, Hub | sync.Hub):
+        return
+    hint = (
+        'RecordingHub(router=router, channels={"partner": "webhook"}) makes a hub of it'
+        if isinstance(given, Router)
+        else "it has to return a Hub"
+    )
+    raise TypeError(f"your fixture convergekit_hub returned a {type(given).__name__}: {hint}")
 
 
 @pytest.fixture

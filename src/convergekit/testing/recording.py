@@ -11,26 +11,29 @@ Rules kept here:
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, Generator, Mapping
+from collections.abc import AsyncGenerator, Collection, Generator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from functools import cache
 from itertools import count
 from pathlib import Path
 from random import Random
-from typing import Any, Final, Self, cast
+from typing import Any, Final, Protocol, Self, cast
 
 import anyio
+from anyio import NoEventLoopError
 from anyio.lowlevel import EventLoopToken, checkpoint, current_token
 
 from convergekit.abc import Adapter, Admission, Outgoing
 from convergekit.adapters.loopback import LoopbackAdapter, LoopbackConfig, Medium, Sent
+from convergekit.adapters.loopback.medium import Script
 from convergekit.config import ChannelSettings, adapter_class, load
 from convergekit.engine.media import check_media
 from convergekit.engine.options import ChannelOptions
-from convergekit.errors import ConfigurationError
+from convergekit.errors import ConfigurationError, InvalidInputError
 from convergekit.hub import Channel, Hub
 from convergekit.model import (
     Address,
+    ChannelChanged,
     Event,
     IdempotencyKind,
     MessageReceived,
@@ -42,7 +45,7 @@ from convergekit.router import Router
 
 from .clock import FakeClock
 
-__all__ = ["LoopbackAdapter", "Medium", "RecordingHub", "Sent", "recording"]
+__all__ = ["Inbound", "LoopbackAdapter", "Medium", "RecordingHub", "Sent", "recording"]
 
 _ROUNDS: Final = 20
 _WAYS_IN: Final = ("listen", "poll", "challenge", "verify", "parse", "reply")
@@ -52,19 +55,67 @@ _VERBS: Final = (
 )
 
 
+class Inbound(Protocol):
+    """What the fixture `inbound` is in an async test: `RecordingHub.inbound`, which says what each argument means."""
+
+    async def __call__(
+        self,
+        channel: str,
+        sender: Address | str | None = None,
+        text: str | None = None,
+        *,
+        event: Event | None = None,
+        timeout: float = 10.0,
+        **fields: Any,
+    ) -> Event:
+        """See `RecordingHub.inbound`."""
+        ...
+
+
+class _Captured(Medium):
+    """The medium of a hub, which knows that hub's channels, and what none of its handlers took."""
+
+    def __init__(self, channels: Collection[str], unhandled: Sequence[Event]) -> None:
+        Medium.__init__(self)
+        self._channels, self._unhandled = channels, unhandled
+
+    def script(self, *steps: Script, to: str | None = None, channel: str | None = None) -> None:
+        self._known(channel)
+        Medium.script(self, *steps, to=to, channel=channel)
+
+    def arrived(self, to: str | None = None, *, channel: str | None = None) -> list[Sent]:
+        self._known(channel)
+        return Medium.arrived(self, to, channel=channel)
+
+    def only(self, to: str | None = None, *, channel: str | None = None) -> Sent:
+        try:
+            return Medium.only(self, to, channel=channel)
+        except AssertionError as error:
+            if not self._unhandled:
+                raise
+            came = "".join(f"\n  {event.channel} from {event.sender}: {event.type}" for event in self._unhandled)
+            raise AssertionError(f"{error}\nno handler took:{came}") from None
+
+    def _known(self, channel: str | None) -> None:
+        """Else what is misspelt would be found to be empty."""
+        if channel is not None and channel not in {*self._channels, *(sent.channel for sent in self.sent)}:
+            raise ConfigurationError(f"there is no channel {channel!r}; there are {sorted(self._channels)}")
+
+
 class RecordingHub(Hub):
     """A `Hub` whose channels lead nowhere: what goes out is in `captured`, and what comes in comes by `inbound`.
 
     Its ledger is in memory, its clock stands still, its chance is the same on every run, and no channel has a rate.
 
     Args:
-        channels: Channels by name, each with the name or the class of its adapter: {"support-mail": "email"}.
+        channels: Channels by name, each with the name or the class of its adapter: {"partner": "webhook"}.
         options: As for `Hub`; the role is always "all".
 
     Attributes:
         captured: What has gone out over all channels, in order; and the scripts of what becomes of the next sends.
         clock: Goes on by `advance`.
         failures: What handlers have failed with, in order.
+        unhandled: What came in and no handler took, in order; an `on_unhandled` hook is none.
         token: Of the event loop that it was opened in, for `anyio.from_thread.run(..., token=token)`.
     """
 
@@ -74,14 +125,15 @@ class RecordingHub(Hub):
         usual = {"store": "memory:", "clock": FakeClock(), "random": Random(1), "drain": 1.0}
         # Not `super()`: where a host's own class is stood in for, that has been made already.
         Hub.__init__(self, **{**usual, **options, "role": "all"})
-        self.captured = Medium()
         self.failures: list[Exception] = []
+        self.unhandled: list[Event] = []
+        self.captured: Medium = _Captured(self._engine.channels, self.unhandled)
         self._handled: set[tuple[str, str]] = set()
         self._numbers = count(1)
         self.token: EventLoopToken | None = None
         self._engine.handlers.ended = self._run_ended
-        for name, adapter in (channels or {}).items():
-            kind = adapter_class(adapter) if isinstance(adapter, str) else adapter
+        self._engine.handlers.unhandled = self._nobody_took
+        for name, kind in _kinds({} if channels is None else channels):
             self._add(ChannelSettings(name, kind, LoopbackConfig(), ChannelOptions()), {})
 
     @classmethod
@@ -109,8 +161,26 @@ class RecordingHub(Hub):
             self.token = current_token()
             yield self
 
+    def _check_open(self) -> None:
+        super()._check_open()
+        self._check_loop()
+
+    def _check_loop(self) -> None:
+        """Raise where another loop runs than the one that the hub lives in: it would be waited for in vain."""
+        try:
+            running = current_token().native_token
+        except NoEventLoopError:
+            return
+        if self.token is not None and self.token.native_token is not running:
+            raise ConfigurationError(
+                "this hub was opened in another event loop than the one that runs now, so nothing would ever come of "
+                "this call. Where a test is marked with pytest.mark.anyio and pytest-asyncio is in auto mode, anyio "
+                "runs its fixtures, and pytest-asyncio the test: leave the mark out, or set asyncio_mode = strict"
+            )
+
     async def idle(self) -> None:
         """Return once all has been done that can be done at this time, by the hub and by every other task."""
+        self._check_loop()
         for _ in range(_ROUNDS):  # mostly enough; asyncio's `wait_all_tasks_blocked` else takes a tenth of a second
             await checkpoint()
         await anyio.wait_all_tasks_blocked()
@@ -150,9 +220,12 @@ class RecordingHub(Hub):
             Exception: What the handler raised; else what a handler of an event that followed did. The hub has put the
                 event back, and handles it again when it is due.
             AssertionError: It was not handled, and why.
-            ConfigurationError: There is no such channel.
+            ConfigurationError: There is no such channel, or the hub was opened in another event loop.
+            InvalidInputError: The adapter has no addresses such as *sender*, so nobody could be answered there.
         """
-        context = self._engine.channels[self.channel(channel).name].context
+        self._check_loop()
+        runtime = self._engine.channels[self.channel(channel).name]
+        context = runtime.context
         if event is None:
             number = f"in-{next(self._numbers)}"
             made = {"key": number, "message_id": fields.get("key", number), "at": self.clock.now()}
@@ -163,6 +236,7 @@ class RecordingHub(Hub):
             return await self._settled(event, timeout, failed)
         elif not event.key:
             event = event.model_copy(update={"key": f"in-{next(self._numbers)}"})
+        _check_sender(event, channel, runtime.adapter_class)
         failed = len(self.failures)
         (admission,) = await context.admit(event)
         await self._settled(event, timeout, failed)
@@ -189,6 +263,35 @@ class RecordingHub(Hub):
         self._handled.add((event.channel, event.key))
         if error is not None:
             self.failures.append(error)
+
+    def _nobody_took(self, event: Event) -> None:
+        if not isinstance(event, ChannelChanged):  # which says how the hub is, and comes in from nobody
+            self.unhandled.append(event)
+
+
+def _kinds(channels: Mapping[str, str | type[Adapter[Any]]]) -> Generator[tuple[str, type[Adapter[Any]]]]:
+    if not isinstance(channels, Mapping):
+        raise TypeError(
+            f"channels= has each channel by name, with its adapter, such as {{'partner': 'webhook'}}; "
+            f"this is a {type(channels).__name__}"
+        )
+    for name, adapter in channels.items():
+        kind: object = adapter_class(adapter) if isinstance(adapter, str) else adapter
+        if not isinstance(kind, type) or not issubclass(kind, Adapter):
+            raise TypeError(
+                f"channels= has the name or the class of an adapter for each channel, not {name!r}: {adapter!r}"
+            )
+        yield name, kind
+
+
+def _check_sender(event: Event, channel: str, kind: type[Adapter[Any]]) -> None:
+    sender = event.sender
+    if sender is not None and event.conversation is None and sender.scheme not in kind.schemes:
+        raise InvalidInputError(
+            f"nobody writes from {sender} on {channel!r}: its adapter has addresses that begin "
+            f"with {', '.join(f'{scheme}:' for scheme in sorted(kind.schemes))}; where the real one tells of others, "
+            "say with conversation= where an answer goes"
+        )
 
 
 class _Environ(dict[str, str]):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, Self, cast
+from typing import Any, Literal, Protocol, Self, cast
 
 from convergekit import sync
 from convergekit.model import Address, Event
@@ -13,7 +13,24 @@ from convergekit.model import Address, Event
 from . import recording as _asynchronous
 from .recording import Medium
 
-__all__ = ["RecordingHub", "recording"]
+__all__ = ["Inbound", "RecordingHub", "recording"]
+
+
+class Inbound(Protocol):
+    """What the fixture `inbound` is in a test that is not async: see `convergekit.testing.RecordingHub.inbound`."""
+
+    def __call__(
+        self,
+        channel: str,
+        sender: Address | str | None = None,
+        text: str | None = None,
+        *,
+        event: Event | None = None,
+        timeout: float = 10.0,
+        **fields: Any,
+    ) -> Event:
+        """See `convergekit.testing.RecordingHub.inbound`."""
+        ...
 
 
 class RecordingHub(sync.Hub):
@@ -52,6 +69,11 @@ class RecordingHub(sync.Hub):
     def failures(self) -> list[Exception]:
         """What handlers have failed with, in order."""
         return self._recorder.failures
+
+    @property
+    def unhandled(self) -> list[Event]:
+        """What came in and no handler took, in order."""
+        return self._recorder.unhandled
 
     def idle(self) -> None:
         """See `convergekit.testing.RecordingHub.idle`."""

@@ -37,13 +37,14 @@ from convergekit.errors import (
     AuthenticationError,
     ConfigurationError,
     InvalidInputError,
+    NotSentError,
     RejectedError,
     SignatureError,
     UncertainError,
 )
 from convergekit.http import hmac_signature
 from convergekit.model import Address, ConversationKind, ConversationRef, CustomReceived, Part
-from convergekit.testing import FakeClock, FakeContext
+from convergekit.testing import FakeClock, FakeContext, RecordingHub
 
 pytestmark = pytest.mark.anyio
 
@@ -391,3 +392,19 @@ async def test_a_refused_login_shows_in_check_and_takes_the_channel_down() -> No
         assert hub.channel("loop").state == "down"
     assert not (await adapter(medium).check()).ok
     assert (await adapter().check()).ok
+
+
+@pytest.mark.parametrize("step", ["nope", 7, NotSentError, None])
+def test_a_step_that_is_none_is_refused_where_it_is_written(step: Any) -> None:
+    medium = Medium()
+    with pytest.raises(TypeError, match="a step is an error, a receipt or a function, not"):
+        medium.script(RejectedError("gone"), step)
+    assert not medium._scripts
+
+
+async def test_what_arrived_is_shown_in_a_line() -> None:
+    async with RecordingHub(channels={"chat": "loopback"}) as hub:
+        await hub.send("hello", to="loopback:ann")
+        (sent,) = hub.captured.sent
+        assert repr(sent) == "<Sent out-1 over chat to loopback:ann: 'hello'>"
+        assert (repr(hub.captured), repr(Medium())) == ("<Captured: 1 sent>", "<Medium: 0 sent>")

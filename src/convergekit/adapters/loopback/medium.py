@@ -20,7 +20,7 @@ __all__ = ["Medium", "Script", "Sent"]
 Script = BaseException | Receipt | Callable[[Outgoing], Awaitable[Receipt | None]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Sent:
     """What arrived on the far side.
 
@@ -32,7 +32,10 @@ class Sent:
 
     id: str
     out: Outgoing
-    files: Sequence[bytes] = field(default=(), repr=False)
+    files: Sequence[bytes] = ()
+
+    def __repr__(self) -> str:
+        return f"<Sent {self.id} over {self.channel} to {self.to}: {self.text!r}>"
 
     @property
     def channel(self) -> str:
@@ -60,7 +63,7 @@ class Sent:
         return self.out.operation
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Medium:
     """Everything that the far side knows.
 
@@ -91,12 +94,20 @@ class Medium:
     _dropped: BaseException | None = None
     _arrived: anyio.Event = field(default_factory=anyio.Event)
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__.strip('_')}: {len(self.sent)} sent>"
+
     def script(self, *steps: Script, to: str | None = None, channel: str | None = None) -> None:
         """Say what happens to the next sends, in order: to the address *to*, and over *channel*, where they are given.
 
         An exception is raised, before anything arrives, unless it is an `UncertainError`: then the message arrives
         and its answer is lost. A receipt is answered. A callable is awaited with what is sent, and may do all of that.
+
+        Raises:
+            TypeError: A step is none of these; a class is none, only what it makes.
         """
+        for step in steps:
+            _check_step(step)
         self._scripts.setdefault((_uri(to), channel), deque()).extend(steps)
 
     def say(self, **fields: Any) -> None:
@@ -207,3 +218,11 @@ class Medium:
 
 def _uri(address: str | None) -> str | None:
     return None if address is None else Address.parse(address).uri
+
+
+def _check_step(step: object) -> None:
+    """Here, where it is written, and not in the midst of a send."""
+    if isinstance(step, type):
+        raise TypeError(f"a step is an error, a receipt or a function, not the class {step.__name__}: make one of it")
+    if not isinstance(step, BaseException | Receipt) and not callable(step):
+        raise TypeError(f"a step is an error, a receipt or a function, not {step!r}")
