@@ -234,6 +234,7 @@ async def test_after_the_last_attempt_it_is_not_sent() -> None:
         ({"to": via("loop")}, TypeError, "via="),
         ({"to": [via("loop")]}, TypeError, "via="),
         ({"to": None}, TypeError, "NoneType"),
+        ({"to": ANN, "key": 42}, InvalidInputError, "key= is text, not int"),
         ({"to": {ANN}}, TypeError, "set"),
     ],
 )
@@ -251,10 +252,11 @@ async def test_wrong_usage_says_what_to_do(arguments: Any, error: type[Exception
     ids=["empty text", "empty message", "lone surrogate"],
 )
 async def test_nothing_to_say_is_said(content: Any, error: type[Exception]) -> None:
-    """Rather than an empty message, or one that no medium could carry."""
+    """Rather than an empty message, or one that no medium could carry; of a channel only where one is known."""
     async with opened() as world:
-        with pytest.raises(error):
+        with pytest.raises(error) as caught:
             await world.hub.send(content, to=ANN)
+        assert "?:" not in str(caught.value)
         assert world.medium.sent == []
 
 

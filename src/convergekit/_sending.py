@@ -193,6 +193,8 @@ class Sending:
 def _keyed(key: str | None, recipients: Sequence[Recipient], what: str = "send") -> tuple[Sequence[str] | None, bool]:
     """The key to use for each of *recipients*, and whether they were made from the event that is being handled."""
     run = running()
+    if key is not None and not isinstance(key, str):
+        raise InvalidInputError(f"key= is text, not {type(key).__name__}: key=str(...), the same each time")
     if key is not None and not _KEY.fullmatch(key):
         # Above all not an empty one: taken for none, it would send twice what was to be sent once.
         raise InvalidInputError("a key is one line of 1 to 8192 characters; to send without one, leave it out")

@@ -211,8 +211,8 @@ class WebhookApp:
             events = _parsed(adapter, request)
             admitted = await receiver.admit(*events) if events else ()
             return adapter.reply(request, admitted)
-        except SignatureError:
-            _log.info("%s: a webhook was refused for its signature", channel)
+        except SignatureError as exc:
+            _log.info("%s: a webhook was refused for its signature: %s", channel, exc)
             return _UNSIGNED
         except InvalidInputError as exc:
             _log.info("%s: a signed webhook makes no sense: %s", channel, type(exc.__cause__ or exc).__name__)

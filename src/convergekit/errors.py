@@ -96,7 +96,8 @@ class DeliveryError(ConvergeError):
         return str(self.args[0])
 
     def __str__(self) -> str:
-        return f"{self.channel}: {self.args[0]}" + (f" [{self.code}]" if self.code else "")
+        where = "" if self.channel == "?" else f"{self.channel}: "
+        return f"{where}{self.args[0]}" + (f" [{self.code}]" if self.code else "")
 
 
 class NotSentError(DeliveryError):

@@ -29,6 +29,7 @@ from .engine.engine import Engine
 from .engine.facts import Facts
 from .engine.lanes import LEASE_SECONDS
 from .engine.options import ChannelOptions
+from .engine.parts import check_parts
 from .engine.planner import Planner
 from .engine.rechecking import Rechecking
 from .engine.retention import Retention
@@ -286,8 +287,10 @@ class Hub(AsyncContextManagerMixin):
             parts: What the adapter may ask for beside its settings: a token provider, an HTTP `transport` ...
 
         Raises:
-            ConfigurationError: The settings are wrong, or the name is taken.
+            ConfigurationError: The settings or the name of a part are wrong, or the name is taken.
+            TypeError: A `transport` or an `http_client` is none.
         """
+        check_parts(name, parts)
         channel = self._add(channel_settings(name, config, adapter=adapter, options=options), parts)
         await self._engine.open(channel._runtime)
         return channel

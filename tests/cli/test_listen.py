@@ -56,9 +56,14 @@ def test_events_are_printed_until_a_signal(config: Path, backend: str, ends: sig
             assert post(channel["url"], "hello") == 204
             event = told(process.stdout, "message.received")
             assert (event["channel"], event["text"]) == ("hook", "hello")
+            for _ in range(2):
+                assert httpx.post(channel["url"], content=b"a private word", trust_env=False).status_code == 401
             process.send_signal(ends)
             assert process.wait(timeout=60) == code
-            assert process.stderr.read() == ""
+            refused = (
+                "convergekit: hook: a webhook was refused for its signature: the id, the timestamp or the signature "
+            )
+            assert process.stderr.read().startswith(refused + "is missing\n")
         finally:
             process.kill()
 

@@ -1,14 +1,17 @@
 """An ASGI app on a socket of this machine."""
 
+import logging
 import socket
 import sys
+from io import StringIO
 from typing import Any
 
 import anyio
 import httpx
 import pytest
 
-from convergekit.cli._serving import serving
+from convergekit.cli._console import Console
+from convergekit.cli._serving import refusals_told, serving
 from convergekit.errors import ConfigurationError
 
 
@@ -53,3 +56,25 @@ async def test_without_a_server_it_says_what_to_install(
     with pytest.raises(ConfigurationError, match=r"pip install 'convergekit\[serve\]'"):
         async with serving(app, backend=anyio_backend_name):
             raise AssertionError
+
+
+def test_refusals_are_told_once_a_second_on_one_line() -> None:
+    log, said = logging.getLogger("convergekit.asgi"), StringIO()
+    level = log.level
+
+    def refuse(at: float, why: str, level: int = logging.INFO) -> None:
+        record = log.makeRecord(log.name, level, "", 0, "hook: %s", (why,), None)
+        record.created = at
+        log.handle(record)
+
+    with refusals_told(Console(StringIO(), said, as_json=False)):
+        assert log.isEnabledFor(logging.INFO)
+        for at in (100.0, 100.5, 100.9, 101.5):
+            refuse(at, f"at {at}\x1b[2J\nand more")
+        refuse(200.0, "as every warning", logging.WARNING)
+    refuse(300.0, "nobody listens")
+    assert said.getvalue().splitlines() == [
+        "convergekit: hook: at 100.0?[2J",
+        "convergekit: hook: at 101.5?[2J (and 2 before it)",
+    ]
+    assert log.level == level

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import httpx
 import pytest
 
 from convergekit import Hub, MessageReceived, Router, Status
@@ -92,9 +93,11 @@ def test_it_sends_what_others_submit_and_handles_what_comes_in(
         assert anyio.run(_submitted, folder) is Status.ACCEPTED
         assert post(f"{url}/hook", "where is it?") == 204
         assert told(process.stdout, "handled")["text"] == "where is it?"
+        assert httpx.post(f"{url}/hook", content=b"a private word", trust_env=False).status_code == 401
         process.send_signal(ends)
         assert process.wait(timeout=60) == 0
-        assert process.stderr.read() == ""
+        (line,) = process.stderr.read().splitlines()
+        assert line.startswith("convergekit: hook: a webhook was refused for its signature: ")
 
 
 def test_without_handlers_it_only_sends(folder: Path) -> None:
@@ -127,7 +130,7 @@ def test_a_router_and_a_hub_are_found_by_their_names(folder: Path, monkeypatch: 
     [
         (["shop_app"], "'shop_app' is no MODULE:NAME"),
         (["shop_app:"], "'shop_app:' is no MODULE:NAME"),
-        (["shop_app:rooter"], "there is no 'rooter' in shop_app"),
+        (["shop_app:rooter"], "there is no 'rooter' in shop_app; did you mean 'router'?"),
         (["shop_app:number"], "shop_app:number is a int; a worker serves a Hub or a Router"),
         (["nowhere_app:router"], "nowhere_app cannot be imported: ModuleNotFoundError: No module named 'nowhere_app'"),
         (["broken_app:router"], "broken_app cannot be imported: ModuleNotFoundError: No module named 'no_such_thing'"),

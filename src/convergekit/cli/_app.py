@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -30,7 +31,9 @@ def imported(name: str) -> Hub | Router:
         raise ConfigurationError(f"{module} cannot be imported: {type(exc).__name__}: {exc}") from exc
     for part in path.split("."):
         if not hasattr(found, part):
-            raise ConfigurationError(f"there is no {path!r} in {module}")
+            near = difflib.get_close_matches(part, [name for name in dir(found) if name[:1] != "_"], n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise ConfigurationError(f"there is no {path!r} in {module}{hint}")
         found = getattr(found, part)
     if not isinstance(found, Hub | Router):
         raise ConfigurationError(f"{name} is a {type(found).__name__}; a worker serves a Hub or a Router")

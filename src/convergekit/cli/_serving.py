@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import anyio
 
 from convergekit.errors import ConfigurationError
 
+from ._console import Console
+
 if TYPE_CHECKING:
     from hypercorn import Config
 
-__all__ = ["server_installed", "serving"]
+__all__ = ["refusals_told", "server_installed", "serving"]
 
 App = Callable[..., Awaitable[None]]
 _GRACE = 3.0
+_REFUSALS_EVERY = 1.0
 
 
 def server_installed() -> None:
@@ -27,6 +30,47 @@ def server_installed() -> None:
         import hypercorn  # noqa: F401
     except ImportError:
         raise ConfigurationError("there is no server to receive with: pip install 'convergekit[serve]'") from None
+
+
+class _Refusals(logging.Handler):
+    """Tells of a call that was refused, at most once a second: whoever calls from outside does not fill the screen.
+
+    Args:
+        tell: Takes a line.
+    """
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        super().__init__(logging.INFO)
+        self._tell = tell
+        self._last, self._left_out = -_REFUSALS_EVERY, 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.levelno > logging.INFO:
+            return  # told as every warning is
+        if 0 <= record.created - self._last < _REFUSALS_EVERY:
+            self._left_out += 1
+            return
+        more = f" (and {self._left_out} before it)" if self._left_out else ""
+        self._last, self._left_out = record.created, 0
+        line = record.getMessage().partition("\n")[0]
+        self._tell("".join(each if each.isprintable() else "?" for each in line)[:300] + more)
+
+
+@contextmanager
+def refusals_told(console: Console) -> Generator[None]:
+    """Inside, *console* says which webhooks were refused, and why; nothing of what was in them."""
+    log = logging.getLogger("convergekit.asgi")
+    if log.isEnabledFor(logging.INFO):  # --debug, which tells everything
+        yield
+        return
+    level, handler = log.level, _Refusals(console.warn)
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(level)
 
 
 @asynccontextmanager

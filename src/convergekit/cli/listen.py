@@ -13,7 +13,7 @@ from convergekit.abc import ReceivesWebhooks
 from convergekit.model import ChannelChanged, event_to_json
 
 from ._console import Console
-from ._serving import server_installed, serving
+from ._serving import refusals_told, server_installed, serving
 
 __all__ = ["run"]
 
@@ -30,7 +30,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
 
 async def _listen(hub: Hub, args: argparse.Namespace, console: Console) -> int:
     # In this order, so that the server stops taking before the hub drains.
-    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+    with refusals_told(console), anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async with hub, serving(hub.asgi(), backend=args.backend, host=args.host, port=args.port) as url:
             _greet(hub, url, console)
             received = await anext(signals)

@@ -12,7 +12,7 @@ from convergekit.errors import ConfigurationError
 
 from ._app import imported
 from ._console import Console
-from ._serving import server_installed, serving
+from ._serving import refusals_told, server_installed, serving
 
 __all__ = ["run"]
 
@@ -46,6 +46,7 @@ async def _work(hub: Hub, args: argparse.Namespace, console: Console) -> int:
     async with hub, AsyncExitStack() as stack:
         url = None
         if args.port is not None:
+            stack.enter_context(refusals_told(console))
             url = await stack.enter_async_context(
                 serving(hub.asgi(), backend=args.backend, host=args.host, port=args.port)
             )
