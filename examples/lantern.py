@@ -16,6 +16,9 @@ from convergekit.abc import Adapter, Outgoing
 from convergekit.errors import AuthenticationError, NotSentError, RejectedError, ThrottledError, UncertainError
 from convergekit.model import Address, Capabilities, CustomReceived, Event, MessageReceived, Receipt, Status, TextLimit
 
+#: Seconds: the tower pings every 30, so a line that says nothing for so long is dead, however open it looks.
+SILENCE = 90.0
+
 
 class LanternConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -67,10 +70,11 @@ class LanternAdapter(Adapter[LanternConfig]):
         async with stream:
             line = Line(stream)
             try:
-                await line.say({"login": token, **wish})
-                answer = await line.hear()
+                with anyio.fail_after(10):
+                    await line.say({"login": token, **wish})
+                    answer = await line.hear()
             except OSError:
-                raise NotSentError("it hung up before we were in", channel=channel) from None
+                raise NotSentError("it did not let us in", channel=channel) from None
             if answer != {"welcome": True}:
                 raise AuthenticationError("the tower does not know us", channel=channel)
             yield line
@@ -100,11 +104,15 @@ class LanternAdapter(Adapter[LanternConfig]):
             task_status.started()
             try:
                 while True:
-                    said = await line.hear()
+                    with anyio.fail_after(SILENCE):
+                        said = await line.hear()
+                    if said == {"ping": True}:
+                        await line.say({"pong": True})
+                        continue
                     await self.context.admit(to_event(said))
                     await line.say({"have": said.get("id") if isinstance(said, dict) else None})
             except OSError:
-                raise NotSentError("the connection dropped", channel=self.context.channel) from None
+                raise NotSentError("the connection dropped, or went silent", channel=self.context.channel) from None
 
 
 def to_event(said: Any) -> Event:
