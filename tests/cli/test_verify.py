@@ -12,7 +12,7 @@ from convergekit.adapters.loopback import LoopbackAdapter
 from convergekit.adapters.loopback.subject import LoopbackSubject
 from convergekit.cli import main, verify
 from convergekit.errors import NotSentError
-from convergekit.model import Receipt
+from convergekit.model import Capabilities, Idempotency, IdempotencyKind, Receipt
 from convergekit.testing.adapter import RULES, Subject
 
 
@@ -61,7 +61,7 @@ def test_ours_keep_the_contract_where_there_is_no_pytest(name: str) -> None:
     command = [sys.executable, "-c", code, "verify", name]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
-    first, *told, last = done.stdout.splitlines()
+    first, *told, last = (line for line in done.stdout.splitlines() if not line.startswith("not told by the subject"))
     assert first == f"{name}, on asyncio and trio:"
     assert [line[9:].split(":")[0].split(" ")[0] for line in told] == list(RULES)
     assert {line[:9].rstrip() for line in told} == {"kept", "skipped"}
@@ -84,6 +84,7 @@ def test_a_broken_rule_is_told_with_its_reason_its_page_and_what_happened(
         "         on asyncio: a call without a signature was taken",
     ]
     assert "         body, on asyncio: a call with another body was taken" in lines
+    assert lines[-2] == "broken: unsigned-refused, forged-refused"
     assert lines[-1].startswith("2 rules in ")
     assert lines[-1].endswith(": 2 broken")
     assert captured.err == "", "what the adapter warns of meanwhile is no finding"
@@ -98,12 +99,24 @@ def test_what_is_skipped_and_what_is_kept_in_part_say_why(installed: Any, capsys
     assert last.endswith(": 1 kept, 1 skipped")
 
 
+def test_what_is_declared_and_cannot_be_looked_at_is_told_at_the_end(
+    installed: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Apart from what does not concern the adapter."""
+    limits = Capabilities(idempotency=Idempotency(kind=IdempotencyKind.KEY))
+    adapter = type("Keyed", (LoopbackAdapter,), {"capabilities": limits})
+    untold = type("Untold", (LoopbackSubject,), {"adapter": adapter, "received": Subject.received})
+    installed(adapter, untold)
+    main(["verify", "keyed", "--rule", "same-key-once", "--rule", "poll-goes-on"])
+    assert "not told by the subject, so not proven: same-key-once" in capsys.readouterr().out.splitlines()
+
+
 def test_a_check_that_cannot_be_done_counts_as_no_good(installed: Any, capsys: pytest.CaptureFixture[str]) -> None:
     installed(LoopbackAdapter, Odd)
     assert main(["verify", "odd", "--rule", "taken-is-receipt", "--backend", "asyncio"]) == 1
     captured = capsys.readouterr()
     assert "cannot be told taken-is-receipt: " in captured.out
-    assert "         on asyncio: LookupError: nothing here" in captured.out
+    assert "         on asyncio: the subject raised LookupError: nothing here, at test_verify.py:" in captured.out
     assert "Traceback" not in captured.out
     assert main(["verify", "odd", "--rule", "taken-is-receipt", "--debug"]) == 1
     assert "Traceback" in capsys.readouterr().out

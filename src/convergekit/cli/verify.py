@@ -42,12 +42,20 @@ def run(args: argparse.Namespace, console: Console) -> int:
     backends, left_out = _backends(adapter, args.backend)
     subject = installed_subject(adapter)
     console.say(f"{args.name}, on {' and '.join(backends)}{f' ({left_out})' if left_out else ''}:")
-    began, found = time.monotonic(), Counter[Verdict]()
+    began, found, untold = time.monotonic(), dict[str, Verdict](), list[str]()
     with nullcontext() if args.debug else _quiet():
         for rule in asked:
             results = list(verify(subject or without_subject(adapter), backends=backends, rules=[rule.id]))
-            found[_tell(rule, results, console, debug=args.debug)] += 1
-    told = ", ".join(f"{found[verdict]} {_WORDS[verdict]}" for verdict in _FIRST if found[verdict])
+            found[rule.id] = _tell(rule, results, console, debug=args.debug)
+            if found[rule.id] is Verdict.SKIPPED and any(result.is_untold for result in results):
+                untold.append(rule.id)
+    if untold:
+        console.say(f"not told by the subject, so not proven: {', '.join(untold)}")
+    for verdict in (Verdict.BROKEN, Verdict.FAILED):
+        if ids := [id for id, what in found.items() if what is verdict]:
+            console.say(f"{_WORDS[verdict]}: {', '.join(ids)}")
+    counted = Counter(found.values())
+    told = ", ".join(f"{counted[verdict]} {_WORDS[verdict]}" for verdict in _FIRST if counted[verdict])
     console.say(f"{len(asked)} rules in {time.monotonic() - began:.1f} s: {told}")
     if subject is None:
         console.warn(
@@ -55,7 +63,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
             f' by the entry point {args.name} = "package.subject:ItsSubject" of the group {SUBJECTS};'
             " `convergekit new-adapter` shows how"
         )
-    return int(bool(found[Verdict.BROKEN] + found[Verdict.FAILED]))
+    return int(bool(counted[Verdict.BROKEN] + counted[Verdict.FAILED]))
 
 
 def _asked(ids: Sequence[str]) -> Sequence[Rule]:

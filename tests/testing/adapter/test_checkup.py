@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
+import anyio
 import pytest
 
 from convergekit.errors import ConfigurationError
+from convergekit.model import Idempotency, IdempotencyKind
 from convergekit.testing.adapter import HttpSubject, Subject, Verdict, verify
 from tests.inner import run_pytest
 from tests.testing.adapter.subjects import LoopbackSubject, PigeonSubject, pigeons
@@ -114,3 +118,52 @@ class TestHalf(AdapterContract):
     assert "Half does not implement accept" in done.stdout
     assert "1 failed, " in done.stdout
     assert "error" not in done.stdout
+
+
+def keyed(key: Callable[[Any], str]) -> list[tuple[Verdict, str]]:
+    """What is said of an adapter that declares a key, whose subject does not say where it is."""
+
+    async def send(self: Any, out: Any) -> Any:
+        return await Pigeon.send(self, replace(out, key=key(out)))
+
+    limits = Pigeon.capabilities.model_copy(update={"idempotency": Idempotency(kind=IdempotencyKind.KEY)})
+    adapter = type("Keyed", (Pigeon,), {"capabilities": limits, "send": send})
+    untold = flawed(PigeonSubject, adapter=adapter, identity=Subject.identity)
+    found = verify(untold, backends=["trio"], rules=["same-key-once"])
+    return [(each.verdict, each.text) for each in found if not each.check.case]
+
+
+def test_a_key_that_is_declared_goes_along_even_where_the_subject_does_not_say_where() -> None:
+    ((verdict, text),) = keyed(lambda out: "another")
+    assert verdict is Verdict.BROKEN
+    assert text.startswith("the key is declared, and is not in what the far side got")
+    assert keyed(lambda out: out.key) == [
+        (Verdict.SKIPPED, "this subject does not say by what its medium knows a repeat")
+    ]
+
+
+def test_what_the_far_side_raises_is_said_to_be_its_own() -> None:
+    """The adapter got it in place of an answer, and has nothing to do with it."""
+
+    def accept(self: Any, request: Any) -> Any:
+        raise LookupError("no such field")
+
+    (result,) = verify(flawed(PigeonSubject, accept=accept), backends=["asyncio"], rules=["taken-is-receipt"])
+    assert result.verdict is Verdict.FAILED
+    assert re.fullmatch(r"the subject raised LookupError: no such field, at test_checkup\.py:\d+", result.text)
+
+
+class Silent(LoopbackSubject):
+    async def _listens(self: Any, *, task_status: Any = None) -> None:
+        await anyio.sleep_forever()
+
+    adapter = type("SilentAdapter", (LoopbackSubject.adapter,), {"listen": _listens})
+    patience = 0.1
+
+
+def test_whatever_listens_waits_no_second_time_for_what_never_says_that_it_is_connected() -> None:
+    results = list(verify(Silent, backends=["trio"], rules=["says-when-connected", "hears-again", "ack-after-admit"]))
+    broken = {each.check.rule.id for each in results if each.verdict is Verdict.BROKEN}
+    assert broken == {"says-when-connected"}
+    others = {each.text for each in results if each.check.rule.id != "says-when-connected"}
+    assert others == {"before this can be checked: `listen` has to call task_status.started(), see says-when-connected"}

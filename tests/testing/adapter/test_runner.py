@@ -88,7 +88,7 @@ def test_what_nobody_foresaw_is_no_broken_rule() -> None:
 
     (result,) = verify(Absent, backends=["asyncio"], rules=["taken-is-receipt"])
     assert result.verdict is Verdict.FAILED
-    assert "cannot be told: LookupError" in str(result)
+    assert "cannot be told: the subject raised LookupError: nothing here, at test_runner.py:" in str(result)
 
 
 @pytest.mark.parametrize(

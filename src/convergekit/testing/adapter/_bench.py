@@ -35,12 +35,13 @@ from convergekit.stores import MemoryStore
 
 from ..clock import FakeClock
 from ..context import FakeContext, outgoing
-from ._subject import Call, Cannot, Ending, Subject
+from ._subject import Call, Cannot, Ending, Fault, Subject, Untold
 from ._verbs import lacking
 from ._virtual import Time
 
 __all__ = [
     "CHANNEL",
+    "DEAF",
     "PATIENCE",
     "WAYS",
     "Answer",
@@ -65,6 +66,8 @@ WAYS: Final[Mapping[Way, type[Any]]] = {"listen": Listens, "poll": Polls, "webho
 CHANNEL: Final = "channel"
 _KINDS: Final = (ThrottledError, NotSentError, RejectedError, AccountError, UncertainError)
 _LOOK: Final = 0.002  # real seconds between two looks
+#: Why nobody need wait for `listen`: it is known not to say that it is connected. None where that is not known.
+DEAF: Final[ContextVar[str | None]] = ContextVar("convergekit_deaf", default=None)
 #: Of real seconds: `Subject.patience`.
 PATIENCE: Final[ContextVar[float]] = ContextVar("convergekit_patience", default=3.0)
 
@@ -209,12 +212,17 @@ class Bench:
         try:
             async with self.adapter_class(self.config(settings), context) as adapter:
                 yield adapter, context
+        except ExceptionGroup as group:  # its task group may stand around the `yield`
+            found = _first_of(group)
+            raise found from found.__cause__
         finally:
             await context.aclose()
 
     @asynccontextmanager
     async def hub(self, *, settings: Mapping[str, Any] | None = None, **options: Any) -> AsyncGenerator[Hub]:
         """A hub with the adapter as its only channel, on the bench's clock; *options* as for `Hub`."""
+        if (deaf := DEAF.get()) is not None:
+            raise Cannot(deaf)
         table = dict(self.subject.settings if settings is None else settings)
         settled = channel_settings(CHANNEL, table, adapter=self.adapter_class)
         hub = Hub(**{"store": MemoryStore(), "clock": self.clock, "random": Random(1), "drain": 0.0, **options})
@@ -236,6 +244,13 @@ class Bench:
     def words(self, number: int) -> str:
         """A text that is found in what the far side got, however it is written there."""
         return f"word{number:04d}"
+
+    async def fault(self, fault: Fault) -> None:
+        """`Subject.fault`; returns once an adapter that is connected knows of it, where its connection has ended."""
+        self.subject.fault(fault)
+        if fault is Fault.UNREACHABLE:
+            for _ in range(10):
+                await anyio.sleep(_LOOK)
 
     async def attempt(
         self, adapter: Any, out: Outgoing | None = None, *, verb: str = "send", timeout: float = math.inf
@@ -296,7 +311,7 @@ class Bench:
         """What the medium says when one of the senders writes."""
         senders = self.subject.senders
         if senders is None:
-            raise Cannot("this subject has no senders: nobody writes to us")
+            raise Untold("this subject has no senders: nobody writes to us")
         text = self.words(number) if text is None else text
         return self.subject.message(id=id or f"id-{number}", sender=senders[sender], text=text)
 
@@ -342,7 +357,7 @@ class Door(Ear):
         subject = self.bench.subject
         secret = secret or subject.secret
         if secret is None:
-            raise Cannot("this subject has no secret to sign with")
+            raise Untold("this subject has no secret to sign with")
         call = said if isinstance(said, Call) else subject.call(said)
         return with_headers(call, subject.sign(call, at=_ago(self.bench.clock, age), secret=secret))
 
@@ -404,6 +419,8 @@ class Listening(Ear):
 
     async def begin(self, tasks: TaskGroup) -> None:
         """Listen in *tasks*; returns once it is connected."""
+        if (deaf := DEAF.get()) is not None:
+            raise Cannot(deaf)
         with anyio.move_on_after(max(1.0, PATIENCE.get())) as waiting:
             await tasks.start(self.run)
         if waiting.cancelled_caught:
@@ -456,6 +473,14 @@ class _Told(TaskStatus[None]):
 def _with(events: Sequence[Event], words: str) -> Event | None:
     said = (event for event in events if isinstance(event, Content))
     return next((event for event in said if words in f"{event.text} {event.markdown} {event.html}"), None)
+
+
+def _first_of(error: Exception) -> Exception:
+    """Of a group, what a check has said, else the first."""
+    if not isinstance(error, ExceptionGroup):
+        return error
+    leaves = [_first_of(each) for each in error.exceptions]
+    return next((leaf for leaf in leaves if isinstance(leaf, AssertionError | Cannot)), leaves[0])
 
 
 def with_headers(call: Call, headers: Mapping[str, str]) -> Call:

@@ -129,7 +129,7 @@ def _flaws(subject: Subject) -> Iterator[str]:
     lacks = [name for name in dir(kind) if getattr(getattr_static(kind, name), "__isabstractmethod__", False)]
     if lacks:
         yield f" does not implement {', '.join(lacks)}"
-    ours = next(each for each in kind.__mro__ if each.__module__.startswith(__package__))
+    ours = next(each for each in kind.__mro__ if each.__module__.startswith(Subject.__module__.rpartition(".")[0]))
     known = {name for each in ours.__mro__ if issubclass(each, Subject) for name in _names(each)}
     if (flaw := misspelt(kind, ours, known)) is not None:
         yield f".{flaw}"

@@ -10,7 +10,7 @@ import pytest
 from convergekit.errors import ConfigurationError
 
 from ._checks import CHECKS, Check
-from ._runner import BACKENDS, Verdict, perform
+from ._runner import BACKENDS, FIRST, Verdict, perform
 from ._subject import Subject
 
 __all__ = ["AdapterContract"]
@@ -32,7 +32,7 @@ class AdapterContract:
         raise NotImplementedError(f"{type(self).__name__} needs a fixture `subject`: see docs/plugins/rules.md")
 
     @pytest.mark.parametrize("backend", BACKENDS)
-    @pytest.mark.parametrize("check", CHECKS, ids=str)
+    @pytest.mark.parametrize("check", sorted(CHECKS, key=lambda check: check is not FIRST), ids=str)
     def test_keeps(
         self, subject: Subject, check: Check, backend: str, record_property: Callable[[str, object], None]
     ) -> None:

@@ -158,7 +158,13 @@ class _FarSide(httpx.AsyncBaseTransport):
         self._subject = subject
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        return await self._subject.respond(request)
+        try:
+            return await self._subject.respond(request)
+        except httpx.TransportError:
+            raise
+        except Exception as error:
+            self._subject.trouble = error
+            raise
 
 
 def _written(request: httpx.Request) -> bytes:

@@ -9,37 +9,48 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, Final
 
 import anyio
 from anyio.abc import TaskStatus
 
-from convergekit.abc import Adapter
+from convergekit.abc import Adapter, Listens
 from convergekit.config.flaws import class_flaw, settings_flaw
 
-from ._bench import PATIENCE, Bench
+from ._bench import DEAF, PATIENCE, Bench
 from ._checks import CHECKS, Broken, Check
 from ._checks.making import send_flaw
 from ._checkup import SubjectError, look_at, settings_of
+from ._http import HttpSubject
 from ._loop import HangsError, run
 from ._rules import RULES
-from ._subject import Cannot, Subject
-from ._verbs import lacking
+from ._subject import Cannot, Subject, Untold
+from ._verbs import implements, lacking
 from ._virtual import Time
 from ._watch import FAR_SIDE
 
-__all__ = ["BACKENDS", "Result", "Verdict", "perform", "unusable", "verify"]
+__all__ = ["BACKENDS", "FIRST", "Result", "Verdict", "perform", "unusable", "verify"]
 
 BACKENDS: Final = ("asyncio", "trio")
 _LONGEST: Final = 10.0  # real seconds for one check: what has not ended by then hangs
+
+#: Done before all others, since each that listens would otherwise wait in vain for the same.
+FIRST: Final = next(check for check in CHECKS if check.rule.id == "says-when-connected" and not check.case)
+_WAITS: Final = f"before this can be checked: `listen` has to call task_status.started(), see {FIRST.rule.id}"
+#: By adapter and loop: what came of it.
+_CONNECTS: Final[dict[tuple[type[Any], str], bool]] = {}
 
 
 class Verdict(StrEnum):
     """What became of a check."""
 
     KEPT = "kept"
+    """The rule is kept."""
     BROKEN = "broken"
+    """It is not, and `text` says what happened."""
     SKIPPED = "skipped"
+    """The rule does not concern this adapter, or the subject cannot play what it needs; `text` says which."""
     FAILED = "failed"
     """The check could not be done, for a reason that nobody foresaw."""
 
@@ -54,6 +65,7 @@ class Result:
         verdict: What became of it.
         text: What happened, or why it was skipped.
         trace: Where, for whoever has to find it; or "".
+        is_untold: Whether it was skipped because the subject leaves out what it needs.
     """
 
     check: Check
@@ -61,6 +73,7 @@ class Result:
     verdict: Verdict
     text: str = ""
     trace: str = ""
+    is_untold: bool = False
 
     @property
     def is_good(self) -> bool:
@@ -89,9 +102,18 @@ def verify(
     """
     asked = set(rules or RULES)
     for backend in backends:
+        if asked != {FIRST.rule.id}:
+            _try_first(make(), backend)
         for check in CHECKS:
             if check.rule.id in asked:
                 yield perform(check, make(), backend)
+
+
+def _try_first(subject: Subject, backend: str) -> None:
+    """Once for an adapter, whichever rules are asked: those that listen skip at once where this is broken."""
+    look_at(subject)
+    if implements(subject.adapter, Listens) and (subject.adapter, backend) not in _CONNECTS:
+        perform(FIRST, subject, backend)
 
 
 def perform(check: Check, subject: Subject, backend: str) -> Result:
@@ -104,11 +126,20 @@ def perform(check: Check, subject: Subject, backend: str) -> Result:
     reason = _reason_to_skip(check, subject, backend)
     if reason is not None:
         return Result(check, backend, Verdict.SKIPPED, reason)
+    result = _performed(check, subject, backend)
+    if check is FIRST:
+        _CONNECTS[subject.adapter, backend] = result.verdict is not Verdict.BROKEN
+    return result
+
+
+def _performed(check: Check, subject: Subject, backend: str) -> Result:
     bench = Bench(subject)
+    is_deaf = check.rule is not FIRST.rule and not _CONNECTS.get((subject.adapter, backend), True)
 
     async def done(time: Time) -> None:
         bench.time = time
         PATIENCE.set(subject.patience)
+        DEAF.set(_WAITS if is_deaf else None)
         await _done(check, bench)
 
     try:
@@ -120,7 +151,9 @@ def perform(check: Check, subject: Subject, backend: str) -> Result:
         first = _first_of(error)
         if isinstance(first, SubjectError):
             raise first from None
-        return _judged(check, backend, first)
+        return _judged(check, backend, subject.trouble or first, subject)
+    if subject.trouble is not None:
+        return _judged(check, backend, subject.trouble, subject)
     return Result(check, backend, Verdict.KEPT)
 
 
@@ -172,15 +205,24 @@ async def _done(check: Check, bench: Bench) -> None:
             over.set()
 
 
-def _judged(check: Check, backend: str, error: BaseException) -> Result:
+def _judged(check: Check, backend: str, error: BaseException, subject: Subject) -> Result:
     if isinstance(error, Cannot):
-        return Result(check, backend, Verdict.SKIPPED, str(error))
+        return Result(check, backend, Verdict.SKIPPED, str(error), is_untold=isinstance(error, Untold))
     if isinstance(error, Broken):
         cause = error.__cause__
         trace = "" if cause is None else "".join(traceback.format_exception(cause))
         return Result(check, backend, Verdict.BROKEN, str(error), trace)
     trace = "".join(traceback.format_exception(error))
-    return Result(check, backend, Verdict.FAILED, f"{type(error).__name__}: {error}", trace)
+    said, place = f"{type(error).__name__}: {error}", _place(error, subject)
+    return Result(check, backend, Verdict.FAILED, f"the subject raised {said}, at {place}" if place else said, trace)
+
+
+def _place(error: BaseException, subject: Subject) -> str:
+    """Where *subject*, or a base of its author's, raised *error*: file and line; "" where it came from elsewhere."""
+    theirs = {each.__module__ for each in type(subject).__mro__} - {each.__module__ for each in HttpSubject.__mro__}
+    steps = traceback.walk_tb(error.__traceback__)
+    found = [(step.f_code.co_filename, line) for step, line in steps if step.f_globals.get("__name__") in theirs]
+    return f"{Path(found[-1][0]).name}:{found[-1][1]}" if found else ""
 
 
 def _first_of(error: BaseException) -> BaseException:

@@ -19,11 +19,15 @@ from convergekit.errors import (
 )
 from convergekit.model import Event, Receipt, Status
 
-__all__ = ["ENDINGS", "Call", "Cannot", "Ending", "Fault", "Sample", "Subject"]
+__all__ = ["ENDINGS", "Call", "Cannot", "Ending", "Fault", "Sample", "Subject", "Untold"]
 
 
 class Cannot(Exception):
     """The subject cannot play this; the text says why. What needs it is shown as skipped, for that reason."""
+
+
+class Untold(Cannot):
+    """The subject leaves it out: whether the adapter keeps what needs it is not proven."""
 
 
 class Fault(StrEnum):
@@ -134,6 +138,7 @@ class Subject:
         patience: Real seconds within which the far side does what it is to do; what has not come by then never comes.
         cannot: Ids of rules that cannot be checked here, with the reason.
         now: Tells the time of the check: its clock does not move by itself.
+        trouble: What the far side raised by itself, where the adapter got that in place of an answer.
     """
 
     adapter: ClassVar[type[Adapter[Any]]]
@@ -151,6 +156,7 @@ class Subject:
     patience: float = 3.0
     cannot: Mapping[str, str] = {}
     now: Callable[[], datetime]
+    trouble: Exception | None = None
 
     @asynccontextmanager
     async def opened(self) -> AsyncGenerator[None]:
@@ -165,7 +171,7 @@ class Subject:
 
     def fault(self, fault: Fault) -> None:
         """Do *fault* with the next send."""
-        raise Cannot(f"this subject cannot play a far side that is {fault.value}")
+        raise Untold(f"this subject cannot play a far side that is {fault.value}")
 
     def attempted(self) -> None:
         """An attempt has ended: only a far side that does not see by itself that it was not reached has to know."""
@@ -175,15 +181,15 @@ class Subject:
 
         What is about a message, an edit for one, counts as a message.
         """
-        raise Cannot("this subject does not tell what the far side got")
+        raise Untold("this subject does not tell what the far side got")
 
     def identity(self, message: bytes) -> object:
         """By what the medium knows that *message*, one of `received()`, repeats another: its id, its key."""
-        raise Cannot("this subject does not say by what its medium knows a repeat")
+        raise Untold("this subject does not say by what its medium knows a repeat")
 
     def media(self) -> tuple[str, bytes]:
         """The URL under which the medium serves an attachment that came in, and the content that is served."""
-        raise Cannot("this subject serves nothing")
+        raise Untold("this subject serves nothing")
 
     def ending(self, fault: Fault) -> tuple[Ending, ...]:
         """How an attempt ends that meets *fault*; to be overridden where the medium's documents say more."""
@@ -193,46 +199,46 @@ class Subject:
 
     def message(self, *, id: str, sender: str, text: str) -> Any:
         """What the medium says when *sender*, one of `senders`, writes *text*, and calls it *id*."""
-        raise Cannot("this subject does not say what a message looks like when it comes in")
+        raise Untold("this subject does not say what a message looks like when it comes in")
 
     def report(self, *, id: str, word: str) -> Any:
         """What the medium says when the message that it called *id* has come to the status *word*."""
-        raise Cannot("this subject does not say what a report looks like")
+        raise Untold("this subject does not say what a report looks like")
 
     def echo(self, *, id: str, text: str) -> Any:
         """What the medium says when it hands us back what we wrote ourselves: *text*, which it called *id*."""
-        raise Cannot("this medium does not hand back what we wrote, or the subject does not say how")
+        raise Untold("this medium does not hand back what we wrote, or the subject does not say how")
 
     def nonsense(self) -> Sequence[Any]:
         """What the medium might say that makes no sense, on a connection or in a feed."""
-        raise Cannot("this subject does not say what makes no sense on this medium")
+        raise Untold("this subject does not say what makes no sense on this medium")
 
     async def push(self, said: Any) -> None:
         """Say *said* on the connection on which the adapter listens, behind all that was said before.
 
         Where there is no connection just now, on the next one.
         """
-        raise Cannot("this subject cannot say anything on the connection")
+        raise Untold("this subject cannot say anything on the connection")
 
     def acknowledged(self) -> int:
         """How much of what was pushed the adapter has acknowledged."""
-        raise Cannot("this medium knows no acknowledgement, or the subject does not see it")
+        raise Untold("this medium knows no acknowledgement, or the subject does not see it")
 
     async def drop(self) -> None:
         """Drop the connection on which the adapter listens."""
-        raise Cannot("this subject cannot drop the connection")
+        raise Untold("this subject cannot drop the connection")
 
     def refuse_login(self) -> None:
         """Refuse the credentials from now on."""
-        raise Cannot("there is no login, or this subject cannot refuse it")
+        raise Untold("there is no login, or this subject cannot refuse it")
 
     async def feed(self, said: Any) -> None:
         """Put *said* where the adapter polls."""
-        raise Cannot("this subject has no feed")
+        raise Untold("this subject has no feed")
 
     def fail_poll(self, fault: Fault) -> None:
         """Do *fault* with the next request that fetches something: a poll."""
-        raise Cannot(f"this subject cannot play a far side that is {fault.value} when it is polled")
+        raise Untold(f"this subject cannot play a far side that is {fault.value} when it is polled")
 
     def call(self, said: Any) -> Call:
         """The webhook that says *said*, unsigned."""
@@ -240,16 +246,16 @@ class Subject:
             return said
         if isinstance(said, bytes):
             return Call(said)
-        raise Cannot("this subject does not say how a webhook carries that")
+        raise Untold("this subject does not say how a webhook carries that")
 
     def sign(self, call: Call, *, at: datetime, secret: str) -> Mapping[str, str]:
         """The headers that sign *call*, made at *at*, by *secret*."""
-        raise Cannot("this subject cannot sign")
+        raise Untold("this subject cannot sign")
 
     def rotating(self) -> Mapping[str, Any]:
         """The settings while `secret` is being replaced by `other_secret`: both are good."""
-        raise Cannot("this subject does not say how a secret is replaced")
+        raise Untold("this subject does not say how a secret is replaced")
 
     def probe(self) -> tuple[Call, bytes]:
         """The medium's probe of an endpoint, and the body that it wants to hear."""
-        raise Cannot("this medium does not probe")
+        raise Untold("this medium does not probe")

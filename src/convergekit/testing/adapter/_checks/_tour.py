@@ -57,6 +57,7 @@ class Tour:
 async def tour(bench: Bench) -> Tour:
     """Open, send, whatever the far side does; hear, what makes sense and what does not; be refused; leave."""
     seen = Tour()
+    bench.config()  # where nobody tells even the settings, nothing is seen
     with seen.going("opening"):
         async with bench.entered() as (adapter, _):
             await _sends(bench, adapter, seen)
@@ -77,7 +78,7 @@ async def _sends(bench: Bench, adapter: Any, seen: Tour) -> None:
     for fault in (None, *(fault for fault in Fault if fault is not Fault.SILENT)):
         with seen.going("sending"):
             if fault is not None:
-                bench.subject.fault(fault)
+                await bench.fault(fault)
             attempt = await bench.attempt(adapter)
             if attempt.error is not None:
                 seen.saw(f"sending to a far side that is {fault}", attempt.error)

@@ -11,10 +11,10 @@ from convergekit.errors import RejectedError
 from convergekit.model import IdempotencyKind, Status
 
 from .._bench import Bench
-from .._subject import Cannot, Fault
+from .._subject import Cannot, Fault, Untold
 from .._verbs import implements
 from ._registry import check, expect, listed
-from ._sent import outgoing_for, verbs_of
+from ._sent import arrived, outgoing_for, verbs_of
 
 __all__: list[str] = []
 
@@ -52,12 +52,28 @@ async def _same_key(bench: Bench) -> None:
     async with bench.entered() as (adapter, _):
         if adapter.capabilities.idempotency.kind is IdempotencyKind.NONE:
             raise Cannot("it declares no idempotency")
+        if adapter.capabilities.idempotency.kind is IdempotencyKind.KEY:
+            await _key_arrives(bench, adapter)
         out = bench.outgoing("word8401")
         first = await _identity(bench, adapter, out)
         again = await _identity(bench, adapter, replace(out, attempt=2, maybe_sent=True))
         other = await _identity(bench, adapter, bench.outgoing("word8401"))
     expect(again in (None, first), "the same key, handed over again, is another message to the far side")
     expect(other not in (None, first), "another key, with the same text, is a repeat to the far side")
+
+
+async def _key_arrives(bench: Bench, adapter: Any) -> None:
+    """Where the subject does not say by what the medium knows a repeat: at least the key goes along."""
+    out = bench.outgoing()
+    attempt, wire = await arrived(bench, adapter, out)
+    expect(attempt.receipt is not None, f"it ended with {attempt}")
+    try:
+        for each in wire.received:
+            bench.subject.identity(each)
+    except Untold:
+        advice = "if it goes along in another form, say by `identity` of the subject where it is"
+        expect(wire.holds(out.key), f"the key is declared, and is not in what the far side got: {advice}")
+        raise
 
 
 async def _identity(bench: Bench, adapter: Any, out: Outgoing) -> object:
