@@ -22,7 +22,9 @@ class Admission(StrEnum):
     """What became of an event that was offered. Either way it is safe, and the medium may be told so."""
 
     NEW = "new"
+    """It is stored now, and will be handled."""
     DUPLICATE = "duplicate"
+    """It was stored before, under the same key."""
 
 
 @dataclass(frozen=True, slots=True)

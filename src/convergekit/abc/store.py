@@ -69,8 +69,11 @@ class EntryState(StrEnum):
     """Where an admitted event stands."""
 
     READY = "ready"
+    """It is handled when it is its turn, or is being handled."""
     DONE = "done"
+    """Its handler has finished, or nobody wanted it."""
     DEAD = "dead"
+    """In the dead letters: kept for a person."""
 
 
 @dataclass(slots=True, eq=False)

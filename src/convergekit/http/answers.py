@@ -35,13 +35,21 @@ class Outcome(StrEnum):
     """What an answer means to the message that was sent."""
 
     TAKEN = "taken"
+    """The other side has it: a receipt."""
     NOT_SENT = "not_sent"
+    """It does not have it, and may be asked again: `NotSentError`."""
     THROTTLED = "throttled"
+    """Likewise, after a while: `ThrottledError`."""
     REJECTED = "rejected"
+    """It refused for good: `RejectedError`."""
     AUTHENTICATION = "authentication"
+    """The credentials are refused: `AuthenticationError`."""
     CREDIT = "credit"
+    """The account has no money or quota left: `CreditError`."""
     ACCOUNT = "account"
+    """The account cannot be used for another reason, until a person acts: `AccountError`."""
     UNCERTAIN = "uncertain"
+    """It may have it: `UncertainError`."""
 
 
 class Fault(StrEnum):

@@ -38,10 +38,15 @@ class Operation(StrEnum):
     """What a delivery does on the medium."""
 
     SEND = "send"
+    """Says something new."""
     EDIT = "edit"
+    """Says something else in place of what was said."""
     RETRACT = "retract"
+    """Takes back what was said."""
     REACT = "react"
+    """Sets or takes away reactions to a message."""
     READ = "read"
+    """Tells that a message has been read."""
 
 
 class Part(Value):

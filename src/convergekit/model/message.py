@@ -27,8 +27,11 @@ class Importance(StrEnum):
     """Also the lane class: what is urgent does not queue behind what is not."""
 
     URGENT = "urgent"
+    """Waits for nothing but what is urgent, too."""
     NORMAL = "normal"
+    """What is said from one to another."""
     BULK = "bulk"
+    """What goes to many, and may wait."""
 
 
 class Attachment(Value):
