@@ -199,10 +199,14 @@ class TestAsAHub:
 # What stands in for an adapter
 
 
+class NarrowConfig(LoopbackAdapter.Config):
+    """Of its own: by them, an adapter is found."""
+
+
 class Narrow(Adapter[Any]):
     """Limits of its own, and few verbs."""
 
-    name, schemes, Config = "narrow", frozenset({"narrow"}), LoopbackAdapter.Config
+    name, schemes, Config = "narrow", frozenset({"narrow"}), NarrowConfig
     capabilities = Capabilities(text=TextLimit(max=10), attachments=AttachmentLimit(count=0))
 
     async def send(self, out: Any) -> Receipt:
