@@ -47,12 +47,9 @@ class Verdict(StrEnum):
 
     KEPT = "kept"
     """The rule is kept."""
-    """The rule is kept."""
     BROKEN = "broken"
     """It is not, and `text` says what happened."""
-    """It is not, and `text` says what happened."""
     SKIPPED = "skipped"
-    """The rule does not concern this adapter, or the subject cannot play what it needs; `text` says which."""
     """The rule does not concern this adapter, or the subject cannot play what it needs; `text` says which."""
     FAILED = "failed"
     """The check could not be done, for a reason that nobody foresaw."""
