@@ -52,7 +52,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
 _NEXT: Final = """\
 
   cd {folder}
-  pip install -e . --group dev    pip 25.1 or newer
+  python -m pip install -U pip    25.1 or newer
+  pip install -e . --group dev
   pytest                          the contract, against a server that is played on this machine: green, and to stay so
   convergekit verify {name}
   grep -rn TODO .                 what is yours to write; README.md says where to begin
