@@ -100,7 +100,7 @@ class LoopbackServer:
             try:
                 async with stream:
                     await self._talk(stream)
-            except (anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream, anyio.IncompleteRead):
-                pass  # the other side has gone
+            except* (anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream, anyio.IncompleteRead):
+                pass  # the other side has gone; where it both speaks and listens, out of a task group
             finally:
                 self._talks.discard(scope)

@@ -8,29 +8,34 @@ from typing import Any, Final
 
 import anyio
 
-__all__ = ["MOST", "CutOff", "cut_off"]
+__all__ = ["MOST", "CutOff", "Steps", "cut_off", "driven"]
 
 #: Awaits after which nobody looks further.
 MOST: Final = 200
 
 
-class _Steps:
+class Steps:
     """An awaitable that is driven as it is, and counts where it waits.
 
     Args:
         work: What is driven.
-        at: Before the wait of this number, counted from 1, *scope* is cancelled.
-        scope: Around it.
+        at: Before the wait of this number, counted from 1, it is cancelled.
 
     Attributes:
+        scope: Around it, by `driven`.
         count: How often it has waited.
         is_told: Whether that cancellation, and not one of a scope inside, came to where it waits.
     """
 
-    def __init__(self, work: Awaitable[Any], at: int, scope: anyio.CancelScope) -> None:
-        self._work, self._at, self._scope = work, at, scope
+    def __init__(self, work: Awaitable[Any], at: int) -> None:
+        self._work, self._at, self.scope = work, at, anyio.CancelScope()
         self.count = 0
         self.is_told = False
+
+    @property
+    def is_reached(self) -> bool:
+        """Whether it has come to where it is cancelled."""
+        return self.count >= self._at
 
     def __await__(self) -> Generator[Any, Any, Any]:
         steps: Any = self._work.__await__()  # a generator, or the coroutine's like: it has send and throw
@@ -42,12 +47,12 @@ class _Steps:
                 return end.value
             self.count += 1
             if self.count == self._at:
-                self._scope.cancel()
+                self.scope.cancel()
             try:
                 resume, with_what = steps.send, (yield waits_for)
             except BaseException as error:  # mostly the cancellation, which is the work's to handle
                 resume, with_what = steps.throw, error
-            self.is_told |= self.count >= self._at and _tells(with_what, self._scope)
+            self.is_told |= self.is_reached and _tells(with_what, self.scope)
 
 
 def _tells(what: object, scope: anyio.CancelScope) -> bool:
@@ -85,12 +90,15 @@ class CutOff:
 
 async def cut_off(work: Awaitable[Any], at: int) -> CutOff:
     """Cancel *work* before its await number *at*, counted from 1."""
+    return await driven(Steps(work, at))
+
+
+async def driven(steps: Steps) -> CutOff:
+    """Drive *steps* to their end."""
     value, raised = None, None
-    scope = anyio.CancelScope()
-    steps = _Steps(work, at, scope)
-    with scope:
+    with steps.scope:
         try:
             value = await steps
         except Exception as error:
             raised = error
-    return CutOff(steps.count >= at, steps.is_told, scope.cancelled_caught, value, raised)
+    return CutOff(steps.is_reached, steps.is_told, steps.scope.cancelled_caught, value, raised)

@@ -164,7 +164,7 @@ async def _usable(bench: Bench, fault: Fault) -> None:
     async with bench.entered() as (adapter, _):
         if (usual := await bench.attempt(adapter)).receipt is None:
             raise Cannot(f"nothing can be sent before it listens: it ended with {usual}")
-        bench.subject.fault(fault)
+        await bench.fault(fault)
         await bench.attempt(adapter)
         tries = []
         for _try in range(3):

@@ -157,14 +157,18 @@ async def _original_kept(bench: Bench, way: Way) -> None:
     expect(native is not None, "`native` is empty")
     sender = (bench.subject.senders or ("",))[0]
     needles = [each for each in (bench.words(1), "id-1", sender.partition(":")[2]) if each in _as_text(said)]
-    originals = [
-        part for form in _forms(said) for part in _parts(form) if all(one in _as_text(part) for one in needles)
-    ]
+    forms = [form for each in _sayings(bench, way, said) for form in _forms(each)]
+    originals = [part for form in forms for part in _parts(form) if all(one in _as_text(part) for one in needles)]
     if any(isinstance(each, dict | list) for each in originals):
         kept = any(part == original for part in _parts(native) for original in originals)
         expect(kept, "`native` is not what came, but something that was made of it")
     missing = [needle for needle in needles if needle not in _as_text(native)]
     expect(not missing, f"`native` lacks what was in the original: {listed(missing)}")
+
+
+def _sayings(bench: Bench, way: Way, said: Any) -> list[Any]:
+    """*said*, and the call that carries it."""
+    return [said, bench.subject.call(said)] if way == "webhook" else [said]
 
 
 def _forms(said: Any) -> list[Any]:

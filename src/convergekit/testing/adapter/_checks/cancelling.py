@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Awaitable
 from typing import Any
 
@@ -13,9 +12,10 @@ from convergekit.abc import Listens, Polls, ReceivesWebhooks
 from .._bench import Bench, Door, request_of
 from .._subject import Cannot, Fault
 from .._verbs import lacking
+from .._wire import Wire
 from ._registry import broken, check, expect
-from ._sent import TARGETED, outgoing_for, verbs_of
-from ._steps import MOST, CutOff, cut_off
+from ._sent import TARGETED, arrived, outgoing_for, verbs_of
+from ._steps import MOST, CutOff, Steps, cut_off, driven
 
 __all__ = ["opened_up_to"]
 
@@ -106,18 +106,20 @@ async def opened_up_to(bench: Bench, at: int) -> tuple[bool | None, CutOff]:
     """Open an adapter, cancel that before its await number *at*, and leave it.
 
     Returns:
-        Whether it was open by then; None where it has not opened at all, False where it did although it was cancelled.
+        Whether it was open by then; None where it has not opened at all, False where it did although it was told
+        that it is cancelled.
     """
     opened: bool | None = None
 
     async def opening(adapter: Any) -> None:
         nonlocal opened
         async with adapter:
-            opened = anyio.current_effective_deadline() > -math.inf
+            opened = not steps.is_told
 
     context = bench.context()
+    steps = Steps(opening(bench.adapter_class(bench.config(), context)), at)
     try:
-        ended = await cut_off(opening(bench.adapter_class(bench.config(), context)), at)
+        ended = await driven(steps)
     finally:
         await context.aclose()
     return opened, ended
@@ -129,13 +131,12 @@ async def _usable(bench: Bench) -> None:
         for at in range(1, MOST):
             ended = await cut_off(adapter.send(bench.outgoing()), at)
             what = f"after a send that was cut off at its await number {at}, the next one"
-            before = len(bench.subject.received())
-            attempt = None
+            attempt, wire = None, Wire()
             with anyio.move_on_after(2):
-                attempt = await bench.attempt(adapter)
+                attempt, wire = await arrived(bench, adapter, bench.outgoing())
             if attempt is None:
                 broken(f"{what} hangs")
             expect(attempt.error is None, f"{what} ends with {attempt}")
-            expect(len(bench.subject.received()) == before + 1, f"{what} did not arrive")
+            expect(wire.holds(attempt.out.text), f"{what} did not arrive")
             if not ended.reached:
                 return

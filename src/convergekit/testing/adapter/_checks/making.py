@@ -196,8 +196,9 @@ async def _send_their_own(bench: Bench, channels: Sequence[_Channel], secrets: S
 async def _prove_their_own(bench: Bench, channels: Sequence[_Channel]) -> None:
     if not implements(bench.adapter_class, ReceivesWebhooks):
         raise Cannot("the adapter receives no webhooks")
-    if bench.subject.other_settings is not None:
-        raise Cannot("the other account may have the same secret")
+    changes = {bench.subject.secret: bench.subject.other_secret}
+    if bench.subject.other_settings is not None or _replaced(bench.subject.settings, changes) == bench.subject.settings:
+        raise Cannot("what signs is none of its settings, or the other account may have the same")
     secrets = [bench.subject.secret, bench.subject.other_secret]
     for (adapter, context), own, other in zip(channels, secrets, secrets[::-1], strict=True):
         door = Door(bench, adapter, context)

@@ -25,7 +25,7 @@ async def _taken(bench: Bench) -> None:
 
 async def _meets(bench: Bench, fault: Fault) -> Attempt:
     async with bench.entered() as (adapter, _):
-        bench.subject.fault(fault)
+        await bench.fault(fault)
         attempt = await bench.attempt(adapter)
     _ended(attempt, *bench.subject.ending(fault))
     return attempt
@@ -69,7 +69,7 @@ async def _failed(bench: Bench, fault: Fault) -> None:
 async def _malformed(bench: Bench, fault: Fault) -> None:
     async with bench.entered() as (adapter, _):
         usual = await bench.attempt(adapter)
-        bench.subject.fault(fault)
+        await bench.fault(fault)
         attempt = await bench.attempt(adapter)
     _ended(attempt, *bench.subject.ending(fault))
     if attempt.receipt is not None and usual.receipt is not None:
@@ -83,7 +83,7 @@ async def _only_ours(bench: Bench, fault: Fault) -> None:
     if fault is Fault.SILENT:
         return
     async with bench.entered() as (adapter, _):
-        bench.subject.fault(fault)
+        await bench.fault(fault)
         attempt = await bench.attempt(adapter)
     expect(
         attempt.error is None or isinstance(attempt.error, DeliveryError), f"{type(attempt.error).__name__} came out"
@@ -93,7 +93,7 @@ async def _only_ours(bench: Bench, fault: Fault) -> None:
 @check("one-attempt", fault=[Fault.ANSWER_LOST, Fault.RESET, Fault.SERVER_ERROR, Fault.NONSENSE])
 async def _once(bench: Bench, fault: Fault) -> None:
     async with bench.entered() as (adapter, _):
-        bench.subject.fault(fault)
+        await bench.fault(fault)
         await bench.attempt(adapter)
     times = len(bench.subject.received())
     expect(times <= 1, f"the far side got it {times} times")

@@ -27,7 +27,7 @@ async def _check_when_something_is_wrong(bench: Bench, when: str) -> None:
         if when == "refused":
             bench.subject.refuse_login()
         else:
-            bench.subject.fault(Fault.UNREACHABLE)
+            await bench.fault(Fault.UNREACHABLE)
         try:
             health = await adapter.check()
         except Exception as error:

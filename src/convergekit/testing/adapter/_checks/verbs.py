@@ -72,7 +72,7 @@ async def _does_it(bench: Bench, adapter: Any, verb: str) -> None:
 
 async def _ends_as_send(bench: Bench, adapter: Any, verb: str, fault: Fault) -> None:
     out = await outgoing_for(bench, adapter, verb)
-    bench.subject.fault(fault)
+    await bench.fault(fault)
     attempt = await bench.attempt(adapter, out, verb=verb)
     endings = bench.subject.ending(fault)
     names = listed(ending.__name__ for ending in endings)
@@ -189,7 +189,7 @@ async def _reconcile(bench: Bench, that: str, after: str) -> None:
     async with bench.entered() as (adapter, _):
         out = bench.outgoing()
         if isinstance(after, Fault):
-            bench.subject.fault(after)
+            await bench.fault(after)
             await bench.attempt(adapter, out)
         before = len(bench.subject.received())
         with _works("`reconcile`"):
@@ -208,7 +208,7 @@ async def _batch(bench: Bench, that: str, far_side: str) -> None:
     async with bench.entered() as (adapter, _):
         outs = [bench.outgoing() for _ in range(min(adapter.batch_size, 3))]
         if isinstance(far_side, Fault):
-            bench.subject.fault(far_side)
+            await bench.fault(far_side)
         before = len(bench.subject.received())
         with _works("`send_batch`"):
             answers = await adapter.send_batch(outs)
