@@ -141,7 +141,7 @@ def test_it_says_what_it_wrote_and_what_comes_next(
 
 
 def test_json_is_one_object(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    folder = tmp_path / "here" / "plugin"
+    folder = tmp_path / "plugin"
     assert main(["new-adapter", "my-chat", "--path", str(folder), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["path"], told["package"], told["Name"]) == (str(folder), "convergekit_my_chat", "MyChat")
@@ -179,8 +179,8 @@ def test_its_people_have_addresses_of_its_scheme(scheme: str, tmp_path: Path) ->
         (["../pigeon"], "'../pigeon' is no name for an adapter"),
         (["p" * 31], "and 30 characters at most"),
         (["convergekit-pigeon"], "the name of the adapter alone is enough: pigeon"),
-        (["webhook"], "there is an adapter 'webhook' already, of convergekit"),
-        (["sms"], "there is an adapter 'sms' already, of convergekit"),
+        (["webhook"], "the name 'webhook' is reserved for an adapter of convergekit"),
+        (["sms"], "the name 'sms' is reserved for an adapter of convergekit"),
         (["pigeon", "--scheme", "Pigeon:"], "'Pigeon:' is no scheme"),
     ],
 )
@@ -210,6 +210,23 @@ def test_nothing_is_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert main(["new-adapter", "pigeon", "--path", str(tmp_path)]) == 2
     assert "is there already, and nothing is overwritten: name another with --path" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_folders_above_it_are_not_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A path that is misspelt would be somewhere else."""
+    assert main(["new-adapter", "pigeon", "--path", str(tmp_path / "hoem" / "pigeon")]) == 2
+    assert f"there is no folder {tmp_path / 'hoem'}: make it first" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_its_secrets_are_in_variables_of_its_own(tmp_path: Path) -> None:
+    """And whoever signs, proves and answers is to look at it: the template's way is nobody's medium."""
+    assert main(["new-adapter", "my-chat", "--style", "webhook", "--path", str(tmp_path / "p")]) == 0
+    readme = (tmp_path / "p/README.md").read_text("utf-8")
+    assert re.findall(r'env = "(\w+)"', readme) == ["MY_CHAT_TOKEN", "MY_CHAT_WEBHOOK_SECRET"]
+    code = [(tmp_path / f"p/src/convergekit_my_chat/{name}.py").read_text("utf-8") for name in ("adapter", "subject")]
+    for method, text in (("verify", code[0]), ("reply", code[0]), ("sign", code[1])):
+        assert re.search(rf"def {method}\(.*\n.*TODO: ", text), method
 
 
 def test_the_templates_are_in_the_wheel(tmp_path: Path) -> None:

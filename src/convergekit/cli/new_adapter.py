@@ -38,6 +38,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
     folder = Path(args.path or names["distribution"])
     if folder.exists():
         raise ConfigurationError(f"{folder} is there already, and nothing is overwritten: name another with --path")
+    if not folder.parent.is_dir():
+        raise ConfigurationError(f"there is no folder {folder.parent}: make it first, or name another with --path")
     written = []
     for path, text in project(args.style, names):
         place = folder / path
@@ -76,8 +78,10 @@ def _names(name: str, scheme: str) -> dict[str, str]:
         raise ConfigurationError(f"the name of the adapter alone is enough: {name.removeprefix('convergekit-')}")
     distribution = f"convergekit-{name}"
     taken = {entry.name: entry.distribution for entry in adapter_entries() if entry.distribution != distribution}
-    if name in taken or name in OURS:
-        raise ConfigurationError(f"there is an adapter {name!r} already, of {taken.get(name, 'convergekit')}")
+    if name in OURS:
+        raise ConfigurationError(f"the name {name!r} is reserved for an adapter of convergekit: take another one")
+    if name in taken:
+        raise ConfigurationError(f"there is an adapter {name!r} already, of {taken[name]}")
     if not _SCHEME.fullmatch(scheme) or len(scheme) > _LONGEST:
         raise ConfigurationError(
             f"{scheme!r} is no scheme: lower-case letters, digits, +, - and dots, without a colon,"
@@ -87,6 +91,7 @@ def _names(name: str, scheme: str) -> dict[str, str]:
     return {
         "name": name,
         "Name": "".join(part.capitalize() for part in name.split("-")),
+        "NAME": name.replace("-", "_").upper(),
         "package": distribution.replace("-", "_"),
         "distribution": distribution,
         "scheme": scheme,
