@@ -13,8 +13,7 @@ from pydantic import SecretStr
 from convergekit.errors import NotSentError
 from convergekit.testing import FakeContext
 from convergekit.testing.adapter import LoopbackServer
-
-from .testing.adapter.subjects import example
+from tests.testing.adapter.subjects import example
 
 pytestmark = pytest.mark.anyio
 lantern = example("lantern")
