@@ -166,6 +166,8 @@ def test_without_a_subject_the_class_is_checked_and_the_way_to_the_rest_is_told(
     captured = capsys.readouterr()
     assert "kept     class-complete" in captured.out.splitlines()
     assert "skipped  taken-is-receipt: its package announces no subject" in captured.out
+    for looks_at_all in ("does-not-block", "no-content-logged"):
+        assert f"skipped  {looks_at_all}: its package announces no subject" in captured.out
     assert captured.err.count("\n") == 1
     assert 'careless = "package.subject:ItsSubject" of the group convergekit.subjects' in captured.err
     assert "`convergekit new-adapter` shows how" in captured.err
