@@ -249,6 +249,10 @@ class Recorder:
             self.moves()
         return True
 
+    def _on_cancelled(self, link: Link, run: int) -> Any:
+        self._runs.pop(run).until = monotonic()
+        return True
+
     # What a worker says of itself
 
     def _on_strange(self, link: Link, text: str) -> None:

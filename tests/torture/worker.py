@@ -12,7 +12,7 @@ import os
 import signal
 import socket
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, cast
 
@@ -262,6 +262,10 @@ class Worker:
                     await anyio.sleep(run["pause"])
                 if run["fails"]:
                     raise PlannedError
+            except anyio.get_cancelled_exc_class():  # its lease is lost, or the hub is left
+                with anyio.move_on_after(1, shield=True), suppress(Exception):
+                    await link.ask("cancelled", run=run["run"])
+                raise
             except Exception as error:
                 await link.ask("end", run=run["run"], finished=False, error=type(error).__name__)
                 raise
