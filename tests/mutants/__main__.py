@@ -16,7 +16,7 @@ def main(*names: str) -> int:
 
 def _say(mutant: Mutant) -> bool:
     """Whether it was found; says by what, and by which other rules."""
-    rules = mutant.found_by()
+    rules = dict.fromkeys(check.rule.id for check in mutant.found_by())
     caught = mutant.rule in rules
     others = ", ".join(rule for rule in rules if rule != mutant.rule)
     more = (f" (and {others})" if others else "") if caught else f": found by {others or 'none'}"

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from convergekit.abc import Adapter, Outgoing, Request
 from convergekit.adapters.loopback import LoopbackAdapter, LoopbackConfig
+from convergekit.errors import ConfigurationError
 from convergekit.model import ConversationRef, Receipt, Status
 from tests.testing.adapter.subjects import LoopbackSubject, PigeonSubject, pigeons
 
@@ -118,6 +119,18 @@ class PlainToken(Pigeon):
         return Receipt(Status.ACCEPTED, ids=(out.key,))
 
 
+class OpenHeartedConfig(PigeonConfig):
+    def __repr__(self) -> str:
+        return f"PigeonConfig(url={self.url!r}, token={self.token.get_secret_value()!r})"
+
+
+@breaks("secrets-masked", PigeonSubject)
+class OpenHearted(Pigeon):
+    """Has settings with a repr that is of great help."""
+
+    Config = OpenHeartedConfig
+
+
 class QuotingConfig(PigeonConfig):
     model_config = ConfigDict(hide_input_in_errors=False)
 
@@ -167,6 +180,22 @@ class WritesSecret(LoopbackAdapter):
     """Writes the secret into the DSN that it shows."""
 
     Config = OpenConfig
+
+
+class HelpfulConfig(LoopbackConfig):
+    @classmethod
+    def from_dsn(cls, dsn: str) -> Self:
+        try:
+            return super().from_dsn(dsn)
+        except ValueError as error:
+            raise ConfigurationError(f"{dsn} is no DSN: {error}") from None
+
+
+@breaks("dsn-round-trip", LoopbackSubject)
+class QuotesTheDsn(LoopbackAdapter):
+    """Quotes a DSN that is wrong, its secret included."""
+
+    Config = HelpfulConfig
 
 
 @breaks("verbs-callable", LoopbackSubject)

@@ -139,18 +139,75 @@ class HearsItself(TelegraphAdapter):
 class KnowsItsOwnWords(TelegraphAdapter):
     """Drops what it sent by its words, and so whoever answers in the same ones."""
 
+    @property
+    def words(self) -> set[str]:
+        """Somewhere where they outlive the instance."""
+        kept: set[str] = vars(self.context.parts["wire"]).setdefault("words", set())
+        return kept
+
     async def send(self, out: Outgoing) -> Receipt:
         receipt = await super().send(out)
-        _, version = await self.context.state.get(out.text)
-        await self.context.state.put(out.text, True, version=version)
+        self.words.add(out.text)
         return receipt
 
-    async def poll(self, feed: str, cursor: Any) -> Polled:
-        polled = await super().poll(feed, cursor)
-        events = [
-            each for each in polled.events if (await self.context.state.get(getattr(each, "text", "")))[0] is None
-        ]
-        return Polled(events, polled.cursor, polled.more)
+    def read_telegram(self, document: Mapping[str, Any]) -> Any:
+        return [] if document["text"] in self.words else super().read_telegram(document)
+
+
+# What is read in one place is broken by every way in
+
+
+@breaks("says-what-came", TelegraphSubject)
+class FromTheOffice(TelegraphAdapter):
+    """Says that a telegram is from the office, and not from who wrote it."""
+
+    def read_telegram(self, document: Mapping[str, Any]) -> Any:
+        return _changed(super().read_telegram(document), sender=Address("telegraph:office"))
+
+
+@breaks("original-kept", TelegraphSubject)
+class KeepsTheWords(TelegraphAdapter):
+    """Keeps the text of the original."""
+
+    def read_telegram(self, document: Mapping[str, Any]) -> Any:
+        return _changed(super().read_telegram(document), native={"text": document["text"]})
+
+
+@breaks("keys-stable", TelegraphSubject)
+class CountsTelegrams(TelegraphAdapter):
+    """Gives each telegram a number of its own for a key."""
+
+    number = 0
+
+    def read_telegram(self, document: Mapping[str, Any]) -> Any:
+        self.number += 1
+        return _changed(super().read_telegram(document), key=f"telegram-{self.number}")
+
+
+@breaks("keys-distinct", TelegraphSubject)
+class KeyOfWords(TelegraphAdapter):
+    """Takes the words of a telegram for its key."""
+
+    def read_telegram(self, document: Mapping[str, Any]) -> Any:
+        return _changed(super().read_telegram(document), key=document["text"])
+
+
+@breaks("lanes-right", TelegraphSubject)
+class OneOffice(TelegraphAdapter):
+    """Puts all that comes from one office into one lane."""
+
+    def read_telegram(self, document: Mapping[str, Any]) -> Any:
+        return _changed(super().read_telegram(document), lane="office")
+
+
+@breaks("nonsense-noted", TelegraphSubject)
+class DropsTheRest(TelegraphAdapter):
+    """Drops in silence what it cannot read."""
+
+    def read_or_keep(self, document: Any, *, key: str) -> Any:
+        with suppress(InvalidInputError):
+            return self.read(document)
+        return []
 
 
 # A connection
@@ -208,6 +265,24 @@ class SwallowsNonsense(LoopbackAdapter):
             with suppress(InvalidInputError):
                 await self.context.admit(translator.to_event(said))
             self.medium.acknowledge()
+
+
+@breaks("lanes-right", LoopbackSubject)
+class NewestOfAll(LoopbackAdapter):
+    """Takes what is new before what has waited."""
+
+    async def listen(self, *, task_status: Any = anyio.TASK_STATUS_IGNORED) -> None:
+        self._log_in()
+        task_status.started()
+        while True:
+            waiting = [await self.medium.next_pushed()]
+            self.medium.acknowledge()
+            with anyio.move_on_after(0.05):
+                while True:
+                    waiting.append(await self.medium.next_pushed())
+                    self.medium.acknowledge()
+            for said in reversed(waiting):
+                await self.context.admit(translator.to_event_or_invalid(said))
 
 
 # Feeds

@@ -224,6 +224,22 @@ class BreaksTheCircuit(Pigeon):
             raise
 
 
+@breaks("usable-after-failure", TelegraphSubject)
+class GivesUpForGood(TelegraphAdapter):
+    """Sends nothing any more once anything has gone wrong."""
+
+    is_broken = False
+
+    async def send(self, out: Outgoing) -> Receipt:
+        if self.is_broken:
+            raise RejectedError("it has failed before", code="0")
+        try:
+            return await super().send(out)
+        except DeliveryError:
+            self.is_broken = True
+            raise
+
+
 @breaks("offered-again", PigeonSubject)
 class RemembersTooEarly(Pigeon):
     """Remembers an id before it is stored, and takes the second time for a repeat."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import anyio
 import httpx
 
 from convergekit.abc import Health, Outgoing
@@ -139,6 +140,13 @@ class CountsIt(Lantern):
     send = turned(Lantern, ThrottledError, lambda error: NotSentError(error.reason))
 
 
+@breaks("throttled-says-when", PigeonSubject)
+class ExpectsToBeTold(Pigeon):
+    """Takes too many requests for any other failure where no wait is said."""
+
+    send = turned(Pigeon, ThrottledError, lambda error: error if error.retry_after == 7 else NotSentError(error.reason))
+
+
 @breaks("malformed-answer-uncertain", TelegraphSubject)
 class TakesAnything(Telegraph):
     """Is content with an answer that has no id in it."""
@@ -177,6 +185,18 @@ class TriesAgain(Pigeon):
             return await super().send(out)
 
 
+@breaks("one-attempt", TelegraphSubject)
+class AsksAgain(Telegraph):
+    """Sends again when it has not understood the answer."""
+
+    async def send(self, out: Outgoing) -> Receipt:
+        try:
+            receipt: Receipt = await super().send(out)
+        except UncertainError:
+            receipt = await super().send(out)
+        return receipt
+
+
 @breaks("server-error-uncertain", PigeonSubject)
 class TrustsTheServer(Pigeon):
     """Takes every 5xx for a promise that nothing was done."""
@@ -193,6 +213,30 @@ class LetsStrangersOut(Pigeon):
     """Lets out what its client library raises."""
 
     send = turned(Pigeon, UncertainError, lambda error: ConnectionError(error.reason))
+
+
+@breaks("only-our-errors", PigeonSubject)
+class LetsAllOut(Pigeon):
+    """Lets out an error of its own for whatever goes wrong."""
+
+    send = turned(Pigeon, DeliveryError, lambda error: LookupError(error.reason))
+
+
+@breaks("only-our-errors", TelegraphSubject)
+class TripsOverNonsense(Telegraph):
+    """Trips over an answer that makes no sense."""
+
+    send = turned(Telegraph, UncertainError, lambda error: KeyError("id") if "sense" in error.reason else error)
+
+
+@breaks("only-our-errors", PigeonSubject)
+class LetsTheTimeOut(Pigeon):
+    """Lets out what a wait of its own raises."""
+
+    async def send(self, out: Outgoing) -> Receipt:
+        with anyio.fail_after(10):
+            receipt: Receipt = await super().send(out)
+            return receipt
 
 
 @breaks("check-in-words", PigeonSubject)

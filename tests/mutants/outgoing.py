@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from hashlib import sha256
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
 
@@ -101,8 +103,11 @@ class FirstPartOnly(Pigeon):
 class TextInHeader(Pigeon):
     """Writes the text into a header as it is, with a client of its own."""
 
+    def header(self, out: Outgoing) -> str:
+        return out.text
+
     async def send(self, out: Outgoing) -> Receipt:
-        headers = {"authorization": f"Bearer {self.config.token.get_secret_value()}", "pigeon-note": out.text}
+        headers = {"authorization": f"Bearer {self.config.token.get_secret_value()}", "pigeon-note": self.header(out)}
         pairs = [(name.encode(), value.encode()) for name, value in headers.items()]
         note = {"id": out.key, "to": out.to.value, "text": out.text, **(out.native or {})}
         out.started()
@@ -119,6 +124,58 @@ class TextInHeader(Pigeon):
         if error is not None:
             raise error
         return Receipt(Status.ACCEPTED, ids=(out.key,))
+
+
+@breaks("hostile-text-harmless", PigeonSubject)
+class AddressInHeader(TextInHeader):
+    """Writes the address into a header, with what is escaped in it."""
+
+    def header(self, out: Outgoing) -> str:
+        return unquote(out.to.value)
+
+
+@breaks("hostile-text-harmless", PigeonSubject)
+class EndsAtControls(Pigeon):
+    """Takes a control character for the end of the text, as C does."""
+
+    async def send(self, out: Outgoing) -> Receipt:
+        return await super().send(saying(out, re.split(r"[\x00-\x08\x7f]", out.text)[0]))
+
+
+class RawSubject(PigeonSubject):
+    """A loft that takes notes in any form, several in one call, with a blank line between two."""
+
+    def accept(self, request: httpx.Request) -> httpx.Response:
+        return httpx.Response(202)
+
+    def received(self) -> Sequence[bytes]:
+        return [note for call in super().received() for note in call.split(b"\r\n\r\n")[1:]]
+
+
+class Raw(Pigeon):
+    """Writes the text as it is into a form that has marks."""
+
+    form: str
+
+    async def send(self, out: Outgoing) -> Receipt:
+        content = (self.form % out.text).encode()
+        headers = {"authorization": f"Bearer {self.config.token.get_secret_value()}"}
+        await self.context.http.request("POST", self.config.url, out=out, content=content, headers=headers)
+        return Receipt(Status.ACCEPTED, ids=(out.key,))
+
+
+@breaks("hostile-text-harmless", RawSubject)
+class TextInBatch(Raw):
+    """Puts notes behind each other, whatever is in them."""
+
+    form = "%s"
+
+
+@breaks("hostile-text-harmless", RawSubject)
+class TextInXml(Raw):
+    """Makes XML without an XML library."""
+
+    form = "<note><body>%s</body></note>"
 
 
 @breaks("input-untouched", PigeonSubject)
@@ -188,6 +245,16 @@ class ClaimsManyFiles(WebhookAdapter):
         return await super().send(out)
 
 
+@breaks("limits-hold", WebhookSubject)
+class ClaimsLargeFiles(WebhookAdapter):
+    """Claims to take larger attachments than it does."""
+
+    async def send(self, out: Outgoing) -> Receipt:
+        if any(len(await self.context.read(each)) > 200_000 for each in out.part.attachments if each.url is None):
+            raise RejectedError("too large", code="413")
+        return await super().send(out)
+
+
 @breaks("declared-is-carried", PigeonSubject)
 class ClaimsSubject(Pigeon):
     """Declares a subject line, and drops it."""
@@ -210,6 +277,22 @@ class LosesThread(WebhookAdapter):
     async def send(self, out: Outgoing) -> Receipt:
         conversation = out.conversation.model_copy(update={"thread": None})
         return await super().send(replace(out, conversation=conversation))
+
+
+@breaks("declared-is-carried", WebhookSubject)
+class NeedsAConversation(WebhookAdapter):
+    """Knows the thread of a conversation, and not that of the message."""
+
+    async def send(self, out: Outgoing) -> Receipt:
+        return await super().send(written(out, thread=None))
+
+
+@breaks("declared-is-carried", WebhookSubject)
+class SendsPlainText(WebhookAdapter):
+    """Sends the text alone, where the same is there in HTML."""
+
+    async def send(self, out: Outgoing) -> Receipt:
+        return await super().send(replace(out, part=out.part.model_copy(update={"html": None})))
 
 
 @breaks("declared-is-carried", WebhookSubject)
@@ -414,3 +497,11 @@ class AnswersInAnyOrder(LoopbackAdapter):
 
     async def send_batch(self, outs: Sequence[Outgoing]) -> Sequence[Receipt | DeliveryError]:
         return list(reversed(await super().send_batch(outs)))
+
+
+@breaks("verbs-work", LoopbackSubject)
+class AnswersForAll(LoopbackAdapter):
+    """Sends the first part of a batch, and answers for all of them."""
+
+    async def send_batch(self, outs: Sequence[Outgoing]) -> Sequence[Receipt | DeliveryError]:
+        return [*await super().send_batch(outs[:1])] * len(outs)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from convergekit.testing.adapter import RULES, Subject, Verdict, verify
+from convergekit.testing.adapter._checks import Check
 
 
 @dataclass(frozen=True)
@@ -25,10 +26,10 @@ class Mutant:
     rule: str
     subject: type[Subject]
 
-    def found_by(self, backend: str = "asyncio", *, rules: Iterable[str] = ()) -> list[str]:
-        """Ids of those of *rules*, or of all, that the contract finds broken, in its order."""
+    def found_by(self, backend: str = "asyncio", *, rules: Iterable[str] = ()) -> list[Check]:
+        """The checks of *rules*, or of all, that find something broken, in their order."""
         results = verify(self.subject, backends=[backend], rules=rules)
-        return list(dict.fromkeys(each.check.rule.id for each in results if each.verdict is Verdict.BROKEN))
+        return [each.check for each in results if each.verdict is Verdict.BROKEN]
 
 
 MUTANTS: list[Mutant] = []

@@ -33,6 +33,15 @@ class VerifiesNothing(Pigeon):
 
 
 @breaks("forged-refused", PigeonSubject)
+class TakesAnySignature(Pigeon):
+    """Takes any signature that has the form of one."""
+
+    async def verify(self, request: Request) -> None:
+        if len(request.headers.get("pigeon-signature", "")) != 64:
+            raise SignatureError("this is no signature")
+
+
+@breaks("forged-refused", PigeonSubject)
 class ComparesTheBeginning(Pigeon):
     """Compares the beginning of a signature only."""
 
@@ -184,6 +193,14 @@ class LooksForAProbe(Pigeon):
         return Response(200, document["challenge"].encode()) if document.get("type") == "probe" else None
 
 
+@breaks("no-ack-without-admit", PigeonSubject)
+class AnswersAtTheDoor(Pigeon):
+    """Answers a call before anybody has looked at it, so that the loft does not wait."""
+
+    def challenge(self, request: Request) -> Response | None:
+        return Response(204)
+
+
 @breaks("oversized-refused", PigeonSubject)
 class ReadsBeforeItBelieves(Pigeon):
     """Parses the body of a call that nobody has signed."""
@@ -195,6 +212,16 @@ class ReadsBeforeItBelieves(Pigeon):
             raise SignatureError("this is not JSON") from None
         if not document:
             raise SignatureError("there is nothing in it")
+        await super().verify(request)
+
+
+@breaks("oversized-refused", PigeonSubject)
+class ChokesOnSize(Pigeon):
+    """Fails on a call that is larger than it has expected."""
+
+    async def verify(self, request: Request) -> None:
+        if len(request.body) > 100_000:
+            raise ValueError("too large")
         await super().verify(request)
 
 

@@ -1,23 +1,35 @@
-"""A telegraph office: by webhook and by poll, with what the other adapters have not.
+"""A telegraph office: by webhook, by poll and on a wire, with what the other adapters have not.
 
-People number their telegrams themselves, the feed has copies of what we wired, what became of a telegram is told in
-the office's own words, calls are signed with their time and by one of two secrets, and an endpoint is probed.
+People number their telegrams themselves, the office hands back copies of what we wired, what became of a telegram is
+told in its own words, calls are signed with their time and by one of two secrets, and an endpoint is probed.
 """
 
 # ruff: noqa: RUF012  the attributes of a subject are the same for each instance, and nobody changes them
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections import deque
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+import anyio
 import httpx
+from anyio import TASK_STATUS_IGNORED
+from anyio.abc import TaskStatus
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from convergekit.abc import Adapter, Admission, Outgoing, Polled, Request, Response
-from convergekit.errors import InvalidInputError, SignatureError, UncertainError, UnsupportedContentError
+from convergekit.errors import (
+    AuthenticationError,
+    InvalidInputError,
+    NotSentError,
+    SignatureError,
+    UncertainError,
+    UnsupportedContentError,
+)
 from convergekit.http import hmac_signature, verify_hmac
 from convergekit.model import (
     Address,
@@ -42,6 +54,48 @@ WORDS: Final[Mapping[str, Status | None]] = {
     "nobody there": Status.FAILED,
 }
 _TOLERANCE: Final = 300.0
+
+
+class Wire:
+    """What the office says, one document after the other; what is not acknowledged it says again after a drop."""
+
+    def __init__(self) -> None:
+        self.acknowledged = 0
+        self.refuses = False
+        self._documents: deque[str] = deque()
+        self._drops = 0
+        self._changed = anyio.Event()
+
+    def connect(self) -> int:
+        """Log in; which connection this is."""
+        if self.refuses:
+            raise AuthenticationError("the office does not know us")
+        return self._drops
+
+    async def next(self, connection: int) -> Any:
+        """The oldest that is not acknowledged, once there is one."""
+        while connection == self._drops and not self._documents:
+            await self._changed.wait()
+        if connection != self._drops:
+            raise NotSentError("the wire is cut")
+        return json.loads(self._documents[0])
+
+    def acknowledge(self) -> None:
+        """The office may forget it."""
+        self._documents.popleft()
+        self.acknowledged += 1
+
+    def say(self, document: Any) -> None:
+        self._documents.append(json.dumps(document))
+        self._wake()
+
+    def drop(self) -> None:
+        self._drops += 1
+        self._wake()
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = anyio.Event()
 
 
 class TelegraphConfig(BaseModel):
@@ -93,11 +147,25 @@ class TelegraphAdapter(Adapter[TelegraphConfig]):
         return Polled(events, cursor=page["items"][-1]["serial"] if page["items"] else after, more=page["more"])
 
     def read_item(self, item: Any) -> Sequence[Event]:
-        """What stands in the feed may make no sense, and does not stand in the way of the next."""
+        """What stands in the feed."""
+        return self.read_or_keep(item["document"], key=f"serial-{item['serial']}")
+
+    async def listen(self, *, task_status: TaskStatus[None] = TASK_STATUS_IGNORED) -> None:
+        wire: Wire = self.context.parts["wire"]
+        connection = wire.connect()
+        task_status.started()
+        while True:
+            document = await wire.next(connection)
+            key = hashlib.sha256(json.dumps(document).encode()).hexdigest()
+            await self.context.admit(*self.read_or_keep(document, key=f"document-{key}"))
+            wire.acknowledge()
+
+    def read_or_keep(self, document: Any, *, key: str) -> Sequence[Event]:
+        """What is said may make no sense, and does not stand in the way of what comes after it."""
         try:
-            return self.read(item["document"])
+            return self.read(document)
         except InvalidInputError:
-            return [CustomReceived(key=f"serial-{item['serial']}", name="invalid_message", native=item["document"])]
+            return [CustomReceived(key=key, name="invalid_message", native=document)]
 
     def read(self, document: Any) -> Sequence[Event]:
         """The events that *document* stands for; raises `InvalidInputError`."""
@@ -179,8 +247,14 @@ class TelegraphSubject(HttpSubject):
         super().__init__()
         self.taken: list[Any] = []
         self.items: list[Any] = []
+        self.wire = Wire()
+
+    def parts(self) -> Mapping[str, Any]:
+        return {**super().parts(), "wire": self.wire}
 
     def accept(self, request: httpx.Request) -> httpx.Response:
+        if self.wire.refuses:
+            return httpx.Response(401)
         if request.method == "GET":
             after = int(request.url.params["after"])
             page = self.items[after : after + self.page]
@@ -190,6 +264,18 @@ class TelegraphSubject(HttpSubject):
 
     async def feed(self, said: Any) -> None:
         self.items.append({"serial": len(self.items) + 1, "document": said})
+
+    async def push(self, said: Any) -> None:
+        self.wire.say(said)
+
+    def acknowledged(self) -> int:
+        return self.wire.acknowledged
+
+    async def drop(self) -> None:
+        self.wire.drop()
+
+    def refuse_login(self) -> None:
+        self.wire.refuses = True
 
     def message(self, *, id: str, sender: str, text: str) -> Mapping[str, Any]:
         return {"kind": "telegram", "number": id, "from": sender.removeprefix("telegraph:"), "text": text}

@@ -11,6 +11,7 @@ from convergekit.abc import Adapter
 from .._bench import Attempt, Bench, eventually
 from .._subject import Fault
 from ._registry import check, expect, listed
+from .outcomes import is_ours
 
 __all__: list[str] = []
 
@@ -33,6 +34,13 @@ async def _once(bench: Bench, fault: Fault) -> None:
         await _attempt(bench, adapter)
     times = len(bench.subject.received())
     expect(times <= 1, f"no answer came, and the far side got it {times} times")
+
+
+@check("only-our-errors", fault=[Fault.SILENT])
+async def _only_ours(bench: Bench, fault: Fault) -> None:
+    bench.subject.fault(fault)
+    async with bench.entered() as (adapter, _):
+        is_ours(await _attempt(bench, adapter))
 
 
 async def _attempt(bench: Bench, adapter: Adapter[Any]) -> Attempt:
