@@ -15,7 +15,7 @@ import httpx
 from convergekit.abc import Outgoing, Reconciliation
 from convergekit.adapters.loopback import LoopbackAdapter
 from convergekit.adapters.webhook import WebhookAdapter
-from convergekit.errors import DeliveryError, NotSentError, RejectedError, UncertainError
+from convergekit.errors import DeliveryError, NotSentError, RejectedError, UncertainError, UnsupportedContentError
 from convergekit.http import error_for, outcome_for, parse_retry_after
 from convergekit.model import Address, Attachment, Capabilities, ConversationRef, Event, Receipt, Status
 from tests.testing.adapter.subjects import LoopbackSubject, PigeonSubject, WebhookSubject, pigeons
@@ -81,6 +81,17 @@ class ForgetsNative(Pigeon):
 
     async def send(self, out: Outgoing) -> Receipt:
         return await super().send(replace(out, native=None))
+
+
+@breaks("unsupported-refused", PigeonSubject)
+class RefusesTooLate(Pigeon):
+    """Says that it cannot carry what it has just sent."""
+
+    async def send(self, out: Outgoing) -> Receipt:
+        receipt: Receipt = await super().send(out)
+        if out.native is not None:
+            raise UnsupportedContentError("a note has no native fields")
+        return receipt
 
 
 @breaks("parts-in-order", PigeonSubject)

@@ -218,7 +218,7 @@ RULES: Final[Mapping[str, Rule]] = table(
     ),
     Rule(
         "unsupported-refused",
-        "Letters, links and `native` that the medium cannot carry are refused with UnsupportedContentError.",
+        "Letters, links and `native` that it cannot carry are an UnsupportedContentError, before anything leaves.",
         "What is dropped in silence was said, for its sender, and never heard.",
         _CAPABILITIES,
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from convergekit.abc import Outgoing
-from convergekit.errors import InvalidInputError
+from convergekit.errors import InvalidInputError, UnsupportedContentError
 from convergekit.model import Address, Attachment, Capabilities, Message, Part
 
 from .._bench import Bench
@@ -73,6 +73,8 @@ async def _unsupported(bench: Bench, what: str) -> None:
         out, sign = _demanding(bench, what, adapter)
         attempt, wire = await arrived(bench, adapter, out)
         expect(attempt.receipt is None or wire.holds(sign), f"{what}: the message was taken, and this is not in it")
+        too_late = isinstance(attempt.error, UnsupportedContentError) and wire.received
+        expect(not too_late, f"{what}: it says that it cannot carry this, and the far side got it")
         expect(attempt.receipt is not None or is_refused(attempt), f"{what}: it ended with {attempt}")
 
 
