@@ -18,6 +18,7 @@ from convergekit.engine.intake import Intake
 from convergekit.model import Address, ConversationRef, Event, Message, Part
 from convergekit.stores import MemoryStore
 
+from ._logs import Recorder
 from .clock import FakeClock
 
 __all__ = ["FakeContext", "outgoing"]
@@ -94,20 +95,11 @@ class _Ledger(MemoryStore):
         return admissions
 
 
-class _Recorder(logging.Handler):
-    def __init__(self, records: list[logging.LogRecord]) -> None:
-        super().__init__()
-        self._records = records
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._records.append(record)
-
-
 def _recorded(name: str, records: list[logging.LogRecord]) -> logging.Logger:
     """A logger of its own, so that two tests share none; what it is told goes on to the usual ones as well."""
     logger = logging.Logger(name, logging.DEBUG)
     logger.parent = logging.getLogger(name)
-    logger.addHandler(_Recorder(records))
+    logger.addHandler(Recorder(records))
     return logger
 
 

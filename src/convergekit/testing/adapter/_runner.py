@@ -18,6 +18,7 @@ from anyio.abc import TaskStatus
 from convergekit.abc import Adapter, Listens
 from convergekit.config.flaws import class_flaw, settings_flaw
 
+from .._logs import Recorder
 from ._bench import DEAF, PATIENCE, Bench
 from ._checks import CHECKS, Broken, Check
 from ._checks.making import send_flaw
@@ -234,19 +235,10 @@ def _first_of(error: BaseException) -> BaseException:
     return next(said, leaves[0])
 
 
-class _Recorder(logging.Handler):
-    def __init__(self, records: list[logging.LogRecord]) -> None:
-        super().__init__()
-        self._records = records
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._records.append(record)
-
-
 @contextmanager
 def _listening_to_logs(records: list[logging.LogRecord]) -> Generator[None]:
     """Everything that anybody logs, at every level."""
-    root, recorder = logging.getLogger(), _Recorder(records)
+    root, recorder = logging.getLogger(), Recorder(records)
     before = root.level
     root.addHandler(recorder)
     root.setLevel(logging.DEBUG)
