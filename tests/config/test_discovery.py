@@ -125,12 +125,32 @@ def test_a_broken_plugin_is_named_and_alone(name: str, target: str, told: str) -
     assert adapter_class("plain", lambda: [point(name, target), point("plain", "PlainAdapter")]) is PlainAdapter
 
 
-def test_a_plugin_that_exits_when_imported_does_not_take_us_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+class Skipped(BaseException):
+    """As what `pytest.skip` raises."""
+
+
+@pytest.mark.parametrize("leaving", [SystemExit, Skipped])
+def test_a_plugin_that_exits_when_imported_does_not_take_us_with_it(
+    leaving: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def leave(self: EntryPoint) -> None:
-        raise SystemExit("no licence")
+        raise leaving("no licence")
 
     monkeypatch.setattr(EntryPoint, "load", leave)
-    assert "SystemExit: no licence" in refusal("post", *plugins())
+    assert f"{leaving.__name__}: no licence" in refusal("post", *plugins())
+
+
+def test_what_a_plugin_says_when_imported_is_one_short_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It goes to a terminal, which obeys some characters."""
+
+    def fail(self: EntryPoint) -> None:
+        raise ValueError("\x1b[31mred\x1b[0m\r\n" * 1000)
+
+    monkeypatch.setattr(EntryPoint, "load", fail)
+    text = refusal("post", *plugins())
+    assert "ValueError: [31mred [0m [31mred" in text
+    assert text.isprintable()
+    assert len(text) < 500
 
 
 def test_a_malformed_entry_point_shows_in_the_listing() -> None:

@@ -34,6 +34,7 @@ __all__ = [
     "brought_by",
     "entry_point",
     "installed",
+    "on_one_line",
 ]
 
 GROUP: Final = "convergekit.adapters"
@@ -46,6 +47,8 @@ _OURS: Final[Mapping[str, str]] = {
     "loopback": "convergekit.adapters.loopback:LoopbackAdapter",
     "webhook": "convergekit.adapters.webhook:WebhookAdapter",
 }
+
+_LONGEST: Final = 300  # characters of somebody else's error
 
 #: Modules in which an import fails, and which say nothing about where.
 _NOT_THEIRS: Final = frozenset({"convergekit", "importlib", "pydantic"})
@@ -145,9 +148,11 @@ def _usable(name: str, origin: str, load: Callable[[], Any]) -> type[Adapter[Any
     try:
         found = load()
         flaw = _flaw(name, found)
-    except (Exception, SystemExit) as exc:  # whatever somebody else's module does when it is imported
+    except KeyboardInterrupt:
+        raise
+    except BaseException as exc:  # whatever somebody else's module does when it is imported: exit, or skip a test
         hint = f"; try: pip install 'convergekit[{_EXTRAS[name]}]'" if name in _EXTRAS else ""
-        flaw, cause = f"it cannot be imported: {_on_one_line(exc)}{hint}", exc
+        flaw, cause = f"it cannot be imported: {on_one_line(exc)}{hint}", exc
     else:
         if flaw is None:
             adapter: type[Adapter[Any]] = found
@@ -155,14 +160,16 @@ def _usable(name: str, origin: str, load: Callable[[], Any]) -> type[Adapter[Any
     raise ConfigurationError(f"the adapter {name!r} ({origin}) is broken: {flaw}") from cause
 
 
-def _on_one_line(exc: BaseException) -> str:
-    """What went wrong, and where."""
+def on_one_line(exc: BaseException) -> str:
+    """What went wrong in somebody else's module, and where: not too much of it, and nothing that a terminal obeys."""
     said = str(exc)
     if isinstance(exc, ValidationError):  # of what the class declares
         said = "; ".join(f"{exc.title}.{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in exc.errors())
     where = [frame.f_globals.get("__name__", "?") + f":{line}" for frame, line in traceback.walk_tb(exc.__traceback__)]
     theirs = [place for place in where if place.partition(".")[0].partition(":")[0] not in _NOT_THEIRS]
-    return f"{type(exc).__name__}: {' '.join(said.split())}" + (f", at {theirs[-1]}" if theirs else "")
+    said = " ".join("".join(each if each.isprintable() else " " for each in said).split())  # it may go to a terminal
+    said = said if len(said) <= _LONGEST else f"{said[:_LONGEST]}..."
+    return f"{type(exc).__name__}: {said}" + (f", at {theirs[-1]}" if theirs else "")
 
 
 def _flaw(name: str, found: Any) -> str | None:

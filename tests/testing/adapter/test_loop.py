@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 import anyio
 import pytest
 
-from convergekit.testing.adapter._loop import HangsError, run
+from convergekit.testing.adapter._loop import EscapesError, HangsError, run
 from convergekit.testing.adapter._virtual import Time
 
 BACKENDS = pytest.mark.parametrize("backend", ["asyncio", "trio"])
@@ -97,3 +97,21 @@ def test_what_is_raised_comes_out(backend: str) -> None:
 
     with pytest.raises(TimeoutError, match="the adapter's own"):
         run(fails, backend, seconds=10)
+
+
+@BACKENDS
+@pytest.mark.parametrize("ending", [SystemExit, KeyboardInterrupt])
+def test_what_would_end_the_process_is_told_as_an_error(ending: type[BaseException], backend: str) -> None:
+    """Also out of a task of its own, where it comes in a group."""
+
+    async def leaves() -> None:
+        raise ending(0)
+
+    async def works(loop: Time) -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(leaves)
+
+    with pytest.raises(
+        EscapesError, match=rf"raised {ending.__name__} at .*test_loop:\d+, which ends the whole process"
+    ):
+        run(works, backend, seconds=10)

@@ -152,6 +152,44 @@ def test_an_adapter_that_never_ends_is_broken_and_the_run_goes_on(
     assert [each.verdict for each in goes_on] == [Verdict.KEPT]
 
 
+def test_where_everything_hangs_nobody_waits_an_hour_to_hear_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Sleepy(pigeons.PigeonAdapter):  # type: ignore[misc, name-defined]
+        async def send(self, out: Any) -> Any:
+            await anyio.sleep_forever()
+
+    monkeypatch.setattr("convergekit.testing.adapter._runner._LONGEST", 0.05)
+    sleepy = type("SleepySubject", (PigeonSubject,), {"adapter": Sleepy})
+    results = list(verify(sleepy, backends=["asyncio"], rules=["throttled-says-when", "only-our-errors"]))
+    assert [each.verdict for each in results[:6]] == [Verdict.BROKEN] * 6
+    assert {str(each.verdict) for each in results[6:]} == {"failed"}
+    assert results[-1].text == "6 checks before this one have hung: mend those first"
+
+
+@pytest.mark.parametrize("how", [RuntimeError("no server"), SystemExit(0)])
+def test_a_subject_that_cannot_be_made_is_told_on_one_line(how: BaseException) -> None:
+    """And does not end the run as if all were well."""
+
+    class Unmade(PigeonSubject):
+        def __init__(self) -> None:
+            raise how
+
+    told = rf"^the subject cannot be made: it raised {type(how).__name__}: .*, at .*test_runner:\d+$"
+    with pytest.raises(ConfigurationError, match=told):
+        list(verify(Unmade, rules=["class-complete"]))
+
+
+def test_an_adapter_that_exits_is_broken_and_the_run_goes_on() -> None:
+    class Exits(pigeons.PigeonAdapter):  # type: ignore[misc, name-defined]
+        async def send(self, out: Any) -> Any:
+            sys.exit(0)
+
+    exits = type("ExitsSubject", (PigeonSubject,), {"adapter": Exits})
+    for backend in ("asyncio", "trio"):
+        (result,) = verify(exits, backends=[backend], rules=["taken-is-receipt"])
+        assert result.verdict is Verdict.BROKEN
+        assert result.text.startswith("it raised SystemExit at ")
+
+
 def test_the_contract_runs_without_pytest() -> None:
     code = (
         "import sys; sys.modules['pytest'] = None; from convergekit.testing.adapter import Subject, verify;"

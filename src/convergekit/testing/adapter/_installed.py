@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from convergekit.abc import Adapter
-from convergekit.config.discovery import brought_by, entry_point, installed
+from convergekit.config.discovery import brought_by, entry_point, installed, on_one_line
 from convergekit.errors import ConfigurationError
 
 from ._subject import Cannot, Subject
@@ -38,8 +38,10 @@ def installed_subject(
     try:
         found: Any = point.load()
         flaw = _flaw(found, adapter)
-    except (Exception, SystemExit) as exc:  # whatever somebody else's module does when it is imported
-        raise _broken(point, f"{type(exc).__name__}: {exc}") from exc
+    except KeyboardInterrupt:
+        raise
+    except BaseException as exc:  # whatever somebody else's module does when it is imported: exit, or skip a test
+        raise _broken(point, on_one_line(exc)) from exc
     if flaw is not None:
         raise _broken(point, flaw)
     subject: type[Subject] = found

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from threading import Thread
 from time import monotonic
 from types import AsyncGeneratorType, CoroutineType
@@ -18,15 +18,21 @@ from typing import Final
 import anyio
 from anyio.lowlevel import EventLoopToken, current_token
 
+from convergekit.errors import place_of
+
 from ._virtual import Time, time_of
 
-__all__ = ["HangsError", "run"]
+__all__ = ["EscapesError", "HangsError", "run"]
 
 _PERSISTENCE: Final = 5.0  # seconds; then it is left where it is, since a call in C may never end
 
 
 class HangsError(Exception):
     """The work had not ended in time."""
+
+
+class EscapesError(Exception):
+    """Something came out of the work that is no error, and would have ended the process."""
 
 
 def run(work: Callable[[Time], Awaitable[None]], backend: str, *, seconds: float, grace: float = 1.0) -> None:
@@ -40,6 +46,7 @@ def run(work: Callable[[Time], Awaitable[None]], backend: str, *, seconds: float
 
     Raises:
         HangsError: It had not ended by then. What *work* itself raises comes out as well.
+        EscapesError: It has raised what is no `Exception`: `SystemExit`, or the like.
     """
     trial = _Trial(work, backend)
     trial.start()
@@ -63,6 +70,14 @@ def _keep_for_ever() -> None:
     for each in gc.get_objects():
         if isinstance(each, CoroutineType | AsyncGeneratorType):
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(each))
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for each in error.exceptions:
+            yield from _leaves(each)
+    else:
+        yield error
 
 
 class _Killed(SystemExit):
@@ -96,8 +111,12 @@ class _Trial(Thread):
 
     def ended(self) -> None:
         """Raise what it has raised."""
-        if self._error is not None:
-            raise self._error
+        if self._error is None:
+            return
+        for leaf in _leaves(self._error):
+            if not isinstance(leaf, Exception):
+                raise EscapesError(f"it raised {type(leaf).__name__} at {place_of(leaf)}, which ends the whole process")
+        raise self._error
 
     def cancel(self) -> None:
         """Cancel it, if it has begun."""

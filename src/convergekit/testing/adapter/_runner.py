@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import traceback
+from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from anyio.abc import TaskStatus
 
 from convergekit.abc import Adapter, Listens
 from convergekit.config.flaws import class_flaw, settings_flaw
+from convergekit.errors import place_of
 
 from .._logs import Recorder
 from ._bench import DEAF, PATIENCE, Bench
@@ -24,7 +26,7 @@ from ._checks import CHECKS, Broken, Check
 from ._checks.making import send_flaw
 from ._checkup import SubjectError, look_at, settings_of
 from ._http import HttpSubject
-from ._loop import HangsError, run
+from ._loop import EscapesError, HangsError, run
 from ._rules import RULES
 from ._subject import Cannot, Subject, Untold
 from ._verbs import implements, lacking
@@ -35,12 +37,15 @@ __all__ = ["BACKENDS", "FIRST", "Result", "Verdict", "perform", "unusable", "ver
 
 BACKENDS: Final = ("asyncio", "trio")
 _LONGEST: Final = 10.0  # real seconds for one check: what has not ended by then hangs
+_PATIENT: Final = 6  # checks that hang; then it is the same with the rest, and nobody waits an hour to hear it
 
 #: Done before all others, since each that listens would otherwise wait in vain for the same.
 FIRST: Final = next(check for check in CHECKS if check.rule.id == "says-when-connected" and not check.case)
 _WAITS: Final = f"before this can be checked: `listen` has to call task_status.started(), see {FIRST.rule.id}"
 #: By adapter and loop: what came of it.
 _CONNECTS: Final[dict[tuple[type[Any], str], bool]] = {}
+#: ... and how many checks have hung.
+_HUNG: Final[Counter[tuple[type[Any], str]]] = Counter()
 
 
 class Verdict(StrEnum):
@@ -104,10 +109,18 @@ def verify(
     asked = set(rules or RULES)
     for backend in backends:
         if asked != {FIRST.rule.id}:
-            _try_first(make(), backend)
+            _try_first(_made(make), backend)
         for check in CHECKS:
             if check.rule.id in asked:
-                yield perform(check, make(), backend)
+                yield perform(check, _made(make), backend)
+
+
+def _made(make: Callable[[], Subject]) -> Subject:
+    try:
+        return make()
+    except (Exception, SystemExit) as error:  # whatever its author does there
+        said = f"{type(error).__name__}: {error}".strip().removesuffix(":")
+        raise SubjectError(f"the subject cannot be made: it raised {said}, at {place_of(error)}") from error
 
 
 def _try_first(subject: Subject, backend: str) -> None:
@@ -134,6 +147,8 @@ def perform(check: Check, subject: Subject, backend: str) -> Result:
 
 
 def _performed(check: Check, subject: Subject, backend: str) -> Result:
+    if (hung := _HUNG[subject.adapter, backend]) >= _PATIENT:
+        return Result(check, backend, Verdict.FAILED, f"{hung} checks before this one have hung: mend those first")
     bench = Bench(subject)
     is_deaf = check.rule is not FIRST.rule and not _CONNECTS.get((subject.adapter, backend), True)
 
@@ -146,7 +161,8 @@ def _performed(check: Check, subject: Subject, backend: str) -> Result:
     try:
         with _listening_to_logs(bench.records):
             run(done, backend, seconds=_LONGEST)
-    except HangsError as error:
+    except (HangsError, EscapesError) as error:
+        _HUNG[subject.adapter, backend] += isinstance(error, HangsError)
         return Result(check, backend, Verdict.BROKEN, str(error))
     except Exception as error:
         first = _first_of(error)
