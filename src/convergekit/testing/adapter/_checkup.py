@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from difflib import SequenceMatcher
+from functools import cache
 from inspect import getattr_static
 from typing import Any, Final
 
@@ -123,23 +124,25 @@ def _likeness(one: str, other: str) -> float:
 
 def _flaws(subject: Subject) -> Iterator[str]:
     """Each with the class's name to stand in front of it."""
-    kind = type(subject)
-    if not hasattr(kind, "adapter"):
-        yield ".adapter is not said: the class of the adapter"
-    lacks = [name for name in dir(kind) if getattr(getattr_static(kind, name), "__isabstractmethod__", False)]
-    if lacks:
-        yield f" does not implement {', '.join(lacks)}"
-    ours = next(each for each in kind.__mro__ if each.__module__.startswith(Subject.__module__.rpartition(".")[0]))
-    known = {name for each in ours.__mro__ if issubclass(each, Subject) for name in _names(each)}
-    if (flaw := misspelt(kind, ours, known)) is not None:
-        yield f".{flaw}"
-    for name in sorted(known):
-        if (wrong := _uncallable(kind, ours, name)) is not None:
-            yield f".{wrong}"
+    yield from _flaws_of(type(subject))
     if unknown := sorted(subject.cannot.keys() - RULES.keys()):
         yield f".cannot names no rule: {', '.join(unknown)}"
     if class_flaw(subject.adapter) is None:
         yield from _addresses(subject)
+
+
+@cache  # it is asked for each check
+def _flaws_of(kind: type[Any]) -> Sequence[str]:
+    if not hasattr(kind, "adapter"):
+        return [".adapter is not said: the class of the adapter"]
+    lacks = [name for name in dir(kind) if getattr(getattr_static(kind, name), "__isabstractmethod__", False)]
+    if lacks:
+        return [f" does not implement {', '.join(lacks)}"]
+    ours = next(each for each in kind.__mro__ if each.__module__.startswith(Subject.__module__.rpartition(".")[0]))
+    known = {name for each in ours.__mro__ if issubclass(each, Subject) for name in _names(each)}
+    if (flaw := misspelt(kind, ours, known)) is not None:
+        return [f".{flaw}"]
+    return [f".{wrong}" for name in sorted(known) if (wrong := _uncallable(kind, ours, name)) is not None]
 
 
 def _uncallable(kind: type[Any], ours: type[Any], name: str) -> str | None:
