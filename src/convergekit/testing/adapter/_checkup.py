@@ -124,7 +124,8 @@ def _likeness(one: str, other: str) -> float:
 
 def _flaws(subject: Subject) -> Iterator[str]:
     """Each with the class's name to stand in front of it."""
-    yield from _flaws_of(type(subject))
+    kind: type[Any] = type(subject)
+    yield from _flaws_of(kind)
     if unknown := sorted(subject.cannot.keys() - RULES.keys()):
         yield f".cannot names no rule: {', '.join(unknown)}"
     if class_flaw(subject.adapter) is None:
