@@ -124,8 +124,7 @@ def _likeness(one: str, other: str) -> float:
 
 def _flaws(subject: Subject) -> Iterator[str]:
     """Each with the class's name to stand in front of it."""
-    kind: type[Any] = type(subject)
-    yield from _flaws_of(kind)
+    yield from _flaws_of(type(subject))  # type: ignore[arg-type]  # mypy takes a class for unhashable
     if unknown := sorted(subject.cannot.keys() - RULES.keys()):
         yield f".cannot names no rule: {', '.join(unknown)}"
     if class_flaw(subject.adapter) is None:
