@@ -29,9 +29,11 @@ from convergekit.errors import (
 )
 from convergekit.http import verify_hmac
 from convergekit.model import Address, Attachment, Event, MessageReceived, Receipt, Status
+from tests.testing.adapter.parcel import ParcelAdapter
 from tests.testing.adapter.subjects import (
     LanternSubject,
     LoopbackSubject,
+    ParcelSubject,
     PigeonSubject,
     TelegraphSubject,
     WebhookSubject,
@@ -584,3 +586,11 @@ class SharesWhatItHasSeen(Pigeon):
         events = super().parse(request) if not seen <= self.seen else []
         self.seen.update(seen)
         return events
+
+
+@breaks("usable-after-failure", ParcelSubject)
+class StaysWithTheLost(ParcelAdapter):
+    """Keeps a connection that is lost."""
+
+    async def _linked(self) -> Any:
+        return self._link or await super()._linked()

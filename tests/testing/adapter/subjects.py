@@ -9,13 +9,17 @@ from typing import Any
 
 from convergekit.adapters.loopback.subject import LoopbackSubject
 from convergekit.adapters.webhook.subject import WebhookSubject
+from tests.testing.adapter.courier import CourierSubject
+from tests.testing.adapter.parcel import ParcelSubject
 from tests.testing.adapter.telegraph import TelegraphSubject
 
 __all__ = [
     "SUBJECTS",
     "BottleSubject",
+    "CourierSubject",
     "LanternSubject",
     "LoopbackSubject",
+    "ParcelSubject",
     "PigeonSubject",
     "TelegraphSubject",
     "WebhookSubject",
@@ -42,4 +46,13 @@ BottleSubject: Any = example("own_client").BottleSubject
 #: Sockets: what goes out and what comes in have a connection each.
 LanternSubject: Any = example("lantern_contract").LanternSubject
 
-SUBJECTS = [LoopbackSubject, WebhookSubject, PigeonSubject, TelegraphSubject, BottleSubject, LanternSubject]
+SUBJECTS = [
+    LoopbackSubject,
+    WebhookSubject,
+    PigeonSubject,
+    TelegraphSubject,
+    BottleSubject,
+    LanternSubject,
+    ParcelSubject,
+    CourierSubject,
+]
