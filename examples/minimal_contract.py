@@ -33,6 +33,10 @@ class PigeonSubject(HttpSubject):
         is_short = len(json.loads(request.content)["text"]) <= 500
         return httpx.Response(202 if is_short else 422)
 
+    def text_of(self, message: bytes) -> str:
+        text: str = json.loads(message.partition(b"\r\n\r\n")[2])["text"]
+        return text
+
     def message(self, *, id: str, sender: str, text: str) -> bytes:
         return json.dumps({"id": id, "from": sender.removeprefix("pigeon:"), "text": text}).encode()
 

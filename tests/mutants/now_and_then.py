@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import html
 import json
 import time
 from collections.abc import Sequence
@@ -71,6 +72,14 @@ class TidiesUp(Pigeon):
 
     async def send(self, out: Outgoing) -> Receipt:
         return await super().send(saying(out, " ".join(out.text.split())))
+
+
+@breaks("text-whole", PigeonSubject)
+class EscapesForAPage(Pigeon):
+    """Escapes a text for a page, and there is none."""
+
+    async def send(self, out: Outgoing) -> Receipt:
+        return await super().send(saying(out, html.escape(out.text)))
 
 
 @breaks("text-whole", WebhookSubject)

@@ -331,6 +331,10 @@ class ParcelSubject(Subject):
     def received(self) -> Sequence[bytes]:
         return tuple(self._received)
 
+    def text_of(self, message: bytes) -> str:
+        text: str = json.loads(message)["text"]
+        return text
+
     def identity(self, message: bytes) -> object:
         return json.loads(message)["key"]
 

@@ -277,6 +277,10 @@ class TelegraphSubject(HttpSubject):
     def refuse_login(self) -> None:
         self.wire.refuses = True
 
+    def text_of(self, message: bytes) -> str:
+        text: str = json.loads(message.partition(b"\r\n\r\n")[2])["text"]
+        return text
+
     def message(self, *, id: str, sender: str, text: str) -> Mapping[str, Any]:
         return {"kind": "telegram", "number": id, "from": sender.removeprefix("telegraph:"), "text": text}
 

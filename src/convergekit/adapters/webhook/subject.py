@@ -65,6 +65,10 @@ class WebhookSubject(HttpSubject):
     def accept(self, request: httpx.Request) -> httpx.Response:
         return httpx.Response(204)
 
+    def text_of(self, message: bytes) -> str:
+        text: str = json.loads(message.partition(b"\r\n\r\n")[2])["data"]["text"]
+        return text
+
     def identity(self, message: bytes) -> object:
         return re.findall(rb"^webhook-id: (.*)\r$", message, re.MULTILINE)
 

@@ -187,6 +187,10 @@ class Subject:
         """By what the medium knows that *message*, one of `received()`, repeats another: its id, its key."""
         raise Untold("this subject does not say by what its medium knows a repeat")
 
+    def text_of(self, message: bytes) -> str:
+        """The text of *message*, one of `received()`, as the medium shows it to its reader."""
+        raise Untold("this subject does not say what is read where a message arrives")
+
     def media(self) -> tuple[str, bytes]:
         """The URL under which the medium serves an attachment that came in, and the content that is served."""
         raise Untold("this subject serves nothing")

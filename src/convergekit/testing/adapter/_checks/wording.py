@@ -20,6 +20,7 @@ __all__: list[str] = []
 #: What is tried where no limit is declared, and the most that is tried coming in.
 _LONG: Final = 1000
 _SPACED: Final = "  word8601  two   words\n\n    word8602 and  more"
+_READ: Final = "word8605 & <b>one</b> \"two\" 'three' 100%25 a+b \\n C:\\new &amp; {four}"
 _SPOKEN: Final = f"Word8603 {LETTERS} Ñandú ŽLUŤOUČKÝ"
 
 
@@ -44,6 +45,20 @@ def _spaced(limits: Capabilities) -> str:
 def _most(limits: Capabilities) -> TextLimit:
     limit = limits.text or TextLimit(max=_LONG)
     return limit.model_copy(update={"max": min(limit.max, _LONG)})
+
+
+@check("text-whole", of=["reading"])
+async def _as_it_is_read(bench: Bench, of: str) -> None:
+    """Whoever escapes a text for a page, where there is none, has all of it arrive, and nobody can read it."""
+    async with bench.entered() as (adapter, _):
+        limits: Capabilities = adapter.capabilities_for(conversation(bench))
+        if limits.markup.format != "plain":
+            raise Cannot("in its markup these characters are marks")
+        text = _READ[: _most(limits).max].rstrip()
+        attempt, wire = await arrived(bench, adapter, bench.outgoing(text))
+    if attempt.receipt is not None:
+        shown = "".join(bench.subject.text_of(each) for each in wire.received)
+        expect(shown == text, "what its reader sees is another text than was sent: is it escaped twice, or not at all?")
 
 
 @check("text-whole", beside=["files", "subject"])
