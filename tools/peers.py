@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import mail
 import postgres
 
 _CREATION: Final = Path("/etc/postgresql-common/createcluster.conf")
@@ -75,9 +76,19 @@ def _ngircd() -> None:
     _run("update-rc.d", "ngircd", "disable")  # nor at the next start of the machine
 
 
+def _mail() -> None:
+    # Unless it is told, Postfix asks what it is to be, and writes settings for this machine: ours have their own.
+    _run("debconf-set-selections", told="postfix postfix/main_mailer_type select No configuration\n")
+    with _no_service():
+        _apt_get("install", "postfix", "dovecot-imapd", "dovecot-lmtpd")
+    for service in ("postfix", "dovecot"):
+        _run("update-rc.d", service, "disable")
+
+
 PEERS: Final = (
     Peer("PostgreSQL", postgres.missing, _postgresql),
     Peer("ngircd", _no_ngircd, _ngircd),
+    Peer("Postfix and Dovecot", mail.not_installed, _mail),
 )
 
 
@@ -86,11 +97,11 @@ def _apt_get(verb: str, *packages: str) -> None:
     _run("apt-get", "-qq", verb, *options, *packages)
 
 
-def _run(*command: str) -> None:
+def _run(*command: str, told: str = "") -> None:
     subprocess.run(
         command,
         env={**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"},
-        stdin=subprocess.DEVNULL,
+        input=told,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
