@@ -1,0 +1,164 @@
+"""Ids of ours that come back: in the Message-ID, in References, in the ENVID and in the reverse path.
+
+Each is a token: what it names, and a signature, so that a report or an answer is believed to be about a message of ours
+only if it names one. Nothing has to be looked up to read a token, and it survives what mail systems do to ids: base32
+in lower case, which may come back in upper case.
+
+A thread has a name of its own, made from the id of its first message. It travels in every Message-ID of ours, and in a
+reference to a message that never was, ahead of all others: an answer finds its thread where only one of them is left.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from convergekit.abc import Outgoing
+
+__all__ = ["Identifiers", "Named", "thread_name"]
+
+#: Any part of the message, where there are more than a token can count, or all of them.
+_ANY_PART: Final = 0xFF
+_SIGNED: Final = 8  # octets of the signature
+_TOKEN: Final = re.compile(r"[a-z2-7]{29,56}")
+_THREAD: Final = re.compile(r"[a-z2-7]{16}")
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What a token of ours names.
+
+    Args:
+        delivery: Id of the delivery; None where several share the message's id.
+        part: Index of the part, or None where the token does not tell.
+        thread: Name of the thread, where the token carries it.
+    """
+
+    delivery: str | None = None
+    part: int | None = None
+    thread: str | None = None
+
+
+class Identifiers:
+    """Makes and reads them.
+
+    Args:
+        secret: Signs. The same in all processes, and for as long as answers may come.
+        domain: What stands behind the `@` of our ids (RFC 5322 §3.6.4).
+    """
+
+    def __init__(self, secret: bytes, domain: str) -> None:
+        self._secret = secret
+        self.domain = domain
+
+    # Making
+
+    def message_id(self, out: Outgoing) -> str:
+        """The Message-ID of *out*, without angle brackets: the same over all attempts, and for a group's copies."""
+        what = b"group" if out.group is not None else b"message"
+        subject = _octets(out.group or out.delivery or out.key)
+        thread = base64.b32decode(self.thread_of(out).upper())
+        return f"{self._token(what, subject + _part(out) + thread)}@{self.domain}"
+
+    def thread_of(self, out: Outgoing) -> str:
+        """Name of the thread that *out* belongs to; one of its own where it begins one."""
+        named = out.message.thread or out.conversation.thread
+        return thread_name(named or f"{out.group or out.delivery or out.key}@{self.domain}")
+
+    def thread_reference(self, thread: str) -> str:
+        """The reference that stands for *thread*, ahead of those to real messages; without angle brackets."""
+        return f"{self._token(b'thread', base64.b32decode(thread.upper()))}@{self.domain}"
+
+    def envelope_id(self, out: Outgoing) -> str:
+        """The ENVID of *out* (RFC 3461 §4.4)."""
+        return self._token(b"delivery", _octets(out.delivery or out.key) + _part(out))
+
+    def verp(self, out: Outgoing, reverse_path: str) -> str:
+        """*reverse_path* with the delivery in it, behind a plus sign: `bounces+token@example.org`."""
+        local, _, domain = reverse_path.rpartition("@")
+        return f"{local}+{self.envelope_id(out)}@{domain}"
+
+    # Reading. All of it takes what strangers wrote.
+
+    def in_message_id(self, message_id: str) -> Named | None:
+        """What a Message-ID of ours, or the reference to a thread, names; None where it is not ours."""
+        local, _, domain = message_id.strip().removeprefix("<").removesuffix(">").rpartition("@")
+        if domain.lower() != self.domain.lower():
+            return None
+        if (named := self._read(b"message", local, 27)) is not None:
+            return Named(named[:16].hex(), _index(named[16]), _name(named[17:]))
+        if (named := self._read(b"group", local, 27)) is not None:
+            return Named(None, _index(named[16]), _name(named[17:]))
+        if (named := self._read(b"thread", local, 10)) is not None:
+            return Named(thread=_name(named))
+        return None
+
+    def in_envelope_id(self, envid: str) -> Named | None:
+        """What an ENVID of ours names; None where it is not ours."""
+        named = self._read(b"delivery", envid.strip(), 17)
+        return None if named is None else Named(named[:16].hex(), _index(named[16]))
+
+    def in_recipient(self, addr_spec: str) -> Named | None:
+        """What a reverse path of ours (`verp`) names, to which something came; None where it is not ours."""
+        return self.in_envelope_id(addr_spec.rpartition("@")[0].rpartition("+")[2])
+
+    def thread_among(self, message_ids: Iterable[str]) -> str | None:
+        """The thread that one of *message_ids* says it is of; the first of ours decides."""
+        found = map(self.in_message_id, message_ids)
+        return next((named.thread for named in found if named is not None and named.thread), None)
+
+    # Tokens
+
+    def _token(self, what: bytes, payload: bytes) -> str:
+        return base64.b32encode(payload + self._signature(what, payload)).decode("ascii").rstrip("=").lower()
+
+    def _read(self, what: bytes, token: str, size: int) -> bytes | None:
+        token = token.lower()
+        if not _TOKEN.fullmatch(token):
+            return None
+        try:
+            octets = base64.b32decode(token.upper() + "=" * (-len(token) % 8))
+        except binascii.Error:
+            return None
+        payload, signature = octets[:-_SIGNED], octets[-_SIGNED:]
+        if len(payload) != size or not hmac.compare_digest(signature, self._signature(what, payload)):
+            return None
+        return payload
+
+    def _signature(self, what: bytes, payload: bytes) -> bytes:
+        return hmac.digest(self._secret, what + b"\0" + payload, "sha256")[:_SIGNED]
+
+
+def thread_name(id: str) -> str:
+    """The name of the thread that the message *id* began; a name is its own: 16 characters of base32."""
+    if _THREAD.fullmatch(id):
+        return id
+    return _name(hashlib.sha256(id.strip().removeprefix("<").removesuffix(">").encode()).digest()[:10])
+
+
+def _name(octets: bytes) -> str:
+    return base64.b32encode(octets).decode("ascii").lower()
+
+
+def _octets(id: str) -> bytes:
+    """16 octets that stand for *id*: those that it writes down, where it is one of the ledger's."""
+    if len(id) == 32:
+        try:
+            return bytes.fromhex(id)
+        except ValueError:
+            pass
+    return hashlib.sha256(id.encode()).digest()[:16]
+
+
+def _part(out: Outgoing) -> bytes:
+    return bytes([_ANY_PART if out.count == 1 or out.index >= _ANY_PART else out.index])
+
+
+def _index(part: int) -> int | None:
+    return None if part == _ANY_PART else part
