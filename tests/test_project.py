@@ -45,4 +45,4 @@ def test_every_core_dependency_is_pinned_in_both_constraints() -> None:
 def test_the_extra_all_names_every_other_extra() -> None:
     extras = PROJECT["project"]["optional-dependencies"]
     (everything,) = extras["all"]
-    assert set(re.findall(r"\w+", everything.partition("[")[2])) == set(extras) - {"all"}
+    assert set(re.findall(r"[\w-]+", everything.partition("[")[2])) == set(extras) - {"all"}

@@ -116,6 +116,8 @@ class Sending:
             update["reply_to"] = event.message_id
         if message.thread is None and event.thread is not None:
             update["thread"] = event.thread
+        if event.references and not message.references:
+            update["references"] = event.references
         if message.subject is None and event.subject is not None:
             bare = event.subject
             update["subject"] = bare if bare[:3].lower() == "re:" else f"Re: {bare}"

@@ -123,6 +123,7 @@ class TestFrame:
 
         assert reported(message, PLAIN) == {"cc": "lossy", "thread": "lossy", "reply_to": "lossy"}
         assert reported(message, Capabilities(cc=True, threads=True, replies=True)) == {}
+        assert reported(Message("t", to=["mailto:ann@example.org"]), PLAIN) == {"cc": "lossy"}
 
 
 class TestAttachments:

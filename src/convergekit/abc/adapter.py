@@ -87,6 +87,8 @@ class Outgoing:
         native: `message.native` of this adapter, or None.
         automatic: Whether a program speaks, and not a person: what a handler sends. Media have marks for it, which
             keep programs from answering each other (RFC 3834 §5, RFC 2812 §3.3.2).
+        group: Shared by what one submit sends to several recipients who are shown to each other, or None: where the
+            medium has ids that the sender chooses, all of them get the same.
         started: Call it just before the first byte leaves. The HTTP seam does it.
     """
 
@@ -104,6 +106,7 @@ class Outgoing:
     target: tuple[str, ...] = ()
     native: Any = None
     automatic: bool = False
+    group: str | None = None
     started: Callable[[], None] = lambda: None
 
     @property

@@ -94,7 +94,7 @@ class _Job:
         message, can = self._message, self._capabilities
         if self._heading:
             self._note("subject", "put before the text", "lossless")
-        if message.cc and not can.cc:
+        if (message.cc or getattr(message, "to", ())) and not can.cc:
             self._note("cc", "further recipients are not shown", "lossy")
         if message.thread and not can.threads:
             self._note("thread", "not sent as part of its thread", "lossy")

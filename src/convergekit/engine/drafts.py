@@ -109,7 +109,7 @@ class Draft:
             key: The caller's, or the one made for it; None for none.
             origin: In whose handler this is, or what it answers.
             derived: Whether *key* was made from the event that is handled.
-            fields: What `legs` gave, and the fingerprint.
+            fields: What `legs` gave, the fingerprint, and the group.
         """
         return Dispatch(
             id=self.id,

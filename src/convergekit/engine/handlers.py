@@ -43,6 +43,7 @@ from convergekit.model import (
     Receipt,
     ReceiptReceived,
     Status,
+    shared_id,
 )
 from convergekit.router import Dispatcher, Handling, Scope, recipient_key
 
@@ -250,8 +251,9 @@ class Handlers:
                 await self._ledger.receive(event.channel, event.receipt)
             case ConsentChanged():
                 await self._consent(event)
-            case MessageReceived(reply_to=str() as target, automated=False):
-                found = await self._store.find(event.channel, ids=(target,))
+            case MessageReceived(reply_to=str() as target, automated=False, sender=sender):
+                ids = (target,) if sender is None else (shared_id(target, sender), target)
+                found = await self._store.find(event.channel, ids=ids)
                 if found is not None:
                     answered = Receipt(Status.ANSWERED, delivery=found[1], occurred_at=event.at)
                     await self._ledger.receive(event.channel, answered)

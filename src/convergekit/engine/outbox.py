@@ -374,5 +374,6 @@ class Outbox:
             target=target,
             native=await native_of(dispatch.message.native.get(channel.adapter_class.name), self._store),
             automatic=dispatch.automatic,
+            group=dispatch.group,
             started=started,
         )

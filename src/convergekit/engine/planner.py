@@ -168,10 +168,13 @@ class Planner:
             UnsupportedContentError: The channel cannot carry the content.
         """
         message = await checked_in(message, self._store)
+        is_shown = len(recipients) > 1 and bool(message.to or message.cc)
+        group = self._ids() if is_shown else None
         found = []
         for index, recipient in enumerate(recipients):
             key = None if keys is None else keys[index]
-            if granted is not None and route is None and origin is None and isinstance(recipient, Address):
+            is_plain = route is None and origin is None and group is None
+            if granted is not None and is_plain and isinstance(recipient, Address):
                 straight = self._straight(message, recipient, key, granted)
                 if straight is not None:
                     found.append(straight)
@@ -183,7 +186,7 @@ class Planner:
             fields = draft.legs(prepared, expiry(self._limits, message, draft.created_at))
             if key is not None:
                 fields["fingerprint"] = content_of(message, prepared.route)
-            made = draft.dispatch(prepared.recipient, key, origin, derived=derived, **fields)
+            made = draft.dispatch(prepared.recipient, key, origin, derived=derived, group=group, **fields)
             found.append(advance(made, draft.created_at))
         return found
 

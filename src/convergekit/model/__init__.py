@@ -84,6 +84,7 @@ from .receipt import (
     Report,
     Status,
     fold,
+    shared_id,
 )
 from .wire import (
     VERSION,
@@ -167,5 +168,6 @@ __all__ = [
     "from_json",
     "native_from_json",
     "native_to_json",
+    "shared_id",
     "to_json",
 ]

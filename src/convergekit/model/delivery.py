@@ -325,6 +325,7 @@ class Dispatch(Value):
         wake_at: When the plan has to be looked at again even if nothing happens, or None.
         origin: Key of the event in whose handler it was submitted, or None.
         automatic: Whether a program, not a person, speaks.
+        group: Shared by the dispatches of one submit that show each other (`Message.to`, `Message.cc`), or None.
         version: Grows with each change.
         fingerprint: Of the content; tells a repeated submit from a conflicting one.
     """
@@ -341,6 +342,7 @@ class Dispatch(Value):
     wake_at: Moment | None = None
     origin: Text | None = None
     automatic: bool = False
+    group: Line | None = None
     version: int = 0
     fingerprint: Line = ""
 

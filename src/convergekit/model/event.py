@@ -66,6 +66,8 @@ class Event(Value):
         at: When it happened, where the medium says so.
         automated: Whether a program sent it (RFC 3834).
         lane: Orders it among other events of the channel; the conversation unless told otherwise.
+        details: What only this medium knows, in its translator's words: small, and JSON-able. The adapter's page tells
+            them, and its own model reads them (`Mail.of` for email).
         native: The untouched original: JSON-able, or bytes. Above 64 KiB a `ClaimCheck` stands here once the event
             is admitted, and `Hub.native` gives what it stands for.
     """
@@ -79,6 +81,7 @@ class Event(Value):
     at: Moment | None = None
     automated: bool = False
     lane: Line | None = None
+    details: dict[Line, Any] = Field(default_factory=dict, repr=False)
     native: Native = Field(default=None, repr=False)
 
     @classmethod
@@ -114,11 +117,16 @@ class MessageReceived(Event, Content):
 
     Args:
         message_id: The medium's id of the message; what a reply, an edit or a reaction refers to.
+        visible_text: What was written anew: `text` without what it quotes and without a signature. None where that is
+            all of `text`, or where the medium cannot tell.
+        to: Who is shown as its recipients, where the medium says so; us among them, and `cc` not.
     """
 
     type: ClassVar[str] = "message.received"
 
     message_id: Line | None = None
+    visible_text: Text | None = None
+    to: tuple[Address, ...] = ()
 
     if TYPE_CHECKING:  # what a translator may give, which is more than what is read back
 
@@ -132,6 +140,7 @@ class MessageReceived(Event, Content):
             at: datetime | str | None = ...,
             automated: bool = ...,
             lane: str | None = ...,
+            details: dict[str, Any] = ...,
             native: Any = ...,
             text: str | None = ...,
             markdown: str | None = ...,
@@ -141,10 +150,13 @@ class MessageReceived(Event, Content):
             attachments: Sequence[Attachment] = ...,
             reply_to: str | None = ...,
             thread: str | None = ...,
+            references: Sequence[str] = ...,
             importance: Importance | str = ...,
             language: str | None = ...,
             headers: dict[str, str] = ...,
             message_id: str | None = ...,
+            visible_text: str | None = ...,
+            to: Sequence[Address | str] = ...,
         ) -> None: ...
 
     def to_message(self) -> Message:

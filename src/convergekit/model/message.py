@@ -127,6 +127,8 @@ class Content(Value):
     """The medium's id of the message that this one answers."""
     thread: Line | None = None
     """The medium's id of the thread that this one belongs to."""
+    references: tuple[Line, ...] = ()
+    """The medium's ids of messages that came before in the thread, the oldest first, where the medium names them."""
     importance: Importance = Importance.NORMAL
     language: Line | None = None
     """BCP 47."""
@@ -147,9 +149,13 @@ class Message(Content):
         attachments: In order.
         reply_to: The medium's id of the message that this one answers.
         thread: The medium's id of the thread.
+        references: The medium's ids of what came before in the thread, the oldest first; a reply has those of what it
+            answers.
         importance: Also chooses the lane: urgent overtakes normal overtakes bulk.
         language: BCP 47.
         headers: Extra header fields, where the medium has such.
+        to: Shown as recipients, where the medium can, of a message that goes to several; whoever it goes to is shown
+            where this is empty. Like `cc` it sends to nobody.
         category: What consent is asked for ("marketing"); None is a message that needs no consent.
         not_before: Not sent earlier.
         expires_at: Not sent later.
@@ -160,6 +166,7 @@ class Message(Content):
         pydantic.ValidationError: A value does not fit; the text names the field and never shows the content.
     """
 
+    to: tuple[Address, ...] = ()
     category: Line | None = None
     not_before: Moment | None = None
     expires_at: Moment | None = None
@@ -178,9 +185,11 @@ class Message(Content):
             attachments: tuple[Attachment, ...] | list[Attachment] = (),
             reply_to: str | None = None,
             thread: str | None = None,
+            references: tuple[str, ...] | list[str] = (),
             importance: Importance | str = Importance.NORMAL,
             language: str | None = None,
             headers: dict[str, str] = {},  # noqa: B006 - read by type checkers only
+            to: tuple[Address | str, ...] | list[Address | str] = (),
             category: str | None = None,
             not_before: Moment | None = None,
             expires_at: Moment | None = None,

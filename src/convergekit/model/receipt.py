@@ -23,7 +23,7 @@ from pydantic import Field, field_validator
 from ._base import Line, Moment, Native, Value
 from .address import Address
 
-__all__ = ["Evidence", "Failure", "FailureKind", "PartReport", "Receipt", "Report", "Status", "fold"]
+__all__ = ["Evidence", "Failure", "FailureKind", "PartReport", "Receipt", "Report", "Status", "fold", "shared_id"]
 
 
 class Status(Enum):
@@ -142,7 +142,8 @@ class Receipt(Value):
 
     Args:
         status: What it is evidence of: ACCEPTED or above. The only positional argument.
-        ids: The provider's ids of what was taken; later reports are matched by them.
+        ids: The provider's ids of what was taken; later reports are matched by them. Where the medium gives copies to
+            several recipients one id, `shared_id` makes of it one that tells them apart, to stand beside it.
         part: Index of the part it speaks of, or None for all of them.
         delivery: Our id of the delivery, where the medium hands it back.
         address: To whom, where a report names nothing else.
@@ -286,6 +287,11 @@ class Report(Value):
 def fold(receipts: Iterable[Receipt]) -> Report:
     """Everything that *receipts* say together; in any order, any number of times, in any batches."""
     return reduce(Report.__or__, map(_report_of, receipts), Report())
+
+
+def shared_id(id: str, address: Address) -> str:
+    """What tells the copy to *address* from others that the medium gave the same *id*: an entry of `Receipt.ids`."""
+    return f"{id} {address.uri}"
 
 
 def _report_of(receipt: Receipt) -> Report:

@@ -105,7 +105,7 @@ def _parties_of(event: Event) -> list[str]:
     if event.conversation is not None:
         found.append(event.conversation.address.uri)
     if type(event) is MessageReceived:  # which has no others, and comes a thousand times as often
-        return found + [each.uri for each in event.cc] if event.cc else found
+        return found + [each.uri for each in (*event.to, *event.cc)] if event.to or event.cc else found
     if isinstance(event, Content):
         found += [each.uri for each in event.cc]
     others = (getattr(event, name) for name in type(event).model_fields)
@@ -136,7 +136,13 @@ def _dispatch(dispatch: Dispatch) -> Described:
     return Described(
         "out" if says else None,
         tuple(dict.fromkeys(each.channel for each in deliveries)) or ("",),
-        _unique([*parties, *(each.uri for each in message.cc), *([] if deliveries else [dispatch.recipient])]),
+        _unique(
+            [
+                *parties,
+                *(each.uri for each in (*message.to, *message.cc)),
+                *([] if deliveries else [dispatch.recipient]),
+            ]
+        ),
         tuple(dict.fromkeys(each.conversation.key for each in deliveries)),
         (),
         searchable(message) if says else "",

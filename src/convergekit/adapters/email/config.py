@@ -14,7 +14,7 @@ from convergekit.model import Address
 
 __all__ = ["DkimConfig", "EmailConfig", "ImapConfig", "LmtpConfig", "OAuthConfig", "SmtpConfig", "addr_spec"]
 
-Security = Literal["starttls", "tls", "none"]
+_Security = Literal["starttls", "tls", "none"]
 _PORTS: Final = {"smtp": {"starttls": 587, "tls": 465, "none": 25}, "imap": {"starttls": 143, "tls": 993, "none": 143}}
 _DSN: Final = "an email DSN looks like smtp://user:password@host:587/?address=support@example.org"
 _KEYWORD: Final = re.compile(r"[^\x00-\x1f\x7f(){%*\"\\\] ]{1,64}")  # RFC 9051 §9 flag-keyword: an atom
@@ -53,7 +53,7 @@ class _Server(BaseModel):
 
     host: str = Field(min_length=1, max_length=253, description="Name of the server; its certificate must be for it.")
     port: int | None = Field(default=None, ge=1, le=65535, description="None for the usual one of `security`.")
-    security: Security = Field(
+    security: _Security = Field(
         default="starttls",
         description='"starttls" and "tls" are required and verified; "none" is in the clear, for this machine only.',
     )
@@ -100,7 +100,7 @@ class SmtpConfig(_Server):
 class ImapConfig(_Server):
     """The mailbox that is read (RFC 9051, RFC 3501)."""
 
-    security: Security = Field(default="tls", description="As of `smtp`; 993 is spoken with TLS from the start.")
+    security: _Security = Field(default="tls", description="As of `smtp`; 993 is spoken with TLS from the start.")
     folders: tuple[str, ...] = Field(default=("INBOX",), min_length=1, description="What is read, each with a cursor.")
     after: Literal["nothing", "seen", "flag", "move", "delete"] = Field(
         default="seen", description="What is done to a mail once it is safe in the ledger."
