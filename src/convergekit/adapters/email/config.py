@@ -108,7 +108,7 @@ class ImapConfig(_Server):
     keyword: str = Field(default="$Convergekit", description='The keyword that `after = "flag"` sets.')
     move_to: str | None = Field(default=None, description='The folder for `after = "move"`.')
     first: Literal["unseen", "all", "new"] = Field(
-        default="all",
+        default="unseen",
         description='What is read of a folder at first: "all", what is "unseen", or only what is "new" from then on.',
     )
     idle: bool = Field(default=True, description="Whether to wait by IDLE (RFC 2177) where it is offered.")
