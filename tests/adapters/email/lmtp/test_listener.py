@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import smtplib
 import socket
 import stat
@@ -533,6 +534,30 @@ async def _until(holds: Callable[[], bool]) -> None:
 
 
 class TestLifetime:
+    async def test_a_process_without_free_descriptors_goes_on_later(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Both event loops say it in their own way."""
+        troubles: list[Exception] = [OSError(errno.EMFILE, "too many open files"), anyio.BrokenResourceError()]
+        troubles[1].__cause__ = troubles[0]
+        binds = anyio.create_tcp_listener
+
+        async def bound(**where: Any) -> Any:
+            found = await binds(**where)
+            accepts = found.listeners[0].accept
+
+            async def accept() -> Any:
+                if troubles:
+                    raise troubles.pop()
+                return await accepts()
+
+            monkeypatch.setattr(found.listeners[0], "accept", accept)
+            return found
+
+        monkeypatch.setattr(anyio, "create_tcp_listener", bound)
+        async with office() as here, here.talk(BOB) as talk:
+            await hand_over(talk, MAIL, TAKEN)
+
+        assert here.context.logged.count("no connection can be taken (too many open files)") == 2
+
     async def test_the_port_is_free_afterwards(self) -> None:
         async with office() as first:
             port = first.listener.port
