@@ -69,6 +69,8 @@ class Mail(BaseModel):
         uid: Its UID there.
         size: In octets.
         is_partial: Whether only its header was fetched, since it is larger than `max_size`.
+        report: Of a report, what it says in its own words: its fields (RFC 3464, 8098, 5965), names in lower case, and
+            the id of the `delivery` that it is about, where it names one.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -86,6 +88,7 @@ class Mail(BaseModel):
     uid: int | None = None
     size: int = 0
     is_partial: bool = False
+    report: dict[Line, Line] = {}
 
     @classmethod
     def of(cls, event: Event) -> Self:

@@ -1,0 +1,92 @@
+"""Bounces in words, from before RFC 3464 and from whoever does not keep to it: what `flufl.bounce` recognises.
+
+It looks for the words of known mail systems, so it is asked only about what a machine wrote, and it gets no more than
+the beginning of that, in lines of bounded length: some of its patterns take the square of a line's length.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from email import message_from_bytes, policy
+from email.utils import getaddresses
+from typing import Final
+
+from convergekit.model import Address, Status
+
+from ..details import MailKind
+from ..reading.mail import ReadMail
+from .evidence import code_of
+from .fields import address_in, line
+from .report import Note, Report, Said, is_from_machine, returned_header
+
+__all__ = ["read_bounce"]
+
+_MOST_RECIPIENTS: Final = 100
+_LOOKED_AT: Final = 65_536
+_LONGEST_LINE: Final = 998  # RFC 5322 §2.1.1
+_PARAGRAPH: Final = 1_000
+
+#: Where the mail that is returned begins, in the text of the one that returns it.
+_RETURNED: Final = re.compile(
+    r"(?im)^[ \t>]*(?:-{2,}[^\n]{0,80}(?:copy|original message|returned m|message header|forwarded m|unsent)"
+    r"|(?:return-path|received|message-id|subject):)"
+)
+_MESSAGE_ID: Final = re.compile(r"(?im)^[ \t>]{0,20}message-id:[ \t]*(?:\n[ \t]+)?(<?[^<>\s]{3,998})")
+
+
+def read_bounce(mail: ReadMail) -> Report | None:
+    """Whom *mail* says in words that it could not reach; None where it says no such thing."""
+    if not is_from_machine(mail):
+        return None
+    late: Iterable[str] = ()
+    dead: Iterable[str] = [value for _, value in getaddresses(mail.headers.all("x-failed-recipients")[:10])]
+    if not dead:
+        late, dead = _recognised(mail)
+    text = (mail.text or "")[:_LOOKED_AT]
+    returned = _RETURNED.search(text)
+    notice = text[: returned.start()] if returned else text
+    said = [_said(address, Status.FAILED, notice, mail) for address in _addresses(dead)]
+    said += [_said(address, Note("mail.delayed"), notice, mail) for address in _addresses(late)]
+    if not said:
+        return None
+    header = returned_header(mail)
+    quoted = _MESSAGE_ID.search(text)
+    ids = (header.get("message-id") if header else None, quoted[1] if quoted else None, *mail.in_reply_to[:1])
+    return Report(
+        kind=MailKind.BOUNCE if any(dead) else MailKind.DELIVERY_REPORT,
+        said=tuple(said),
+        message_ids=tuple(id for id in ids if id),
+    )
+
+
+def _recognised(mail: ReadMail) -> tuple[list[str], list[str]]:
+    """Whom it is late for, and whom it does not reach at all."""
+    from flufl.bounce import all_failures  # with the extra `email`; only bounces in words pay for it
+
+    sender = b"" if mail.sender is not None else b"From: MAILER-DAEMON\n"  # they stumble over none
+    # As it came, for some know it by how it is built; then its text alone, for they undo no transfer encoding.
+    for form in (mail.raw[:_LOOKED_AT], b"From: MAILER-DAEMON\n\n" + (mail.text or "")[:_LOOKED_AT].encode()):
+        lines = (each[:_LONGEST_LINE] for each in (sender + form).splitlines())
+        try:
+            late, dead = all_failures(message_from_bytes(b"\n".join(lines), policy=policy.compat32))
+        except Exception:  # its patterns meet whatever strangers send; what they stumble over is no report
+            continue
+        if late or dead:
+            return [each.decode("latin-1") for each in late], [each.decode("latin-1") for each in dead]
+    return [], []
+
+
+def _addresses(values: Iterable[str]) -> list[Address]:
+    """In an order that is the same each time, each once."""
+    found = {address for value in values if (address := address_in(value)) is not None}
+    return sorted(found, key=lambda address: address.uri)[:_MOST_RECIPIENTS]
+
+
+def _said(address: Address, what: Status | Note, notice: str, mail: ReadMail) -> Said:
+    """With what stands beside the address, up to the next one."""
+    begin = notice.lower().find(address.value.lower())
+    beside = notice[begin + len(address.value) :][:_PARAGRAPH] if begin >= 0 else notice[:_PARAGRAPH]
+    beside = re.split(r"\n\s*\n[^\n]*@", beside, maxsplit=1)[0]
+    text = line(beside.lstrip(">:, \t\r\n"))
+    return Said(what=what, original=address, final=address, code=code_of("", beside), text=text or None, at=mail.date)

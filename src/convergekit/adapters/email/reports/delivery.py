@@ -1,0 +1,105 @@
+"""Delivery status notifications: RFC 3464, and RFC 6533 for addresses beyond ASCII."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from convergekit.model import Status
+
+from ..details import MailKind
+from ..reading.mail import ReadMail
+from .evidence import ACTION, code_of, status_of
+from .fields import Fields, address_in, groups, line, moment_in, xtext_decoded
+from .report import Note, Report, Said, is_from_machine, own_parts, returned_header
+
+__all__ = ["read_delivery"]
+
+_TYPES: Final = frozenset({"message/delivery-status", "message/global-delivery-status"})
+_NOTES: Final = {"delayed": "mail.delayed", "expanded": "mail.expanded"}
+_ACTION: Final = re.compile(r"[a-z]+")
+#: QUIRK(OpenSMTPD, and others): words beside those of RFC 3464 §2.3.3.
+_OTHER_WORDS: Final = {"error": "failed", "fail": "failed", "failure": "failed", "undeliverable": "failed"}
+_LOOKS_LIKE: Final = (
+    re.compile(r"(?im)^[ \t]*(final|original)-recipient[ \t]*:"),
+    re.compile(r"(?im)^[ \t]*action[ \t]*:"),
+)
+_LOOKED_AT: Final = 65_536
+
+
+def read_delivery(mail: ReadMail) -> Report | None:
+    """What *mail* reports of each recipient; None where it is no delivery report."""
+    text = _status_text(mail)
+    if text is None:
+        return None
+    found = groups(text)
+    of_mail: Fields = {}
+    for group in found:  # some put what is true for all among what is true for one
+        of_mail = group | of_mail
+    said = tuple(each for group in found if (each := _said(group, of_mail)) is not None)
+    if not said:
+        return None
+    fails = any(each.what is Status.FAILED for each in said)
+    header = returned_header(mail)
+    ids = (of_mail.get("x-original-message-id"), header.get("message-id") if header else None, *mail.in_reply_to[:1])
+    return Report(
+        kind=MailKind.BOUNCE if fails else MailKind.DELIVERY_REPORT,
+        said=said,
+        envelope_id=of_mail.get("original-envelope-id"),
+        reverse_paths=tuple(filter(None, (header.get("return-path") if header else None,))),
+        message_ids=tuple(id for id in ids if id),
+    )
+
+
+def _status_text(mail: ReadMail) -> str | None:
+    """The fields of the report: what is called so, or else what looks so, in a mail that a machine wrote."""
+    parts = list(own_parts(mail))
+    for part in parts:
+        if part.media_type in _TYPES:
+            return part.text()
+    if not is_from_machine(mail):
+        return None
+    for part in parts:
+        if not part.media_type.startswith("message/") and part.media_type != "text/html":
+            text = part.text()
+            if all(pattern.search(text, 0, _LOOKED_AT) for pattern in _LOOKS_LIKE):
+                return text
+    return None
+
+
+def _said(group: Fields, of_mail: Fields) -> Said | None:
+    if "action" not in group and "status" not in group:
+        return None
+    diagnostic = group.get("diagnostic-code", "")
+    code = code_of(group.get("status", ""), diagnostic)
+    text = line(diagnostic.partition(";")[2] or diagnostic) or line(group.get("status", "")) or None
+    what = _what(group, code)
+    if what is None:
+        return None
+    original, final = (address_in(group.get(f"{which}-recipient", "")) for which in ("original", "final"))
+    if original is not None and xtext_decoded(original) == final:
+        original = final  # ORCPT came back as it was sent, which RFC 3461 §5.2.1 has nobody do
+    return Said(
+        what=what,
+        original=original,
+        final=final,
+        code=code,
+        text=text,
+        at=moment_in(group.get("last-attempt-date")) or moment_in(of_mail.get("arrival-date")),
+        fields=of_mail | group,
+    )
+
+
+def _what(group: Fields, code: str | None) -> Status | Note | None:
+    """By the action; by the code where there is none that is known."""
+    found = _ACTION.match(group.get("action", "").strip().lower())
+    word = found[0] if found else ""
+    word = _OTHER_WORDS.get(word, word)
+    if word in ACTION:
+        return ACTION[word]
+    if word not in _NOTES and (status := status_of(code)) is not None:
+        return status
+    if word not in _NOTES and not (code or "").startswith("4"):
+        return None
+    until = moment_in(group.get("will-retry-until"))
+    return Note(_NOTES.get(word, "mail.delayed"), {"until": until.isoformat()} if until else {})

@@ -1,0 +1,43 @@
+"""Complaints: the abuse reporting format of RFC 5965."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ..details import MailKind
+from ..reading.mail import ReadMail
+from .fields import Fields, address_in, groups, line, moment_in
+from .report import Complaint, Report, Said, own_parts, returned_header
+
+__all__ = ["read_feedback"]
+
+#: Feedback that is no complaint: that it was none after all (RFC 6430), and a machine's on signatures (RFC 6591).
+_NO_COMPLAINT: Final = frozenset({"not-spam", "auth-failure"})
+
+
+def read_feedback(mail: ReadMail) -> Report | None:
+    """Who complains of what in *mail*; None where nobody does."""
+    part = next((each for each in own_parts(mail) if each.media_type == "message/feedback-report"), None)
+    if part is None:
+        return None
+    fields: Fields = {}
+    for group in groups(part.text()):
+        fields = group | fields
+    kind = line(fields.get("feedback-type", ""), longest=100).lower() or "other"
+    if kind in _NO_COMPLAINT:
+        return None
+    header = returned_header(mail)
+    said = Said(
+        what=Complaint(kind),
+        original=address_in(fields.get("original-rcpt-to", "")),
+        at=moment_in(fields.get("arrival-date") or fields.get("received-date")) or mail.date,
+        fields=fields,
+    )
+    paths = (fields.get("original-mail-from"), header.get("return-path") if header else None)
+    return Report(
+        kind=MailKind.COMPLAINT,
+        said=(said,),
+        envelope_id=fields.get("original-envelope-id"),
+        reverse_paths=tuple(path for path in paths if path),
+        message_ids=tuple(filter(None, (header.get("message-id") if header else None,))),
+    )
