@@ -14,7 +14,6 @@ What must not be in a header at all was refused before (`safety`).
 from __future__ import annotations
 
 import binascii
-import posixpath
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -107,7 +106,9 @@ def _encoded(text: str, used: int) -> str:
 
 @lru_cache(maxsize=2048)
 def mailbox(uri: str, display_name: str | None, smtputf8: bool) -> str:
-    """`Ann Example <ann@example.org>`, of a `mailto:` URI (RFC 5322 §3.4)."""
+    """`Ann Example <ann@example.org>`, of a `mailto:` URI (RFC 5322 §3.4); empty for another one."""
+    if not uri.startswith("mailto:"):
+        return ""
     addr_spec = Address.parse(uri).value
     name = display_name.strip() if display_name else ""
     if not name:
@@ -126,10 +127,9 @@ def mailboxes(name: str, addresses: Iterable[Address], *, smtputf8: bool) -> str
     Raises:
         UnsupportedContentError: One of them has no ASCII form, and SMTPUTF8 is not to be used.
     """
-    found = [mailbox(each.uri, each.display_name, smtputf8) for each in addresses if each.scheme == "mailto"]
-    if not found:
+    found = [mailbox(each.uri, each.display_name, smtputf8) for each in addresses]
+    if not (value := ", ".join(filter(None, found))):
         return ""
-    value = ", ".join(found)
     if not smtputf8 and not value.isascii():
         raise UnsupportedContentError(
             f"{name} has an address beyond ASCII, which goes only where each server offers SMTPUTF8 (RFC 6531)"
@@ -145,13 +145,10 @@ def message_ids(name: str, ids: Sequence[str]) -> str:
     found = [f"<{each}>" for each in dict.fromkeys(ids) if _MESSAGE_ID.fullmatch(each)]
     if not found:
         return ""
-    kept, octets = [], len(found[0])
-    for each in reversed(found[1:][-_MOST_IDS + 1 :]):
-        octets += len(each)
-        if octets > _MOST_OCTETS_OF_IDS:
-            break
-        kept.append(each)
-    return folded(name, " ".join([found[0], *reversed(kept)]))
+    found = [found[0], *found[1:][1 - _MOST_IDS :]]
+    while sum(map(len, found)) > _MOST_OCTETS_OF_IDS:
+        del found[1]
+    return folded(name, " ".join(found))
 
 
 # File names
@@ -183,5 +180,7 @@ def _sections(name: str) -> list[str]:
 def _fallback(name: str) -> str:
     """In ASCII, for programs that do not know RFC 2231; its ending survives."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode("ascii")
-    stem, ending = posixpath.splitext(_NOT_IN_FALLBACK.sub("_", plain).strip())
-    return (stem[:48].strip(" .") or "file") + ending[:12]
+    stem, dot, ending = _NOT_IN_FALLBACK.sub("_", plain).strip().rpartition(".")
+    if not dot:
+        stem, ending = ending, ""
+    return (stem[:48].strip(" .") or "file") + dot + ending[:12]
