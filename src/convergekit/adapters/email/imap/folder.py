@@ -1,0 +1,234 @@
+"""The life of one folder: look, fetch, admit, settle, wait.
+
+Rules kept here:
+
+- What a mail says is read with BODY.PEEK: nothing is changed by looking.
+- A mail is marked, moved or removed after `admit` has returned, and never before. What `admit` was told travels in the
+  cursor (`Place.unsettled`), so that after a crash between the two, settling is done again; doing it twice changes
+  nothing.
+- Settling that the server refuses is told in the log, and mail goes on coming in: an archive folder that is missing
+  must not keep a customer from being heard.
+- A mail that cannot be had or read does not stand in the way of the others; it is told of by an event of its own.
+- The bytes of one mail, or of a few that are small together, are in memory at a time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Final, NamedTuple
+
+from anyio import CapacityLimiter, to_thread
+from anyio.lowlevel import checkpoint
+
+from convergekit.abc import ChannelContext, Cursor
+from convergekit.errors import ConfigurationError, place_of
+from convergekit.model import CustomReceived, Event
+
+from ..config import ImapConfig
+from ..reading.arrival import Envelope
+from ._fetched import Fetched
+from .cursor import Place
+from .session import RefusedError, Session
+
+__all__ = ["FolderReader", "ToEvents"]
+
+ToEvents = Callable[[bytes, Envelope], Sequence[Event]]
+
+_ASKED: Final = 200  # UIDs in one command
+_BATCH: Final = 50  # mails in one admission ...
+_BYTES: Final = 4 * 1024 * 1024  # ... and their octets
+_LARGE: Final = 256 * 1024  # octets of a mail that takes longer to read than others should wait for
+_IDLE_LOOKS: Final = 3  # at a folder in which nothing is, though the server says so
+
+#: Refusals that say nothing about the mail that was asked for (RFC 5530).
+_NOT_ITS_FAULT: Final = frozenset({"UNAVAILABLE", "INUSE", "LIMIT", "EXPIRED", "PRIVACYREQUIRED"})
+
+
+class _Offer(NamedTuple):
+    """What one mail becomes.
+
+    Args:
+        uid: Of the mail.
+        events: To be admitted.
+        settles: Whether it is then marked, moved or removed.
+    """
+
+    uid: int
+    events: Sequence[Event]
+    settles: bool = True
+
+
+class FolderReader:
+    """Reads one folder.
+
+    Args:
+        name: Of the folder.
+        config: The account.
+        context: What the engine lends.
+        to_events: Makes events of a mail.
+        max_size: Octets of the largest mail that is fetched; of a larger one there is the header.
+    """
+
+    def __init__(
+        self, name: str, config: ImapConfig, context: ChannelContext, to_events: ToEvents, max_size: int
+    ) -> None:
+        self.name = name
+        self._config = config
+        self._context = context
+        self._to_events = to_events
+        self._max_size = max_size
+        self._limiter = CapacityLimiter(1)
+
+    async def read(self, session: Session, started: Callable[[], None]) -> None:
+        """Admit what is in the folder and what comes into it, until cancelled or the connection ends."""
+        place = await self._enter(session)
+        started()
+        await self._settle(session, place.unsettled)
+        while True:
+            place = await self._look(session, place)
+            await session.wait(self._context.clock)
+
+    async def _enter(self, session: Session) -> Place:
+        """Go into the folder; where to go on."""
+        try:
+            folder = await session.enter(self.name, read_only=self._config.after == "nothing")
+            if self._config.move_to is not None:
+                await session.look_at(self._config.move_to)
+        except RefusedError as refused:
+            if refused.code in _NOT_ITS_FAULT:
+                raise
+            raise ConfigurationError(self._why(refused)) from None
+        place = Place.from_value(await self._context.cursor(self.name))
+        if place is None:
+            # Stored at once: what is read by others while we are away is new to us all the same.
+            place = Place.at_first(folder.uidvalidity, folder.last, self._config.first, self._context.clock.now())
+            await self._context.admit(cursor=Cursor(place.to_value(), feed=self.name))
+        return place.under(folder.uidvalidity, folder.last)
+
+    def _why(self, refused: RefusedError) -> str:
+        if refused.code == "READ-ONLY":
+            return f'imap.folders: {self.name!r} is read-only, which needs imap.after = "nothing"'
+        where = f"{self.name!r} of imap.folders" + (
+            f", or {self._config.move_to!r} of imap.move_to," if self._config.move_to else ""
+        )
+        return f"imap: {where} cannot be opened: {refused.reason}; look whether it exists, and is spelt so"
+
+    # --- looking ----------------------------------------------------------------------------------------------------
+
+    async def _look(self, session: Session, place: Place) -> Place:
+        """Take in all that is new; returns where that has brought us."""
+        for _ in range(_IDLE_LOOKS):
+            while uids := place.new(await session.find(place.criteria)):
+                for start in range(0, len(uids), _ASKED):
+                    place = await self._take(session, place, uids[start : start + _ASKED])
+                if not session.has_news:
+                    return place
+            if not session.has_news:
+                break
+        return place
+
+    async def _take(self, session: Session, place: Place, uids: Sequence[int]) -> Place:
+        """Admit and settle *uids*; those that are gone meanwhile somebody else has taken."""
+        found = {each.uid: each for each in await session.sizes(uids)}
+        for batch in _batches([found[uid] for uid in uids if uid in found], self._max_size):
+            offers = await self._offers(session, place, batch)
+            settled = [each.uid for each in offers if each.settles and self._config.after != "nothing"]
+            place = place.past(batch[-1].uid, settled)
+            events = [event for each in offers for event in each.events]
+            await self._context.admit(*events, cursor=Cursor(place.to_value(), feed=self.name))
+            await self._settle(session, place.unsettled)
+        return place.past(uids[-1], ())
+
+    async def _offers(self, session: Session, place: Place, batch: Sequence[Fetched]) -> list[_Offer]:
+        """What the mails of *batch* become; a part of one only where it stands alone, and is too large."""
+        uids, octets = [each.uid for each in batch], sum(each.size or 0 for each in batch)
+        is_partial = octets > self._max_size and len(batch) == 1
+        try:
+            found = await (session.header(uids[0]) if is_partial else session.bodies(uids, octets))
+        except RefusedError as refused:
+            if refused.code in _NOT_ITS_FAULT:
+                raise
+            if len(batch) > 1:
+                return [offer for each in batch for offer in await self._offers(session, place, [each])]
+            gone = refused.code == "EXPUNGEISSUED"  # RFC 5530: it was there when we looked
+            return [] if gone else [self._unreadable(place, batch[0], refused.reason)]
+        contents: dict[int, bytes | None] = {}
+        for each in found:
+            contents[each.uid] = contents.get(each.uid) or each.content
+        return [
+            await self._offer(place, each, contents[each.uid], is_partial) for each in batch if each.uid in contents
+        ]
+
+    async def _offer(self, place: Place, mail: Fetched, content: bytes | None, is_partial: bool) -> _Offer:
+        if content is None:
+            return self._unreadable(place, mail, "the server has no content for it")
+        size = mail.size if is_partial else len(content)
+        envelope = Envelope(
+            folder=self.name, uid=mail.uid, received_at=mail.received_at, size=size, is_partial=is_partial
+        )
+        try:
+            events = await self._translated(content, envelope)
+        except Exception as error:
+            return self._unreadable(place, mail, f"{type(error).__name__} at {place_of(error)}", content)
+        # What we have no more than the header of is not ours to delete.
+        return _Offer(mail.uid, events, settles=not (is_partial and self._config.after == "delete"))
+
+    async def _translated(self, content: bytes, envelope: Envelope) -> Sequence[Event]:
+        if len(content) > _LARGE:
+            call = partial(self._to_events, content, envelope)
+            return await to_thread.run_sync(call, limiter=self._limiter, abandon_on_cancel=True)
+        await checkpoint()
+        return self._to_events(content, envelope)
+
+    def _unreadable(self, place: Place, mail: Fetched, reason: str, content: bytes | None = None) -> _Offer:
+        """It is kept as it is, here and in the folder, for a person to look at."""
+        self._context.log.error("mail %d of %r cannot be read: %s", mail.uid, self.name, reason)
+        which = hashlib.sha256(content).hexdigest() if content else f"{self.name}:{place.uidvalidity}:{mail.uid}"
+        event = CustomReceived(
+            key=f"unreadable:{which}",
+            name="mail.unreadable",
+            at=mail.received_at,
+            automated=True,
+            data={"folder": self.name, "uid": mail.uid, "size": mail.size, "reason": reason},
+            native=content,
+        )
+        return _Offer(mail.uid, [event], settles=False)
+
+    # --- settling ---------------------------------------------------------------------------------------------------
+
+    async def _settle(self, session: Session, uids: Sequence[int]) -> None:
+        """Do with *uids* what is to be done with mail that is safe."""
+        if not uids:
+            return
+        config = self._config
+        try:
+            if config.after == "seen":
+                await session.mark(uids, r"\Seen")
+            elif config.after == "flag":
+                await session.mark(uids, config.keyword)
+            elif config.move_to is not None:
+                await session.move(uids, config.move_to)
+            elif config.after == "delete":
+                await session.remove(uids)
+        except RefusedError as refused:
+            self._context.log.warning(
+                "imap.after = %r was refused for %d mails in %r: %s",
+                config.after, len(uids), self.name, refused.reason,
+            )  # fmt: skip
+
+
+def _batches(mails: Sequence[Fetched], max_size: int) -> Iterator[Sequence[Fetched]]:
+    """What is fetched and admitted together; what is too large alone."""
+    batch: list[Fetched] = []
+    octets = 0
+    for mail in mails:
+        size = max_size if mail.size is None else mail.size
+        if batch and (len(batch) == _BATCH or octets + size > _BYTES or size > max_size or octets > max_size):
+            yield batch
+            batch, octets = [], 0
+        batch.append(mail)
+        octets += size
+    if batch:
+        yield batch
