@@ -72,6 +72,18 @@ def test_a_control_character_is_refused_by_its_field(bad: str, field: str, chang
     )
 
 
+@pytest.mark.parametrize("field", ["to", "cc"])
+def test_an_address_that_hides_a_line_end_is_refused(field: str) -> None:
+    reason = refused(**{field: (address("mailto:SECRET%0D%0Ax@example.org"),)})
+    assert reason == f"an address in {field} has the character U+000D: it must be one line of text"
+
+
+def test_what_is_no_address_is_refused() -> None:
+    """`Address` lets none such be; whoever goes round it does not get a second recipient in."""
+    with pytest.raises(UnsupportedContentError, match=r"^not an address"):
+        built(to=(address("mailto:a>,<b@example.org"),))
+
+
 def test_a_message_id_with_a_line_end_is_refused() -> None:
     assert refused(message_id="a@b>\r\nBcc: <SECRET").startswith("the Message-ID is not one")
 
@@ -127,7 +139,8 @@ def test_a_header_is_named_once() -> None:
 
 @pytest.mark.parametrize("name", ["List-Unsubscribe", "auto-submitted", "X-Priority"])
 def test_what_programs_read_has_no_encoded_words(name: str) -> None:
-    assert refused(headers={name: "SECRETü"}) == f"{name} in headers has characters beyond ASCII, which it cannot carry"
+    for field in ("headers", "own_headers"):
+        assert refused(**{field: {name: "SECRETü"}}).startswith(f"{name} has characters beyond ASCII")
 
 
 @pytest.mark.parametrize("language", ["en_US", "Deutsch bitte", "de;en"])

@@ -21,7 +21,7 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import quote
 
-from convergekit.errors import UnsupportedContentError
+from convergekit.errors import InvalidInputError, UnsupportedContentError
 from convergekit.model import Address
 
 __all__ = ["disposition", "folded", "mailbox", "mailboxes", "message_ids", "unstructured"]
@@ -109,7 +109,10 @@ def mailbox(uri: str, display_name: str | None, smtputf8: bool) -> str:
     """`Ann Example <ann@example.org>`, of a `mailto:` URI (RFC 5322 §3.4); empty for another one."""
     if not uri.startswith("mailto:"):
         return ""
-    addr_spec = Address.parse(uri).value
+    try:
+        addr_spec = Address.parse(uri).value
+    except InvalidInputError as exc:
+        raise UnsupportedContentError(str(exc)) from None
     name = display_name.strip() if display_name else ""
     if not name:
         return addr_spec

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, Unpack
+from urllib.parse import unquote
 
 from convergekit.errors import UnsupportedContentError
 from convergekit.model import Address
@@ -56,7 +57,6 @@ _INSTEAD_OF: Final[Mapping[str, str]] = {
 _ASCII: Final = frozenset(
     {
         "auto-submitted",
-        "disposition-notification-to",
         "importance",
         "list-archive",
         "list-help",
@@ -89,8 +89,11 @@ def refuse_unsafe(**parts: Unpack[Parts]) -> None:
         raise UnsupportedContentError("the Message-ID is not one: printable ASCII without spaces and angle brackets")
     if (language := parts.get("language")) and not _LANGUAGE.fullmatch(language):
         raise UnsupportedContentError("language is not a tag as of BCP 47, such as en or pt-BR")
-    if headers := parts.get("headers"):
-        _check_names(headers)
+    headers = parts.get("headers", {})
+    _check_names(headers)
+    for name, value in (*parts.get("own_headers", {}).items(), *headers.items()):
+        if not value.isascii() and name.lower() in _ASCII:
+            raise UnsupportedContentError(f"{name} has characters beyond ASCII, which it cannot carry: encode them")
     for number, file in enumerate(parts.get("files", ())):
         _check_file(f"attachment {number}", file)
 
@@ -118,7 +121,7 @@ def _lines(parts: Parts) -> Iterator[tuple[str, str]]:
 
 def _names(field: str, addresses: Sequence[Address]) -> Iterator[tuple[str, str]]:
     for each in addresses:
-        yield f"an address in {field}", each.uri
+        yield f"an address in {field}", unquote(each.uri) if "%" in each.uri else each.uri
         if each.display_name is not None:
             yield f"a display name in {field}", each.display_name
 
@@ -130,7 +133,7 @@ def _check(field: str, text: str) -> None:
 
 def _check_names(headers: Mapping[str, str]) -> None:
     seen = set()
-    for number, (name, value) in enumerate(headers.items()):
+    for number, name in enumerate(headers):
         if not _FIELD_NAME.fullmatch(name):
             raise UnsupportedContentError(
                 f"the name of header {number} is not one: up to 76 characters of printable ASCII, without a colon"
@@ -144,8 +147,6 @@ def _check_names(headers: Mapping[str, str]) -> None:
         )
         if way_out:
             raise UnsupportedContentError(f"headers cannot set {name}: {way_out}")
-        if lower in _ASCII and not value.isascii():
-            raise UnsupportedContentError(f"{name} in headers has characters beyond ASCII, which it cannot carry")
 
 
 def _check_file(which: str, file: File) -> None:
