@@ -8,8 +8,7 @@ import pytest
 
 from convergekit.adapters.email.details import Mail, MailKind
 from convergekit.model import CustomReceived, EndpointDisabled, FailureKind, Status
-
-from .kit import ANN, DELIVERY, IDENTIFIERS, MINE, events, receipt
+from tests.adapters.email.reports.kit import ANN, DELIVERY, IDENTIFIERS, MINE, events, receipt, receipts
 
 COPY = f"From: support@example.org\nMessage-ID: <{IDENTIFIERS.message_id(MINE)}>\nSubject: Hi\n\nHello\n"
 
@@ -87,10 +86,10 @@ def test_several_recipients_have_a_code_each() -> None:
         "\n------ This",
         "\n  bob@example.net\n    SMTP error from remote mail server:\n    550 5.1.1 nobody here\n\n------ This",
     )
-    found = events(bounce(text, headers="X-Failed-Recipients: ann@example.net,\n bob@example.net\n"))
-    codes = {each.receipt.address.value: each.receipt.failure.code for each in found if hasattr(each, "receipt")}
+    found = receipts(bounce(text, headers="X-Failed-Recipients: ann@example.net,\n bob@example.net\n"))
+    codes = {str(each.address): each.failure and each.failure.code for each in found}
 
-    assert codes == {"ann@example.net": "5.2.2", "bob@example.net": "5.1.1"}
+    assert codes == {"mailto:ann@example.net": "5.2.2", "mailto:bob@example.net": "5.1.1"}
 
 
 def test_a_warning_is_a_note() -> None:

@@ -18,8 +18,20 @@ from convergekit.model import (
     Status,
     shared_id,
 )
-
-from .kit import ANN, DELIVERY, IDENTIFIERS, MINE, dsn, events, group_of, receipt, receipts, report, returned, sent
+from tests.adapters.email.reports.kit import (
+    ANN,
+    DELIVERY,
+    IDENTIFIERS,
+    MINE,
+    dsn,
+    events,
+    group_of,
+    receipt,
+    receipts,
+    report,
+    returned,
+    sent,
+)
 
 FAILED = """
 Original-Recipient: rfc822;ann@example.net

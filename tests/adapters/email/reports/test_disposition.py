@@ -6,8 +6,17 @@ import pytest
 
 from convergekit.adapters.email.details import Mail, MailKind
 from convergekit.model import Address, CustomReceived, FailureKind, Status, shared_id
-
-from .kit import ANN, DELIVERY, IDENTIFIERS, MINE, events, group_of, receipt, report, returned
+from tests.adapters.email.reports.kit import (
+    ANN,
+    DELIVERY,
+    IDENTIFIERS,
+    MINE,
+    events,
+    group_of,
+    receipt,
+    report,
+    returned,
+)
 
 MANUAL = "manual-action/MDN-sent-manually; displayed"
 

@@ -8,8 +8,7 @@ import pytest
 
 from convergekit.adapters.email.details import Mail, MailKind
 from convergekit.model import ComplaintReceived
-
-from .kit import ANN, DELIVERY, IDENTIFIERS, MINE, events, group_of, report, returned
+from tests.adapters.email.reports.kit import ANN, DELIVERY, IDENTIFIERS, MINE, events, group_of, report, returned
 
 
 def arf(fields: str = "Feedback-Type: abuse\n", *, back: str | None = None) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -11,15 +12,14 @@ from hypothesis import strategies as st
 
 from convergekit.adapters.email.reading.mail import read
 from convergekit.adapters.email.reports import events_in
-
-from .kit import IDENTIFIERS, MINE, dsn, events, report, returned
+from tests.adapters.email.reports.kit import IDENTIFIERS, MINE, dsn, events, report, returned
 
 GROUP = "Final-Recipient: rfc822; u{}@example.net\nAction: failed\nStatus: 5.1.1\n\n"
 MDN = "Content-Type: message/disposition-notification\n\nOriginal-Message-ID: <{}>\nDisposition: displayed\n"
 #: Seconds: far more than any of it takes, far less than what grows with the square of its size.
 LONGEST = 3.0
 
-HOSTILE = {
+HOSTILE: dict[str, Callable[[], bytes]] = {
     "100,000 recipients": lambda: dsn("".join(GROUP.format(number) for number in range(100_000))),
     "a megabyte in a field": lambda: dsn(GROUP.format(1) + "Diagnostic-Code: smtp; " + "5.1." * 250_000),
     "a megabyte of address": lambda: dsn(f"Final-Recipient: rfc822; {'a' * 1_000_000}@x.test\nAction: failed\n"),

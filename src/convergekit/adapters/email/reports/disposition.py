@@ -9,6 +9,7 @@ and what was displayed with an error was not, as far as its author knows (§3.2.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from convergekit.model import Status
@@ -37,8 +38,12 @@ def read_disposition(mail: ReadMail) -> Report | None:
     if not type_:
         return None
     is_read = type_ == "displayed" and "error" not in modifiers.split(",")
+    header = returned_header(mail)
+    told = (fields.get("original-message-id"), header.get("message-id") if header else None, *mail.in_reply_to[:1])
+    ids = tuple(id for id in told if id)
     if not is_read and (refused := read_bounce(mail)) is not None:
-        return refused  # RFC 5429 §2.2: a filter refuses a mail by saying that it was deleted
+        # RFC 5429 §2.2: a filter refuses a mail by saying that it was deleted.
+        return replace(refused, message_ids=ids + refused.message_ids)
     original, final = (address_in(fields.get(f"{which}-recipient", "")) for which in ("original", "final"))
     said = Said(
         what=Status.READ if is_read else Note("mail.disposition", {"disposition": type_}),
@@ -48,6 +53,4 @@ def read_disposition(mail: ReadMail) -> Report | None:
         at=mail.date,
         fields=fields,
     )
-    header = returned_header(mail)
-    ids = (fields.get("original-message-id"), header.get("message-id") if header else None, *mail.in_reply_to[:1])
-    return Report(kind=MailKind.READ_RECEIPT, said=(said,), message_ids=tuple(id for id in ids if id))
+    return Report(kind=MailKind.READ_RECEIPT, said=(said,), message_ids=ids)
