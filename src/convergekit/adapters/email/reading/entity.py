@@ -1,59 +1,21 @@
-"""One MIME entity (RFC 2045): its header and what stands below it, decoded when somebody asks for it."""
+"""One MIME entity (RFC 2045): its header, what it is, and its content, decoded when somebody asks for it."""
 
 from __future__ import annotations
 
-import contextlib
-import email
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from email.header import decode_header, make_header
+from typing import Final
+
+from . import charsets, names, parameters, transfer
+from .defects import Defects
+from .flowed import unflowed
+from .headers import Headers, printable
 
 __all__ = ["Entity", "Headers"]
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
-
-
-class Headers:
-    """A header block: in order, names in any case, decoded when asked for."""
-
-    def __init__(self, fields: Sequence[tuple[str, bytes]] = ()) -> None:
-        self._fields = [(name.lower(), value) for name, value in fields]
-
-    @classmethod
-    def parse(cls, block: bytes) -> Headers:
-        """Those that *block* begins with: a returned header, a group of fields of a report."""
-        message = email.message_from_bytes(block)
-        return cls([(n, re.sub(rb"\r?\n", b"", str(v).encode("utf-8", "surrogateescape"))) for n, v in message.items()])
-
-    def get(self, name: str) -> str | None:
-        """The first of that name: unfolded, decoded, one line of at most 8,192 characters; None where there is none."""
-        return next(iter(self.all(name)), None)
-
-    def all(self, name: str) -> list[str]:
-        """All of that name, as `get` gives the first."""
-        return [_decoded(value) for each, value in self._fields if each == name.lower()]
-
-    def raw(self, name: str) -> bytes | None:
-        """The first of that name, unfolded and not decoded."""
-        return next((value for each, value in self._fields if each == name.lower()), None)
-
-    def names(self) -> list[str]:
-        """In lower case and in order, as often as they are there."""
-        return [name for name, _ in self._fields]
-
-    def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and any(each == name.lower() for each, _ in self._fields)
-
-
-def _decoded(value: bytes) -> str:
-    try:
-        text = value.decode()
-    except UnicodeDecodeError:
-        text = value.decode("cp1252", "replace")
-    with contextlib.suppress(Exception):
-        text = str(make_header(decode_header(text)))
-    return _CONTROL.sub(" ", text).strip()[:8192]
+#: RFC 6838 §4.2.
+_MEDIA_TYPE: Final = re.compile(r"[!#$&^_.+\-0-9a-z]{1,127}/[!#$&^_.+\-0-9a-z]{1,127}")
 
 
 @dataclass(slots=True, eq=False)
@@ -62,39 +24,76 @@ class Entity:
 
     Args:
         headers: Its own.
-        media_type: "text/plain", in lower case; the default of RFC 2045 §5.2 where it is missing or broken.
+        media_type: "text/plain", in lower case; where it is missing or broken, the default of RFC 2045 §5.2.
         params: Of Content-Type, decoded (RFC 2231); names in lower case.
         disposition: "inline", "attachment", or "" where nothing is said.
         name: A file name that is safe to use: no folder, no control characters; None where there is none.
         content_id: Without angle brackets.
+        encoding: Of its content: "base64", "quoted-printable", "uuencode", or "" for none.
         children: Of a multipart; of message/rfc822 the one message.
+        is_typed: Whether `media_type` is what the header says.
+        raw: What it is read from; the body is in there, from *start* to *end*.
     """
 
     headers: Headers
-    media_type: str
+    media_type: str = "text/plain"
     params: Mapping[str, str] = field(default_factory=dict)
     disposition: str = ""
     name: str | None = None
     content_id: str | None = None
+    encoding: str = ""
     children: tuple[Entity, ...] = ()
-    _body: bytes = b""
-    _content: bytes = b""
+    is_typed: bool = False
+    raw: bytes = field(default=b"", repr=False)
+    start: int = 0
+    end: int = 0
+
+    @classmethod
+    def described(cls, headers: Headers, default: str, defects: Defects) -> Entity:
+        """An entity as *headers* describe it, still without a body; it is a *default* where they do not say."""
+        entity = cls(headers, default)
+        if (value := headers.raw("content-type")) is not None:
+            kind, entity.params = parameters.parse(charsets.guess(value))
+            entity.is_typed = _MEDIA_TYPE.fullmatch(kind) is not None
+            if entity.is_typed:
+                entity.media_type = kind
+            else:
+                defects.add(f"Content-Type is broken, and taken for {default}")
+        file_name = entity.params.get("name")
+        if (value := headers.raw("content-disposition")) is not None:
+            disposition, params = parameters.parse(charsets.guess(value))
+            # RFC 2183 §2.8: what is not known is an attachment.
+            entity.disposition = disposition if disposition in ("", "inline") else "attachment"
+            file_name = params.get("filename") or file_name
+        if file_name:
+            entity.name = names.safe(file_name, entity.media_type)
+        if (value := headers.raw("content-id")) is not None:
+            entity.content_id = printable(charsets.guess(value).strip("<> \t")) or None
+        entity.encoding, defect = transfer.parse(headers.get("content-transfer-encoding"))
+        defects.add(defect)
+        return entity
 
     def body(self) -> memoryview:
-        """What stands below the header, as it stands in the mail."""
-        return memoryview(self._body)
+        """What stands behind the header, as it stands there."""
+        return memoryview(self.raw)[self.start : self.end]
 
-    def content(self) -> bytes:
-        """The body with its transfer encoding undone, as far as that goes."""
-        return self._content
+    def content(self, defects: Defects | None = None) -> bytes:
+        """The body with its transfer encoding undone, as far as that goes; what is wrong goes to *defects*."""
+        content, defect = transfer.decode(self.encoding, self.raw, self.start, self.end)
+        if defects is not None:
+            defects.add(defect)
+        return content
 
-    def text(self) -> str:
-        """The content as text: line ends are newlines, no NUL, no lone surrogates."""
-        try:
-            text = self._content.decode(self.params.get("charset", "utf-8"))
-        except (LookupError, UnicodeDecodeError):
-            text = self._content.decode("cp1252", "replace")
-        return text.replace("\r\n", "\n").replace("\0", "")
+    def text(self, defects: Defects | None = None) -> str:
+        """The content as text: line ends are newlines, no NUL, no lone surrogates; what is wrong goes to *defects*."""
+        content = self.content(defects) if self.encoding else self.body()
+        text, defect = charsets.decode(content, self.params.get("charset"))
+        if defects is not None:
+            defects.add(defect, "text has NUL characters in it" if "\0" in text else None)
+        text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
+        if self.params.get("format", "").lower() == "flowed" and self.media_type == "text/plain":
+            text = unflowed(text, delsp=self.params.get("delsp", "").lower() == "yes")
+        return text
 
     def walk(self) -> Iterator[Entity]:
         """Itself and all that is inside, depth first."""

@@ -1,21 +1,37 @@
-"""A mail, read: what it says, to whom, and what goes with it."""
+"""A mail, read: what it says, who says it to whom, and what goes with it.
+
+Nothing raises, whatever the bytes are: what is wrong is noted, and all else is read.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email.utils import getaddresses, parsedate_to_datetime
+from email.utils import parsedate_to_datetime
+from typing import Final
 
-from convergekit.content.html import to_text
-from convergekit.errors import InvalidInputError
 from convergekit.model import Address, Attachment
 
-from .entity import Entity, Headers
+from . import addresses
+from .body import body_of
+from .defects import Defects
+from .entity import Entity
+from .headers import Headers
 from .scan import scan
 
 __all__ = ["ReadMail", "read"]
+
+#: RFC 5322 §3.6: what stands in a header once, if at all.
+_ONCE: Final = (
+    *("from", "sender", "reply-to", "to", "cc", "subject", "date", "message-id", "in-reply-to", "references"),
+    *("content-type", "content-transfer-encoding", "content-disposition", "mime-version"),
+)
+_ID: Final = re.compile(r"<([^<>]{1,2000})>")
+_LONGEST_ID: Final = 998  # RFC 5322 §2.1.1: what fits on a line
+_MOST_IDS: Final = 100
+#: Before there was mail as it is, and later than anybody has written by now.
+_YEARS: Final = range(1980, 2100)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,17 +59,17 @@ class ReadMail:
 
     entity: Entity
     headers: Headers
-    raw: bytes
+    raw: bytes = field(repr=False)
     defects: tuple[str, ...] = ()
-    text: str | None = None
-    html: str | None = None
+    text: str | None = field(default=None, repr=False)
+    html: str | None = field(default=None, repr=False)
     attachments: tuple[Attachment, ...] = ()
     message_id: str | None = None
     sender: Address | None = None
     reply_to: Address | None = None
     to: tuple[Address, ...] = ()
     cc: tuple[Address, ...] = ()
-    subject: str | None = None
+    subject: str | None = field(default=None, repr=False)
     date: datetime | None = None
     in_reply_to: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
@@ -61,56 +77,67 @@ class ReadMail:
 
 def read(raw: bytes) -> ReadMail:
     """Read a mail, whatever its bytes are: what is wrong with it stands in `ReadMail.defects`."""
-    entity, defects = scan(raw)
+    entity, found = scan(raw)
+    defects = Defects()
+    defects.add(*found)
     headers = entity.headers
-    texts, htmls, files = [], [], []
-    for part in entity.walk():
-        if part.children:
-            continue
-        if part.media_type == "text/plain" and part.disposition != "attachment":
-            texts.append(part.text())
-        elif part.media_type == "text/html" and part.disposition != "attachment":
-            htmls.append(part.text())
-        else:
-            files.append(
-                Attachment(data=part.content(), media_type=part.media_type, name=part.name, content_id=part.content_id)
-            )
-    html = "".join(htmls) or None
+    if len(set(headers.names())) < len(headers):
+        defects.add(*(f"{name} stands in the header more than once" for name in _ONCE if headers.count(name) > 1))
+    body = body_of(entity, defects)
+    sender = _mailboxes(headers, "from", defects)
+    reply_to = _mailboxes(headers, "reply-to", defects)
+    message_id = _ids(headers, "message-id")
+    if "message-id" in headers and not message_id:
+        defects.add("message-id: no id")
     return ReadMail(
         entity=entity,
         headers=headers,
         raw=raw,
-        defects=tuple(defects),
-        text="\n".join(texts) or (to_text(html) if html else None),
-        html=html,
-        attachments=tuple(files),
-        message_id=next(iter(_ids(headers, "message-id")), None),
-        sender=next(iter(_addresses(headers, "from")), None),
-        reply_to=next(iter(_addresses(headers, "reply-to")), None),
-        to=_addresses(headers, "to"),
-        cc=_addresses(headers, "cc"),
+        text=body.text,
+        html=body.html,
+        attachments=body.attachments,
+        message_id=message_id[0] if message_id else None,
+        sender=sender[0] if sender else None,
+        reply_to=reply_to[0] if reply_to else None,
+        to=_mailboxes(headers, "to", defects),
+        cc=_mailboxes(headers, "cc", defects),
         subject=headers.get("subject"),
-        date=_date(headers.get("date")),
+        date=_date(headers, defects),
         in_reply_to=_ids(headers, "in-reply-to"),
         references=_ids(headers, "references"),
+        defects=tuple(defects),
     )
 
 
+def _mailboxes(headers: Headers, name: str, defects: Defects) -> tuple[Address, ...]:
+    if name not in headers:
+        return ()
+    # Of several, the first is who it is from: as for whatever stands there once.
+    values = headers.all_raw(name) if name in ("to", "cc") else [headers.raw(name) or b""]
+    found, wrong = addresses.read(values)
+    defects.add(*(f"{name}: {defect}" for defect in wrong))
+    return found
+
+
 def _ids(headers: Headers, name: str) -> tuple[str, ...]:
-    return tuple(re.findall(r"<([^<>\s]+)>", headers.get(name) or ""))
+    """Message ids, without what is said beside them; those without brackets count if they stand alone."""
+    value = (headers.raw(name) or b"").decode("ascii", "replace")
+    found = ["".join(each.split()) for each in _ID.findall(value)] or [each for each in value.split() if "@" in each]
+    ids = [each for each in found if 0 < len(each) <= _LONGEST_ID and each.isprintable()]
+    return tuple(ids if len(ids) <= _MOST_IDS else [ids[0], *ids[1 - _MOST_IDS :]])
 
 
-def _addresses(headers: Headers, name: str) -> tuple[Address, ...]:
-    found = []
-    for display_name, value in getaddresses(headers.all(name)):
-        with contextlib.suppress(InvalidInputError):
-            found.append(Address.build("mailto", value, display_name=display_name or None))
-    return tuple(found)
-
-
-def _date(text: str | None) -> datetime | None:
-    try:
-        date = parsedate_to_datetime(text or "")
-    except (ValueError, TypeError):
+def _date(headers: Headers, defects: Defects) -> datetime | None:
+    text = headers.get("date")
+    if not text:
         return None
-    return (date if date.tzinfo else date.replace(tzinfo=UTC)).astimezone(UTC)
+    for parse in (parsedate_to_datetime, datetime.fromisoformat):
+        try:
+            date = parse(text[:200])
+            date = (date if date.tzinfo else date.replace(tzinfo=UTC)).astimezone(UTC)
+        except (ValueError, TypeError, IndexError, OverflowError):
+            continue
+        if date.year in _YEARS:
+            return date
+    defects.add("date: not a date, or an absurd one")
+    return None

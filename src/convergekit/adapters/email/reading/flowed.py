@@ -1,0 +1,37 @@
+"""Text whose paragraphs were broken into lines for old programs (RFC 3676), put together again."""
+
+from __future__ import annotations
+
+__all__ = ["unflowed"]
+
+
+def unflowed(text: str, *, delsp: bool) -> str:
+    """Text that is declared as `format=flowed`, with one line for each paragraph. What is quoted stays quoted.
+
+    Args:
+        text: As it came, with newlines.
+        delsp: Whether the space at the end of a line is no part of the text (`delsp=yes`).
+    """
+    if " \n" not in text and "\n " not in text and not text.startswith(" "):
+        return text
+    paragraphs: list[str] = []
+    pieces: list[str] = []  # of the paragraph that goes on, and how deep it is quoted
+    depth = 0
+    for line in text.split("\n"):
+        said = line.lstrip(">")
+        if pieces and len(line) - len(said) != depth:  # RFC 3676 §4.5: it cannot go on there
+            paragraphs.append(_paragraph(depth, pieces))
+            pieces = []
+        depth = len(line) - len(said)
+        said = said.removeprefix(" ")  # RFC 3676 §4.4: it protects the beginning of a line
+        goes_on = said.endswith(" ") and said != "-- "
+        pieces.append(said[:-1] if goes_on and delsp else said)
+        if not goes_on:
+            paragraphs.append(_paragraph(depth, pieces))
+            pieces = []
+    return "\n".join([*paragraphs, _paragraph(depth, pieces)] if pieces else paragraphs)
+
+
+def _paragraph(depth: int, pieces: list[str]) -> str:
+    said = "".join(pieces)
+    return f"{'>' * depth} {said}" if depth and said else ">" * depth + said
