@@ -22,7 +22,7 @@ from typing import Any, Final, NamedTuple
 
 from . import processes, settings
 from .processes import DOVECOT_PID, POSTFIX_PID, eventually, free_ports, is_listening, master, stop
-from .programs import run
+from .programs import program, run
 from .sink import SmtpSink
 
 __all__ = ["LIFETIME", "Account", "MailServers"]
@@ -90,7 +90,8 @@ class MailServers:
             self._configure(more or {})
             self._start_sinks()
             self._start()
-        except BaseException:
+        except BaseException as exc:
+            exc.add_note(self.logs()[-4000:])
             self.close()
             raise
 
@@ -131,8 +132,10 @@ class MailServers:
         }
         for name, text in settings.render(values).items():
             (self.folder / name).write_text(text, "utf-8")
-        with (self.folder / "postfix" / "main.cf").open("a") as file:
+        main = self.folder / "postfix" / "main.cf"
+        with main.open("a") as file:
             file.writelines(f"{name} = {value}\n" for name, value in more.items())
+        os.utime(main, (0, 0))  # one that is new may still be being written, so Postfix would wait a second and a half
 
     def _start_sinks(self) -> None:
         for port, options in (
@@ -143,16 +146,21 @@ class MailServers:
             self._sinks.append(SmtpSink(("-8", *options), port=port, cwd=self.folder))
 
     def _start(self) -> None:
-        run("postfix", "-c", str(self.folder / "postfix"), "check")  # makes the folder of Dovecot's socket
+        self.start_smtp()  # makes the folder of Dovecot's socket
         self.start_imap()
-        self.start_smtp()
 
     # --- running --------------------------------------------------------------------------------------------------
 
     def start_smtp(self) -> None:
         """Start Postfix, unless it runs; return when it listens."""
         if master(self.folder, POSTFIX_PID) is None:
-            run("postfix", "-c", str(self.folder / "postfix"), "start")
+            try:
+                run("postfix", "-c", str(self.folder / "postfix"), "start")
+            except RuntimeError:
+                # Why it cannot start, Postfix tells a terminal only.
+                check = f"{program('postfix')} -c {self.folder}/postfix check"
+                run("script", "--quiet", "--return", "--command", check, "/dev/null")
+                raise
         self._await(self.mx, self.submission, self.smtps, self.stripped)
 
     def stop_smtp(self, *, crash: bool = False) -> None:
@@ -186,7 +194,7 @@ class MailServers:
         try:
             eventually(lambda: all(map(is_listening, ports)))
         except TimeoutError:
-            raise RuntimeError(f"nobody listens on {ports}: {self.logs()[-2000:]}") from None
+            raise RuntimeError(f"nobody listens on {ports}") from None
 
     def close(self) -> None:
         """Stop all of it and remove it."""

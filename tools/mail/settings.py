@@ -43,7 +43,7 @@ ssl_cert = <@{folder}/tls/chain.pem
 ssl_key = <@{folder}/tls/key.pem
 disable_plaintext_auth = yes
 auth_mechanisms = plain login xoauth2 oauthbearer
-# A wrong password is answered at once; a server that people know of makes them wait.
+# A wrong password is answered in half a second; a server that people know of makes them wait longer each time.
 auth_failure_delay = 0
 mail_max_userip_connections = 100
 mail_location = maildir:~/Maildir
