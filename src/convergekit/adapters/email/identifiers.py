@@ -88,8 +88,8 @@ class Identifiers:
 
     def in_message_id(self, message_id: str) -> Named | None:
         """What a Message-ID of ours, or the reference to a thread, names; None where it is not ours."""
-        local, _, domain = message_id.strip().removeprefix("<").removesuffix(">").rpartition("@")
-        if domain.lower() != self.domain.lower():
+        local = self._local(message_id)
+        if local is None:
             return None
         if (named := self._read(b"message", local, 27)) is not None:
             return Named(named[:16].hex(), _index(named[16]), _name(named[17:]))
@@ -98,6 +98,11 @@ class Identifiers:
         if (named := self._read(b"thread", local, 10)) is not None:
             return Named(thread=_name(named))
         return None
+
+    def is_thread_reference(self, message_id: str) -> bool:
+        """Whether *message_id* stands for a thread of ours (`thread_reference`), and for no mail."""
+        local = self._local(message_id)
+        return local is not None and self._read(b"thread", local, 10) is not None
 
     def in_envelope_id(self, envid: str) -> Named | None:
         """What an ENVID of ours names; None where it is not ours."""
@@ -114,6 +119,11 @@ class Identifiers:
         return next((named.thread for named in found if named is not None and named.thread), None)
 
     # Tokens
+
+    def _local(self, message_id: str) -> str | None:
+        """What stands before our domain; None where another domain does."""
+        local, _, domain = message_id.strip().removeprefix("<").removesuffix(">").rpartition("@")
+        return local if domain.lower() == self.domain.lower() else None
 
     def _token(self, what: bytes, payload: bytes) -> str:
         return base64.b32encode(payload + self._signature(what, payload)).decode("ascii").rstrip("=").lower()
