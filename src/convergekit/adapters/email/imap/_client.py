@@ -1,8 +1,7 @@
 """The client library, with what we ask of it. Everything here waits, so it is called in a thread, one call at a time.
 
 IMAPClient brings the commands, the capabilities and the names of folders (modified UTF-7); the connection is our own
-`Wire`. What is fetched is read by `_fetched`, since the library's reader of everything IMAP can say costs three times
-what the server's answer costs to receive.
+`Wire`.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from typing import Any, Final
 from imapclient import IMAPClient  # type: ignore[import-untyped]
 from imapclient.exceptions import CapabilityError  # type: ignore[import-untyped]
 
-from ._fetched import Fetched, fetched
+from ._fetched import Fetched
 from ._wire import SMALL, Wire
 
 __all__ = ["Client"]
@@ -64,12 +63,8 @@ class Client(IMAPClient):  # type: ignore[misc]  # it is not typed
         if "BYE" in untagged:
             raise self.AbortError("the server said good-bye")
         untagged.clear()
+        self._imap.fetched.clear()
         self._imap.allowance = allowance
-
-    def _uid(self, command: str, *args: str) -> list[Any]:
-        kind, data = self._imap.uid(command, *args)
-        self._checkok(command, kind, data)
-        return [each for each in data if each is not None]
 
     # --- beginning --------------------------------------------------------------------------------------------------
 
@@ -110,22 +105,28 @@ class Client(IMAPClient):  # type: ignore[misc]  # it is not typed
         """UIDs in the folder, as the server gives them."""
         self._begin(_SEARCH)
         self._news = False
-        return [int(each) for line in self._uid("SEARCH", criteria) for each in line.split() if each.isdigit()]
+        kind, data = self._imap.uid("SEARCH", criteria)
+        self._checkok("search", kind, data)
+        return [int(each) for line in data if line for each in line.split() if each.isdigit()]
 
     def sizes(self, uids: Sequence[int]) -> list[Fetched]:
         """Of those of *uids* that are there, how large they are."""
         self._begin(SMALL + _EACH * len(uids))
-        return list(fetched(self._uid("FETCH", _set(uids), "(UID RFC822.SIZE INTERNALDATE)")))
+        return self._fetch(_set(uids), "(UID RFC822.SIZE INTERNALDATE)")
 
     def bodies(self, uids: Sequence[int], allowance: int) -> list[Fetched]:
         """All of those of *uids* that are there, unless it is more than *allowance*."""
         self._begin(allowance + _EACH * len(uids))
-        return list(fetched(self._uid("FETCH", _set(uids), "(UID BODY.PEEK[])")))
+        return self._fetch(_set(uids), "(UID BODY.PEEK[])")
 
     def header(self, uid: int) -> list[Fetched]:
         """The header of one mail; of one that is larger than anybody reads, its beginning."""
         self._begin()
-        return list(fetched(self._uid("FETCH", str(uid), f"(UID BODY.PEEK[HEADER]<0.{_HEADER}>)")))
+        return self._fetch(str(uid), f"(UID BODY.PEEK[HEADER]<0.{_HEADER}>)")
+
+    def _fetch(self, uids: str, items: str) -> list[Fetched]:
+        self._checkok("fetch", *self._imap.uid("FETCH", uids, items))
+        return list(self._imap.fetched)
 
     # --- settling ---------------------------------------------------------------------------------------------------
 

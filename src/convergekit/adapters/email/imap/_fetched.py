@@ -1,25 +1,26 @@
-"""What a FETCH answers, as imaplib hands it on. Pure.
+"""What a FETCH answers about one message. Pure.
 
-imaplib gives a pair for each stretch that ends in a literal, the line and the literal, and bytes for the rest of the
-line, with which one message ends. The items come in any order, beside others that nobody asked for (RFC 9051 §7.5.2).
+The items come in any order, beside others that nobody asked for (RFC 9051 §7.5.2).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from typing import Any, Final, NamedTuple
+from datetime import UTC, datetime, timedelta
+from typing import Final, NamedTuple
 
 __all__ = ["Fetched", "fetched"]
 
 _UID: Final = re.compile(rb"[( ]UID (\d{1,10})[ )]", re.IGNORECASE)
 _SIZE: Final = re.compile(rb"[( ]RFC822\.SIZE (\d{1,18})[ )]", re.IGNORECASE)
-_DATE: Final = re.compile(rb'[( ]INTERNALDATE "([^"]{0,40})"', re.IGNORECASE)
+#: A date-time (RFC 9051 §9): " 7-Feb-2026 21:52:25 -0800".
+_DATE: Final = re.compile(
+    rb'[( ]INTERNALDATE " ?(\d\d?)-([A-Z]{3})-(\d{4}) (\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)"', re.IGNORECASE
+)
+_MONTHS: Final = (b"jan", b"feb", b"mar", b"apr", b"may", b"jun", b"jul", b"aug", b"sep", b"oct", b"nov", b"dec")
+_EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 #: A body that is none, or is short enough to be written on the line.
 _QUOTED: Final = re.compile(rb'[( ]BODY\[[^\]]{0,80}\](?:<\d{1,10}>)? "((?:[^"\\]|\\.){0,10000})"', re.IGNORECASE)
-_EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Fetched(NamedTuple):
@@ -38,35 +39,24 @@ class Fetched(NamedTuple):
     content: bytes | None
 
 
-def fetched(data: Sequence[Any]) -> Iterator[Fetched]:
-    """Each message that *data* names by its UID; what makes no sense is passed over."""
-    line, literals = b"", []
-    for each in data:
-        if isinstance(each, tuple):
-            line += each[0]
-            literals.append(each[1])
-        elif isinstance(each, bytes):
-            message = _message(line + each, literals)
-            line, literals = b"", []
-            if message is not None:
-                yield message
-
-
-def _message(line: bytes, literals: Sequence[bytes]) -> Fetched | None:
+def fetched(line: bytes, content: bytes | None) -> Fetched | None:
+    """Read *line*, from which a literal, *content*, has been taken out; None where it does not say which message."""
     uid = _UID.search(line)
     if uid is None:
         return None
     size, date = _SIZE.search(line), _DATE.search(line)
-    content = literals[0] if literals else None
     if content is None and (quoted := _QUOTED.search(line)) is not None:
         content = re.sub(rb"\\(.)", rb"\1", quoted[1])
-    return Fetched(int(uid[1]), int(size[1]) if size else None, _moment(date[1]) if date else None, content)
+    return Fetched(int(uid[1]), int(size[1]) if size else None, _moment(date) if date else None, content)
 
 
-def _moment(text: bytes) -> datetime | None:
-    """A date-time (RFC 9051 §9): " 7-Feb-2026 21:52:25 -0800"."""
+def _moment(found: re.Match[bytes]) -> datetime | None:
+    day, month, year, hour, minute, second, sign, hours, minutes = found.groups()
     try:
-        moment = parsedate_to_datetime(text.decode("ascii").strip().replace("-", " ", 2))
-        return max(moment if moment.tzinfo else moment.replace(tzinfo=UTC), _EARLIEST)
-    except (ValueError, TypeError, OverflowError):
+        moment = datetime(
+            int(year), _MONTHS.index(month.lower()) + 1, int(day), int(hour), int(minute), int(second), tzinfo=UTC
+        )
+        east = timedelta(hours=int(hours), minutes=int(minutes))
+        return max(moment - east if sign == b"+" else moment + east, _EARLIEST)
+    except (ValueError, OverflowError):
         return None

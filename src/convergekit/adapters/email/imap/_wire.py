@@ -4,21 +4,29 @@ imaplib lets a subclass say how it reads (`open`, `read`, `readline`, `shutdown`
 server that announces a literal of a terabyte, or never ends its line, ends the connection and not the process. What
 has been read and not used stays in a buffer of ours, so nothing that came together with the answer to a command is
 overlooked when the socket is waited for.
+
+What a FETCH answers is taken here, past imaplib and past the reader of the client library, which together cost several
+times what it costs to receive; and nothing of it is kept that nobody asked for.
 """
 
 from __future__ import annotations
 
 import imaplib
+import re
 import socket
 import ssl
 from contextlib import suppress
 from typing import Any, Final
 
+from ._fetched import Fetched, fetched
+
 __all__ = ["SMALL", "Wire"]
 
 #: Octets of an answer that has no reason to be large.
 SMALL: Final = 4 * 1024 * 1024
-_CHUNK: Final = 256 * 1024
+_FETCH: Final = re.compile(rb"\* \d{1,10} FETCH \(", re.IGNORECASE)
+_LITERAL: Final = re.compile(rb"\{(\d{1,18})\}\r\n\Z")
+_CHUNK: Final = 64 * 1024
 
 
 class Wire(imaplib.IMAP4):
@@ -31,11 +39,14 @@ class Wire(imaplib.IMAP4):
 
     Attributes:
         allowance: Octets that may still come. Whoever sends a command sets it.
+        fetched: What was told of messages. Whoever sends a command empties it.
     """
 
     def __init__(self, sock: socket.socket, host: str, timeout: float) -> None:
         self.allowance = SMALL
+        self.fetched: list[Fetched] = []
         self._buffer = bytearray()
+        self._chunk = memoryview(bytearray(_CHUNK))  # made once: TLS hands over 16 KiB at a time
         self._searched = 0
         self._patience = timeout
         self.sock = sock
@@ -90,14 +101,28 @@ class Wire(imaplib.IMAP4):
         finally:
             self.sock.settimeout(self._patience)
 
+    def _get_response(self, *args: Any) -> Any:
+        line = self.readline()
+        if not _FETCH.match(line):
+            self._buffer[:0] = line  # for imaplib to read
+            return super()._get_response(*args)  # type: ignore[misc]
+        told, content = line, None
+        while literal := _LITERAL.search(line, max(0, len(line) - 24)):
+            content = self.read(int(literal[1]))
+            line = self.readline()
+            told += line
+        if (message := fetched(told, content)) is not None:
+            self.fetched.append(message)
+        return line
+
     def _receive(self) -> None:
-        data = self.sock.recv(_CHUNK)
-        if not data:
+        size = self.sock.recv_into(self._chunk)
+        if not size:
             raise self.abort("the connection ended")
-        self.allowance -= len(data)
+        self.allowance -= size
         if self.allowance < 0:
             raise self.abort("the server says more than was asked for")
-        self._buffer += data
+        self._buffer += self._chunk[:size]
 
     def _take(self, size: int) -> bytes:
         with memoryview(self._buffer) as view:
