@@ -92,13 +92,15 @@ def installed(folder: Path, apt_get: str | None) -> tuple[subprocess.CompletedPr
     """Run `make peers` as root where no peer is; what was said, and what *apt_get* has written into its log."""
     (folder / "createcluster.conf").write_text("own = 1\n")
     if apt_get is not None:
-        for name, script in (("apt-get", apt_get), ("update-rc.d", 'echo "$0 $@" >> log')):
+        told = 'echo "$0 $@" >> log; while read -r line; do echo "$line" >> log; done'
+        for name, script in (("apt-get", apt_get), ("update-rc.d", told), ("debconf-set-selections", told)):
             (folder / name).write_text(f"#!/bin/sh\n{script}\n")
             (folder / name).chmod(0o755)
     code = (
-        "import os, pathlib, peers, postgres\n"
+        "import os, pathlib, mail, peers, postgres\n"
         "here = pathlib.Path.cwd()\n"
         "os.geteuid, postgres._DEBIAN, peers._SBIN = lambda: 0, here, here\n"
+        "mail.programs._SBIN = ()\n"
         "peers._CREATION = here / 'createcluster.conf'\n"
         "peers.main()"
     )
@@ -117,12 +119,17 @@ done
 """
     done, log = installed(tmp_path, noted)
     assert (done.returncode, done.stderr) == (0, "")
-    *_, postgresql, ngircd = log.split("-qq ")
+    *_, postgresql, ngircd, mail = log.split("-qq ")
     assert postgresql.startswith("install --yes --no-install-recommends postgresql-15")
     assert "create_main_cluster = false" in postgresql
     assert ngircd.startswith("install --yes --no-install-recommends ngircd")
     assert "exit 101" in ngircd
     assert "update-rc.d ngircd disable" in ngircd
+    assert "postfix postfix/main_mailer_type select No configuration" in ngircd, "told before it is installed"
+    assert mail.startswith("install --yes --no-install-recommends postfix dovecot-imapd dovecot-lmtpd")
+    assert "exit 101" in mail
+    assert "update-rc.d postfix disable" in mail
+    assert "update-rc.d dovecot disable" in mail
     assert (tmp_path / "createcluster.conf").read_text() == "own = 1\n", "the machine's settings are as they were"
     assert not (tmp_path / "policy-rc.d").exists()
 
@@ -146,3 +153,4 @@ def test_one_peer_that_cannot_be_installed_keeps_no_other_away(tmp_path: Path) -
     done, log = installed(tmp_path, 'echo "$@" >> log; case "$*" in *postgresql*) exit 100;; esac')
     assert "PostgreSQL could not be installed" in done.stderr
     assert "install --yes --no-install-recommends ngircd" in log
+    assert "install --yes --no-install-recommends postfix" in log
