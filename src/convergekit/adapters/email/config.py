@@ -84,7 +84,11 @@ class SmtpConfig(_Server):
     auth: Literal["auto", "plain", "login", "xoauth2"] = Field(
         default="auto", description='How to log in; "auto" is XOAUTH2 where there is a token, else PLAIN before LOGIN.'
     )
-    local_hostname: str | None = Field(default=None, description="What EHLO says; None for this machine's name.")
+    local_hostname: str | None = Field(
+        default=None,
+        pattern=r"^[!-~]{1,255}$",
+        description="What EHLO says; None for this machine's name, or address.",
+    )
     pool_size: int = Field(default=4, ge=1, le=100, description="Connections at a time, at most.")
     max_messages: int = Field(default=100, ge=1, description="Messages over one connection, at most.")
     max_age: float = Field(default=300.0, gt=0, description="Seconds that a connection is used, at most.")
@@ -207,11 +211,11 @@ class EmailConfig(BaseModel):
     identifier_key: SecretStr | None = Field(
         default=None, min_length=16, description="Signs our ids; None for one that is made once and kept in the ledger."
     )
-    dsn: frozenset[Literal["success", "delay", "failure"]] = Field(
+    notify: frozenset[Literal["success", "delay", "failure"]] = Field(
         default=frozenset({"delay", "failure"}),
         description="Which reports are asked for, where the server can (RFC 3461); empty for what it does by itself.",
     )
-    dsn_return: Literal["headers", "full"] = Field(
+    notify_return: Literal["headers", "full"] = Field(
         default="headers", description="How much of the mail they bring back."
     )
     read_receipts: bool = Field(default=False, description="Whether to ask for read receipts (RFC 8098).")
