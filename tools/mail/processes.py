@@ -100,7 +100,6 @@ def eventually(look: Callable[[], _T], *, seconds: float = 10.0, every: float = 
 
 def _guarded(folder: Path) -> None:
     """Wait until nobody needs it any more; then stop it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.stdin.buffer.read()
     try:
         for pid_file in (POSTFIX_PID, DOVECOT_PID):

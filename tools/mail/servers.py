@@ -135,6 +135,8 @@ class MailServers:
         main = self.folder / "postfix" / "main.cf"
         with main.open("a") as file:
             file.writelines(f"{name} = {value}\n" for name, value in more.items())
+        for path in self.folder.rglob("*"):  # whatever the umask says
+            path.chmod(path.stat().st_mode | (0o055 if path.is_dir() else 0o044))
         os.utime(main, (0, 0))  # one that is new may still be being written, so Postfix would wait a second and a half
 
     def _start_sinks(self) -> None:
@@ -238,7 +240,7 @@ class MailServers:
 
     def deliver(self, raw: bytes, to: str, *, sender: str = "sender@elsewhere.test") -> None:
         """Put *raw* into the mailbox of *to*, by LMTP to Dovecot, past Postfix."""
-        with smtplib.LMTP("127.0.0.1", self.lmtp) as client:
+        with smtplib.LMTP("127.0.0.1", self.lmtp, "localhost") as client:
             client.sendmail(sender, to, raw)
 
     def mailbox(self, user: str, folder: str = "INBOX") -> list[bytes]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from string import Template
 from typing import Final
 
 __all__ = ["render"]
@@ -13,17 +13,13 @@ def render(values: Mapping[str, object]) -> dict[str, str]:
     """All files of settings, by their place in the folder of the servers.
 
     Args:
-        values: For the names in @{...}: ports, folder, password and the rest.
+        values: For the names in @{...}: ports, folder, password and the rest. Both servers have a meaning of their own
+            for $, and for %.
     """
-    return {place: _Template(text).substitute(values) for place, text in _FILES.items()}
+    return {place: _NAME.sub(lambda found: str(values[found[1]]), text) for place, text in _FILES.items()}
 
 
-class _Template(Template):
-    """With @{name} for what is put in: both servers have a meaning of their own for $, and for %."""
-
-    delimiter = "@"
-    pattern = r"@(?:(?P<escaped>@@)|(?P<named>(?!))|\{(?P<braced>[a-z_]+)\}|(?P<invalid>(?!)))"  # type: ignore[assignment]
-
+_NAME: Final = re.compile(r"@\{([a-z_]+)\}")
 
 _OAUTH2: Final = """\
 introspection_mode = local
