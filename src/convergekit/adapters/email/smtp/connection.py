@@ -234,11 +234,12 @@ def error_of(exc: Exception, step: Step) -> DeliveryError:
         return error_for(step, _reply(exc.code, exc.message)) if is_reply else broken_at(step, "that is no reply")
     cause = exc.__cause__ if isinstance(exc.__cause__, OSError) else exc
     if isinstance(cause, ssl.SSLCertVerificationError):
-        return AccountError(f"the server's certificate is not trusted: {cause.verify_message}; see smtp.host, smtp.ca")
+        why = getattr(cause, "verify_message", "it cannot be verified")
+        return AccountError(f"the server's certificate is not trusted: {why}; see smtp.host and smtp.ca")
     if isinstance(cause, ssl.SSLError):
-        if cause.reason == "WRONG_VERSION_NUMBER":  # of what is no TLS at all
+        if (why := getattr(cause, "reason", None)) == "WRONG_VERSION_NUMBER":  # of what is no TLS at all
             return AccountError("the server does not speak TLS on this port: see smtp.security and smtp.port")
-        return broken_at(step, f"TLS failed ({cause.reason})")
+        return broken_at(step, f"TLS failed ({why})")
     if isinstance(cause, TimeoutError):
         return broken_at(step, "there was no answer in time")
     if isinstance(cause, socket.gaierror):

@@ -105,7 +105,7 @@ class Reply:
     @property
     def text(self) -> str:
         """What it says, without the code of RFC 3463: at most 500 characters, none of them a control character."""
-        return _UNPRINTABLE.sub(" ", _ENHANCED.sub("", self._decoded)).strip()[:_MAX_SHOWN]
+        return " ".join(_UNPRINTABLE.sub(" ", _ENHANCED.sub("", self._decoded)).split())[:_MAX_SHOWN]
 
     @property
     def enhanced(self) -> str | None:

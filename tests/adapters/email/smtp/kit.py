@@ -1,0 +1,213 @@
+"""A submission server that does what it is told, and what the tests of SMTP say often."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from enum import Enum
+from typing import Any
+
+import anyio
+from anyio.abc import SocketStream
+from anyio.streams.buffered import BufferedByteReceiveStream
+
+from convergekit.abc import Clock
+from convergekit.adapters.email.config import SmtpConfig
+from convergekit.adapters.email.smtp import Accepted, Pool, SmtpEnvelope
+from convergekit.testing import FakeClock
+from convergekit.testing.adapter import LoopbackServer
+
+ENVELOPE = SmtpEnvelope(reverse_path="ann@example.test", recipient="bob@example.test")
+MAIL = b"Subject: hello\r\n\r\nworld\r\n"
+ALL = ("PIPELINING", "SIZE 1000000", "8BITMIME", "SMTPUTF8", "DSN", "ENHANCEDSTATUSCODES")
+
+
+class Do(Enum):
+    """What a server may do in place of an answer."""
+
+    CLOSE = "close"
+    RESET = "reset"
+    HANG = "hang"
+
+
+#: An answer, which may be several lines, or raw bytes.
+Answer = str | bytes | Do
+
+USUAL: Mapping[str, str] = {
+    "GREETING": "220 far.example ESMTP",
+    "DATA": "354 Go on",
+    ".": "250 2.0.0 Ok: queued as 4F2C1",
+    "QUIT": "221 2.0.0 Bye",
+}
+
+
+class FakeServer:
+    """Answers as usual, but for what *answers* has for a verb: each once, in order, over all connections.
+
+    Args:
+        answers: By verb; "GREETING" and "." are the beginning of a connection and the end of data, "CONTENT" comes at
+            the first octet of content.
+        offers: What it answers EHLO with.
+
+    Attributes:
+        heard: Commands, all connections together; "." for the end of data.
+        mails: What came to its end, as it came: with dots doubled.
+        connections: How many there were.
+    """
+
+    def __init__(self, answers: Mapping[str, Sequence[Answer]] | None = None, offers: Sequence[str] = ALL) -> None:
+        self._answers = {verb: list(each) for verb, each in (answers or {}).items()}
+        self._offers = offers
+        self._server = LoopbackServer(self._talk)
+        self.heard: list[str] = []
+        self.mails: list[bytes] = []
+        self.connections = 0
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncGenerator[FakeServer]:
+        async with self._server.serving():
+            yield self
+
+    @property
+    def port(self) -> int:
+        return self._server.port
+
+    @property
+    def verbs(self) -> list[str]:
+        return [each.split()[0] for each in self.heard]
+
+    def next(self, verb: str, *answers: Answer) -> None:
+        """What it answers to *verb* from now on."""
+        self._answers[verb] = list(answers)
+
+    def drop(self) -> None:
+        """Close all connections."""
+        self._server.drop()
+
+    async def _talk(self, stream: SocketStream) -> None:
+        self.connections += 1
+        lines = BufferedByteReceiveStream(stream)
+        if not await self._answer(stream, "GREETING"):
+            return
+        while True:
+            line = (await lines.receive_until(b"\r\n", 70_000)).decode()
+            self.heard.append(line)
+            verb = line.split()[0].upper() if line else ""
+            if not await self._answer(stream, verb) or verb == "QUIT":
+                return
+            if verb == "DATA" and self._said.startswith("354") and not await self._take(stream, lines):
+                return
+
+    async def _take(self, stream: SocketStream, lines: BufferedByteReceiveStream) -> bool:
+        content = b""
+        if self._answers.get("CONTENT"):
+            content = await lines.receive(1)
+            if not await self._answer(stream, "CONTENT"):
+                return False
+        while not content.endswith(b"\r\n.\r\n") and content != b".\r\n":
+            content += await lines.receive_until(b"\n", 2_000_000) + b"\n"
+        self.heard.append(".")
+        self.mails.append(content.removesuffix(b".\r\n"))
+        return await self._answer(stream, ".")
+
+    async def _answer(self, stream: SocketStream, verb: str) -> bool:
+        """Tells whether to go on."""
+        if left := self._answers.get(verb):
+            answer = left.pop(0)
+        else:
+            answer = "\n".join(("far.example", *self._offers)) if verb == "EHLO" else USUAL.get(verb, "250 2.0.0 Ok")
+            answer = _several(answer) if verb == "EHLO" else answer
+        match answer:
+            case Do.CLOSE:
+                return False
+            case Do.RESET:
+                await self._server.reset(stream)
+                return False
+            case Do.HANG:
+                await anyio.sleep_forever()
+            case _:
+                data = answer if isinstance(answer, bytes) else answer.encode() + b"\r\n"
+                self._said = data.decode("latin-1")
+                await stream.send(data)
+                return not data.startswith(b"421")
+
+
+def _several(text: str) -> str:
+    lines = text.split("\n")
+    return "\r\n".join(f"250{' ' if at == len(lines) - 1 else '-'}{line}" for at, line in enumerate(lines))
+
+
+class RealClock(FakeClock):
+    """Seconds pass by themselves."""
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+
+def config(port: int, **settings: Any) -> SmtpConfig:
+    return SmtpConfig(**{"host": "127.0.0.1", "port": port, "security": "none", "timeout": 5.0, **settings})
+
+
+@asynccontextmanager
+async def pool_on(
+    port: int, *, clock: Clock | None = None, tokens: Any = None, **settings: Any
+) -> AsyncGenerator[Pool]:
+    log = logging.getLogger("test.smtp")
+    async with Pool(config(port, **settings), clock=clock or FakeClock(), log=log, tokens=tokens) as pool:
+        yield pool
+
+
+class Tries:
+    """Sends mail over *pool*, and counts how often it was said that the end of the data leaves."""
+
+    def __init__(self, pool: Pool) -> None:
+        self.pool, self.started = pool, 0
+
+    def on_start(self) -> None:
+        self.started += 1
+
+    async def send(self, envelope: SmtpEnvelope = ENVELOPE, content: Any = MAIL) -> Accepted:
+        return await self.pool.deliver(envelope, content, self.on_start)
+
+
+def cancelled_at(checkpoint: int, do: Callable[[], Any]) -> Any:
+    """A coroutine that does *do* and is cancelled where it waits for the *checkpoint*-th time, counted from 0.
+
+    Returns whether it came so far.
+    """
+    return _Cancelled(do(), checkpoint)
+
+
+class _Cancelled:
+    def __init__(self, coroutine: Any, checkpoint: int) -> None:
+        self._coroutine, self._left = coroutine, checkpoint
+
+    def __await__(self) -> Any:
+        import asyncio
+
+        task = asyncio.current_task()
+        assert task is not None
+        steps = self._coroutine.__await__()
+        sent: Any = None
+        thrown: BaseException | None = None
+        was_cancelled = False
+        while True:
+            try:
+                waits_for = steps.throw(thrown) if thrown is not None else steps.send(sent)
+            except StopIteration:
+                return False
+            except asyncio.CancelledError:
+                if not was_cancelled:
+                    raise
+                return True
+            if self._left == 0 and not was_cancelled:
+                was_cancelled = True
+                task.cancel()
+            self._left -= 1
+            thrown = None
+            try:
+                sent = yield waits_for
+            except BaseException as exc:
+                thrown = exc
