@@ -220,8 +220,8 @@ def _moment(mail: ReadMail, envelope: Envelope) -> datetime | None:
 
 
 def _importance(headers: Headers) -> Importance:
-    said = any(name in headers and (headers.get(name) or "").lower().startswith(is_) for name, is_ in _URGENT.items())
-    return Importance.URGENT if said else Importance.NORMAL
+    is_urgent = any((headers.get(name) or "").lower().split()[:1] == [word] for name, word in _URGENT.items())
+    return Importance.URGENT if is_urgent else Importance.NORMAL
 
 
 def _language(headers: Headers) -> str | None:
