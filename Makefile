@@ -12,7 +12,7 @@ TORTURE ?=
 BIN := $(VENV)/bin
 MADE_FROM := pyproject.toml src/convergekit/_version.py
 
-.PHONY: help demo test peers check torture mutants format bench docs test-all constraints changelog clean
+.PHONY: help demo test peers check torture torture-email mutants format bench docs test-all constraints changelog clean
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 
@@ -37,6 +37,9 @@ check: $(VENV)/.with-dev ## format, lint, types, and the direction of imports
 
 torture: $(VENV)/.with-test ## workers are killed by the hundred, and every sum must hold; TORTURE="--kills 20 --seed 7"
 	@$(BIN)/python -m tests.torture $(TORTURE)
+
+torture-email: $(VENV)/.with-test peers ## mail goes round through Postfix and Dovecot, and its worker is killed; TORTURE="--kills 9"
+	@$(BIN)/python -m tests.adapters.email.torture $(TORTURE)
 
 mutants: $(VENV)/.with-test ## adapters that are broken on purpose, and the rule that finds each of them
 	@$(BIN)/python -m tests.mutants
