@@ -225,6 +225,14 @@ def test_of_copies_one_that_nothing_tells_is_left_alone() -> None:
     assert not events(dsn("Action: failed\nStatus: 5.1.1\n", envid="", back=returned(ann)))
 
 
+def test_a_reference_to_a_thread_names_no_mail() -> None:
+    """It stands for no mail that could have bounced, and is no id that several copies share."""
+    thread = IDENTIFIERS.thread_reference(IDENTIFIERS.thread_of(MINE))
+    back = f"Content-Type: text/rfc822-headers\n\nMessage-ID: <{thread}>\n\n"
+
+    assert not events(dsn(FAILED, envid="", back=back))
+
+
 # Several recipients
 
 

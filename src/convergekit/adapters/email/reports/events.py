@@ -90,7 +90,8 @@ def events_in(mail: ReadMail, identifiers: Identifiers, *, key: str, recipients:
 
 def _about(report: Report, mail: ReadMail, identifiers: Identifiers, recipients: Sequence[str]) -> _About | None:
     ids = [id.strip().removeprefix("<").removesuffix(">") for id in report.message_ids]
-    ours = {id: named for id in ids if (named := identifiers.in_message_id(id)) is not None}
+    mails = (id for id in ids if not identifiers.is_thread_reference(id))
+    ours = {id: named for id in mails if (named := identifiers.in_message_id(id)) is not None}
     message_id = next(iter(ours), None)
     paths = [*recipients[:_MOST_NAMES], *report.reverse_paths]
     paths += [value for name in _ENVELOPE_HEADERS for value in mail.headers.all(name)[:_MOST_NAMES]]
