@@ -27,6 +27,8 @@ __all__ = ["Identifiers", "Named", "thread_name"]
 _ANY_PART: Final = 0xFF
 _SIGNED: Final = 8  # octets of the signature
 _TOKEN: Final = re.compile(r"[a-z2-7]{29,56}")
+_LEDGER: Final = re.compile(r"[0-9a-f]{32}")
+_LONGEST: Final = 64  # octets of a local part (RFC 5321 §4.5.3.1.1)
 _THREAD: Final = re.compile(r"[a-z2-7]{16}")
 
 
@@ -80,9 +82,13 @@ class Identifiers:
         return self._token(b"delivery", _octets(out.delivery or out.key) + _part(out))
 
     def verp(self, out: Outgoing, reverse_path: str) -> str:
-        """*reverse_path* with the delivery in it, behind a plus sign: `bounces+token@example.org`."""
+        """*reverse_path* with the delivery in it, behind a plus sign: `bounces+token@example.org`.
+
+        One whose local part has no room for that, in 64 octets, stays as it is: a local part of up to 23 has.
+        """
         local, _, domain = reverse_path.rpartition("@")
-        return f"{local}+{self.envelope_id(out)}@{domain}"
+        named = f"{local}+{self.envelope_id(out)}"
+        return reverse_path if len(named.encode()) > _LONGEST else f"{named}@{domain}"
 
     # Reading. All of it takes what strangers wrote.
 
@@ -149,7 +155,9 @@ def thread_name(id: str) -> str:
     """The name of the thread that the message *id* began; a name is its own: 16 characters of base32."""
     if _THREAD.fullmatch(id):
         return id
-    return _name(hashlib.sha256(id.strip().removeprefix("<").removesuffix(">").encode()).digest()[:10])
+    return _name(
+        hashlib.sha256(id.strip().removeprefix("<").removesuffix(">").encode("utf-8", "replace")).digest()[:10]
+    )
 
 
 def _name(octets: bytes) -> str:
@@ -158,12 +166,7 @@ def _name(octets: bytes) -> str:
 
 def _octets(id: str) -> bytes:
     """16 octets that stand for *id*: those that it writes down, where it is one of the ledger's."""
-    if len(id) == 32:
-        try:
-            return bytes.fromhex(id)
-        except ValueError:
-            pass
-    return hashlib.sha256(id.encode()).digest()[:16]
+    return bytes.fromhex(id) if _LEDGER.fullmatch(id) else hashlib.sha256(id.encode()).digest()[:16]
 
 
 def _part(out: Outgoing) -> bytes:
