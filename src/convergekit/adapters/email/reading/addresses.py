@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import takewhile
 from typing import Final, NamedTuple
 
 from convergekit.errors import InvalidInputError
@@ -132,8 +133,8 @@ class _Reader:
         if special == "@":
             self._take("@", "@")
         elif special == "<":
-            if self._angle:
-                self._defects.append("an address field has more than one address in one place")
+            if self._angle is not None:
+                self._defects.append("angle brackets in an address field are not in order")
             self._angle, self._is_inside = self._angle or [], True
         elif special == ">":
             self._is_inside = False
@@ -153,7 +154,7 @@ class _Reader:
 
     def _take(self, raw: str, shown: str) -> None:
         word = _Word(raw, shown, self._is_apart)
-        self._is_apart = False
+        self._is_apart, self._comment = False, ""
         self._has_at = self._has_at or raw == "@"
         if self._is_inside and self._angle is not None:
             self._angle.append(word)
@@ -168,17 +169,26 @@ class _Reader:
 
     def _mailbox(self) -> Iterator[tuple[str, str]]:
         if self._angle is not None:
+            if self._is_inside:
+                self._defects.append("angle brackets in an address field are not in order")
             name = " ".join(_shown(run) for run in self._runs)
             yield name.strip('" ') or self._comment, _spec(self._angle)
             return
-        addresses, rest = list[list[_Word]](), list[list[_Word]]()
-        for run in self._runs:
-            (addresses if any(word.raw == "@" for word in run) else rest).append(run)
-        if len(self._runs) > 1 or (self._runs and not addresses):
-            self._defects.append("an address field has an address without angle brackets, or somebody without address")
-        for run in addresses:
-            name = " ".join(_shown(each) for each in rest) if len(addresses) == 1 else ""
+        names = list(takewhile(lambda run: not _has_at(run), self._runs))
+        bare = self._runs[len(names) :]
+        if not bare or not all(map(_has_at, bare)):  # "ann@exa mple.org" is nobody's address
+            if self._runs:
+                self._defects.append("an address field has somebody without an address in it")
+            return
+        if len(self._runs) > 1:
+            self._defects.append("an address field has an address without angle brackets or comma in it")
+        for run in bare:
+            name = " ".join(map(_shown, names)) if len(bare) == 1 else ""
             yield name.strip('" ') or self._comment, _spec(run)
+
+
+def _has_at(run: list[_Word]) -> bool:
+    return any(word.raw == "@" for word in run)
 
 
 def _shown(run: list[_Word]) -> str:

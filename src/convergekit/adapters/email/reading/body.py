@@ -78,7 +78,7 @@ class _Reader:
     def body(self) -> Body:
         pieces = self._read(self._root)
         html = "\n".join(_html(piece) for piece in pieces) if any(piece.html for piece in pieces) else None
-        text = _joined(self._text(piece) for piece in pieces) if pieces else None
+        text = _joined(self._text(piece) for piece in pieces) or None
         shown = {unquote(cid) for cid in _CID.findall(html)} if html else set[str]()
         files = [self._file(part, shown) for part in self._parts]
         return Body(text, html, (*files, *self._found))

@@ -97,7 +97,7 @@ class Entity:
 
     def walk(self) -> Iterator[Entity]:
         """Itself and all that is inside, depth first."""
-        waiting = [self]
+        waiting: list[Entity] = [self]
         while waiting:
             entity = waiting.pop()
             yield entity

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 __all__ = ["unflowed"]
+
+#: Nobody writes more; and a line takes more memory than its characters.
+_LONGEST: Final = 1024 * 1024
 
 
 def unflowed(text: str, *, delsp: bool) -> str:
     """Text that is declared as `format=flowed`, with one line for each paragraph. What is quoted stays quoted.
 
     Args:
-        text: As it came, with newlines.
+        text: As it came, with newlines. One of more than a million characters stays as it is.
         delsp: Whether the space at the end of a line is no part of the text (`delsp=yes`).
     """
-    if " \n" not in text and "\n " not in text and not text.startswith(" "):
+    if len(text) > _LONGEST or " \n" not in text and "\n " not in text and not text.startswith(" "):
         return text
     paragraphs: list[str] = []
     pieces: list[str] = []  # of the paragraph that goes on, and how deep it is quoted

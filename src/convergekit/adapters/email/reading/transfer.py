@@ -15,6 +15,7 @@ _WHITE: Final = b" \t\r\n"
 _NOT_BASE64: Final = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="))
 _BASE64_LINES: Final = re.compile(rb"(?:[A-Za-z0-9+/]{4,}+={0,2}+[ \t]*+\r?+(?:\n|\Z))*+")
 _PIECES: Final = 1000
+_MENDED: Final = 10_000
 #: An equals sign that encodes nothing. At the end of all it is a line break that was cut off.
 _STRAY: Final = re.compile(rb"=(?![0-9A-Fa-f]{2}|\r?\n|\r?\Z)")
 _SOFT_BREAK: Final = re.compile(rb"=[ \t]++(?=\r?\n|\r?\Z)")
@@ -59,7 +60,7 @@ def _is_all(size: int, raw: bytes, start: int, end: int) -> bool:
     line_end = raw.find(b"\n", start, end)
     width = 2 if line_end > start and raw[line_end - 1] == 13 else 1
     letters = end - start - width * raw.count(b"\n", start, end)
-    return size == letters * 3 // 4 - raw.count(b"=", max(start, end - 2), end)
+    return letters % 4 == 0 and size == letters // 4 * 3 - raw.count(b"=", max(start, end - 2), end)
 
 
 def _mended(body: bytes) -> tuple[bytes, str | None]:
@@ -68,16 +69,19 @@ def _mended(body: bytes) -> tuple[bytes, str | None]:
     length = len(rest.translate(None, b"\r\n"))
     if (length - len(rest.translate(None, _NOT_BASE64))) * 12 > length:
         # Words and spaces were never encoded: a mailing list wrote below, or somebody only said that it is base64.
-        return _pieces(body[: len(body) - len(rest)]) + rest, "plain text stands where base64 should"
-    damaged = len(body.translate(None, _WHITE)) != len(body.translate(None, _NOT_BASE64)) or b"=" in body.rstrip(
-        b"=\r\n"
+        return _pieces(
+            body[: len(body) - len(rest)].translate(None, _NOT_BASE64)
+        ) + rest, "plain text stands where base64 should"
+    clean = body.translate(None, _NOT_BASE64)
+    is_whole = (
+        len(clean) == len(body.translate(None, _WHITE)) and len(clean) % 4 == 0 and b"=" not in clean.rstrip(b"=")
     )
-    return _pieces(body), "the base64 is damaged" if damaged else None
+    return _pieces(clean), None if is_whole else "the base64 is damaged"
 
 
-def _pieces(body: bytes) -> bytes:
+def _pieces(clean: bytes) -> bytes:
     """Decode what stands between the padding: some programs encode bit by bit and join that."""
-    pieces = body.translate(None, _NOT_BASE64).split(b"=", _PIECES)
+    pieces = clean.split(b"=", _PIECES)
     pieces[-1] = pieces[-1].replace(b"=", b"")
     return b"".join(_padded(piece) for piece in pieces if piece)
 
@@ -91,7 +95,9 @@ def _padded(piece: bytes) -> bytes:
 def _quoted_printable(raw: bytes, start: int, end: int) -> tuple[bytes, str | None]:
     if _STRAY.search(raw, start, end) is None:
         return binascii.a2b_qp(memoryview(raw)[start:end]), None
-    body = _STRAY.sub(b"=3D", _SOFT_BREAK.sub(b"=", raw[start:end]))
+    # The decoder keeps a stray sign as it is, but loses one of two and what follows one at the end of a line. Those are
+    # mended as long as there are no more than a writer might have made: each takes memory.
+    body = _STRAY.sub(b"=3D", _SOFT_BREAK.sub(b"=", raw[start:end], _MENDED), _MENDED)
     return binascii.a2b_qp(body), "the quoted-printable is damaged"
 
 

@@ -12,6 +12,7 @@ __all__ = ["decode", "split"]
 _FILE: Final = re.compile(
     r"^begin [0-7]{3,4} ([^\r\n]{1,255})\r?\n((?:[!-_][ -`]{0,90}\r?\n)*+)(?:[ `]?\r?\n)?end[ \t]*+\r?(?:\n|\Z)", re.M
 )
+_MOST: Final = 1000
 
 
 def decode(body: bytes) -> bytes | None:
@@ -21,7 +22,7 @@ def decode(body: bytes) -> bytes | None:
 
 
 def split(text: str) -> tuple[str, list[tuple[str, bytes]]]:
-    """*text* without the files in it, and those: name and content. What is damaged stays where it is."""
+    """*text* without the first thousand files in it, and those: name and content. What is damaged stays in it."""
     files: list[tuple[str, bytes]] = []
     if "begin " not in text:
         return text, files
@@ -33,7 +34,7 @@ def split(text: str) -> tuple[str, list[tuple[str, bytes]]]:
         files.append((found[1], content))
         return ""
 
-    return _FILE.sub(take, text), files
+    return _FILE.sub(take, text, _MOST), files
 
 
 def _content(lines: str) -> bytes | None:

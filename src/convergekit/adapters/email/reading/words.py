@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import binascii
 import re
+from collections.abc import Iterator
 from itertools import groupby
-from typing import Final
+from typing import Final, NamedTuple
 
 from . import charsets, transfer
 
@@ -20,27 +21,28 @@ def decode(text: str) -> str:
     if "=?" not in text:
         return text
     pieces: list[str] = []
-    words: list[tuple[str, bytes]] = []  # neighbours
+    words: list[_Word] = []  # neighbours
     behind = 0
     for match in _WORD.finditer(text):
         between = text[behind : match.start()]
         if between.strip() or not words:  # RFC 2047 §6.2: white space between two words is none
-            pieces += (*_joined(words), between)
+            pieces += (*_decoded(words), between)
             words = []
         charset = match[1].partition("*")[0].lower()  # RFC 2231 §5: a language may follow
-        words.append((charset, _bytes(match[2], match[3])))
+        words.append(_Word(charset, match[2].lower(), match[3]))
         behind = match.end()
-    return "".join((*pieces, *_joined(words), text[behind:]))
+    return "".join((*pieces, *_decoded(words), text[behind:]))
 
 
-def _bytes(encoding: str, text: str) -> bytes:
-    data = text.encode("utf-8", "replace")
-    return binascii.a2b_qp(data, header=True) if encoding in "qQ" else transfer.base64(data)
+class _Word(NamedTuple):
+    charset: str
+    encoding: str
+    text: str
 
 
-def _joined(words: list[tuple[str, bytes]]) -> list[str]:
-    """As text. Neighbours in one charset are decoded as one: many programs cut characters in two."""
-    return [
-        charsets.decode(b"".join(data for _, data in group), charset)[0]
-        for charset, group in groupby(words, lambda word: word[0])
-    ]
+def _decoded(words: list[_Word]) -> Iterator[str]:
+    """Neighbours of one kind are decoded as one: many programs cut characters in two, and base64 anywhere."""
+    for (charset, encoding), group in groupby(words, lambda word: word[:2]):
+        data = "".join(word.text for word in group).encode("utf-8", "replace")
+        content = binascii.a2b_qp(data, header=True) if encoding == "q" else transfer.base64(data)
+        yield charsets.decode(content, charset)[0]
