@@ -155,9 +155,8 @@ def thread_name(id: str) -> str:
     """The name of the thread that the message *id* began; a name is its own: 16 characters of base32."""
     if _THREAD.fullmatch(id):
         return id
-    return _name(
-        hashlib.sha256(id.strip().removeprefix("<").removesuffix(">").encode("utf-8", "replace")).digest()[:10]
-    )
+    bare = id.strip().removeprefix("<").removesuffix(">")
+    return _name(hashlib.sha256(bare.encode("utf-8", "replace")).digest()[:10])
 
 
 def _name(octets: bytes) -> str:
