@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+import types
+from collections.abc import AsyncGenerator, Coroutine, Generator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from enum import Enum
 from typing import Any
@@ -64,6 +65,7 @@ class FakeServer:
         self.heard: list[str] = []
         self.mails: list[bytes] = []
         self.connections = 0
+        self._news = anyio.Event()
 
     @asynccontextmanager
     async def serving(self) -> AsyncGenerator[FakeServer]:
@@ -76,11 +78,16 @@ class FakeServer:
 
     @property
     def verbs(self) -> list[str]:
-        return [each.split()[0] for each in self.heard]
+        return [(each.split() or [""])[0] for each in self.heard]
 
     def next(self, verb: str, *answers: Answer) -> None:
         """What it answers to *verb* from now on."""
         self._answers[verb] = list(answers)
+
+    async def hears(self, verb: str, times: int = 1) -> None:
+        """Return when it has heard *verb* so often."""
+        while self.verbs.count(verb) < times:
+            await self._news.wait()
 
     def drop(self) -> None:
         """Close all connections."""
@@ -93,7 +100,7 @@ class FakeServer:
             return
         while True:
             line = (await lines.receive_until(b"\r\n", 70_000)).decode()
-            self.heard.append(line)
+            self._hear(line)
             verb = line.split()[0].upper() if line else ""
             if not await self._answer(stream, verb) or verb == "QUIT":
                 return
@@ -108,9 +115,14 @@ class FakeServer:
                 return False
         while not content.endswith(b"\r\n.\r\n") and content != b".\r\n":
             content += await lines.receive_until(b"\n", 2_000_000) + b"\n"
-        self.heard.append(".")
+        self._hear(".")
         self.mails.append(content.removesuffix(b".\r\n"))
         return await self._answer(stream, ".")
+
+    def _hear(self, line: str) -> None:
+        self.heard.append(line)
+        self._news.set()
+        self._news = anyio.Event()
 
     async def _answer(self, stream: SocketStream, verb: str) -> bool:
         """Tells whether to go on."""
@@ -172,42 +184,29 @@ class Tries:
         return await self.pool.deliver(envelope, content, self.on_start)
 
 
-def cancelled_at(checkpoint: int, do: Callable[[], Any]) -> Any:
-    """A coroutine that does *do* and is cancelled where it waits for the *checkpoint*-th time, counted from 0.
+async def cancelled_at(checkpoint: int, coroutine: Coroutine[Any, Any, object]) -> bool:
+    """Run *coroutine*, and cancel it where it waits for the *checkpoint*-th time, from 0.
 
-    Returns whether it came so far.
+    Returns:
+        Whether it came so far.
     """
-    return _Cancelled(do(), checkpoint)
+    with anyio.CancelScope() as scope:
 
+        @types.coroutine
+        def run() -> Generator[Any, Any, None]:
+            left, sent = checkpoint, None
+            while True:
+                try:
+                    waits_for = coroutine.throw(sent) if isinstance(sent, BaseException) else coroutine.send(sent)
+                except StopIteration:
+                    return
+                if left == 0:
+                    scope.cancel()
+                left -= 1
+                try:
+                    sent = yield waits_for
+                except BaseException as exc:
+                    sent = exc
 
-class _Cancelled:
-    def __init__(self, coroutine: Any, checkpoint: int) -> None:
-        self._coroutine, self._left = coroutine, checkpoint
-
-    def __await__(self) -> Any:
-        import asyncio
-
-        task = asyncio.current_task()
-        assert task is not None
-        steps = self._coroutine.__await__()
-        sent: Any = None
-        thrown: BaseException | None = None
-        was_cancelled = False
-        while True:
-            try:
-                waits_for = steps.throw(thrown) if thrown is not None else steps.send(sent)
-            except StopIteration:
-                return False
-            except asyncio.CancelledError:
-                if not was_cancelled:
-                    raise
-                return True
-            if self._left == 0 and not was_cancelled:
-                was_cancelled = True
-                task.cancel()
-            self._left -= 1
-            thrown = None
-            try:
-                sent = yield waits_for
-            except BaseException as exc:
-                thrown = exc
+        await run()
+    return scope.cancel_called
