@@ -42,6 +42,7 @@ SHOWN = {
         "left: 0",
     ],
     "five_lines.py": ["sent: ACCEPTED"],
+    "mail_received.py": ["It came today.", "a program says: Automatic reply: Your parcel (auto_reply)"],
     "own_tables.py": [
         "not sold: the shop has changed its mind",
         "orders: a book, a lamp",
