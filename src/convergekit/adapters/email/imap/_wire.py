@@ -92,9 +92,9 @@ class Wire(imaplib.IMAP4):
 
     def listen(self) -> None:
         """Take what the server has said of its own accord, if anything, into `untagged_responses`."""
-        self.sock.settimeout(0)
         try:
             while True:
+                self.sock.settimeout(0)
                 self._get_response()
         except (BlockingIOError, ssl.SSLWantReadError):
             pass
@@ -105,7 +105,8 @@ class Wire(imaplib.IMAP4):
         line = self.readline()
         if not _FETCH.match(line):
             self._buffer[:0] = line  # for imaplib to read
-            return super()._get_response(*args)  # type: ignore[misc]
+            imaplib_reads: Any = super()
+            return imaplib_reads._get_response(*args)
         told, content = line, None
         while literal := _LITERAL.search(line, max(0, len(line) - 24)):
             content = self.read(int(literal[1]))

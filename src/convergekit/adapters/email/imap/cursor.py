@@ -34,7 +34,7 @@ class Place:
         first: Which of the mail that was there before us is read.
         since: The day before we first looked, where `first` leaves something out.
         until: Up to this UID, `first` decides.
-        again: Whether the folder is read again, under a new UIDVALIDITY.
+        again: Whether it decides for the second time, under another UIDVALIDITY: what came since is all meant then.
     """
 
     uidvalidity: int
@@ -79,6 +79,8 @@ class Place:
         """The same place, or the folder's start where its UIDs have become others; *last* is the highest of them."""
         if uidvalidity == self.uidvalidity:
             return self
+        if self.since is None:
+            return replace(self, uidvalidity=uidvalidity, uid=0, unsettled=())
         return replace(self, uidvalidity=uidvalidity, uid=0, unsettled=(), until=last, again=True)
 
     def past(self, uid: int, unsettled: Iterable[int]) -> Self:

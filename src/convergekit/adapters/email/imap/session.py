@@ -43,6 +43,9 @@ _CODE: Final = re.compile(r"\[([A-Z][A-Z-]*)[] ]")
 #: RFC 5530: it will be otherwise later.
 _PASSING: Final = frozenset({"UNAVAILABLE", "INUSE", "LIMIT", "SERVERBUG", "CORRUPTION", "OVERQUOTA"})
 #: QUIRK(Gmail, Exchange): refuse a login for their own reasons, and have no code for it.
+_REFUSED: Final = frozenset(
+    {"AUTHENTICATIONFAILED", "AUTHORIZATIONFAILED", "EXPIRED", "CONTACTADMIN", "PRIVACYREQUIRED"}
+)
 _BUSY: Final = re.compile(r"too many|temporar|try again|unavailable|internal|limit exceeded", re.IGNORECASE)
 
 T = TypeVar("T")
@@ -153,7 +156,7 @@ class Session:
                 await self._call(partial(client.log_in, user, secret, is_token=is_token))
             await self._call(client.capabilities)  # they are kept: to look at one of them does not wait from here on
         except RefusedError as refused:
-            if refused.code in _PASSING or (refused.code is None and _BUSY.search(refused.reason)):
+            if refused.code in _PASSING or (refused.code not in _REFUSED and _BUSY.search(refused.reason)):
                 raise
             raise AuthenticationError(
                 f"imap: {self._config.host} refuses the login: {refused.reason}", code=refused.code
