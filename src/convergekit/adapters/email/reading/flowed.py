@@ -17,18 +17,19 @@ def unflowed(text: str, *, delsp: bool) -> str:
         text: As it came, with newlines. One of more than a million characters stays as it is.
         delsp: Whether the space at the end of a line is no part of the text (`delsp=yes`).
     """
-    if len(text) > _LONGEST or " \n" not in text and "\n " not in text and not text.startswith(" "):
+    if len(text) > _LONGEST or (" \n" not in text and "\n " not in text and not text.startswith(" ")):
         return text
     paragraphs: list[str] = []
     pieces: list[str] = []  # of the paragraph that goes on, and how deep it is quoted
     depth = 0
     for line in text.split("\n"):
         said = line.lstrip(">")
-        if pieces and len(line) - len(said) != depth:  # RFC 3676 §4.5: it cannot go on there
+        quoted = len(line) - len(said)
+        said = said.removeprefix(" ")  # RFC 3676 §4.4: it protects the beginning of a line
+        if pieces and (quoted != depth or said == "-- "):  # §4.5, §4.3: it cannot go on there
             paragraphs.append(_paragraph(depth, pieces))
             pieces = []
-        depth = len(line) - len(said)
-        said = said.removeprefix(" ")  # RFC 3676 §4.4: it protects the beginning of a line
+        depth = quoted
         goes_on = said.endswith(" ") and said != "-- "
         pieces.append(said[:-1] if goes_on and delsp else said)
         if not goes_on:
