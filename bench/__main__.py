@@ -9,6 +9,7 @@ from importlib import import_module
 
 import anyio
 
+from .email import EMAIL
 from .measure import Effort, Line
 from .store import STORE
 
@@ -22,6 +23,8 @@ MODULES: Mapping[str, Sequence[str]] = {
     "send": ("send",),
     "store": tuple(f"store.{part}" for part in STORE),
     **{f"store.{part}": (f"store.{part}",) for part in STORE},
+    "email": tuple(f"email.{part}" for part in EMAIL),
+    **{f"email.{part}": (f"email.{part}",) for part in EMAIL},
 }
 NAMES = tuple(name for name in MODULES if "." not in name)
 

@@ -27,9 +27,11 @@ class Plain(BaseModel):
     attachments: tuple[str, ...] = ()
     reply_to: str | None = None
     thread: str | None = None
+    references: tuple[str, ...] = ()
     importance: str = "normal"
     language: str | None = None
     headers: dict[str, str] = Field(default_factory=dict)  # cheaper than a default that is copied
+    to: tuple[str, ...] = ()
     category: str | None = None
     not_before: datetime | None = None
     expires_at: datetime | None = None
