@@ -307,7 +307,8 @@ class MailServers:
     def queue(self) -> list[dict[str, Any]]:
         """What Postfix still has, as `postqueue -j` tells it."""
         told = run("postqueue", "-c", str(self.folder / "postfix"), "-j")
-        return [json.loads(line) for line in told.splitlines()]
+        # It warns of settings that replace ours.
+        return [json.loads(line) for line in told.splitlines() if line.startswith("{")]
 
     def flush(self) -> None:
         """Have Postfix try at once what it has put off."""

@@ -14,7 +14,7 @@ from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from random import Random
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import anyio
 
@@ -22,7 +22,7 @@ from convergekit.abc import LedgerCounts
 from convergekit.engine.clock import SystemClock
 from convergekit.model import Dispatch
 from convergekit.stores.sql import SqlStore
-from tools.mail import Account, MailServers, eventually
+from tools.mail import Account, MailServers
 
 from .record import Record
 from .terms import Terms
@@ -39,6 +39,7 @@ class Torture:
 
     Args:
         seed: Of everything that is chance.
+        way: By which mail comes in again: "imap", out of Dovecot, or "lmtp", from Postfix to our own listener.
         messages: How many.
         kills: How often.
         handlers: Runs of handlers at the same time: what a kill can cut off.
@@ -48,6 +49,7 @@ class Torture:
     """
 
     seed: int
+    way: Literal["imap", "lmtp"] = "imap"
     messages: int = 1000
     kills: int = 50
     handlers: int = 8
@@ -67,7 +69,7 @@ class Outcome:
         began: Runs of the handler, by message.
         ended: Those that came to their end.
         finished: What the handler wrote together with *done*, by message.
-        mailbox: Mails, by subject.
+        mailbox: Mails, by subject; by LMTP there is none but what was finished.
         dispatches: What the ledger says of each message ...
         counts: ... and its own sums.
         stuck: Why it did not come to its end, or "".
@@ -113,7 +115,7 @@ class _Driver:
         worker = self._start()
         try:
             for moment in self._moments():
-                self._await(lambda moment=moment: self._progress() >= moment, worker)  # type: ignore[misc]
+                self._await(lambda moment=moment: self._progress() >= moment, worker)
                 time.sleep(self._chance.random() * 0.1)
                 worker = self._killed(worker)
             self._await(lambda: self._is_settled(worker), worker)
@@ -194,14 +196,13 @@ class _Driver:
         return not self._mail.queue() and len(self._finished()) == len(self._mailbox())
 
     def _mailbox(self) -> Counter[str]:
-        # A mail that Dovecot moves from "new" to "cur" meanwhile is looked for again.
-        return Counter(_subject(raw) for raw in eventually(self._mails)[1:])
-
-    def _mails(self) -> list[bytes] | None:
-        try:
-            return [b"", *self._mail.mailbox(self._account.user)]
-        except FileNotFoundError:
-            return None
+        if self._torture.way == "lmtp":
+            return Counter(set(self._finished()))
+        while True:
+            try:
+                return Counter(map(_subject, self._mail.mailbox(self._account.user)))
+            except FileNotFoundError:
+                continue  # Dovecot has moved a mail from "new" to "cur" meanwhile
 
     def _finished(self) -> Counter[str]:
         with closing(sqlite3.connect(self._terms.ledger, timeout=30)) as database:
@@ -235,11 +236,13 @@ def _terms(torture: Torture, mail: MailServers, account: Account, folder: Path) 
         }
 
     smtp = {**server(mail.submission, "starttls", mail.alice), "pool_size": torture.sends}
+    mailbox = account.user if torture.way == "imap" else "desk@app.test"
+    way_in = server(mail.imaps, "tls", account) if torture.way == "imap" else {"port": mail.app_lmtp}
     return Terms(
         folder=str(folder),
         out={"address": mail.alice.user, "smtp": smtp},
-        into={"address": account.user, "imap": server(mail.imaps, "tls", account)},
-        mailbox=account.user,
+        into={"address": mailbox, torture.way: way_in},
+        mailbox=mailbox,
         messages=torture.messages,
         addresses=40,
         lease=torture.lease,
