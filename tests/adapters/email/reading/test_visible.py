@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convergekit.adapters.email.reading.visible import visible
+from convergekit.content.html import to_text
 
 QUOTE = "> Where is my parcel?\n> Ann"
 
@@ -349,6 +350,38 @@ def test_list_footer_below_a_quote_keeps_the_quote() -> None:
     text = "Yes.\n\nAnn wrote:\n> Is it?\n_______________\nannounce mailing list"
 
     assert visible(text) is None
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        '<div dir="ltr">It came today.<br><br>Bob</div><br><div class="gmail_quote"><div>On Mon, Jan 5, 2026 at 12:00 '
+        'Ann &lt;<a href="mailto:ann@example.org">ann@example.org</a>&gt; wrote:<br></div>'
+        "<blockquote>Where is it?</blockquote></div>",
+        "<p>It came today.</p><p>&nbsp;</p><p>Bob</p><p>&nbsp;</p><div><p><b>From:</b> Ann &lt;ann@example.org&gt;<br>"
+        "<b>Sent:</b> Monday<br><b>To:</b> Help<br><b>Subject:</b> Parcel</p></div><p>Where is it?</p>",
+        '<div>It came today.</div><div>Bob</div><div>Get <a href="https://aka.example/x">Outlook for iOS</a></div><hr>'
+        "<div><b>Von:</b> Ann &lt;ann@example.org&gt;<br><b>Gesendet:</b> Montag<br><b>Betreff:</b> Paket</div>"
+        "<div>Wo?</div>",
+        '<div>It came today.</div><div>Bob</div><div>Von meinem iPhone gesendet</div><blockquote type="cite">'
+        "Am 05.01.2026 um 12:00 schrieb Ann &lt;ann@example.org&gt;:<br><br></blockquote>"
+        '<blockquote type="cite">\ufeffWo?</blockquote>',
+        '<p>It came today.<br>Bob</p><div class="moz-cite-prefix">On 1/5/26 12:00, Ann wrote:<br></div>'
+        '<blockquote type="cite"><p>Where?</p></blockquote><pre class="moz-signature">-- \nBob Example</pre>',
+        "<div>It came today.</div><div>Bob</div><div><div>On Monday, January 5, 2026 at 12:00:00 PM GMT+1, "
+        "Ann &lt;ann@example.org&gt; wrote: </div><div><br></div><div>Where is it?</div></div>",
+    ],
+    ids=["gmail", "outlook", "outlook-mobile", "iphone", "thunderbird", "yahoo"],
+)
+def test_text_that_was_made_from_html_is_read_as_well(html: str) -> None:
+    own = visible(to_text(html))
+
+    assert own is not None
+    assert own.split() == ["It", "came", "today.", "Bob"]
+
+
+def test_characters_that_only_direct_the_text_hide_nothing() -> None:
+    assert visible("\u200eIt came.\n\ufeff\n\u202aAnn wrote:\u202c\n\ufeff\n\u200e> Is it?\n\ufeff") == "\u200eIt came."
 
 
 @pytest.mark.parametrize("mark", ["> ", ">", "  > ", "＞ ", ">> "])

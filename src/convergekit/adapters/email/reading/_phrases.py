@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-__all__ = ["DATE", "FORWARDED", "FROM", "OPENERS", "ORIGINAL", "PRODUCT", "SENT_FROM", "SUBJECT", "VERB"]
+__all__ = ["DATE", "FORWARDED", "FROM", "OPENERS", "ORIGINAL", "PRODUCT", "SENT_FROM", "SUBJECT", "VERBS"]
 
 
 def _all(*rows: str) -> frozenset[str]:
@@ -89,19 +89,15 @@ FORWARDED: Final = _all(
 )
 
 #: What a line that introduces a quote says of whom it quotes, somewhere in it.
-VERB: Final = re.compile(
-    "|".join(
-        (
-            "wrote|writes|schrieb|geschrieben|a écrit|écrivait|escribió|escribio|ha escrito|escreveu|ha scritto",
-            "scrisse",
-            "schreef|geschreven|skrev|skreiv|kirjoitti|napisał|pisze|napsal|napísal|píše|írta|a scris|yazdı|yazmış",
-            "kirjutas|rakstīja|rašė|napisao|napisala|va escriure|ha escrit|idatzi|escribiu|skrifaði|geskryf|shkroi",
-            "menulis|đã viết",
-            "пишет|написал|писал|пише|написав|написа|напиша|написао|έγραψε|写道|寫道|书写|書きました|のメール",
-            "님이 작성|작성|썼습니다|님의 말",
-            "เขียนว่า|เขียน|ได้เขียน|כתב|كتب|كتابة|نوشت|लिखा",
-        )
-    )
+VERBS: Final = _all(
+    "wrote|writes|schrieb|geschrieben|a écrit|écrivait|escribió|escribio|ha escrito|escreveu|ha scritto",
+    "scrisse",
+    "schreef|geschreven|skrev|skreiv|kirjoitti|napisał|pisze|napsal|napísal|píše|írta|a scris|yazdı|yazmış",
+    "kirjutas|rakstīja|rašė|napisao|napisala|va escriure|ha escrit|idatzi|escribiu|skrifaði|geskryf|shkroi",
+    "menulis|đã viết",
+    "пишет|написал|писал|пише|написав|написа|напиша|написао|έγραψε|写道|寫道|书写|書きました|のメール",
+    "님이 작성|작성|썼습니다|님의 말",
+    "เขียนว่า|เขียน|ได้เขียน|כתב|كتب|كتابة|نوشت|लिखा",
 )
 
 #: With what such a line begins, in languages where that is a word.

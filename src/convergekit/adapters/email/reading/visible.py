@@ -21,15 +21,13 @@ from . import _phrases as phrases
 
 __all__ = ["visible"]
 
-_INVISIBLE: Final = dict.fromkeys(
-    (0x200B, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0xFEFF, 0xAD), None
-)
+_HIDDEN: Final = re.compile("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]+")
 _WHEN: Final = re.compile(r"\d{1,2}[:.hH時时]\d{2}|\d{4}|\d{1,2}[./-]\d{1,2}[./-]|\d{1,2}(?:時|点|點|시)")
 _DIGIT: Final = re.compile(r"\d")
 _WHO: Final = re.compile(r"[^\s<>@\"']@[^\s<>@]")
 _DASHES: Final = ("--", "——", "__", "==", "**")
 _LABEL: Final = re.compile(r"[\s*_]*([^\s*_:：][^*_:：]{0,24}?)[\s*_]*[:：]")
-_RULE: Final = re.compile(r"[-_=─━]{5,}")
+_RULE: Final = re.compile(r"[-_=─━]{3,}")
 _URL: Final = re.compile(r"[<(\[]?https?://[^\s>)\]]{1,500}[>)\]]?")
 
 _WRAPPED: Final = 5  # lines that an introduction may take up
@@ -52,7 +50,8 @@ def visible(text: str) -> str | None:
     """
     if len(text) > _LARGEST:
         return None
-    lines = text.split("\n")
+    # What only directs how text is written is not looked at, and stays where it is.
+    lines = (text if text.isascii() else _HIDDEN.sub("", text).replace("\u00a0", " ")).split("\n")
     end = _end_of_top(lines)
     if end is None:
         return None
@@ -64,8 +63,10 @@ def visible(text: str) -> str | None:
         if end == before:
             break
     start = _below_quote(lines, end) if is_quoting else 0
-    own = "\n".join(lines[start:end]).strip("\n").rstrip()
-    return own if own.strip() and own != text.strip("\n").rstrip() else None
+    is_all = start == 0 and end > _last(lines, len(lines))
+    if is_all or _last(lines, end) < start:
+        return None
+    return "\n".join(text.split("\n")[start:end]).strip("\n").rstrip()
 
 
 # From above: where all that follows is quoted.
@@ -82,7 +83,7 @@ def _end_of_top(lines: Sequence[str]) -> int | None:
             continue
         if (budget := budget - 1) < 0:
             break
-        plain = _plain(line)
+        plain = line.strip()
         is_dashed = plain.startswith(_DASHES) and plain.rstrip(":").endswith(_DASHES)
         ends = plain.endswith((":", "："))
         title = plain.strip("-—_=*:： ").casefold() if is_dashed or ends else ""
@@ -100,7 +101,7 @@ def _end_of_top(lines: Sequence[str]) -> int | None:
 
 def _is_block(lines: Sequence[str], index: int) -> bool:
     """Whether a block of headers begins here: whom it is from, when, and about what."""
-    labels = {_label(_plain(line)) for line in lines[index + 1 : index + _BLOCK] if len(line) <= _LONGEST}
+    labels = {_label(line.strip()) for line in lines[index + 1 : index + _BLOCK] if len(line) <= _LONGEST}
     return not labels.isdisjoint(phrases.DATE) and not labels.isdisjoint(phrases.SUBJECT)
 
 
@@ -112,7 +113,7 @@ def _label(plain: str) -> str:
 def _above_rule(lines: Sequence[str], index: int) -> int:
     """*index*, or that of the line of underscores which Outlook draws above its block of headers."""
     above = _last(lines, index)
-    return above if above >= 0 and _RULE.fullmatch(_plain(lines[above])) else index
+    return above if above >= 0 and _RULE.fullmatch(lines[above].strip()) else index
 
 
 # From below: quotes that are marked, and signatures.
@@ -179,7 +180,7 @@ def _above_device(lines: Sequence[str], end: int) -> int:
 def _is_device(line: str) -> bool:
     if len(line) > 2 * _LONGEST:
         return False
-    said = _URL.sub("", _plain(line)).strip(" .*_-[]()<>«»\"'").casefold()
+    said = _URL.sub("", line.strip()).strip(" .*_-[]()<>«»\"'").casefold()
     starts, ends = phrases.SENT_FROM
     return len(said) <= 90 and (said.startswith(starts) or said.endswith(ends)) and bool(phrases.PRODUCT.search(said))
 
@@ -195,14 +196,14 @@ def _introduction(lines: Sequence[str], last: int, *, marked: bool) -> int | Non
         last: Index of the line above the quote.
         marked: Whether the quote's lines are marked. Where they are not, only the introduction tells that it is one.
     """
-    if len(lines[last]) > _LONGEST or not _plain(lines[last]).endswith((":", "：")):
+    if len(lines[last]) > _LONGEST or not lines[last].strip().endswith((":", "：")):
         return None
     said, found = "", None
     for first in range(last, max(last - _WRAPPED, -1), -1):
         line = lines[first]
         if len(line) + len(said) > _LONGEST or not line.strip() or _is_quote(line):
             break
-        said = f"{_plain(line)} {said}"
+        said = f"{line.strip()} {said}"
         if found is None:
             found = first if _introduces(said.casefold(), marked=marked) else None
         elif _is_open(line) and not _is_open(lines[found]) and (line.rstrip().endswith(",") or _DIGIT.search(line)):
@@ -211,7 +212,7 @@ def _introduction(lines: Sequence[str], last: int, *, marked: bool) -> int | Non
 
 
 def _introduces(said: str, *, marked: bool) -> bool:
-    wrote = phrases.VERB.search(said) is not None
+    wrote = any(verb in said for verb in phrases.VERBS)
     if not _WHEN.search(said):
         return marked and wrote and len(said) <= _SHORT
     named = _WHO.search(said) is not None
@@ -219,7 +220,7 @@ def _introduces(said: str, *, marked: bool) -> bool:
 
 
 def _is_open(line: str) -> bool:
-    return _plain(line).partition(" ")[0].casefold() in phrases.OPENERS
+    return line.strip().partition(" ")[0].casefold() in phrases.OPENERS
 
 
 # Lines
@@ -231,11 +232,6 @@ def _is_quote(line: str) -> bool:
         start = line.lstrip()[:1]
     # ">From " is what a mailbox file makes of a line that begins with "From " (RFC 4155).
     return start in {">", "＞"} and not line.startswith(">From ")
-
-
-def _plain(line: str) -> str:
-    """*line* without what only directs how it is written, and without space around it."""
-    return line.strip() if line.isascii() else line.translate(_INVISIBLE).replace("\u00a0", " ").strip()
 
 
 def _last(lines: Sequence[str], end: int) -> int:
