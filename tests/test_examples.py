@@ -67,6 +67,18 @@ SHOWN = {
         "the partner gets: Thanks, we have your message: 'Where is it?'",
         "signed: 204",
     ],
+    "support_mailbox.py": [
+        "mailto:ann@example.net: The lamp is broken.",
+        "  To: Ann <ann@example.net>",
+        "  Subject: Re: Lamp",
+        "  In-Reply-To: <1@example.net>",
+        "  Auto-Submitted: auto-replied",
+        "  Thank you. We have your mail, and a person will answer it.",
+        "mailto:ann@example.net, auto_reply: suppressed, "
+        "for support-mail: loop_guard: an automatic message is not answered automatically",
+        "mailto:ann@example.net: It works again!",
+        "mails that went out: 1",
+    ],
     "status_words.py": ["READ disputed", "READ disputed", "not known: molting"],
     "sending.py": [
         "taken: ACCEPTED satisfied",
