@@ -63,20 +63,25 @@ class SubmissionServer:
     async def _talk(self, stream: SocketStream) -> None:
         lines = BufferedByteReceiveStream(stream)
         await stream.send(b"220 far.example ESMTP\r\n")
+        said: list[bytes] = []  # of this transaction, as far as it was taken
         while True:
             line = await lines.receive_until(b"\r\n", _LINE)
             verb = line[:4].upper()
-            if verb == b"AUTH":
+            if (before := _BEFORE.get(verb)) is not None and said[-1:] != [before]:
+                await stream.send(b"503 5.5.1 Error: need %s\r\n" % before)
+            elif (refused := self._refusal(verb)) is not None:
+                await stream.send(refused)
+            elif verb == b"AUTH":
                 await self._log_in(stream, lines, line)
-                continue
-            if verb == b"DATA" and await self._take(stream, lines):
-                return
-            if verb == b"DATA":
-                continue
-            refused = self._refusal(verb)
-            await stream.send(refused or _ANSWERS.get(verb, b"250 2.0.0 Ok\r\n"))
-            if verb == b"QUIT":
-                return
+            elif verb == b"DATA":
+                said.clear()
+                if await self._take(stream, lines):
+                    return
+            else:
+                said = [verb] if verb in (b"MAIL", b"EHLO", b"RSET") else [*said, verb]
+                await stream.send(_ANSWERS.get(verb, b"250 2.0.0 Ok\r\n"))
+                if verb == b"QUIT":
+                    return
 
     async def _log_in(self, stream: SocketStream, lines: BufferedByteReceiveStream, line: bytes) -> None:
         if len(line.split()) < 3:
@@ -110,6 +115,8 @@ class SubmissionServer:
         return None
 
 
+#: What has to be taken before (RFC 5321 §4.1.4).
+_BEFORE: Final = {b"RCPT": b"MAIL", b"DATA": b"RCPT"}
 _ANSWERS: Final = {
     b"EHLO": b"250-far.example\r\n250-PIPELINING\r\n250-SIZE 67108864\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-DSN\r\n"
     b"250-ENHANCEDSTATUSCODES\r\n250 AUTH PLAIN LOGIN\r\n",
@@ -150,6 +157,7 @@ class MailboxServer:
 
     async def _talk(self, stream: SocketStream) -> None:
         lines = BufferedByteReceiveStream(stream)
+        said = _Said(stream, lines)
         await stream.send(b"* OK [CAPABILITY IMAP4rev1 IDLE UIDPLUS AUTH=PLAIN] far.example\r\n")
         while True:
             tag, _, rest = (await lines.receive_until(b"\r\n", _LINE)).partition(b" ")
@@ -158,8 +166,8 @@ class MailboxServer:
             if name == b"UID":
                 name, _, arguments = arguments.partition(b" ")
                 name = b"UID " + name.upper()
-            command = self._commands.get(name)
-            answer = b"OK done" if command is None else await command(self, _Said(stream, lines, arguments))
+            command, said.arguments = self._commands.get(name), arguments
+            answer = b"OK done" if command is None else await command(self, said)
             await stream.send(tag + b" " + answer + b"\r\n")
             if name == b"LOGOUT":
                 return
@@ -175,7 +183,7 @@ class MailboxServer:
 
     async def _select(self, said: _Said) -> bytes:
         await said.tell(rb"FLAGS (\Answered \Flagged \Deleted \Seen \Draft)")
-        await said.tell(b"%d EXISTS" % len(self._mails))
+        await self._exists(said)
         await said.tell(b"0 RECENT")
         await said.tell(b"OK [UIDVALIDITY 1] UIDs valid")
         await said.tell(b"OK [UIDNEXT %d] Predicted next UID" % (len(self._mails) + 1))
@@ -213,21 +221,24 @@ class MailboxServer:
         return b"OK done"
 
     async def _idle(self, said: _Said) -> bytes:
-        news = self._news
         await said.stream.send(b"+ idling\r\n")
         async with anyio.create_task_group() as tasks:
 
             async def tell() -> None:
-                nonlocal news
                 while True:
-                    await news.wait()
                     news = self._news
-                    await said.tell(b"%d EXISTS" % len(self._mails))
+                    if len(self._mails) > said.known:
+                        await self._exists(said)
+                    await news.wait()
 
             tasks.start_soon(tell)
             await said.lines.receive_until(b"\r\n", _LINE)
             tasks.cancel_scope.cancel()
         return b"OK done"
+
+    async def _exists(self, said: _Said) -> None:
+        said.known = len(self._mails)
+        await said.tell(b"%d EXISTS" % said.known)
 
     def _among(self, arguments: bytes) -> list[_Mail]:
         """Those of a set of UIDs (RFC 3501 §9 sequence-set), which stands first or behind "UID"."""
@@ -251,13 +262,14 @@ class MailboxServer:
     }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Said:
-    """One command, and whom to answer."""
+    """What one connection says: its last command, and how many mails it knows of."""
 
     stream: SocketStream
     lines: BufferedByteReceiveStream
-    arguments: bytes
+    arguments: bytes = b""
+    known: int = 0
 
     async def tell(self, line: bytes) -> None:
         """Say something that is not the end of the answer."""

@@ -55,7 +55,7 @@ class EmailAdapter(Adapter[EmailConfig]):
         replies=True,
         receipts=frozenset({Status.ACCEPTED, Status.RELAYED, Status.FAILED, Status.DELIVERED, Status.READ}),
     )
-    send_timeout: ClassVar[float] = 180.0
+    send_timeout: ClassVar[float] = 110.0  # below the shortest lease
 
     def __init__(self, config: EmailConfig, context: ChannelContext) -> None:
         super().__init__(config, context)

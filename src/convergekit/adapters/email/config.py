@@ -198,7 +198,7 @@ class EmailConfig(BaseModel):
     imap: ImapConfig | None = Field(
         default=None, description="Its username and password are those of `smtp` unless it says so."
     )
-    lmtp: LmtpConfig | None = None
+    lmtp: LmtpConfig | None = Field(default=None, description="A listener to which a mail server of yours hands mail.")
     reply_to: str | None = Field(default=None, description="Where answers go, if not to `address`.")
     reverse_path: str | None = Field(
         default=None, description="Where reports go (RFC 5321 MAIL FROM), if not to `address`."
@@ -225,7 +225,7 @@ class EmailConfig(BaseModel):
         description="Where one POST unsubscribes (RFC 8058), in bulk mail; with {address} and {delivery} filled in.",
     )
     unsubscribe_address: str | None = Field(default=None, description="Where a mail unsubscribes, in bulk mail.")
-    dkim: DkimConfig | None = None
+    dkim: DkimConfig | None = Field(default=None, description="Signs what goes out.")
     authserv_id: str | None = Field(
         default=None, description="The server of ours whose Authentication-Results are believed (RFC 8601 §2.5)."
     )

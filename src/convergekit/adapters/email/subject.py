@@ -33,6 +33,8 @@ class EmailSubject(Subject):
         "failed": Status.FAILED,
         "delayed": None,
         "expanded": None,
+        "displayed": Status.READ,
+        "deleted": None,
     }
     native: Mapping[str, Any] | None = {"read_receipt": True}
 
@@ -51,7 +53,7 @@ class EmailSubject(Subject):
             yield
 
     def _settings(self) -> dict[str, Any]:
-        login = {"username": "support", "password": _PASSWORD, "security": "none", "timeout": 10.0}
+        login = {"username": "support", "password": _PASSWORD, "security": "none"}
         return {
             "address": _US,
             "display_name": "Support",
@@ -83,7 +85,7 @@ class EmailSubject(Subject):
         """What a reader without HTML sees."""
         mail = message_from_bytes(message, policy=policy.default)
         body = mail.get_body(("plain",))
-        return "" if body is None else str(body.get_content()).removesuffix("\n")
+        return "" if body is None else str(body.get_content()).replace("\r\n", "\n").removesuffix("\n")
 
     def ending(self, fault: Fault) -> tuple[Ending, ...]:
         """SMTP's answers are certain: a 451 after the final dot says that nothing was taken (RFC 5321 §4.2.1)."""
@@ -100,8 +102,10 @@ class EmailSubject(Subject):
         return _mail(id, _US, text).as_bytes()
 
     def report(self, *, id: str, word: str) -> bytes:
-        """A delivery report (RFC 3464) that brings back the header of the mail."""
-        status = {"failed": "5.1.1", "delayed": "4.4.1"}.get(word, "2.0.0")
+        """A delivery report (RFC 3464) that brings back the header of the mail, or one of reading it (RFC 8098)."""
+        if word in ("displayed", "deleted"):
+            return _READING.format(id=id, word=word).replace("\n", "\r\n").encode()
+        status = {"failed": "5.2.1", "delayed": "4.4.1"}.get(word, "2.0.0")
         return _REPORT.format(id=id, word=word, status=status).replace("\n", "\r\n").encode()
 
     async def push(self, said: Any) -> None:
@@ -158,6 +162,30 @@ Content-Type: text/rfc822-headers
 
 Message-ID: <{id}>
 To: ann@example.net
+
+--parts--
+"""
+
+_READING: Final = """\
+From: ann@example.net
+To: support@example.org
+Message-ID: <reading-{word}-{id}>
+Date: Thu, 01 Jan 2026 00:00:00 +0000
+Auto-Submitted: auto-replied
+MIME-Version: 1.0
+Content-Type: multipart/report; report-type=disposition-notification; boundary="parts"
+
+--parts
+Content-Type: text/plain; charset=us-ascii
+
+Your mail was {word}.
+
+--parts
+Content-Type: message/disposition-notification
+
+Final-Recipient: rfc822; ann@example.net
+Original-Message-ID: <{id}>
+Disposition: manual-action/MDN-sent-manually; {word}
 
 --parts--
 """

@@ -16,7 +16,7 @@ from convergekit.model import Address, Importance, Line, Receipt, Status, shared
 
 from .building import File, Parts, build, needs_smtputf8, refuse_unsafe
 from .config import EmailConfig
-from .identifiers import Identifiers
+from .identifiers import Identifiers, thread_name
 from .smtp import Accepted, SmtpEnvelope
 
 __all__ = ["EmailNative", "Letter", "to_letter", "to_receipt"]
@@ -184,7 +184,11 @@ def _asks_for_reading(native: EmailNative, config: EmailConfig) -> dict[str, str
 
 def _references(out: Outgoing, identifiers: Identifiers) -> tuple[str, ...]:
     """The thread's name, then all that came before: RFC 5322 §3.6.4."""
-    before = [identifiers.thread_reference(identifiers.thread_of(out)), *out.message.references]
+    before = [identifiers.thread_reference(identifiers.thread_of(out))]
+    named = out.message.thread or out.conversation.thread
+    if named is not None and thread_name(named) != named:  # one of the host's: it stands for a message that never was
+        before.append(named if "@" in named else f"{quote(named, safe='')}@{identifiers.domain}")
+    before += out.message.references
     if out.message.reply_to is not None:
         before.append(out.message.reply_to)
     return tuple(dict.fromkeys(each.strip().removeprefix("<").removesuffix(">") for each in before))

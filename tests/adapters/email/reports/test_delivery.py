@@ -63,7 +63,8 @@ def of_ann(action: str, status: str) -> bytes:
         ("failed (for good)", "5.1.1", Status.FAILED),
         ("error", "5.1.1", Status.FAILED),  # QUIRK(OpenSMTPD)
         ("", "5.1.1", Status.FAILED),
-        ("nonsense", "2.0.0", Status.RELAYED),
+        ("", "2.0.0", Status.RELAYED),
+        ("nonsense", "5.1.1", Status.FAILED),
     ],
 )
 def test_action_is_evidence(action: str, code: str, status: Status) -> None:
@@ -77,6 +78,7 @@ def test_action_is_evidence(action: str, code: str, status: Status) -> None:
         ("delayed", "4.4.1", "mail.delayed"),
         ("expanded", "2.0.0", "mail.expanded"),
         ("", "4.4.1", "mail.delayed"),
+        ("nonsense", "2.0.0", "mail.report"),
     ],
 )
 def test_what_is_no_end_is_a_note(action: str, code: str, name: str) -> None:

@@ -155,6 +155,8 @@ def _events(mail: ReadMail, envelope: Envelope, config: EmailConfig, identifiers
             importance=_importance(mail.headers),
             language=_language(mail.headers),
             message_id=mail.message_id or _made(mail.raw),
+            # Who writes twice is heard in order, though the second mail begins a thread of its own.
+            lane=answer.uri,
             details=details,
             native=mail.raw,
         ),

@@ -91,15 +91,19 @@ def _said(group: Fields, of_mail: Fields) -> Said | None:
 
 
 def _what(group: Fields, code: str | None) -> Status | Note | None:
-    """By the action; by the code where there is none that is known."""
+    """By the action; by the code where there is none. An unknown word is noted, unless its code says "never"."""
     found = _ACTION.match(group.get("action", "").strip().lower())
     word = found[0] if found else ""
     word = _OTHER_WORDS.get(word, word)
     if word in ACTION:
         return ACTION[word]
-    if word not in _NOTES and (status := status_of(code)) is not None:
-        return status
-    if word not in _NOTES and not (code or "").startswith("4"):
-        return None
+    if word not in _NOTES:
+        status = status_of(code)
+        if status is Status.FAILED or (status is not None and not word):
+            return status
+        if word:
+            return Note("mail.report", {"action": word})
+        if not (code or "").startswith("4"):
+            return None
     until = moment_in(group.get("will-retry-until"))
     return Note(_NOTES.get(word, "mail.delayed"), {"until": until.isoformat()} if until else {})

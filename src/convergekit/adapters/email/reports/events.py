@@ -74,7 +74,7 @@ def events_in(mail: ReadMail, identifiers: Identifiers, *, key: str, recipients:
 
     Returns:
         One event for each recipient that the report speaks of: `ReceiptReceived`, `ComplaintReceived`, and
-        `CustomReceived` ("mail.delayed", "mail.expanded", "mail.disposition") for what is no end; beside a failure
+        `CustomReceived` ("mail.delayed", "mail.expanded", "mail.disposition", "mail.report") for what is no end; beside a failure
         that says that there is no such address, an `EndpointDisabled`. Empty where it is no report, or is not
         provably about a mail of ours: it is an ordinary mail of a program then.
     """
