@@ -55,7 +55,8 @@ def needs_smtputf8(**parts: Unpack[Parts]) -> bool:
     shown = [parts["sender"], *parts.get("to", ()), *parts.get("cc", ())]
     if (reply_to := parts.get("reply_to")) is not None:
         shown.append(reply_to)
-    return any(each.scheme == "mailto" and not each.value.isascii() for each in shown)
+    # A URI has what is beyond ASCII behind percent signs.
+    return any("%" in each.uri and each.scheme == "mailto" and not each.value.isascii() for each in shown)
 
 
 def _header(parts: Parts, *, smtputf8: bool) -> Iterator[str]:
