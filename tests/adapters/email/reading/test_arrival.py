@@ -114,6 +114,14 @@ def test_answers_never_go_to_ourselves_by_the_wish_of_a_sender() -> None:
     assert got.conversation.address == Address("mailto:ann@example.net")
 
 
+def test_who_writes_twice_is_heard_in_order() -> None:
+    """Also where the second mail begins a thread of its own: it may well speak of the first."""
+    first, second = event(mail({"Message-ID": "<a@x>"})), event(mail({"Message-ID": "<b@x>"}))
+
+    assert first.thread != second.thread
+    assert first.lane == second.lane == "mailto:ann@example.net"
+
+
 def test_subject_makes_a_thread_where_it_is_asked_for() -> None:
     one, other = mail({"Message-ID": "<a@x>"}), mail({"Message-ID": "<b@x>", "Subject": "AW: Parcel"})
 

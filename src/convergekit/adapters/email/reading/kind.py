@@ -51,7 +51,7 @@ _SIGNS: Final = frozenset(
 )
 _SUPPRESSED: Final = frozenset({"all", "oof", "autoreply"})  # the others speak of reports, and not of answers
 
-_NO_ANSWER: Final = re.compile(r"(?:no|do[._-]?not|don'?t|never)[._-]?(?:reply|respond|answer)|nicht[._-]?antworten")
+_NO_ANSWER: Final = re.compile(r"(?:no|do[._-]?not|don'?t|never)[._-]?(?:reply|respon[ds]|answer)|nicht[._-]?antworten")
 _NOBODY: Final = re.compile(r"owner-.*|.*-(?:request|owner|bounces?)")  # RFC 3834 §2, and lists' own addresses
 
 #: How a subject begins that says so; it counts beside another sign only.
