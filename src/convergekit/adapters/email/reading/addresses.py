@@ -21,6 +21,8 @@ __all__ = ["MOST", "read"]
 
 #: Of one field; what stands behind is left out.
 MOST: Final = 1000
+#: Tokens, white space among them: thirty for each.
+_MOST_STEPS: Final = 30_000
 
 #: What nearly all are: a name or none, and an address in angle brackets; or the bare address.
 _PLAIN: Final = re.compile(
@@ -89,8 +91,12 @@ class _Reader:
 
     def mailboxes(self) -> Iterator[tuple[str, str]]:
         """Name and address of each, as they stand there."""
-        position = 0
+        position = steps = 0
         while position < len(self._text):
+            steps += 1
+            if steps > _MOST_STEPS:
+                self._defects.append("an address field is too long; its end is left out")
+                return
             position, special = self._step(position)
             if self._ends(special):
                 yield from self._mailbox()

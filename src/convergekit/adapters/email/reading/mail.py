@@ -122,7 +122,9 @@ def _mailboxes(headers: Headers, name: str, defects: Defects) -> tuple[Address, 
 def _ids(headers: Headers, name: str) -> tuple[str, ...]:
     """Message ids, without what is said beside them; those without brackets count if they stand alone."""
     value = (headers.raw(name) or b"").decode("ascii", "replace")
-    found = ["".join(each.split()) for each in _ID.findall(value)] or [each for each in value.split() if "@" in each]
+    found = ["".join(each.split()) for each in _ID.findall(value)] or [
+        each.strip("<>,;") for each in value.split() if "@" in each
+    ]
     ids = [each for each in found if 0 < len(each) <= _LONGEST_ID and each.isprintable()]
     return tuple(ids if len(ids) <= _MOST_IDS else [ids[0], *ids[1 - _MOST_IDS :]])
 
