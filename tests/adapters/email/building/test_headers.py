@@ -34,14 +34,19 @@ def test_a_long_field_is_folded_and_unfolds_to_itself() -> None:
 def test_what_cannot_be_folded_stays_beside_its_name() -> None:
     """Some programs show nothing of a field whose first line has no value."""
     url = "<https://example.org/" + "x" * 200 + ">"
-    assert headers.unstructured("List-Unsubscribe", f"{url}, <mailto:a@b>", smtputf8=False) == (
-        f"List-Unsubscribe: {url},\r\n <mailto:a@b>\r\n"
-    )
+    found = headers.field("List-Unsubscribe", f"{url}, <mailto:a@b>", smtputf8=False)
+    assert found == f"List-Unsubscribe: {url},\r\n <mailto:a@b>\r\n"
+
+
+def test_what_programs_read_never_becomes_an_encoded_word() -> None:
+    """A URL may look like one."""
+    found = headers.field("List-Unsubscribe", "<https://example.org/?a=?b>", smtputf8=False)
+    assert found == "List-Unsubscribe: <https://example.org/?a=?b>\r\n"
 
 
 @pytest.mark.parametrize("value", ["a" * 2000, "a" + " " * 2000 + "b", "b" * 990 + " c"])
 def test_no_line_is_longer_than_a_line_may_be(value: str) -> None:
-    field = headers.unstructured("Subject", value, smtputf8=False)
+    field = headers.field("Subject", value, smtputf8=False)
     assert max(map(len, lines(field))) <= 998
 
 
@@ -60,7 +65,7 @@ WORD = re.compile(r"=\?utf-8\?b\?([A-Za-z0-9+/=]*)\?=")
 
 @given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=1), st.sampled_from(["A", "X" * 50]))
 def test_encoded_words_are_short_and_each_is_whole_characters(text: str, name: str) -> None:
-    found = lines(headers.unstructured(name, text + "é", smtputf8=False))
+    found = lines(headers.field(name, text + "é", smtputf8=False))
     assert max(map(len, found)) <= 76  # RFC 2047 §2
     words = [word for line in found for word in WORD.findall(line)]
     assert "".join(base64.b64decode(word).decode() for word in words) == text + "é"  # §5: each decodes by itself
@@ -69,12 +74,12 @@ def test_encoded_words_are_short_and_each_is_whole_characters(text: str, name: s
 
 @pytest.mark.parametrize("text", ["=?utf-8?q?a?=", " a", "a ", "\u3000a"])
 def test_what_would_be_read_otherwise_is_encoded(text: str) -> None:
-    assert WORD.search(headers.unstructured("Subject", text, smtputf8=False))
+    assert WORD.search(headers.field("Subject", text, smtputf8=False))
 
 
 def test_with_smtputf8_text_stands_raw() -> None:
-    assert headers.unstructured("Subject", "Größe", smtputf8=True) == "Subject: Größe\r\n"
-    found = lines(headers.unstructured("Subject", "Größe 大小 " * 100, smtputf8=True))
+    assert headers.field("Subject", "Größe", smtputf8=True) == "Subject: Größe\r\n"
+    found = lines(headers.field("Subject", "Größe 大小 " * 100, smtputf8=True))
     assert max(len(line.encode()) for line in found) <= 76
 
 

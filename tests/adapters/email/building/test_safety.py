@@ -9,7 +9,7 @@ import pytest
 from convergekit.adapters.email.building import File, refuse_unsafe
 from convergekit.errors import RejectedError, UnsupportedContentError
 from convergekit.model import Address
-from tests.adapters.email.building.kit import ANN, built, parts
+from tests.adapters.email.building.kit import ANN, built, field, parts
 
 
 def address(uri: str = "mailto:ann@example.org", display_name: str | None = None) -> Address:
@@ -123,6 +123,8 @@ def test_the_name_of_a_header_is_one(name: str) -> None:
         ("content-transfer-encoding", "how the mail is built"),
         ("DKIM-Signature", "set `dkim`"),
         ("Received", "mail servers write it"),
+        ("Delivered-To", "mail servers write it"),
+        ("Authentication-Results", "mail servers write it"),
         ("ARC-Seal", "mail servers write it"),
         ("Resent-To", "send the message anew"),
     ],
@@ -139,8 +141,20 @@ def test_a_header_is_named_once() -> None:
 
 @pytest.mark.parametrize("name", ["List-Unsubscribe", "auto-submitted", "X-Priority"])
 def test_what_programs_read_has_no_encoded_words(name: str) -> None:
-    for field in ("headers", "own_headers"):
-        assert refused(**{field: {name: "SECRETü"}}).startswith(f"{name} has characters beyond ASCII")
+    for where in ("headers", "own_headers"):
+        assert refused(**{where: {name: "SECRETü"}}).startswith(f"{name} has characters beyond ASCII")
+
+
+@pytest.mark.parametrize("field", ["headers", "own_headers"])
+def test_what_programs_read_and_no_line_has_room_for_is_refused(field: str) -> None:
+    reason = refused(**{field: {"List-Unsubscribe": f"<https://example.org/SECRET{'x' * 900}>"}})
+    assert reason == "List-Unsubscribe has a part of more than 900 octets: no line has room for it"
+
+
+def test_in_a_mail_that_needs_smtputf8_what_programs_read_may_too() -> None:
+    uni = Address("mailto:ünï@example.org")
+    raw = built(sender=uni, own_headers={"Disposition-Notification-To": "<ünï@example.org>"}, smtputf8=True)
+    assert field(raw, "Disposition-Notification-To") == "<ünï@example.org>"
 
 
 @pytest.mark.parametrize("language", ["en_US", "Deutsch bitte", "de;en"])

@@ -1,8 +1,8 @@
 """A message as a mail, to the last octet. Pure, but for `Signer`, which works in a thread."""
 
 from .dkim import Signer
-from .message import build, needs_smtputf8
+from .message import build
 from .parts import File, Parts
-from .safety import refuse_unsafe
+from .safety import needs_smtputf8, refuse_unsafe
 
 __all__ = ["File", "Parts", "Signer", "build", "needs_smtputf8", "refuse_unsafe"]

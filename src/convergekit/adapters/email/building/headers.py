@@ -24,7 +24,46 @@ from urllib.parse import quote
 from convergekit.errors import InvalidInputError, UnsupportedContentError
 from convergekit.model import Address
 
-__all__ = ["disposition", "folded", "mailbox", "mailboxes", "message_ids", "unstructured"]
+__all__ = [
+    "LONGEST_WORD",
+    "MESSAGE_ID",
+    "STRUCTURED",
+    "disposition",
+    "field",
+    "folded",
+    "mailbox",
+    "mailboxes",
+    "message_ids",
+]
+
+#: Octets of what cannot be folded, so that a line has room for it.
+LONGEST_WORD: Final = 900
+#: What an id is, without its angle brackets: of a mail (RFC 5322 §3.6.4) or of a part (RFC 2392), as they come.
+MESSAGE_ID: Final = re.compile(rf"[!-;=?-~]{{1,{LONGEST_WORD}}}")
+#: Fields that programs read, in lower case: no encoded-word may stand in them.
+STRUCTURED: Final = frozenset(
+    {
+        "auto-submitted",
+        "disposition-notification-options",
+        "disposition-notification-to",
+        "errors-to",
+        "importance",
+        "list-archive",
+        "list-help",
+        "list-id",
+        "list-owner",
+        "list-post",
+        "list-subscribe",
+        "list-unsubscribe",
+        "list-unsubscribe-post",
+        "mail-followup-to",
+        "precedence",
+        "priority",
+        "return-receipt-to",
+        "sensitivity",
+        "x-priority",
+    }
+)
 
 _SOFT: Final = 76
 _HARD: Final = 998
@@ -36,7 +75,6 @@ _ENCODED_WORD: Final = 75  # RFC 2047 §2
 _NAME_BESIDE: Final = 30  # characters of a field's name that leave room for an encoded-word beside it
 
 _ATOMS: Final = re.compile(r"[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~]+( [A-Za-z0-9!#$%&'*+\-/=?^_`{|}~]+)*")  # RFC 5322 §3.2.3
-_MESSAGE_ID: Final = re.compile(r"[!-;=?-~]{1,900}")
 _MOST_IDS: Final = 50
 _MOST_OCTETS_OF_IDS: Final = 8_192
 
@@ -70,18 +108,18 @@ def folded(name: str, value: str) -> str:
     return "".join(pieces)
 
 
-def unstructured(name: str, text: str, *, smtputf8: bool) -> str:
-    """The field *name* with *text*, whatever it is (RFC 5322 §2.2.1); with its line end."""
-    if _stands_raw(text) and (smtputf8 or text.isascii()):
-        return folded(name, text)
-    return folded(name, _encoded(text, len(name) + 2))
+def field(name: str, value: str, *, smtputf8: bool) -> str:
+    """The field *name* with *value*, as text of any kind where *name* is not `STRUCTURED`; with its line end."""
+    if name.lower() in STRUCTURED or (_stands_raw(value) and (smtputf8 or value.isascii())):
+        return folded(name, value)
+    return folded(name, _encoded(value, len(name) + 2))
 
 
 def _stands_raw(text: str) -> bool:
     """Whether a reader gets *text* back from itself, as far as it is ASCII or UTF-8 may stand raw."""
     if "=?" in text or text != text.strip():
         return False
-    return len(text) < 240 or all(len(chunk.encode()) <= 900 for chunk in _CHUNK.findall(text))
+    return len(text) < 240 or all(len(chunk.encode()) <= LONGEST_WORD for chunk in _CHUNK.findall(text))
 
 
 def _encoded(text: str, used: int) -> str:
@@ -145,7 +183,7 @@ def mailboxes(name: str, addresses: Iterable[Address], *, smtputf8: bool) -> str
 
 def message_ids(name: str, ids: Sequence[str]) -> str:
     """The field *name* with the first and the last of *ids*; with its line end, and empty where there is none."""
-    found = [f"<{each}>" for each in dict.fromkeys(ids) if _MESSAGE_ID.fullmatch(each)]
+    found = [f"<{each}>" for each in dict.fromkeys(ids) if MESSAGE_ID.fullmatch(each)]
     if not found:
         return ""
     found = [found[0], *found[1:][1 - _MOST_IDS :]]

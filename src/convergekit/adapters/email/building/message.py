@@ -17,7 +17,7 @@ from .bodies import Entity, boundary, file_entity, multipart, text_entity, write
 from .parts import File, Parts
 from .safety import refuse_unsafe
 
-__all__ = ["build", "needs_smtputf8"]
+__all__ = ["build"]
 
 _DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -50,15 +50,6 @@ def build(*, smtputf8: bool = False, eight_bit: bool = False, **parts: Unpack[Pa
     return out.getvalue()
 
 
-def needs_smtputf8(**parts: Unpack[Parts]) -> bool:
-    """Whether the header shows an address that has no ASCII form: `build` needs `smtputf8` then."""
-    shown = [parts["sender"], *parts.get("to", ()), *parts.get("cc", ())]
-    if (reply_to := parts.get("reply_to")) is not None:
-        shown.append(reply_to)
-    # A URI has what is beyond ASCII behind percent signs.
-    return any("%" in each.uri and each.scheme == "mailto" and not each.value.isascii() for each in shown)
-
-
 def _header(parts: Parts, *, smtputf8: bool) -> Iterator[str]:
     """The header fields but for those of the body, each with its line end."""
     yield f"Date: {_written(parts['date'])}\r\n"
@@ -68,7 +59,7 @@ def _header(parts: Parts, *, smtputf8: bool) -> Iterator[str]:
     if (reply_to := parts.get("reply_to")) is not None:
         yield fields.mailboxes("Reply-To", (reply_to,), smtputf8=smtputf8)
     if (subject := parts.get("subject")) is not None:
-        yield fields.unstructured("Subject", subject, smtputf8=smtputf8)
+        yield fields.field("Subject", subject, smtputf8=smtputf8)
     yield f"Message-ID: <{parts['message_id']}>\r\n"
     before = list(parts.get("references", ()))
     if (answered := parts.get("in_reply_to")) is not None:
@@ -79,7 +70,7 @@ def _header(parts: Parts, *, smtputf8: bool) -> Iterator[str]:
     if language := parts.get("language"):
         yield f"Content-Language: {language}\r\n"
     for name, value in _further(parts).items():
-        yield fields.unstructured(name, value, smtputf8=smtputf8)
+        yield fields.field(name, value, smtputf8=smtputf8)
     yield "MIME-Version: 1.0\r\n"
 
 

@@ -15,9 +15,10 @@ from urllib.parse import unquote
 from convergekit.errors import UnsupportedContentError
 from convergekit.model import Address
 
+from .headers import LONGEST_WORD, MESSAGE_ID, STRUCTURED
 from .parts import File, Parts
 
-__all__ = ["refuse_unsafe"]
+__all__ = ["needs_smtputf8", "refuse_unsafe"]
 
 #: C0, DEL and C1, the line ends of Unicode, and halves of characters, which have no UTF-8.
 _UNSAFE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -25,7 +26,6 @@ _UNSAFE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _REORDERING: Final = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
 _SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
 
-_ID: Final = re.compile(r"[!-;=?-~]{1,900}")
 _FIELD_NAME: Final = re.compile(r"[!-9;-~]{1,76}")  # RFC 5322 §3.6.8 ftext
 _LANGUAGE: Final = re.compile(r"[A-Za-z0-9*-]{1,64}(, ?[A-Za-z0-9*-]{1,64}){0,20}")
 _MEDIA_TYPE: Final = re.compile(r"[!#$&^_.+\-0-9A-Za-z]{1,127}/[!#$&^_.+\-0-9A-Za-z]{1,127}")
@@ -47,33 +47,27 @@ _INSTEAD: Final[Mapping[str, str]] = {
     "mime-version": "it goes with how the mail is built",
     "dkim-signature": "set `dkim` of the channel",
     "received": "mail servers write it",
+    "delivered-to": "mail servers write it, and take it for a loop",
+    "authentication-results": "mail servers write it",
 }
 _INSTEAD_OF: Final[Mapping[str, str]] = {
     "content-": "it goes with how the mail is built; give `language`, or `attachments`",
     "resent-": "send the message anew",
     "arc-": "mail servers write it",
 }
-#: Fields that programs read and no encoded-word may stand in.
-_ASCII: Final = frozenset(
-    {
-        "auto-submitted",
-        "importance",
-        "list-archive",
-        "list-help",
-        "list-owner",
-        "list-post",
-        "list-subscribe",
-        "list-unsubscribe",
-        "list-unsubscribe-post",
-        "precedence",
-        "priority",
-        "x-priority",
-    }
-)
+
+
+def needs_smtputf8(**parts: Unpack[Parts]) -> bool:
+    """Whether the header shows an address that has no ASCII form: `build` needs `smtputf8` then."""
+    shown = [parts["sender"], *parts.get("to", ()), *parts.get("cc", ())]
+    if (reply_to := parts.get("reply_to")) is not None:
+        shown.append(reply_to)
+    # A URI has what is beyond ASCII behind percent signs.
+    return any("%" in each.uri and each.scheme == "mailto" and not each.value.isascii() for each in shown)
 
 
 def refuse_unsafe(**parts: Unpack[Parts]) -> None:
-    """Whether *parts* can stand in a mail; `build` asks first, too.
+    """Refuse *parts* that cannot stand in a mail; `build` does so first, too.
 
     Raises:
         UnsupportedContentError: They cannot; the text names the field.
@@ -85,15 +79,15 @@ def refuse_unsafe(**parts: Unpack[Parts]) -> None:
     for field, body in (("text", parts["text"]), ("html", parts.get("html"))):
         if body is not None and not body.isascii() and _SURROGATE.search(body):
             raise UnsupportedContentError(f"{field} has half of a character, which has no UTF-8")
-    if not _ID.fullmatch(parts["message_id"]):
+    if not MESSAGE_ID.fullmatch(parts["message_id"]):
         raise UnsupportedContentError("the Message-ID is not one: printable ASCII without spaces and angle brackets")
     if (language := parts.get("language")) and not _LANGUAGE.fullmatch(language):
         raise UnsupportedContentError("language is not a tag as of BCP 47, such as en or pt-BR")
     headers = parts.get("headers", {})
     _check_names(headers)
     for name, value in (*parts.get("own_headers", {}).items(), *headers.items()):
-        if not value.isascii() and name.lower() in _ASCII:
-            raise UnsupportedContentError(f"{name} has characters beyond ASCII, which it cannot carry: encode them")
+        if name.lower() in STRUCTURED:
+            _check_structured(name, value, parts)
     for number, file in enumerate(parts.get("files", ())):
         _check_file(f"attachment {number}", file)
 
@@ -149,10 +143,17 @@ def _check_names(headers: Mapping[str, str]) -> None:
             raise UnsupportedContentError(f"headers cannot set {name}: {way_out}")
 
 
+def _check_structured(name: str, value: str, parts: Parts) -> None:
+    if not value.isascii() and not needs_smtputf8(**parts):
+        raise UnsupportedContentError(f"{name} has characters beyond ASCII, which it cannot carry: encode them")
+    if len(value) > LONGEST_WORD and max(len(word.encode()) for word in value.split(" ")) > LONGEST_WORD:
+        raise UnsupportedContentError(f"{name} has a part of more than {LONGEST_WORD} octets: no line has room for it")
+
+
 def _check_file(which: str, file: File) -> None:
     if not _MEDIA_TYPE.fullmatch(file.media_type):
         raise UnsupportedContentError(f"the media type of {which} is not type/subtype")
-    if file.content_id is not None and not _ID.fullmatch(file.content_id):
+    if file.content_id is not None and not MESSAGE_ID.fullmatch(file.content_id):
         raise UnsupportedContentError(
             f"the content_id of {which} is not one: printable ASCII without spaces and angle brackets"
         )
