@@ -23,7 +23,7 @@ from ._fetched import Fetched, fetched
 __all__ = ["SMALL", "Wire"]
 
 #: Octets of an answer that has no reason to be large.
-SMALL: Final = 4 * 1024 * 1024
+SMALL: Final = 1024 * 1024
 _FETCH: Final = re.compile(rb"\* \d{1,10} FETCH \(", re.IGNORECASE)
 _LITERAL: Final = re.compile(rb"\{(\d{1,18})\}\r\n\Z")
 _CHUNK: Final = 64 * 1024
@@ -84,11 +84,17 @@ class Wire(imaplib.IMAP4):
 
     def readline(self) -> bytes:
         """See `imaplib.IMAP4.readline`."""
+        end = self._line()
+        self._searched = 0
+        return self._take(end)
+
+    def _line(self) -> int:
+        """How long the line is that comes next, once all of it is there."""
         while (end := self._buffer.find(b"\n", self._searched)) < 0:
             self._searched = len(self._buffer)
             self._receive()
-        self._searched = 0
-        return self._take(end + 1)
+        self._searched = end
+        return end + 1
 
     def listen(self) -> None:
         """Take what the server has said of its own accord, if anything, into `untagged_responses`."""
@@ -102,12 +108,12 @@ class Wire(imaplib.IMAP4):
             self.sock.settimeout(self._patience)
 
     def _get_response(self, *args: Any) -> Any:
-        line = self.readline()
-        if not _FETCH.match(line):
-            self._buffer[:0] = line  # for imaplib to read
+        self._line()
+        if not _FETCH.match(self._buffer):
             imaplib_reads: Any = super()
             return imaplib_reads._get_response(*args)
-        told, content = line, None
+        told = line = self.readline()
+        content = None
         while literal := _LITERAL.search(line, max(0, len(line) - 24)):
             content = self.read(int(literal[1]))
             line = self.readline()
