@@ -84,12 +84,12 @@ def test_an_address_error_in_words_disables_the_address_too() -> None:
 def test_several_recipients_have_a_code_each() -> None:
     text = EXIM.replace(
         "\n------ This",
-        "\n  bob@example.net\n    SMTP error from remote mail server:\n    550 5.1.1 nobody here\n\n------ This",
-    )
+        "  bob@example.net\n    SMTP error from remote mail server:\n    550 5.1.1 nobody here\n\n------ This",
+    ).replace("552 5.2.2", "552")
     found = receipts(bounce(text, headers="X-Failed-Recipients: ann@example.net,\n bob@example.net\n"))
     codes = {str(each.address): each.failure and each.failure.code for each in found}
 
-    assert codes == {"mailto:ann@example.net": "5.2.2", "mailto:bob@example.net": "5.1.1"}
+    assert codes == {"mailto:ann@example.net": "552", "mailto:bob@example.net": "5.1.1"}
 
 
 def test_a_warning_is_a_note() -> None:

@@ -444,3 +444,31 @@ def test_postfix_after_it_gave_up() -> None:
 
     assert found.failure is not None
     assert (found.status, found.failure.kind) == (Status.FAILED, FailureKind.CONNECTION)
+
+
+def test_gmail_that_leaves_its_report_empty() -> None:
+    """It names who failed in the header alone, where it could not even connect."""
+    raw = f"X-Failed-Recipients: ann@example.net\n{dsn('', envid='').decode()}".replace(
+        "Reporting-MTA: dns; mx.example.net\n", ""
+    )
+    found = receipt(raw.encode())
+
+    assert (found.status, found.delivery, found.address) == (Status.FAILED, DELIVERY, ANN)
+
+
+def test_a_report_whose_parts_were_lost() -> None:
+    """A gateway made one text of it, the returned header included, and left the type."""
+    text = f"This is the mail system.\n554 <ann@example.net>... no\n\n{FAILED}\n"
+    text += f"Return-Path: <support@example.org>\nMessage-Id: <{IDENTIFIERS.message_id(MINE)}>\nSubject: Hi\n\nHello\n"
+    head = 'From: MAILER-DAEMON@x.test\nContent-Type: multipart/report; report-type=delivery-status; boundary="gone"\n'
+
+    found = receipt(f"{head}\n{text}".encode())
+
+    assert (found.status, found.delivery, found.address) == (Status.FAILED, DELIVERY, ANN)
+
+
+def test_a_diagnostic_without_a_type_is_whole() -> None:
+    found = receipt(dsn(FAILED.replace("smtp; 550 5.1.1 <ann@example.net>: nobody here", "550 5.1.1 no; nobody here")))
+
+    assert found.failure is not None
+    assert found.failure.text == "550 5.1.1 no; nobody here"

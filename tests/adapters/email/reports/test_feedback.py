@@ -84,3 +84,20 @@ def test_a_complaint_about_copies_names_their_shared_id() -> None:
 def test_a_complaint_that_is_not_provably_about_us_is_left_alone() -> None:
     assert not events(arf(back="Content-Type: message/rfc822\n\nMessage-ID: <1@example.org>\n\n"))
     assert not events(arf(back="Content-Type: text/plain\n\n-\n"))
+
+
+def test_outlook_sends_back_the_mail_alone() -> None:
+    """QUIRK(Outlook.com): no report stands beside it, and a field in it names who complains."""
+    back = returned(type_="message/rfc822", more="X-HmXmrOriginalRecipient: ann@example.net\n")
+    raw = f'From: staff@provider.test\nContent-Type: multipart/mixed; boundary="b0"\n\n--b0\n{back}--b0--\n'.encode()
+    found = complaint(raw)
+
+    assert (found.address, found.kind) == (ANN, "abuse")
+    assert Mail.of(found).report["delivery"] == DELIVERY
+
+
+def test_a_mail_of_ours_that_somebody_forwards_is_no_complaint() -> None:
+    back = returned(type_="message/rfc822")
+    raw = f'From: ann@example.net\nContent-Type: multipart/mixed; boundary="b0"\n\n--b0\n{back}--b0--\n'.encode()
+
+    assert not events(raw)

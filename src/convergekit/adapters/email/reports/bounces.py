@@ -7,7 +7,7 @@ the beginning of that, in lines of bounded length: some of its patterns take the
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from email import message_from_bytes, policy
 from email.utils import getaddresses
 from typing import Final
@@ -46,16 +46,16 @@ def read_bounce(mail: ReadMail) -> Report | None:
     text = (mail.text or "")[:_LOOKED_AT]
     returned = _RETURNED.search(text)
     notice = text[: returned.start()] if returned else text
-    said = [_said(address, Status.FAILED, notice, mail) for address in _addresses(dead)]
-    said += [_said(address, Note("mail.delayed"), notice, mail) for address in _addresses(late)]
+    what: Status | Note = Status.FAILED if (found := _addresses(dead)) else Note("mail.delayed")
+    said = _said(found or _addresses(late), what, notice, mail)
     if not said:
         return None
     header = returned_header(mail)
     quoted = _MESSAGE_ID.search(text)
     ids = (header.get("message-id") if header else None, quoted[1] if quoted else None, *mail.in_reply_to[:1])
     return Report(
-        kind=MailKind.BOUNCE if any(dead) else MailKind.DELIVERY_REPORT,
-        said=tuple(said),
+        kind=MailKind.BOUNCE if what is Status.FAILED else MailKind.DELIVERY_REPORT,
+        said=said,
         message_ids=tuple(id for id in ids if id),
     )
 
@@ -83,10 +83,16 @@ def _addresses(values: Iterable[str]) -> list[Address]:
     return sorted(found, key=lambda address: address.uri)[:_MOST_RECIPIENTS]
 
 
-def _said(address: Address, what: Status | Note, notice: str, mail: ReadMail) -> Said:
-    """With what stands beside the address, up to the next one."""
-    begin = notice.lower().find(address.value.lower())
-    beside = notice[begin + len(address.value) :][:_PARAGRAPH] if begin >= 0 else notice[:_PARAGRAPH]
-    beside = re.split(r"\n\s*\n[^\n]*@", beside, maxsplit=1)[0]
-    text = line(beside.lstrip(">:, \t\r\n"))
-    return Said(what=what, original=address, final=address, code=code_of("", beside), text=text or None, at=mail.date)
+def _said(addresses: Sequence[Address], what: Status | Note, notice: str, mail: ReadMail) -> tuple[Said, ...]:
+    """Of each what stands beside it, up to the next one."""
+    lower = notice.lower()
+    places = [lower.find(each.value.lower()) for each in addresses]
+    said = []
+    for address, place in zip(addresses, places, strict=True):
+        begin = place + len(address.value) if place >= 0 else 0
+        end = min((other for other in places if other >= begin and place >= 0), default=len(notice))
+        beside = notice[begin : min(end, begin + _PARAGRAPH)]
+        text = line(beside.lstrip(">:, \t\r\n")) or None
+        code = code_of("", beside)
+        said.append(Said(what=what, original=address, final=address, code=code, text=text, at=mail.date))
+    return tuple(said)

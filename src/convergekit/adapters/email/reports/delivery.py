@@ -18,6 +18,7 @@ __all__ = ["read_delivery"]
 _TYPES: Final = frozenset({"message/delivery-status", "message/global-delivery-status"})
 _NOTES: Final = {"delayed": "mail.delayed", "expanded": "mail.expanded"}
 _ACTION: Final = re.compile(r"[a-z]+")
+_TYPE: Final = re.compile(r"^\s*[A-Za-z][A-Za-z0-9-]*\s*;")  # of a diagnostic: "smtp;"
 #: QUIRK(OpenSMTPD, and others): words beside those of RFC 3464 §2.3.3.
 _OTHER_WORDS: Final = {"error": "failed", "fail": "failed", "failure": "failed", "undeliverable": "failed"}
 _LOOKS_LIKE: Final = (
@@ -41,7 +42,11 @@ def read_delivery(mail: ReadMail) -> Report | None:
         return None
     fails = any(each.what is Status.FAILED for each in said)
     header = returned_header(mail)
-    ids = (of_mail.get("x-original-message-id"), header.get("message-id") if header else None, *mail.in_reply_to[:1])
+    ids = (
+        of_mail.get("x-original-message-id"),
+        header.get("message-id") if header else of_mail.get("message-id"),  # it stands below, where there are no parts
+        *mail.in_reply_to[:1],
+    )
     return Report(
         kind=MailKind.BOUNCE if fails else MailKind.DELIVERY_REPORT,
         said=said,
@@ -72,7 +77,7 @@ def _said(group: Fields, of_mail: Fields) -> Said | None:
         return None
     diagnostic = group.get("diagnostic-code", "")
     code = code_of(group.get("status", ""), diagnostic)
-    text = line(diagnostic.partition(";")[2] or diagnostic) or line(group.get("status", "")) or None
+    text = line(_TYPE.sub("", diagnostic, count=1)) or line(group.get("status", "")) or None
     what = _what(group, code)
     if what is None:
         return None

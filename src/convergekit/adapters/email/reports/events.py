@@ -42,6 +42,7 @@ _IN_REPORTS: Final = frozenset(
         "message/feedback-report",
         "message/disposition-notification",
         "message/global-disposition-notification",
+        "message/rfc822",  # all that some reports consist of
     }
 )
 #: Where a mail system writes down to whom it delivers, beside what is shown to people.
@@ -74,9 +75,9 @@ def events_in(mail: ReadMail, identifiers: Identifiers, *, key: str, recipients:
 
     Returns:
         One event for each recipient that the report speaks of: `ReceiptReceived`, `ComplaintReceived`, and
-        `CustomReceived` ("mail.delayed", "mail.expanded", "mail.disposition", "mail.report") for what is no end; beside a failure
-        that says that there is no such address, an `EndpointDisabled`. Empty where it is no report, or is not
-        provably about a mail of ours: it is an ordinary mail of a program then.
+        `CustomReceived` ("mail.delayed", "mail.expanded", "mail.disposition", "mail.report") for what is no end;
+        beside a failure that says that there is no such address, an `EndpointDisabled`. Empty where it is no report,
+        or is not provably about a mail of ours: it is an ordinary mail of a program then.
     """
     if _IN_REPORTS.isdisjoint(part.media_type for part in own_parts(mail)) and not is_from_machine(mail):
         return ()  # nearly always

@@ -13,20 +13,25 @@ __all__ = ["read_feedback"]
 
 #: Feedback that is no complaint: that it was none after all (RFC 6430), and a machine's on signatures (RFC 6591).
 _NO_COMPLAINT: Final = frozenset({"not-spam", "auth-failure"})
+#: QUIRK(Outlook.com): its feedback loop sends back the mail alone, with a field that names who complains.
+_OUTLOOK: Final = "x-hmxmroriginalrecipient"
 
 
 def read_feedback(mail: ReadMail) -> Report | None:
     """Who complains of what in *mail*; None where nobody does."""
+    header = returned_header(mail)
     part = next((each for each in own_parts(mail) if each.media_type == "message/feedback-report"), None)
-    if part is None:
-        return None
     fields: Fields = {}
-    for group in groups(part.text()):
-        fields = group | fields
+    if part is not None:
+        for group in groups(part.text()):
+            fields = group | fields
+    elif header is not None and _OUTLOOK in header:
+        fields = {"feedback-type": "abuse", "original-rcpt-to": header.get(_OUTLOOK) or ""}
+    else:
+        return None
     kind = line(fields.get("feedback-type", ""), longest=100).lower() or "other"
     if kind in _NO_COMPLAINT:
         return None
-    header = returned_header(mail)
     said = Said(
         what=Complaint(kind),
         original=address_in(fields.get("original-rcpt-to", "")),

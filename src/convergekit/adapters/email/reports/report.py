@@ -126,7 +126,7 @@ def _parts(entity: Entity) -> Iterator[Entity]:
     waiting = [entity]
     while waiting:
         each = waiting.pop()
-        if each.media_type.startswith("multipart/"):
+        if each.media_type.startswith("multipart/") and each.children:
             waiting.extend(reversed(each.children[:_MOST_PARTS]))
         else:
             yield each
