@@ -21,6 +21,7 @@ sys.meta_path.insert(0, Absent())
 
 import anyio
 from convergekit import Hub, MessageReceived
+from convergekit.errors import ConfigurationError
 
 hub = Hub()
 
@@ -31,6 +32,10 @@ async def answer(message: MessageReceived) -> str:
 async def main():
     from convergekit.adapters.loopback import Medium
 
+    try:
+        await hub.add_channel("mail", {"adapter": "email", "address": "a@example.org", "smtp": {"host": "localhost"}})
+    except ConfigurationError as error:
+        print(error)
     medium = Medium()
     await hub.add_channel("chat", {"adapter": "loopback"}, medium=medium)
     async with hub:
@@ -64,8 +69,10 @@ def test_a_ledger_in_a_file_needs_no_more_than_the_dependencies(tmp_path: Path) 
         for module, names in packages_distributions().items()
         if ours.isdisjoint(map(canonicalize_name, names)) and module.isidentifier()
     ]
-    assert {"greenlet", "pytest", "psycopg", "hypercorn"} <= set(absent)
+    assert {"aiosmtplib", "greenlet", "pytest", "psycopg", "hypercorn"} <= set(absent)
     done = subprocess.run(
         [sys.executable, "-c", _PROGRAM, ",".join(absent)], cwd=tmp_path, capture_output=True, text=True, timeout=120
     )
-    assert (done.stdout.strip(), done.stderr) == ("""ACCEPTED ['Hello', "We have 'Where is it?'."] 1""", "")
+    lacking, answered = done.stdout.splitlines()
+    assert "pip install 'convergekit[email]'" in lacking
+    assert (answered, done.stderr) == ("""ACCEPTED ['Hello', "We have 'Where is it?'."] 1""", "")

@@ -36,7 +36,7 @@ def test_our_own_are_found_without_a_scan(name: str) -> None:
 
 def test_our_own_are_announced_as_everybodys() -> None:
     found = {entry.name: entry for entry in adapter_entries()}
-    for name in ("loopback", "webhook"):
+    for name in ("email", "loopback", "webhook"):
         assert found[name].distribution == "convergekit"
         assert found[name].version
         assert found[name].error is None
@@ -47,7 +47,7 @@ def test_our_own_are_announced_as_everybodys() -> None:
 
 def test_the_fast_path_leads_where_the_entry_point_does() -> None:
     ours = [found for found in installed() if found.dist is not None and found.dist.name == "convergekit"]
-    assert {found.name for found in ours} == {"loopback", "webhook"}
+    assert {found.name for found in ours} == {"email", "loopback", "webhook"}
     assert all(adapter_class(found.name, never) is found.load() for found in ours)
 
 
@@ -71,16 +71,15 @@ def test_loading_one_adapter_loads_no_other() -> None:
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("email", "pip install 'convergekit[email]'"),
-        ("Email", "pip install 'convergekit[email]'"),
-        ("smtp", "pip install 'convergekit[email]' (the adapter is called 'email')"),
-        ("jabber", "pip install 'convergekit[xmpp]'"),
+        ("Email", "it is called 'email'"),
+        ("smtp", "it is called 'email'"),
+        ("jabber", "pip install 'convergekit[xmpp]' (the adapter is called 'xmpp')"),
         ("twitter", "pip install 'convergekit[x]'"),
         ("sms", "pip install 'convergekit[sms]'"),
         ("webhok", "did you mean 'webhook'?"),
         ("pots", "did you mean 'post'?"),
         ("emial", "did you mean 'email'?"),
-        ("carrier-pigeon", "there are loopback, plain, post, webhook"),
+        ("carrier-pigeon", "there are email, loopback, plain, post, webhook"),
     ],
 )
 def test_an_unknown_name_says_the_way_out(name: str, told: str) -> None:

@@ -44,6 +44,7 @@ EntryPoints = Callable[[], "Iterable[EntryPoint]"]
 
 #: Our own adapters, found without a scan.
 _OURS: Final[Mapping[str, str]] = {
+    "email": "convergekit.adapters.email:EmailAdapter",
     "loopback": "convergekit.adapters.loopback:LoopbackAdapter",
     "webhook": "convergekit.adapters.webhook:WebhookAdapter",
 }
@@ -183,7 +184,9 @@ def _flaw(name: str, found: Any) -> str | None:
 
 def _unknown(name: str, known: Iterable[str]) -> str:
     names = sorted({*known, *_OURS})
-    if (extra := _EXTRAS.get(name.lower())) is not None:
+    if (extra := _EXTRAS.get(name.lower())) in _OURS:
+        return f"no adapter {name!r} is installed; it is called {extra!r}"
+    if extra is not None:
         called = "" if extra == name else f" (the adapter is called {extra!r})"
         return (
             f"no adapter {name!r} is installed: pip install 'convergekit[{extra}]'{called}, in a version that brings it"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import secrets
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
@@ -12,7 +13,7 @@ from anyio import TASK_STATUS_IGNORED, create_task_group, to_thread
 from anyio.abc import TaskStatus
 
 from convergekit.abc import Adapter, ChannelContext, Health, Outgoing
-from convergekit.errors import AccountError, UnsupportedContentError
+from convergekit.errors import AccountError, ConfigurationError, UnsupportedContentError
 from convergekit.model import AttachmentLimit, Capabilities, Event, Markup, Receipt, Status
 
 from . import translator
@@ -29,6 +30,7 @@ __all__ = ["EmailAdapter"]
 
 _LARGE: Final = 262_144  # octets: what takes longer than a moment to build is built in a thread
 _KEY: Final = "identifier-key"
+_NEEDED: Final = ("aiosmtplib", "imapclient", "flufl")  # imported where they are used
 
 
 class EmailAdapter(Adapter[EmailConfig]):
@@ -59,6 +61,8 @@ class EmailAdapter(Adapter[EmailConfig]):
 
     def __init__(self, config: EmailConfig, context: ChannelContext) -> None:
         super().__init__(config, context)
+        if not all(map(_is_here, _NEEDED)):
+            raise ConfigurationError("the email channel needs an extra: pip install 'convergekit[email]'")
         self._identifiers: Identifiers | None = None
         self._pool: Pool | None = None
         self._signer = Signer(config.dkim, config.address.rpartition("@")[2]) if config.dkim is not None else None
@@ -153,6 +157,13 @@ class EmailAdapter(Adapter[EmailConfig]):
             await self.context.state.put(_KEY, secrets.token_hex(32), version=version)
             kept, version = await self.context.state.get(_KEY)
         return kept.encode()
+
+
+def _is_here(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def _total(capabilities: Capabilities) -> int:

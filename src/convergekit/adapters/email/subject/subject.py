@@ -12,8 +12,8 @@ from convergekit.errors import NotSentError
 from convergekit.model import Status
 from convergekit.testing.adapter import Ending, Fault, Subject
 
-from ._servers import MailboxServer, SubmissionServer
-from .adapter import EmailAdapter
+from ..adapter import EmailAdapter
+from .servers import MailboxServer, SubmissionServer
 
 __all__ = ["EmailSubject"]
 
