@@ -2,8 +2,11 @@
 
 import hashlib
 import re
+import sys
+import threading
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
+from types import FrameType
 from typing import Any
 
 import anyio
@@ -56,7 +59,7 @@ def reading(
     max_size: int = 50_000_000,
     events: Callable[[bytes, Envelope], Sequence[Event]] = to_events,
 ) -> Mailbox:
-    return Mailbox(config, context, events, tokens, max_size, jitter=lambda: 0.0)
+    return Mailbox(config, context, events, tokens, max_size, jitter=lambda: 0.5)
 
 
 def at_dovecot(mail: MailServers, account: Account, **more: Any) -> ImapConfig:
@@ -77,6 +80,17 @@ async def until(condition: Callable[[], Any], seconds: float = 10.0) -> None:
             await anyio.sleep(0.005)
 
 
+async def time_passes(context: FakeContext, seconds: float, condition: Callable[[], Any]) -> int:
+    """Let *seconds* pass, again and again, until *condition* holds; how often."""
+    times = 0
+    with anyio.fail_after(10):
+        while not condition():
+            context.clock.advance(seconds)
+            times += 1
+            await anyio.sleep(0.02)
+    return times
+
+
 async def in_thread(function: Callable[..., Any], *args: Any) -> Any:
     return await anyio.to_thread.run_sync(lambda: function(*args))
 
@@ -88,6 +102,18 @@ async def listening(mailbox: Mailbox) -> AsyncGenerator[None]:
         await tasks.start(lambda *, task_status: mailbox.listen(task_status=task_status))
         yield
         tasks.cancel_scope.cancel()
+
+
+def left_behind() -> list[str]:
+    """What threads, other than this one, do in our code."""
+    found = []
+    for thread, top in sys._current_frames().items():
+        frame: FrameType | None = top if thread != threading.get_ident() else None
+        while frame is not None:
+            if "convergekit/adapters/email/imap/" in frame.f_code.co_filename:
+                found.append(frame.f_code.co_qualname)
+            frame = frame.f_back
+    return found
 
 
 class Far:

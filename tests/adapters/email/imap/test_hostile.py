@@ -2,13 +2,10 @@
 
 import gc
 import ssl
-import sys
-import threading
 import tracemalloc
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from types import FrameType
 
 import anyio
 import pytest
@@ -23,7 +20,7 @@ from convergekit.errors import ConfigurationError, ConvergeError, NotSentError
 from convergekit.testing import FakeContext
 from convergekit.testing.adapter import LoopbackServer
 
-from .kit import Far, letter, listening, reading, until
+from .kit import Far, left_behind, letter, listening, reading, until
 
 pytestmark = pytest.mark.anyio
 
@@ -219,18 +216,6 @@ async def test_a_ca_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 # --- leaving --------------------------------------------------------------------------------------------------------
-
-
-def left_behind() -> list[str]:
-    """What threads, other than this one, do in our code."""
-    found = []
-    for thread, top in sys._current_frames().items():
-        frame: FrameType | None = top if thread != threading.get_ident() else None
-        while frame is not None:
-            if "convergekit/adapters/email/imap/" in frame.f_code.co_filename:
-                found.append(frame.f_code.co_qualname)
-            frame = frame.f_back
-    return found
 
 
 @pytest.mark.parametrize("place", ["GREETING", *PLACES[1:7]])
