@@ -155,3 +155,26 @@ def test_a_copy_that_is_not_ours_names_nothing() -> None:
 
 def test_what_a_machine_says_otherwise_is_no_bounce() -> None:
     assert not events(bounce(f"I am on holiday.\n\n{COPY}", headers="Auto-Submitted: auto-replied\n"))
+
+
+def test_a_notice_of_absence_is_no_bounce_though_it_answers_our_mail() -> None:
+    """Whatever it says of mail that is not delivered."""
+    raw = bounce(QMAIL, copy="", sender="ann@example.net", headers="Auto-Submitted: auto-replied\n")
+
+    assert not events(f"In-Reply-To: <{IDENTIFIERS.message_id(MINE)}>\n".encode() + raw)
+
+
+def test_what_a_header_calls_a_bounce_may_name_the_mail_by_answering_it() -> None:
+    raw = bounce("It failed.", copy="", headers="X-Failed-Recipients: ann@example.net\n")
+
+    assert receipt(f"In-Reply-To: <{IDENTIFIERS.message_id(MINE)}>\n".encode() + raw).delivery == DELIVERY
+
+
+def test_words_are_looked_at_only_where_a_mail_of_ours_is_named(caplog: pytest.LogCaptureFixture) -> None:
+    """It takes long, and there are more notices of programs than bounces."""
+    caplog.set_level("INFO", "flufl.bounce")
+
+    assert not events(bounce(QMAIL, copy="Message-ID: <1@else.test>\n\n"))
+    assert not caplog.records
+    assert events(bounce(QMAIL))
+    assert caplog.records

@@ -40,11 +40,15 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
 }
 
 
+VERP = IDENTIFIERS.verp(MINE, "bounces@example.org")
+
+
 @pytest.mark.parametrize("name", HOSTILE)
 def test_it_ends_soon(name: str) -> None:
+    """Though it has proven that it is about a mail of ours, so that all of it is looked at."""
     mail = read(HOSTILE[name]())
     before = time.process_time()
-    found = events_in(mail, IDENTIFIERS, key="mail:k", recipients=())
+    found = events_in(mail, IDENTIFIERS, key="mail:k", recipients=[VERP])
     spent = time.process_time() - before
 
     assert spent < LONGEST
@@ -78,5 +82,5 @@ def test_no_bytes_make_it_raise(junk: bytes, seed: int) -> None:
     at = random.Random(seed).randrange(len(raw))
     raw[at : at + len(junk) * (seed % 3)] = junk
 
-    for event in events(bytes(raw), recipients=[junk.decode("latin-1")]):
+    for event in events(bytes(raw), recipients=[junk.decode("latin-1"), VERP]):
         event.model_dump_json()

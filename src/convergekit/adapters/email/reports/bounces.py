@@ -20,12 +20,13 @@ from .evidence import code_of
 from .fields import address_in, line
 from .report import Note, Report, Said, is_from_machine, returned_header
 
-__all__ = ["read_bounce"]
+__all__ = ["named_in", "read_bounce"]
 
 _MOST_RECIPIENTS: Final = 100
 _LOOKED_AT: Final = 65_536
 _LONGEST_LINE: Final = 998  # RFC 5322 §2.1.1
 _PARAGRAPH: Final = 1_000
+_FAILED: Final = "x-failed-recipients"  # of Exim and of Gmail
 
 #: Where the mail that is returned begins, in the text of the one that returns it.
 _RETURNED: Final = re.compile(
@@ -35,12 +36,27 @@ _RETURNED: Final = re.compile(
 _MESSAGE_ID: Final = re.compile(r"(?im)^[ \t>]{0,20}message-id:[ \t]*(?:\n[ \t]+)?(<?[^<>\s]{3,998})")
 
 
+def named_in(mail: ReadMail) -> tuple[str, ...]:
+    """Message-IDs of what a bounce in words returns, or, where a header says that it is one, of what it answers.
+
+    A notice of absence answers a mail of ours, too, and returns none.
+    """
+    header = returned_header(mail)
+    quoted = _MESSAGE_ID.search((mail.text or "")[:_LOOKED_AT]) if header is None else None
+    answered = mail.in_reply_to[:1] if _FAILED in mail.headers else ()
+    ids = (header.get("message-id") if header is not None else None, quoted[1] if quoted else None, *answered)
+    return tuple(id for id in ids if id)
+
+
 def read_bounce(mail: ReadMail) -> Report | None:
-    """Whom *mail* says in words that it could not reach; None where it says no such thing."""
+    """Whom *mail* says in words that it could not reach; None where it says no such thing.
+
+    It takes its time: first ask whether what `named_in` finds is ours.
+    """
     if not is_from_machine(mail):
         return None
     late: Iterable[str] = ()
-    dead: Iterable[str] = [value for _, value in getaddresses(mail.headers.all("x-failed-recipients")[:10])]
+    dead: Iterable[str] = [value for _, value in getaddresses(mail.headers.all(_FAILED)[:10])]
     if not dead:
         late, dead = _recognised(mail)
     text = (mail.text or "")[:_LOOKED_AT]
@@ -48,16 +64,8 @@ def read_bounce(mail: ReadMail) -> Report | None:
     notice = text[: returned.start()] if returned else text
     what: Status | Note = Status.FAILED if (found := _addresses(dead)) else Note("mail.delayed")
     said = _said(found or _addresses(late), what, notice, mail)
-    if not said:
-        return None
-    header = returned_header(mail)
-    quoted = _MESSAGE_ID.search(text)
-    ids = (header.get("message-id") if header else None, quoted[1] if quoted else None, *mail.in_reply_to[:1])
-    return Report(
-        kind=MailKind.BOUNCE if what is Status.FAILED else MailKind.DELIVERY_REPORT,
-        said=said,
-        message_ids=tuple(id for id in ids if id),
-    )
+    kind = MailKind.BOUNCE if what is Status.FAILED else MailKind.DELIVERY_REPORT
+    return Report(kind=kind, said=said, message_ids=named_in(mail)) if said else None
 
 
 def _recognised(mail: ReadMail) -> tuple[list[str], list[str]]:

@@ -18,9 +18,10 @@ from convergekit.model import (
     shared_id,
 )
 
+from ..details import MailKind
 from ..identifiers import Identifiers, Named
 from ..reading.mail import ReadMail
-from .bounces import read_bounce
+from .bounces import named_in, read_bounce
 from .delivery import read_delivery
 from .disposition import read_disposition
 from .evidence import is_dead_address, kind_of_failure
@@ -33,7 +34,6 @@ _READERS: Final[Sequence[Callable[[ReadMail], Report | None]]] = (
     read_delivery,
     read_feedback,
     read_disposition,
-    read_bounce,
 )
 _IN_REPORTS: Final = frozenset(
     {
@@ -81,12 +81,12 @@ def events_in(mail: ReadMail, identifiers: Identifiers, *, key: str, recipients:
     """
     if _IN_REPORTS.isdisjoint(part.media_type for part in own_parts(mail)) and not is_from_machine(mail):
         return ()  # nearly always
-    for read in _READERS:
-        report = read(mail)
-        if report is not None:
-            about = _about(report, mail, identifiers, recipients)
-            return () if about is None else tuple(_events(report, about, mail, key))
-    return ()
+    report = next(filter(None, (read(mail) for read in _READERS)), None)
+    if report is None:
+        named = Report(kind=MailKind.BOUNCE, said=(), message_ids=named_in(mail))
+        report = read_bounce(mail) if _about(named, mail, identifiers, recipients) is not None else None
+    about = None if report is None else _about(report, mail, identifiers, recipients)
+    return () if report is None or about is None else tuple(_events(report, about, mail, key))
 
 
 def _about(report: Report, mail: ReadMail, identifiers: Identifiers, recipients: Sequence[str]) -> _About | None:
