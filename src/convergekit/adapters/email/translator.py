@@ -98,7 +98,7 @@ def to_letter(
         "files": files,
         "message_id": message_id,
         "date": _written_at(out, now),
-        "in_reply_to": out.message.reply_to,
+        "in_reply_to": None if out.message.reply_to is None else _bare(out.message.reply_to),
         "references": _references(out, identifiers),
         "importance": out.message.importance,
         "language": out.message.language,
@@ -191,7 +191,12 @@ def _references(out: Outgoing, identifiers: Identifiers) -> tuple[str, ...]:
     before += out.message.references
     if out.message.reply_to is not None:
         before.append(out.message.reply_to)
-    return tuple(dict.fromkeys(each.strip().removeprefix("<").removesuffix(">") for each in before))
+    return tuple(dict.fromkeys(map(_bare, before)))
+
+
+def _bare(message_id: str) -> str:
+    """Without the angle brackets that people copy with it."""
+    return message_id.strip().removeprefix("<").removesuffix(">")
 
 
 def _written_at(out: Outgoing, now: datetime) -> datetime:
