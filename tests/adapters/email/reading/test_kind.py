@@ -60,6 +60,7 @@ def report(type: str, *parts: str) -> bytes:
         ({"Auto-Submitted": "auto-generated", "Subject": "Réponse automatique : Colis"}, MailKind.AUTO_REPLY),
         ({"Return-Path": "<>", "In-Reply-To": "<ours@example.org>"}, MailKind.AUTO_REPLY),
         ({"Return-Path": "<>"}, MailKind.AUTOMATIC),
+        ({"Auto-Submitted": "auto-generated", "In-Reply-To": "<ours@example.org>"}, MailKind.AUTOMATIC),
         # Lists (RFC 2919, RFC 2369)
         ({"List-Id": "Talk <talk.example.net>"}, MailKind.LIST),
         ({"List-Post": "<mailto:talk@example.net>"}, MailKind.LIST),
@@ -87,6 +88,8 @@ def test_kind(fields: dict[str, str], kind: MailKind) -> None:
         (report("Delivery-Status", STATUS.format(action="Failed", status="5.0.0")), MailKind.BOUNCE),
         (report("", STATUS.format(action="failed", status="5.1.1")), MailKind.BOUNCE),
         (report("delivery-status"), MailKind.BOUNCE),
+        (report("delivery-status", "Content-Type: message/delivery-status\n\nReporting-MTA: dns; x"), MailKind.BOUNCE),
+        (multipart("mixed", WORDS, STATUS.format(action="failed", status="5.1.1")), MailKind.PERSON),
         (
             report("disposition-notification", "Content-Type: message/disposition-notification\n\n"),
             MailKind.READ_RECEIPT,
