@@ -171,6 +171,47 @@ async def test_what_the_server_cannot_give_does_not_stand_in_the_way() -> None:
     assert 2 not in far.flags
 
 
+async def test_one_whose_size_the_server_cannot_tell_does_not_stand_in_the_way_either() -> None:
+    context = FakeContext()
+    far = Far(letter("one"), letter("two"))
+
+    def fetch(arguments: bytes) -> bytes:
+        if b"BODY" not in arguments or arguments.startswith(b"1 "):
+            return b"TAG NO [SERVERBUG] it is broken\r\n"
+        return far._answer("UID FETCH", arguments)
+
+    far.says["UID FETCH"] = fetch
+    async with far.serving():
+        await far.read(reading(far.config(), context))
+    assert [event.type for event in context.admitted] == ["custom.received", "message.received"]
+
+
+async def test_a_server_that_gives_nothing_is_broken_and_not_the_mail() -> None:
+    """Its disk, say; and then everything would be passed over."""
+    context = FakeContext()
+    far = Far(letter("one"), letter("two"))
+    far.says["UID FETCH"] = lambda arguments: (
+        b"TAG NO [SERVERBUG] look into the log\r\n" if b"BODY" in arguments else far._answer("UID FETCH", arguments)
+    )
+    async with far.serving():
+        with pytest.raises(NotSentError, match="look into the log"):
+            await listens(far, context)
+        assert not context.admitted
+        far.says.clear()
+        await far.read(reading(far.config(), context))
+    assert texts(context) == ["one", "two"]
+
+
+async def test_what_others_do_to_a_mail_meanwhile_is_not_what_it_says() -> None:
+    context = FakeContext()
+    far = Far(letter("one"))
+    unasked = b"* 1 FETCH (UID 1 FLAGS (\\Flagged))\r\n"
+    far.says["UID FETCH"] = lambda arguments: unasked + far._answer("UID FETCH", arguments) + unasked
+    async with far.serving():
+        await far.read(reading(far.config(), context))
+    assert texts(context) == ["one"]
+
+
 async def test_what_cannot_be_translated_is_kept_as_it_is() -> None:
     context = FakeContext()
 

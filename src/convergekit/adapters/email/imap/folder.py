@@ -8,7 +8,8 @@ Rules kept here:
   nothing.
 - Settling that the server refuses is told in the log, and mail goes on coming in: an archive folder that is missing
   must not keep a customer from being heard.
-- A mail that cannot be had or read does not stand in the way of the others; it is told of by an event of its own.
+- A mail that cannot be had, though others can, or cannot be read does not stand in the way of them; it is told of by
+  an event of its own.
 - The bytes of one mail, or of a few that are small together, are in memory at a time.
 """
 
@@ -40,6 +41,7 @@ _ASKED: Final = 200  # UIDs in one command
 _BATCH: Final = 50  # mails in one admission ...
 _BYTES: Final = 4 * 1024 * 1024  # ... and their octets
 _LARGE: Final = 256 * 1024  # octets of a mail that takes longer to read than others should wait for
+_TRIED: Final = 3  # other mails, before the server is taken for what is broken
 _IDLE_LOOKS: Final = 3  # at a folder in which nothing is, though the server says so
 
 #: Refusals that say nothing about the mail that was asked for (RFC 5530).
@@ -131,9 +133,9 @@ class FolderReader:
 
     async def _take(self, session: Session, place: Place, uids: Sequence[int]) -> Place:
         """Admit and settle *uids*; those that are gone meanwhile somebody else has taken."""
-        found = {each.uid: each for each in await session.sizes(uids)}
+        found = {each.uid: each for each in await self._sizes(session, uids)}
         for batch in _batches([found[uid] for uid in uids if uid in found], self._max_size):
-            offers = await self._offers(session, place, batch)
+            offers = await self._offers(session, place, batch, uids)
             settled = [each.uid for each in offers if each.settles and self._config.after != "nothing"]
             place = place.past(batch[-1].uid, settled)
             events = [event for each in offers for event in each.events]
@@ -141,7 +143,17 @@ class FolderReader:
             await self._settle(session, place.unsettled)
         return place.past(uids[-1], ())
 
-    async def _offers(self, session: Session, place: Place, batch: Sequence[Fetched]) -> list[_Offer]:
+    async def _sizes(self, session: Session, uids: Sequence[int]) -> Sequence[Fetched]:
+        try:
+            return await session.sizes(uids)
+        except RefusedError as refused:
+            if refused.code in _NOT_ITS_FAULT:
+                raise
+            return [Fetched(uid, None, None, None) for uid in uids]  # it is the fault of one of them, and not of all
+
+    async def _offers(
+        self, session: Session, place: Place, batch: Sequence[Fetched], among: Sequence[int]
+    ) -> list[_Offer]:
         """What the mails of *batch* become; a part of one only where it stands alone, and is too large."""
         uids, octets = [each.uid for each in batch], sum(each.size or 0 for each in batch)
         is_partial = octets > self._max_size and len(batch) == 1
@@ -151,12 +163,14 @@ class FolderReader:
             if refused.code in _NOT_ITS_FAULT:
                 raise
             if len(batch) > 1:
-                return [offer for each in batch for offer in await self._offers(session, place, [each])]
-            gone = refused.code == "EXPUNGEISSUED"  # RFC 5530: it was there when we looked
-            return [] if gone else [self._unreadable(place, batch[0], refused.reason)]
-        contents: dict[int, bytes | None] = {}
-        for each in found:
-            contents[each.uid] = contents.get(each.uid) or each.content
+                return [offer for each in batch for offer in await self._offers(session, place, [each], among)]
+            if refused.code == "EXPUNGEISSUED":  # RFC 5530: it was there when we looked
+                return []
+            if not await _gives_any(session, [uid for uid in among if uid != uids[0]]):
+                raise  # the trouble is the server's, or may be; it is asked again
+            return [self._unreadable(place, batch[0], refused.reason)]
+        contents = {each.uid: each.content for each in found}  # of some the server only tells the flags, unasked
+        contents |= {each.uid: each.content for each in found if each.content is not None}
         return [
             await self._offer(place, each, contents[each.uid], is_partial) for each in batch if each.uid in contents
         ]
@@ -217,6 +231,17 @@ class FolderReader:
                 "imap.after = %r was refused for %d mails in %r: %s",
                 config.after, len(uids), self.name, refused.reason,
             )  # fmt: skip
+
+
+async def _gives_any(session: Session, uids: Sequence[int]) -> bool:
+    """Whether the server gives anything of some of *uids*."""
+    for uid in uids[-_TRIED:]:
+        try:
+            if await session.header(uid):
+                return True
+        except RefusedError:
+            pass
+    return False
 
 
 def _batches(mails: Sequence[Fetched], max_size: int) -> Iterator[Sequence[Fetched]]:
