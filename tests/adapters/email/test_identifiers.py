@@ -1,12 +1,14 @@
 """Ids of ours come back readable, and nobody else can make one."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from convergekit.adapters.email.identifiers import Identifiers, Named, thread_name
+from convergekit.model import Address
 from tests.adapters.email.reading.mails import outgoing
 
 OURS = Identifiers(b"a secret of sixteen octets or more", "example.org")
@@ -177,3 +179,17 @@ def test_ids_that_are_not_the_ledgers_make_tokens_too(id: str) -> None:
     assert named is not None
     assert named.delivery not in {None, id, id.lower()}
     assert OURS.in_envelope_id(OURS.envelope_id(out)) == Named(named.delivery)
+
+
+def test_a_token_knows_to_whom_it_went() -> None:
+    """And is the same for all copies of a group, which go to several."""
+    out = outgoing("7f" * 16)
+    other = Address("mailto:eve@example.net")
+    for named in (OURS.in_envelope_id(OURS.envelope_id(out)), OURS.in_message_id(OURS.message_id(out))):
+        assert named is not None
+        assert OURS.is_to(named, out.to)
+        assert not OURS.is_to(named, other)
+    group = OURS.in_message_id(OURS.message_id(replace(out, group="9a" * 16)))
+    assert group is not None
+    assert not OURS.is_to(group, out.to)
+    assert OURS.message_id(replace(out, group="9a" * 16)) == OURS.message_id(replace(out, group="9a" * 16, to=other))

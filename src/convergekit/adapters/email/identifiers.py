@@ -15,17 +15,19 @@ import binascii
 import hashlib
 import hmac
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from convergekit.abc import Outgoing
+from convergekit.model import Address
 
 __all__ = ["Identifiers", "Named", "thread_name"]
 
 #: Any part of the message, where there are more than a token can count, or all of them.
 _ANY_PART: Final = 0xFF
-_SIGNED: Final = 8  # octets of the signature
+_MARKED: Final = 3  # octets that stand for the recipient: enough against a guess by mail
+_SIGNED: Final[Mapping[bytes, int]] = {b"message": 5, b"group": 5, b"delivery": 5, b"thread": 8}  # octets
 _TOKEN: Final = re.compile(r"[a-z2-7]{29,56}")
 _LEDGER: Final = re.compile(r"[0-9a-f]{32}")
 _LONGEST: Final = 64  # octets of a local part (RFC 5321 §4.5.3.1.1)
@@ -40,11 +42,13 @@ class Named:
         delivery: Id of the delivery; None where several share the message's id.
         part: Index of the part, or None where the token does not tell.
         thread: Name of the thread, where the token carries it.
+        mark: Stands for the recipient: see `Identifiers.is_to`.
     """
 
     delivery: str | None = None
     part: int | None = None
     thread: str | None = None
+    mark: bytes = field(default=b"", repr=False, compare=False)
 
 
 class Identifiers:
@@ -66,7 +70,8 @@ class Identifiers:
         what = b"group" if out.group is not None else b"message"
         subject = _octets(out.group or out.delivery or out.key)
         thread = base64.b32decode(self.thread_of(out).upper())
-        return f"{self._token(what, subject + _part(out) + thread)}@{self.domain}"
+        mark = bytes(_MARKED) if out.group is not None else self._mark(subject, out.to)
+        return f"{self._token(what, subject + _part(out) + thread + mark)}@{self.domain}"
 
     def thread_of(self, out: Outgoing) -> str:
         """Name of the thread that *out* belongs to; one of its own where it begins one."""
@@ -79,7 +84,8 @@ class Identifiers:
 
     def envelope_id(self, out: Outgoing) -> str:
         """The ENVID of *out* (RFC 3461 §4.4)."""
-        return self._token(b"delivery", _octets(out.delivery or out.key) + _part(out))
+        subject = _octets(out.delivery or out.key)
+        return self._token(b"delivery", subject + _part(out) + self._mark(subject, out.to))
 
     def verp(self, out: Outgoing, reverse_path: str) -> str:
         """*reverse_path* with the delivery in it, behind a plus sign: `bounces+token@example.org`.
@@ -97,10 +103,10 @@ class Identifiers:
         local = self._local(message_id)
         if local is None:
             return None
-        if (named := self._read(b"message", local, 27)) is not None:
-            return Named(named[:16].hex(), _index(named[16]), _name(named[17:]))
-        if (named := self._read(b"group", local, 27)) is not None:
-            return Named(None, _index(named[16]), _name(named[17:]))
+        if (named := self._read(b"message", local, 30)) is not None:
+            return Named(named[:16].hex(), _index(named[16]), _name(named[17:27]), named[27:])
+        if (named := self._read(b"group", local, 30)) is not None:
+            return Named(None, _index(named[16]), _name(named[17:27]))
         if (named := self._read(b"thread", local, 10)) is not None:
             return Named(thread=_name(named))
         return None
@@ -112,12 +118,18 @@ class Identifiers:
 
     def in_envelope_id(self, envid: str) -> Named | None:
         """What an ENVID of ours names; None where it is not ours."""
-        named = self._read(b"delivery", envid.strip(), 17)
-        return None if named is None else Named(named[:16].hex(), _index(named[16]))
+        named = self._read(b"delivery", envid.strip(), 20)
+        return None if named is None else Named(named[:16].hex(), _index(named[16]), mark=named[17:])
 
     def in_recipient(self, addr_spec: str) -> Named | None:
         """What a reverse path of ours (`verp`) names, to which something came; None where it is not ours."""
         return self.in_envelope_id(addr_spec.rpartition("@")[0].rpartition("+")[2])
+
+    def is_to(self, named: Named, address: Address) -> bool:
+        """Whether what *named* names went to *address*: whoever got one mail of ours may say this of no other."""
+        if named.delivery is None:
+            return False
+        return hmac.compare_digest(named.mark, self._mark(bytes.fromhex(named.delivery), address))
 
     def thread_among(self, message_ids: Iterable[str]) -> str | None:
         """The thread that one of *message_ids* says it is of; the first of ours decides."""
@@ -142,13 +154,16 @@ class Identifiers:
             octets = base64.b32decode(token.upper() + "=" * (-len(token) % 8))
         except binascii.Error:
             return None
-        payload, signature = octets[:-_SIGNED], octets[-_SIGNED:]
+        payload, signature = octets[:size], octets[size:]
         if len(payload) != size or not hmac.compare_digest(signature, self._signature(what, payload)):
             return None
         return payload
 
     def _signature(self, what: bytes, payload: bytes) -> bytes:
-        return hmac.digest(self._secret, what + b"\0" + payload, "sha256")[:_SIGNED]
+        return hmac.digest(self._secret, what + b"\0" + payload, "sha256")[: _SIGNED[what]]
+
+    def _mark(self, subject: bytes, address: Address) -> bytes:
+        return hmac.digest(self._secret, b"to\0" + subject + address.uri.lower().encode(), "sha256")[:_MARKED]
 
 
 def thread_name(id: str) -> str:

@@ -86,7 +86,7 @@ def events_in(mail: ReadMail, identifiers: Identifiers, *, key: str, recipients:
         named = Report(kind=MailKind.BOUNCE, said=(), message_ids=named_in(mail))
         report = read_bounce(mail) if _about(named, mail, identifiers, recipients) is not None else None
     about = None if report is None else _about(report, mail, identifiers, recipients)
-    return () if report is None or about is None else tuple(_events(report, about, mail, key))
+    return () if report is None or about is None else tuple(_events(report, about, mail, identifiers, key))
 
 
 def _about(report: Report, mail: ReadMail, identifiers: Identifiers, recipients: Sequence[str]) -> _About | None:
@@ -102,7 +102,7 @@ def _about(report: Report, mail: ReadMail, identifiers: Identifiers, recipients:
     return None if named is None else _About(named, message_id)
 
 
-def _events(report: Report, about: _About, mail: ReadMail, key: str) -> Iterator[Event]:
+def _events(report: Report, about: _About, mail: ReadMail, identifiers: Identifiers, key: str) -> Iterator[Event]:
     native: bytes | None = mail.raw  # with the first event: all of them are of this mail
     for number, said in enumerate(report.said):
         if about.named.delivery is None and not about.ids(said) and not isinstance(said.what, Complaint):
@@ -114,7 +114,8 @@ def _events(report: Report, about: _About, mail: ReadMail, key: str) -> Iterator
         }
         yield _event(said, about, common | {"key": f"{key}:{number}", "native": native})
         native = None
-        if said.address is not None and _is_nobody(said):
+        # Whoever got one mail from us may write reports of it; of another's address they are not believed.
+        if said.address is not None and _is_nobody(said) and identifiers.is_to(about.named, said.address):
             why = f"{said.code}: {said.text}" if said.text else said.code
             yield EndpointDisabled(**common, key=f"{key}:{number}:address", address=said.address, reason=why)
 
