@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from convergekit.abc import Outgoing
-from convergekit.adapters.email.adapter import EmailAdapter
-from convergekit.adapters.email.config import EmailConfig, SmtpConfig
+from convergekit.adapters.email import EmailAdapter, EmailConfig
+from convergekit.adapters.email.config import SmtpConfig
 from convergekit.engine.clock import SystemClock
 from convergekit.engine.context import EngineContext
 from convergekit.engine.intake import Intake
