@@ -111,6 +111,7 @@ class FakeServer:
         content = b""
         if self._answers.get("CONTENT"):
             content = await lines.receive(1)
+            self._hear("CONTENT")
             if not await self._answer(stream, "CONTENT"):
                 return False
         while not content.endswith(b"\r\n.\r\n") and content != b".\r\n":
@@ -159,7 +160,7 @@ class RealClock(FakeClock):
 
 
 def config(port: int, **settings: Any) -> SmtpConfig:
-    return SmtpConfig(**{"host": "127.0.0.1", "port": port, "security": "none", "timeout": 5.0, **settings})
+    return SmtpConfig(**{"host": "127.0.0.1", "port": port, "security": "none", "timeout": 30.0, **settings})
 
 
 @asynccontextmanager

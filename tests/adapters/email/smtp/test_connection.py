@@ -364,7 +364,7 @@ async def test_settings_that_cannot_work_are_found_on_entering(settings: dict[st
 async def test_a_server_that_does_not_let_us_in_has_taken_nothing(
     verb: str, answer: Any, error: type[DeliveryError]
 ) -> None:
-    async with FakeServer({verb: [answer]}).serving() as server, pool_on(server.port, timeout=0.2) as pool:
+    async with FakeServer({verb: [answer]}).serving() as server, pool_on(server.port, timeout=0.5) as pool:
         tries = Tries(pool)
         with pytest.raises(DeliveryError) as caught:
             await tries.send()

@@ -61,7 +61,7 @@ async def test_before_the_end_of_the_data_nothing_is_taken(
     verb: str, answer: Answer, error: type[DeliveryError], code: str | None, pipelining: bool
 ) -> None:
     server = FakeServer({verb: [answer]})
-    settings = {"pipelining": pipelining, "timeout": 0.1 if answer in (Do.HANG, b"25") else 5.0}
+    settings = {"pipelining": pipelining, "timeout": 0.3 if answer in (Do.HANG, b"25") else 30.0}
     async with server.serving(), pool_on(server.port, **settings) as pool:
         tries = Tries(pool)
         with pytest.raises(DeliveryError) as caught:
@@ -97,7 +97,7 @@ async def test_after_the_end_of_the_data_only_an_answer_tells(
 ) -> None:
     server = FakeServer({".": [answer]})
     if answer in (Do.HANG, b"250 never ends"):
-        monkeypatch.setattr(transaction, "_END_TIMEOUT", 0.1)
+        monkeypatch.setattr(transaction, "_END_TIMEOUT", 0.3)
     async with server.serving(), pool_on(server.port, pipelining=pipelining) as pool:
         tries = Tries(pool)
         with pytest.raises(DeliveryError) as caught:
@@ -135,7 +135,7 @@ async def test_after_a_clean_refusal_the_connection_is_used_again(verb: str, ans
 @pytest.mark.parametrize("answer", [Do.CLOSE, Do.HANG, "500 What?", "421 Bye"])
 async def test_where_the_reset_fails_the_mail_goes_over_another_connection(answer: Answer, pipelining: bool) -> None:
     server = FakeServer({"RCPT": ["550 5.1.1 Nobody"], "RSET": [answer]})
-    async with server.serving(), pool_on(server.port, pipelining=pipelining, timeout=0.2) as pool:
+    async with server.serving(), pool_on(server.port, pipelining=pipelining, timeout=0.3) as pool:
         tries = Tries(pool)
         with pytest.raises(RejectedError):
             await tries.send()
@@ -169,7 +169,7 @@ async def test_not_even_its_end_is_sent_where_a_recipient_may_be_there() -> None
 @pytest.mark.parametrize("answer", [Do.CLOSE, Do.HANG, "421 4.3.2 Bye"])
 async def test_what_was_refused_stays_refused_where_the_connection_then_breaks(answer: Answer) -> None:
     server = FakeServer({"RCPT": ["550 5.1.1 Nobody"], "DATA": [answer]})
-    async with server.serving(), pool_on(server.port, timeout=0.2) as pool:
+    async with server.serving(), pool_on(server.port, timeout=0.3) as pool:
         with pytest.raises(RejectedError) as caught:
             await Tries(pool).send()
         assert caught.value.code == "550 5.1.1"
@@ -207,7 +207,7 @@ async def test_an_answer_on_the_way_ends_the_mail_before_its_end(answer: Answer,
 
 async def test_a_server_that_takes_nothing_in_is_not_waited_for() -> None:
     server = FakeServer({"CONTENT": [Do.HANG]}, offers=())
-    async with server.serving(), pool_on(server.port, timeout=0.2) as pool:
+    async with server.serving(), pool_on(server.port, timeout=0.3) as pool:
         tries = Tries(pool)
         with pytest.raises(NotSentError, match="the content"):
             await tries.send(content=LARGE * 20_000)
