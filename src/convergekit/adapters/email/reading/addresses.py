@@ -84,8 +84,9 @@ class _Reader:
         self._clear()
 
     def _clear(self) -> None:
-        self._runs: list[list[_Word]] = []  # outside of angle brackets
+        self._runs: list[list[_Word]] = []  # before angle brackets, or without any
         self._angle: list[_Word] | None = None  # inside
+        self._behind: list[list[_Word]] = []
         self._is_inside = self._is_apart = self._has_at = False
         self._comment = ""
 
@@ -98,6 +99,13 @@ class _Reader:
                 self._defects.append("an address field is too long; its end is left out")
                 return
             position, special = self._step(position)
+            if special == "<" and self._angle is not None:  # a comma is missing, or a bracket
+                self._defects.append("an address field has angle brackets that are not in order")
+                if self._angle:
+                    following, self._behind = self._behind, []
+                    yield from self._mailbox()
+                    self._clear()
+                    self._runs = following
             if self._ends(special):
                 yield from self._mailbox()
                 self._clear()
@@ -139,9 +147,7 @@ class _Reader:
         if special == "@":
             self._take("@", "@")
         elif special == "<":
-            if self._angle is not None:
-                self._defects.append("angle brackets in an address field are not in order")
-            self._angle, self._is_inside = self._angle or [], True
+            self._angle, self._is_inside = [], True
         elif special == ">":
             self._is_inside = False
         elif special == ":":
@@ -164,20 +170,18 @@ class _Reader:
         self._has_at = self._has_at or raw == "@"
         if self._is_inside and self._angle is not None:
             self._angle.append(word)
-        elif self._runs and not self._is_new(word):
-            self._runs[-1].append(word)
         else:
-            self._runs.append([word])
-
-    def _is_new(self, word: _Word) -> bool:
-        """Whether it belongs to no address that the word before is of: "ann @ example . org" is one, and valid."""
-        return word.is_apart and word.raw[0] not in "@." and self._runs[-1][-1].raw[-1] not in "@."
+            runs = self._runs if self._angle is None else self._behind
+            if runs and not (word.is_apart and raw[0] not in "@." and runs[-1][-1].raw[-1] not in "@."):
+                runs[-1].append(word)  # "ann @ example . org" is one address, and valid
+            else:
+                runs.append([word])
 
     def _mailbox(self) -> Iterator[tuple[str, str]]:
         if self._angle is not None:
             if self._is_inside:
-                self._defects.append("angle brackets in an address field are not in order")
-            name = " ".join(_shown(run) for run in self._runs)
+                self._defects.append("an address field has angle brackets that are not in order")
+            name = " ".join(_shown(run) for run in (*self._runs, *self._behind))
             yield name.strip('" ') or self._comment, _spec(self._angle)
             return
         names = list(takewhile(lambda run: not _has_at(run), self._runs))
