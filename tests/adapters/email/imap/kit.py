@@ -230,6 +230,8 @@ class Far:
             found = self._among(arguments)
             if b"UNDELETED" in arguments:
                 found = [uid for uid in found if b"\\DELETED" not in self.flags.get(uid, ())]
+            if small := re.search(rb"SMALLER (\d+)", arguments):
+                found = [uid for uid in found if len(self.mails[uid]) < int(small[1])]
             return b"* SEARCH" + b"".join(b" %d" % uid for uid in found) + b"\r\n"
         if key == "UID FETCH":
             return b"".join(self._fetched(uid, arguments) for uid in self._among(arguments))
@@ -244,7 +246,9 @@ class Far:
     def _fetched(self, uid: int, arguments: bytes) -> bytes:
         raw, items = self.mails[uid], b"UID %d" % uid
         if b"RFC822.SIZE" in arguments:
-            items += b' RFC822.SIZE %d INTERNALDATE " 7-Feb-2026 21:52:25 -0800"' % len(raw)
+            items += b" RFC822.SIZE %d" % len(raw)
+        if b"INTERNALDATE" in arguments:
+            items += b' INTERNALDATE " 7-Feb-2026 21:52:25 -0800"'
         if b"BODY.PEEK[HEADER]" in arguments:
             header = raw.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
             items += b" BODY[HEADER]<0> {%d}\r\n" % len(header) + header

@@ -88,6 +88,22 @@ async def test_news_that_comes_while_it_looks_is_not_overlooked() -> None:
         await until(lambda: texts(context) == ["news"])
 
 
+@pytest.mark.parametrize("offers", ["MOVE", "UIDPLUS", ""])
+async def test_news_that_comes_while_it_fetches_is_not_overlooked(offers: str) -> None:
+    context = FakeContext()
+    far = Far(letter("one"), offers=f"IMAP4rev1 IDLE AUTH=PLAIN {offers}")
+
+    def fetch(arguments: bytes) -> bytes:
+        far.says.pop("UID FETCH")
+        told = far._answer("UID FETCH", arguments) + b"* 2 EXISTS\r\n"
+        far.mails[2], far.next = letter("news"), 3
+        return told
+
+    far.says["UID FETCH"] = fetch
+    async with far.serving(), listening(reading(far.config(after="move", move_to="Done"), context)):
+        await until(lambda: texts(context) == ["one", "news"])
+
+
 async def test_idle_is_said_again_and_the_folder_looked_at_then() -> None:
     """Some servers forget whom they have to tell after ten minutes, and others close the line."""
     context = FakeContext()
@@ -137,18 +153,19 @@ async def test_mail_that_is_gone_when_it_is_fetched_is_passed_over() -> None:
     context = FakeContext()
     far = Far(letter("one"), letter("two"), letter("three"))
 
-    def fetch(arguments: bytes) -> bytes:
-        if b"BODY" not in arguments:
-            del far.mails[1]
-            sizes = far._answer("UID FETCH", b"1:3 (RFC822.SIZE)")
+    def search(arguments: bytes) -> bytes:
+        found = far._answer("UID SEARCH", arguments)
+        if b"SMALLER" in arguments:
             del far.mails[2]
-            return sizes
-        return far._answer("UID FETCH", arguments)
+        else:
+            del far.mails[1]
+        return found
 
-    far.says["UID FETCH"] = fetch
+    far.says["UID SEARCH"] = search
     async with far.serving():
         await far.read(reading(far.config(), context))
     assert texts(context) == ["three"]
+    assert (await context.cursor("INBOX"))["uid"] == 3
 
 
 async def test_what_the_server_cannot_give_does_not_stand_in_the_way() -> None:
@@ -166,7 +183,7 @@ async def test_what_the_server_cannot_give_does_not_stand_in_the_way() -> None:
     assert texts(context) == ["one", "three"]
     (odd,) = [event for event in context.admitted if isinstance(event, CustomReceived)]
     assert odd.name == "mail.unreadable"
-    assert odd.data == {"folder": "INBOX", "uid": 2, "size": 59, "reason": "fetch failed: it cannot be read"}
+    assert odd.data == {"folder": "INBOX", "uid": 2, "reason": "fetch failed: it cannot be read"}
     assert "mail 2 of 'INBOX' cannot be read" in context.logged
     assert 2 not in far.flags
 
@@ -176,11 +193,14 @@ async def test_one_whose_size_the_server_cannot_tell_does_not_stand_in_the_way_e
     far = Far(letter("one"), letter("two"))
 
     def fetch(arguments: bytes) -> bytes:
-        if b"BODY" not in arguments or arguments.startswith(b"1 "):
+        if b"1" in arguments.split()[0].split(b","):
             return b"TAG NO [SERVERBUG] it is broken\r\n"
         return far._answer("UID FETCH", arguments)
 
     far.says["UID FETCH"] = fetch
+    far.says["UID SEARCH"] = lambda arguments: (
+        b"TAG NO [SERVERBUG] it is broken\r\n" if b"SMALLER" in arguments else far._answer("UID SEARCH", arguments)
+    )
     async with far.serving():
         await far.read(reading(far.config(), context))
     assert [event.type for event in context.admitted] == ["custom.received", "message.received"]

@@ -101,10 +101,18 @@ class Client(IMAPClient):  # type: ignore[misc]  # it is not typed
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
-    def find(self, criteria: str) -> list[int]:
-        """UIDs in the folder, as the server gives them."""
+    def look(self, criteria: str) -> list[int]:
+        """UIDs in the folder, as the server gives them; what it tells from here on is news."""
         self._begin(_SEARCH)
         self._news = False
+        return self._found(criteria)
+
+    def small(self, uids: Sequence[int], octets: int) -> list[int]:
+        """Those of *uids* that are there, and have less than so many *octets*."""
+        self._begin()
+        return self._found(f"UID {_set(uids)} SMALLER {octets}")
+
+    def _found(self, criteria: str) -> list[int]:
         kind, data = self._imap.uid("SEARCH", criteria)
         self._checkok("search", kind, data)
         return [int(each) for line in data if line for each in line.split() if each.isdigit()]
@@ -112,17 +120,17 @@ class Client(IMAPClient):  # type: ignore[misc]  # it is not typed
     def sizes(self, uids: Sequence[int]) -> list[Fetched]:
         """Of those of *uids* that are there, how large they are."""
         self._begin(SMALL + _EACH * len(uids))
-        return self._fetch(_set(uids), "(UID RFC822.SIZE INTERNALDATE)")
+        return self._fetch(_set(uids), "(UID RFC822.SIZE)")
 
     def bodies(self, uids: Sequence[int], allowance: int) -> list[Fetched]:
         """All of those of *uids* that are there, unless it is more than *allowance*."""
         self._begin(allowance + _EACH * len(uids))
-        return self._fetch(_set(uids), "(UID BODY.PEEK[])")
+        return self._fetch(_set(uids), "(UID INTERNALDATE BODY.PEEK[])")
 
     def header(self, uid: int) -> list[Fetched]:
         """The header of one mail; of one that is larger than anybody reads, its beginning."""
         self._begin()
-        return self._fetch(str(uid), f"(UID BODY.PEEK[HEADER]<0.{_HEADER}>)")
+        return self._fetch(str(uid), f"(UID INTERNALDATE BODY.PEEK[HEADER]<0.{_HEADER}>)")
 
     def _fetch(self, uids: str, items: str) -> list[Fetched]:
         self._checkok("fetch", *self._imap.uid("FETCH", uids, items))
@@ -142,7 +150,7 @@ class Client(IMAPClient):  # type: ignore[misc]  # it is not typed
             self.move(uids, folder)
             return
         # Those that an attempt before this one has copied are marked already.
-        left = self.find(f"UID {_set(uids)} UNDELETED")
+        left = self._found(f"UID {_set(uids)} UNDELETED")
         if left := sorted(set(left) & set(uids)):
             self._begin()
             self.copy(left, folder)

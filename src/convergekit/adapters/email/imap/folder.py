@@ -40,12 +40,26 @@ ToEvents = Callable[[bytes, Envelope], Sequence[Event]]
 _ASKED: Final = 200  # UIDs in one command
 _BATCH: Final = 50  # mails in one admission ...
 _BYTES: Final = 4 * 1024 * 1024  # ... and their octets
+_SMALL: Final = 64 * 1024  # octets of a mail whose size does not matter
+_AT_ONCE: Final = 8  # mails that are read without a pause for others
 _LARGE: Final = 256 * 1024  # octets of a mail that takes longer to read than others should wait for
 _TRIED: Final = 3  # other mails, before the server is taken for what is broken
 _IDLE_LOOKS: Final = 3  # at a folder in which nothing is, though the server says so
 
 #: Refusals that say nothing about the mail that was asked for (RFC 5530).
 _NOT_ITS_FAULT: Final = frozenset({"UNAVAILABLE", "INUSE", "LIMIT", "EXPIRED", "PRIVACYREQUIRED"})
+
+
+class _Size(NamedTuple):
+    """How large one mail is.
+
+    Args:
+        uid: Of the mail.
+        octets: At most.
+    """
+
+    uid: int
+    octets: int
 
 
 class _Offer(NamedTuple):
@@ -122,7 +136,7 @@ class FolderReader:
     async def _look(self, session: Session, place: Place) -> Place:
         """Take in all that is new; returns where that has brought us."""
         for _ in range(_IDLE_LOOKS):
-            while uids := place.new(await session.find(place.criteria)):
+            while uids := place.new(await session.look(place.criteria)):
                 for start in range(0, len(uids), _ASKED):
                     place = await self._take(session, place, uids[start : start + _ASKED])
                 if not session.has_news:
@@ -133,8 +147,7 @@ class FolderReader:
 
     async def _take(self, session: Session, place: Place, uids: Sequence[int]) -> Place:
         """Admit and settle *uids*; those that are gone meanwhile somebody else has taken."""
-        found = {each.uid: each for each in await self._sizes(session, uids)}
-        for batch in _batches([found[uid] for uid in uids if uid in found], self._max_size):
+        for batch in _batches(await self._sizes(session, uids), self._max_size):
             offers = await self._offers(session, place, batch, uids)
             settled = [each.uid for each in offers if each.settles and self._config.after != "nothing"]
             place = place.past(batch[-1].uid, settled)
@@ -143,19 +156,24 @@ class FolderReader:
             await self._settle(session, place.unsettled)
         return place.past(uids[-1], ())
 
-    async def _sizes(self, session: Session, uids: Sequence[int]) -> Sequence[Fetched]:
+    async def _sizes(self, session: Session, uids: Sequence[int]) -> Sequence[_Size]:
+        """Of those of *uids* that are there, in order: exact where it matters, since each answer costs."""
+        sizes: dict[int, int]
         try:
-            return await session.sizes(uids)
+            sizes = dict.fromkeys(await session.small(uids, _SMALL), _SMALL)
+            if more := [uid for uid in uids if uid not in sizes]:
+                sizes |= {each.uid: each.size or self._max_size for each in await session.sizes(more)}
         except RefusedError as refused:
             if refused.code in _NOT_ITS_FAULT:
                 raise
-            return [Fetched(uid, None, None, None) for uid in uids]  # it is the fault of one of them, and not of all
+            sizes = dict.fromkeys(uids, self._max_size)  # it is the fault of one of them, and not of all
+        return [_Size(uid, sizes[uid]) for uid in uids if uid in sizes]
 
     async def _offers(
-        self, session: Session, place: Place, batch: Sequence[Fetched], among: Sequence[int]
+        self, session: Session, place: Place, batch: Sequence[_Size], among: Sequence[int]
     ) -> list[_Offer]:
         """What the mails of *batch* become; a part of one only where it stands alone, and is too large."""
-        uids, octets = [each.uid for each in batch], sum(each.size or 0 for each in batch)
+        uids, octets = [each.uid for each in batch], sum(each.octets for each in batch)
         is_partial = octets > self._max_size and len(batch) == 1
         try:
             found = await (session.header(uids[0]) if is_partial else session.bodies(uids, octets))
@@ -168,47 +186,53 @@ class FolderReader:
                 return []
             if not await _gives_any(session, [uid for uid in among if uid != uids[0]]):
                 raise  # the trouble is the server's, or may be; it is asked again
-            return [self._unreadable(place, batch[0], refused.reason)]
-        contents = {each.uid: each.content for each in found}  # of some the server only tells the flags, unasked
-        contents |= {each.uid: each.content for each in found if each.content is not None}
-        return [
-            await self._offer(place, each, contents[each.uid], is_partial) for each in batch if each.uid in contents
-        ]
+            return [self._unreadable(place, uids[0], refused.reason)]
+        mails = {each.uid: each for each in found}  # of some the server only tells the flags, unasked
+        mails |= {each.uid: each for each in found if each.content is not None}
+        offers = []
+        for number, each in enumerate(batch):
+            if number % _AT_ONCE == 0:
+                await checkpoint()
+            if each.uid in mails:
+                offers.append(await self._offer(place, mails[each.uid], each.octets if is_partial else None))
+        return offers
 
-    async def _offer(self, place: Place, mail: Fetched, content: bytes | None, is_partial: bool) -> _Offer:
-        if content is None:
-            return self._unreadable(place, mail, "the server has no content for it")
-        size = mail.size if is_partial else len(content)
+    async def _offer(self, place: Place, mail: Fetched, whole: int | None) -> _Offer:
+        """What *mail* becomes; *whole* is its size where we have a part of it."""
+        if mail.content is None:
+            return self._unreadable(place, mail.uid, "the server has no content for it")
         envelope = Envelope(
-            folder=self.name, uid=mail.uid, received_at=mail.received_at, size=size, is_partial=is_partial
+            folder=self.name,
+            uid=mail.uid,
+            received_at=mail.received_at,
+            size=whole or len(mail.content),
+            is_partial=whole is not None,
         )
         try:
-            events = await self._translated(content, envelope)
+            events = await self._translated(mail.content, envelope)
         except Exception as error:
-            return self._unreadable(place, mail, f"{type(error).__name__} at {place_of(error)}", content)
+            return self._unreadable(place, mail.uid, f"{type(error).__name__} at {place_of(error)}", mail.content)
         # What we have no more than the header of is not ours to delete.
-        return _Offer(mail.uid, events, settles=not (is_partial and self._config.after == "delete"))
+        return _Offer(mail.uid, events, settles=whole is None or self._config.after != "delete")
 
     async def _translated(self, content: bytes, envelope: Envelope) -> Sequence[Event]:
         if len(content) > _LARGE:
             call = partial(self._to_events, content, envelope)
             return await to_thread.run_sync(call, limiter=self._limiter, abandon_on_cancel=True)
-        await checkpoint()
         return self._to_events(content, envelope)
 
-    def _unreadable(self, place: Place, mail: Fetched, reason: str, content: bytes | None = None) -> _Offer:
+    def _unreadable(self, place: Place, uid: int, reason: str, content: bytes | None = None) -> _Offer:
         """It is kept as it is, here and in the folder, for a person to look at."""
-        self._context.log.error("mail %d of %r cannot be read: %s", mail.uid, self.name, reason)
-        which = hashlib.sha256(content).hexdigest() if content else f"{self.name}:{place.uidvalidity}:{mail.uid}"
+        self._context.log.error("mail %d of %r cannot be read: %s", uid, self.name, reason)
+        which = hashlib.sha256(content).hexdigest() if content else f"{self.name}:{place.uidvalidity}:{uid}"
         event = CustomReceived(
             key=f"unreadable:{which}",
             name="mail.unreadable",
-            at=mail.received_at,
             automated=True,
-            data={"folder": self.name, "uid": mail.uid, "size": mail.size, "reason": reason},
+            data={"folder": self.name, "uid": uid, "reason": reason},
             native=content,
         )
-        return _Offer(mail.uid, [event], settles=False)
+        return _Offer(uid, [event], settles=False)
 
     # --- settling ---------------------------------------------------------------------------------------------------
 
@@ -244,16 +268,16 @@ async def _gives_any(session: Session, uids: Sequence[int]) -> bool:
     return False
 
 
-def _batches(mails: Sequence[Fetched], max_size: int) -> Iterator[Sequence[Fetched]]:
+def _batches(mails: Sequence[_Size], max_size: int) -> Iterator[Sequence[_Size]]:
     """What is fetched and admitted together; what is too large alone."""
-    batch: list[Fetched] = []
+    batch: list[_Size] = []
     octets = 0
     for mail in mails:
-        size = max_size if mail.size is None else mail.size
-        if batch and (len(batch) == _BATCH or octets + size > _BYTES or size > max_size or octets > max_size):
+        total = octets + mail.octets
+        if batch and (len(batch) == _BATCH or total > _BYTES or max(octets, mail.octets) > max_size):
             yield batch
-            batch, octets = [], 0
+            batch, total = [], mail.octets
         batch.append(mail)
-        octets += size
+        octets = total
     if batch:
         yield batch

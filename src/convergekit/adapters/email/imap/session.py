@@ -48,8 +48,8 @@ _REFUSED: Final = frozenset(
 )
 _BUSY: Final = re.compile(r"too many|temporar|try again|unavailable|internal|limit exceeded", re.IGNORECASE)
 
-T = TypeVar("T")
-Ts = TypeVarTuple("Ts")
+_T = TypeVar("_T")
+_Ts = TypeVarTuple("_Ts")
 
 
 class RefusedError(NotSentError):
@@ -187,15 +187,19 @@ class Session:
         if not isinstance(validity, int):
             raise NotSentError(f"imap: {self._config.host} does not say the UIDVALIDITY of {folder!r}")
         if not isinstance(following, int):
-            following = max(await self.find("ALL"), default=0) + 1
+            following = max(await self.look("ALL"), default=0) + 1
         return Folder(validity, following - 1)
 
-    async def find(self, criteria: str) -> Sequence[int]:
-        """UIDs in the folder, as the server gives them: for `n:*` the last one, whatever n is."""
-        return await self._call(self._ready.find, criteria)
+    async def look(self, criteria: str) -> Sequence[int]:
+        """UIDs in the folder, as the server has them: for `n:*` the last one, whatever n is. `has_news` begins anew."""
+        return await self._call(self._ready.look, criteria)
+
+    async def small(self, uids: Sequence[int], octets: int) -> Sequence[int]:
+        """Those of *uids* that are there, and have less than so many *octets*."""
+        return await self._call(self._ready.small, uids, octets)
 
     async def sizes(self, uids: Sequence[int]) -> Sequence[Fetched]:
-        """Of those of *uids* that are there, how large they are, and since when they are there."""
+        """Of those of *uids* that are there, how large they are."""
         return await self._call(self._ready.sizes, uids)
 
     async def bodies(self, uids: Sequence[int], size: int) -> Sequence[Fetched]:
@@ -273,10 +277,10 @@ class Session:
         assert self._client is not None, "open comes first"
         return self._client
 
-    async def _call(self, function: Callable[[Unpack[Ts]], T], *args: *Ts, patience: float | None = None) -> T:
+    async def _call(self, function: Callable[[Unpack[_Ts]], _T], *args: *_Ts, patience: float | None = None) -> _T:
         """Have *function* done in the thread, within *patience* seconds."""
         patience = patience or self._config.timeout
-        found: list[T | Exception] = []
+        found: list[_T | Exception] = []
 
         async def work() -> None:
             found.append(await to_thread.run_sync(_caught, partial(function, *args), limiter=self._limiter))
@@ -290,8 +294,8 @@ class Session:
                 finally:
                     if not found:
                         self._cut()
-        if scope.cancelled_caught or isinstance(found[0], TimeoutError):
-            raise NotSentError(f"imap: {self._config.host} did not answer within {patience:g} s")
+        if scope.cancelled_caught:
+            raise NotSentError(f"imap: {self._config.host} has not given all of its answer within {patience:g} s")
         if isinstance(found[0], Exception):
             raise self._error(found[0]) from None
         return found[0]
@@ -314,6 +318,8 @@ class Session:
             said = self._said(error)
             code = _CODE.search(said)
             return RefusedError(said or "it offers no way", code=code[1] if code else None)
+        if isinstance(error, TimeoutError):
+            return NotSentError(f"imap: {host} did not answer within {self._config.timeout:g} s")
         if isinstance(error, OSError):
             return NotSentError(f"imap: the connection to {host} is lost: {type(error).__name__}")
         return NotSentError(f"imap: what {host} says makes no sense ({type(error).__name__} at {place_of(error)})")
@@ -326,7 +332,7 @@ class Session:
         return "".join(filter(str.isprintable, text))[:200]
 
 
-def _caught(call: Callable[[], T]) -> T | Exception:
+def _caught(call: Callable[[], _T]) -> _T | Exception:
     try:
         return call()
     except Exception as error:
