@@ -26,6 +26,7 @@ _LOOKS_LIKE: Final = (
     re.compile(r"(?im)^[ \t]*action[ \t]*:"),
 )
 _LOOKED_AT: Final = 65_536
+_LARGEST: Final = 262_144  # octets: a file that a machine sends is not decoded to be looked at
 
 
 def read_delivery(mail: ReadMail) -> Report | None:
@@ -65,7 +66,8 @@ def _status_text(mail: ReadMail) -> str | None:
     if not is_from_machine(mail):
         return None
     for part in parts:
-        if not part.media_type.startswith("message/") and part.media_type != "text/html":
+        is_text = part.media_type.startswith("text/") or len(part.body()) <= _LARGEST
+        if is_text and not part.media_type.startswith("message/") and part.media_type != "text/html":
             text = part.text()
             if all(pattern.search(text, 0, _LOOKED_AT) for pattern in _LOOKS_LIKE):
                 return text
