@@ -237,7 +237,9 @@ def test_a_mail_as_the_standard_library_builds_it_has_no_defects() -> None:
     message = EmailMessage()
     message.set_content("Grüße\n")
     message.add_alternative("<p>Grüße <img src=cid:cat></p>", subtype="html")
-    message.get_payload()[1].add_related(PNG, "image", "png", cid="<cat>")  # type: ignore[union-attr, index]
+    html = message.get_body(("html",))
+    assert html is not None
+    html.add_related(PNG, "image", "png", cid="<cat>")
     message.add_attachment(b"%PDF", maintype="application", subtype="pdf", filename="Grüße.pdf")
     mail = read(message.as_bytes())
     assert (mail.text, mail.html, mail.defects) == ("Grüße", "<p>Grüße <img src=cid:cat></p>", ())

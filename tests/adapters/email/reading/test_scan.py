@@ -108,6 +108,10 @@ def test_what_stands_before_the_header_is_passed_over(before: bytes) -> None:
     assert (tree(entity), defects) == (WELL_READ, [])
 
 
+def test_a_field_with_a_space_before_its_colon_is_not_the_line_of_an_mbox_file() -> None:
+    assert scan(b"From : ann@example.org\r\n\r\n")[0].headers.get("from") == "ann@example.org"
+
+
 @pytest.mark.parametrize(
     ("raw", "expected"),
     [

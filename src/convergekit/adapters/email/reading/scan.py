@@ -30,7 +30,7 @@ _WINDOW: Final = 64 * 1024
 
 _MESSAGES: Final = frozenset({"message/rfc822", "message/global"})
 #: Where a mail begins: behind a byte order mark, blank lines, and the line that an mbox file puts between mails.
-_TOP: Final = re.compile(rb"(?:\xef\xbb\xbf)?+(?:(?:\r?\n)++(?=[!-9;-~]++:))?+(?:>?From [^\n]{0,1000}\n)?+")
+_TOP: Final = re.compile(rb"(?:\xef\xbb\xbf)?+(?:(?:\r?\n)++(?=[!-9;-~]++:))?+(?:>?From (?![ \t]*+:)[^\n]{0,1000}\n)?+")
 #: A line that must be one, whatever was announced: the header of a part stands below it.
 _BOUNDARY: Final = re.compile(rb"\n--([^\s][^\r\n]{0,200}?)[ \t]*+\r?\n(?=Content-[A-Za-z-]{1,40}:)", re.IGNORECASE)
 
