@@ -96,15 +96,16 @@ class FakeServer:
     async def _talk(self, stream: SocketStream) -> None:
         self.connections += 1
         lines = BufferedByteReceiveStream(stream)
-        if not await self._answer(stream, "GREETING"):
+        if await self._answer(stream, "GREETING") is None:
             return
         while True:
             line = (await lines.receive_until(b"\r\n", 70_000)).decode()
             self._hear(line)
             verb = line.split()[0].upper() if line else ""
-            if not await self._answer(stream, verb) or verb == "QUIT":
+            said = await self._answer(stream, verb)
+            if said is None or verb == "QUIT":
                 return
-            if verb == "DATA" and self._said.startswith("354") and not await self._take(stream, lines):
+            if verb == "DATA" and said.startswith(b"354") and not await self._take(stream, lines):
                 return
 
     async def _take(self, stream: SocketStream, lines: BufferedByteReceiveStream) -> bool:
@@ -112,21 +113,21 @@ class FakeServer:
         if self._answers.get("CONTENT"):
             content = await lines.receive(1)
             self._hear("CONTENT")
-            if not await self._answer(stream, "CONTENT"):
+            if await self._answer(stream, "CONTENT") is None:
                 return False
         while not content.endswith(b"\r\n.\r\n") and content != b".\r\n":
             content += await lines.receive_until(b"\n", 2_000_000) + b"\n"
         self._hear(".")
         self.mails.append(content.removesuffix(b".\r\n"))
-        return await self._answer(stream, ".")
+        return await self._answer(stream, ".") is not None
 
     def _hear(self, line: str) -> None:
         self.heard.append(line)
         self._news.set()
         self._news = anyio.Event()
 
-    async def _answer(self, stream: SocketStream, verb: str) -> bool:
-        """Tells whether to go on."""
+    async def _answer(self, stream: SocketStream, verb: str) -> bytes | None:
+        """What was said; None where the connection ends."""
         if left := self._answers.get(verb):
             answer = left.pop(0)
         else:
@@ -134,17 +135,16 @@ class FakeServer:
             answer = _several(answer) if verb == "EHLO" else answer
         match answer:
             case Do.CLOSE:
-                return False
+                return None
             case Do.RESET:
                 await self._server.reset(stream)
-                return False
+                return None
             case Do.HANG:
                 await anyio.sleep_forever()
             case _:
                 data = answer if isinstance(answer, bytes) else answer.encode() + b"\r\n"
-                self._said = data.decode("latin-1")
                 await stream.send(data)
-                return not data.startswith(b"421")
+                return None if data.startswith(b"421") else data
 
 
 def _several(text: str) -> str:

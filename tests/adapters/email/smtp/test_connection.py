@@ -281,7 +281,7 @@ async def test_a_token_that_another_connection_has_replaced_is_not_replaced_agai
     tokens = Tokens("old", "new")
 
     class Server(FakeServer):
-        async def _answer(self, stream: SocketStream, verb: str) -> bool:
+        async def _answer(self, stream: SocketStream, verb: str) -> bytes | None:
             if verb == "AUTH" and self.heard[-1].endswith("b2xkAQE="):
                 tokens._tokens[0] = "new"  # meanwhile
                 self.next("AUTH", "535 5.7.8 Bad token")
