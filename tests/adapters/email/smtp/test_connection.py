@@ -211,6 +211,22 @@ async def test_a_login_that_fails_is_not_tried_again_and_shows_no_secret(
         assert secret not in f"{caught.value}{caught.value.__cause__}{caplog.text}"
 
 
+@pytest.mark.parametrize("auth", ["plain", "login"])
+async def test_a_server_that_repeats_what_it_was_told_shows_no_secret(auth: str) -> None:
+    """Some do, of a command that they do not understand."""
+    encoded = {"plain": "AGFubgBzZWNyZXQtcGFzc3dvcmQ=", "login": "c2VjcmV0LXBhc3N3b3Jk"}[auth]
+    answer = f'535 5.7.8 Not understood: "{encoded}", which is secret-password'
+    answers = {"AUTH": [answer]} if auth == "plain" else {"AUTH": ["334 "], "YW5U": ["334 "], encoded.upper(): [answer]}
+    async with (
+        FakeServer(answers, offers=("AUTH PLAIN LOGIN",)).serving() as server,
+        pool_on(server.port, **LOGIN, auth=auth) as pool,
+    ):
+        with pytest.raises(AuthenticationError, match="Not understood") as caught:
+            await Tries(pool).send()
+    assert encoded not in str(caught.value)
+    assert "secret-password" not in str(caught.value)
+
+
 async def test_a_password_is_not_shown_to_the_net(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "_is_here", lambda peername: False)
     async with FakeServer(offers=("AUTH PLAIN",)).serving() as server, pool_on(server.port, **LOGIN) as pool:

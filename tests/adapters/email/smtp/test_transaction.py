@@ -235,6 +235,15 @@ async def test_an_answer_that_nobody_asked_for_ends_the_connection() -> None:
     assert server.connections == 2
 
 
+@pytest.mark.parametrize("begun", [b"25", b"250-2.0.0 Ok\r\n"])
+async def test_neither_is_one_that_has_only_begun_taken_for_that(begun: bytes) -> None:
+    server = FakeServer({".": [b"250 2.0.0 Ok\r\n" + begun]})
+    async with server.serving(), pool_on(server.port) as pool:
+        await Tries(pool).send()
+        await Tries(pool).send()
+    assert server.connections == 2
+
+
 async def test_surplus_answers_ahead_of_the_content_are_no_answer_to_it() -> None:
     server = FakeServer({"DATA": ["354 Go on\r\n250 2.0.0 Ok"]})
     async with server.serving(), pool_on(server.port) as pool:

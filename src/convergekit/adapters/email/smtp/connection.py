@@ -11,7 +11,7 @@ import re
 import socket
 import ssl
 from asyncio import Transport
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
@@ -150,12 +150,15 @@ class Account:
                 'set it to "starttls" or "tls", or remove smtp.username'
             )
         code, text = 0, ""
-        for line in _dialogue(self._method(client.server_auth_methods), username, secret):
+        lines = _dialogue(self._method(client.server_auth_methods), username, secret)
+        for line in lines:
             code, text = await _step(Step.AUTH, client.execute_command(line))
             if code != _GO_ON:
                 break
         if code // 100 != 2:
-            raise error_for(Step.AUTH, _reply(code, text))
+            # Some servers repeat what they did not understand.
+            said = (secret, *(line.rpartition(b" ")[2].decode() for line in lines))
+            raise error_for(Step.AUTH, _reply(code, _without(said, text)))
 
     def _method(self, offered: Sequence[str]) -> str:
         by_token = self._tokens is not None
@@ -187,6 +190,12 @@ def _dialogue(method: str, username: str, secret: str) -> Sequence[bytes]:
         return (b"AUTH LOGIN", _base64(username), _base64(secret))
     # An empty line asks for the reply, where the server has said only in words of its own what is wrong.
     return (b"AUTH XOAUTH2 " + _base64(f"user={username}\1auth=Bearer {secret}\1\1"), b"")
+
+
+def _without(secrets: Iterable[str], text: str) -> str:
+    for secret in filter(None, secrets):
+        text = text.replace(secret, "***")
+    return text
 
 
 def _base64(text: str) -> bytes:

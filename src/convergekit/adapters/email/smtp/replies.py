@@ -160,6 +160,11 @@ class ReplyReader:
         self._code: bytes | None = None
         self._size = 0
 
+    @property
+    def is_amid(self) -> bool:
+        """Whether a reply has begun, and has no end yet."""
+        return bool(self._rest or self._begun)
+
     def feed(self, data: bytes) -> list[Reply]:
         """The replies that *data* brings to an end.
 

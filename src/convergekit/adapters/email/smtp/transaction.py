@@ -183,7 +183,8 @@ class Session(asyncio.Protocol):
             raise
         self._is_idle, self._has_half = True, step is not Step.END
         is_taken = step is Step.END and reply.digit == 2
-        if self._replies or reply.code == _CLOSING or step is Step.CONTENT or not (is_taken or reply.digit > 3):
+        has_more = bool(self._replies) or self._reader.is_amid
+        if has_more or reply.code == _CLOSING or step is Step.CONTENT or not (is_taken or reply.digit > 3):
             self.abort()
         if is_taken:
             return Accepted.by(reply)
