@@ -44,6 +44,11 @@ HOSTILE: dict[str, Callable[[int], bytes]] = {
         + b"\r\n--aaaaaaaaab" * n
     ),
     "boundaries nobody announced": lambda n: part(MIXED, b"\n--y y\nContent-Type: multipart/mixed; boundary=z\n\n" * n),
+    "spaces behind what may be a boundary": lambda n: (
+        part(MIXED, b"\r\n--x\r\nX: y\r\nContent-Type: multipart/mixed; boundary=z\r\n\r\n" * (n // 80))
+        + b"\n--a"
+        + b" " * n
+    ),
     "lines in a header": lambda n: b"a: b\n" * n,
     "lines that are no fields": lambda n: b"no field\nTo: a@example.org\n" * n,
     "folds": lambda n: b"Subject: a\n" + b" \n" * n,

@@ -130,7 +130,7 @@ def test_a_field_with_a_space_before_its_colon_is_not_the_line_of_an_mbox_file()
             mail("--x--", "", "one", "--x----", "two", boundary="x--"), [b"one"], id="dashes at the end of a boundary"
         ),
         pytest.param(
-            mail("--y", "Content-Type: text/plain", "", "one", "--y", "", "two", "--y--"),
+            mail("--y ", "Content-Type: text/plain", "", "one", "--y", "", "two", "--y--"),
             [b"one", b"two"],
             id="another boundary than announced",
         ),

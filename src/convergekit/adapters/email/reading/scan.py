@@ -26,13 +26,13 @@ _MAX_FIELDS: Final = 20_000
 _MAX_LOOKS: Final = 1_000_000
 _MAX_BOUNDARY: Final = 512
 #: How far behind its header a multipart's first boundary is expected.
-_WINDOW: Final = 64 * 1024
+_WINDOW: Final = 8 * 1024
 
 _MESSAGES: Final = frozenset({"message/rfc822", "message/global"})
 #: Where a mail begins: behind a byte order mark, blank lines, and the line that an mbox file puts between mails.
 _TOP: Final = re.compile(rb"(?:\xef\xbb\xbf)?+(?:(?:\r?\n)++(?=[!-9;-~]++:))?+(?:>?From (?![ \t]*+:)[^\n]{0,1000}\n)?+")
 #: A line that must be one, whatever was announced: the header of a part stands below it.
-_BOUNDARY: Final = re.compile(rb"\n--([^\s][^\r\n]{0,200}?)[ \t]*+\r?\n(?=Content-[A-Za-z-]{1,40}:)", re.IGNORECASE)
+_BOUNDARY: Final = re.compile(rb"\n--(\S[^\r\n]{0,250}+)\r?\n(?=Content-[A-Za-z-]{1,40}:)", re.IGNORECASE)
 
 
 def scan(raw: bytes) -> tuple[Entity, list[str]]:
@@ -151,9 +151,9 @@ class _Scanner:
         if declared and self._raw.find(b"\n--" + declared, start, end) >= 0:
             return declared
         seen = _BOUNDARY.search(self._raw, start, end)
-        if seen and not self._is_boundary(seen.start() + 1) and not seen[1].endswith(b"--"):
+        if seen and not self._is_boundary(seen.start() + 1) and not seen[1].rstrip().endswith(b"--"):
             self._defects.add("a multipart is not separated by the boundary that its header names")
-            return seen[1]
+            return seen[1].rstrip()
         return declared
 
     def _aim(self) -> None:
