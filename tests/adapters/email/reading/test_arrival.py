@@ -122,6 +122,13 @@ def test_who_writes_twice_is_heard_in_order() -> None:
     assert first.lane == second.lane == "mailto:ann@example.net"
 
 
+def test_mail_that_names_nobody_but_us_is_answered_to_nobody() -> None:
+    got = event(mail({"From": None, "Reply-To": "help@example.org"}))
+
+    assert got.conversation is not None
+    assert (got.conversation.address, got.automated) == (NOBODY, True)
+
+
 def test_subject_makes_a_thread_where_it_is_asked_for() -> None:
     one, other = mail({"Message-ID": "<a@x>"}), mail({"Message-ID": "<b@x>", "Subject": "AW: Parcel"})
 
@@ -225,6 +232,13 @@ def test_what_a_server_wrote_down_stands_in_for_the_envelope() -> None:
     assert told.size == len(mail({"Return-Path": "<bounce@example.net>", "Delivered-To": "help@example.org"}))
 
 
+def test_of_several_deliveries_the_last_one_counts() -> None:
+    """The topmost: those below were made before it was sent on to us."""
+    raw = mail(top=["Delivered-To: help@example.org", "Delivered-To: elsewhere@example.net"])
+
+    assert Mail.of(event(raw)).envelope_to == ("help@example.org",)
+
+
 def test_header_alone_is_marked() -> None:
     raw = mail({}, "").rstrip() + b"\r\n\r\n"
     got = event(raw, Envelope(is_partial=True, size=90_000_000))
@@ -256,6 +270,11 @@ def test_list_is_told() -> None:
         "news.example.net",
         "https://example.net/u?a=1",
     )
+
+
+@pytest.mark.parametrize(("said", "id"), [("talk.example.net", "talk.example.net"), ("Talk <>", "Talk <>")])
+def test_list_may_be_named_in_other_ways(said: str, id: str) -> None:
+    assert details({"List-Id": said}).list_id == id
 
 
 def test_automatic_mail_says_so() -> None:
@@ -319,6 +338,10 @@ def test_stranger_who_takes_our_id_is_heard() -> None:
     assert event(mail({"Message-ID": f"<{own}>"})).sender == Address("mailto:ann@example.net")
 
 
+def test_mail_in_our_name_without_any_id_is_an_event() -> None:
+    assert event(mail({"From": "help@example.org", "Message-ID": None})).automated
+
+
 def test_mail_in_our_name_without_an_id_of_ours_is_automatic() -> None:
     """A colleague's, from another program, or a stranger's: no program answers it, since that would come to us."""
     got = event(mail({"From": "help@example.org"}))
@@ -339,7 +362,7 @@ def test_form_of_ours_that_names_who_filled_it_in_is_answered() -> None:
 def failure(envelope_id: str) -> bytes:
     return multipart(
         "report",
-        "Content-Type: text/plain\n\nIt did not arrive.",
+        "Content-Type: text/plain\n\nIt did not arrive.\n\n-- \nThe mail system",
         f"Content-Type: message/delivery-status\n\nReporting-MTA: dns; mx.example.net\n"
         f"Original-Envelope-Id: {envelope_id}\n\n"
         "Final-Recipient: rfc822; ann@example.net\nAction: failed\nStatus: 5.2.2\n",
@@ -372,6 +395,8 @@ def test_report_on_mail_that_is_not_provably_ours_does_not_vanish() -> None:
 
     assert got.automated
     assert (Mail.of(got).kind, Mail.of(got).may_auto_answer) == (MailKind.BOUNCE, False)
+    assert (got.text or "").startswith("It did not arrive.")
+    assert got.visible_text is None  # what a machine says is all new
 
 
 # The key

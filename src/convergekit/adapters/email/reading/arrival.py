@@ -128,13 +128,13 @@ def _events(mail: ReadMail, envelope: Envelope, config: EmailConfig, identifiers
     key = key_of(mail)
     kind, may_answer = kind_of(mail, envelope_from=envelope.sender)
     sender, answer, defects = _correspondents(mail, envelope, config)
-    may_answer = may_answer and answer.value.lower() not in config.own
+    may_answer = may_answer and answer != NOBODY and answer.value.lower() not in config.own
     details = _details(mail, envelope, config, kind, may_answer, defects)
     reported = events_in(mail, identifiers, key=key, recipients=envelope.recipients)
     if reported:
         return tuple(event.model_copy(update={"details": details | event.details}) for event in reported)
     thread = thread_of(mail, identifiers, by_subject=config.thread_by_subject)
-    has_anew = mail.text is not None and kind not in _REPORTS and not is_forward(mail.subject)
+    is_written = kind not in _REPORTS and not is_forward(mail.subject)
     return (
         MessageReceived(
             key=key,
@@ -144,7 +144,7 @@ def _events(mail: ReadMail, envelope: Envelope, config: EmailConfig, identifiers
             automated=not may_answer,
             text=mail.text,
             html=mail.html,
-            visible_text=visible(mail.text) if has_anew and mail.text is not None else None,
+            visible_text=visible(mail.text) if mail.text is not None and is_written else None,
             subject=mail.subject,
             to=mail.to,
             cc=mail.cc,
@@ -170,7 +170,7 @@ def _correspondents(
     sender = mail.sender or _built(reverse_path(mail, envelope.sender))
     defects = () if mail.sender is not None else ("nobody is named as its sender",)
     answer = mail.reply_to
-    if answer is None or (answer.value.lower() in config.own and sender is not None):
+    if answer is None or answer.value.lower() in config.own:
         answer = sender  # what would be answered to ourselves, is answered to nobody
     return sender or NOBODY, answer or NOBODY, defects
 
