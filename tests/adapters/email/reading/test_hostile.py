@@ -32,6 +32,9 @@ HOSTILE: dict[str, Callable[[int], bytes]] = {
     ),
     "nested parts of one boundary": lambda n: b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n" * n,
     "nested messages": lambda n: b"Content-Type: message/rfc822\r\n\r\n" * n,
+    "encoded messages in encoded messages": lambda n: (
+        b"Content-Type: message/rfc822\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n" * 45 + b"a" * 50 * n
+    ),
     "parts": lambda n: part(MIXED, b"\r\n--x\r\nContent-Type: text/plain\r\n\r\nHello" * n),
     "boundaries": lambda n: part(MIXED, b"\r\n--x" * n),
     "last boundaries": lambda n: part(MIXED, b"\r\n--x--" * n),

@@ -41,10 +41,14 @@ def scan(raw: bytes) -> tuple[Entity, list[str]]:
     if b"\n" not in raw and b"\r" in raw:
         raw = raw.replace(b"\r", b"\n")
         defects.add("lines end in a carriage return")
-    left = _Left()
+    left = _Left(octets=len(raw))
     root = _Scanner(raw, defects, left).read()
     while left.encoded:
         entity, depth = left.encoded.pop()
+        left.octets -= entity.end - entity.start
+        if left.octets < 0:  # quoted-printable in quoted-printable does not get smaller
+            defects.add("encoded messages are nested in one another; what is inside is not looked into")
+            break
         entity.children = (_Scanner(entity.content(defects), defects, left, depth + 1).read(),)
     return root, list(defects)
 
@@ -53,6 +57,7 @@ def scan(raw: bytes) -> tuple[Entity, list[str]]:
 class _Left:
     """What a mail may still use up, and the messages in it that have to be decoded before they can be read."""
 
+    octets: int
     parts: int = MAX_PARTS
     fields: int = _MAX_FIELDS
     looks: int = _MAX_LOOKS
