@@ -39,7 +39,7 @@ torture: $(VENV)/.with-test ## workers are killed by the hundred, and every sum 
 	@$(BIN)/python -m tests.torture $(TORTURE)
 
 torture-email: $(VENV)/.with-test peers ## mail goes round through Postfix and Dovecot, and its worker is killed; TORTURE="--kills 9"
-	@$(BIN)/python -m tests.adapters.email.torture $(TORTURE)
+	@$(BIN)/python -m tests.adapters.email.round_trip $(TORTURE)
 
 mutants: $(VENV)/.with-test ## adapters that are broken on purpose, and the rule that finds each of them
 	@$(BIN)/python -m tests.mutants

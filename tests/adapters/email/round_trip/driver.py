@@ -137,7 +137,7 @@ class _Driver:
         self._starts += 1
         terms = {**asdict(self._terms), "seed": f"{self._torture.seed} {self._starts}"}
         with self._log.open("ab") as log:
-            command = [sys.executable, "-m", "tests.adapters.email.torture.worker", json.dumps(terms)]
+            command = [sys.executable, "-m", "tests.adapters.email.round_trip.worker", json.dumps(terms)]
             return subprocess.Popen(command, cwd=_ROOT, stdout=log, stderr=log)
 
     def _killed(self, worker: subprocess.Popen[bytes]) -> subprocess.Popen[bytes]:

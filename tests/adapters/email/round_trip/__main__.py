@@ -21,7 +21,7 @@ _WAYS: Final = ("imap", "lmtp")
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.adapters.email.torture", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.adapters.email.round_trip", description=__doc__)
     parser.add_argument("--seed", type=int, default=None, help="of everything; by default another one each time")
     parser.add_argument("--messages", type=int, default=1000)
     parser.add_argument("--kills", type=int, default=50, help="with signal 9")
