@@ -67,14 +67,14 @@ async def test_starttls_is_spoken(mail: MailServers, account: Account) -> None:
         await until(lambda: context.admitted)
 
 
-async def test_idle_survives_a_restart_of_the_server(mail: MailServers, account: Account) -> None:
+@pytest.mark.parametrize("crash", [False, True])
+async def test_idle_survives_a_restart_of_the_server(mail: MailServers, account: Account, crash: bool) -> None:
     context = FakeContext()
 
     async def work() -> None:
         await in_thread(mail.deliver, letter("before"), account.user)
         await until(lambda: texts(context) == ["before"])
-        await in_thread(mail.stop_imap)
-        await in_thread(mail.start_imap)
+        await in_thread(lambda: mail.restart_imap(crash=crash))
         await in_thread(mail.deliver, letter("after"), account.user)
         await until(lambda: texts(context) == ["before", "after"], 20)
 

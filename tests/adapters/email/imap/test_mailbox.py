@@ -501,7 +501,8 @@ async def test_a_folder_that_cannot_be_used_is_named(says: dict[str, bytes], wor
         (b"TAG NO [LIMIT] enough\r\n", NotSentError),
         (b"TAG NO [ALERT] Too many simultaneous connections. (Failure)\r\n", NotSentError),
         (b"TAG NO Too many simultaneous connections.\r\n", NotSentError),
-        (b"* BYE Temporary trouble\r\n", NotSentError),
+        (b"* BYE Shutting down\r\n", NotSentError),
+        (b"nonsense\r\n", NotSentError),
     ],
 )
 async def test_a_refused_login_takes_the_channel_down_and_a_busy_server_does_not(
@@ -511,6 +512,22 @@ async def test_a_refused_login_takes_the_channel_down_and_a_busy_server_does_not
         with pytest.raises(error) as caught:
             await listens(far, FakeContext())
     assert "secret-word" not in repr(caught.value)
+
+
+@pytest.mark.parametrize("command", ["LOGIN", "AUTHENTICATE"])
+async def test_a_connection_that_is_lost_at_the_login_is_no_refusal(command: str) -> None:
+    """A restart of the mail server must not take the channel down until a person acts."""
+    offers = "IMAP4rev1" if command == "LOGIN" else "IMAP4rev1 AUTH=PLAIN"
+    far = Far(offers=offers)
+
+    def vanish(_: bytes) -> bytes:
+        far.server.drop()
+        return b""
+
+    far.says[command] = vanish
+    async with far.serving():
+        with pytest.raises(NotSentError, match="is lost"):
+            await listens(far, FakeContext())
 
 
 async def test_a_name_with_quotes_does_not_end_the_command() -> None:

@@ -29,9 +29,10 @@ from convergekit.model import CustomReceived, Event
 
 from ..config import ImapConfig
 from ..reading.arrival import Envelope
+from ._errors import RefusedError
 from ._fetched import Fetched
 from .cursor import Place
-from .session import RefusedError, Session
+from .session import Session
 
 __all__ = ["FolderReader", "ToEvents"]
 

@@ -10,7 +10,6 @@ another descriptor of the same one; so whoever is cancelled leaves at once, and 
 
 from __future__ import annotations
 
-import re
 import socket
 import ssl
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -23,37 +22,25 @@ from anyio import CapacityLimiter, to_thread
 from imapclient import IMAPClient  # type: ignore[import-untyped]
 
 from convergekit.abc import Clock
-from convergekit.errors import AuthenticationError, ConfigurationError, DeliveryError, NotSentError, place_of
+from convergekit.errors import AuthenticationError, ConfigurationError, NotSentError
 
 from ..config import ImapConfig
 from ..oauth import TokenProvider
 from ._client import Client
 from ._connect import connect
+from ._errors import RefusedError, is_passing, meaning, said
 from ._fetched import Fetched
 from ._wire import Wire
 
-__all__ = ["Folder", "RefusedError", "Session", "connected"]
+__all__ = ["Folder", "Session", "connected"]
 
 #: Octets a second, below which a mail that comes is given up.
 _SLOWEST: Final = 8192
 #: Of an answer, beside the mail that was asked for: some servers only guess at RFC822.SIZE.
 _SLACK: Final = 16 * 1024 * 1024
 
-_CODE: Final = re.compile(r"\[([A-Z][A-Z-]*)[] ]")
-#: RFC 5530: it will be otherwise later.
-_PASSING: Final = frozenset({"UNAVAILABLE", "INUSE", "LIMIT", "SERVERBUG", "CORRUPTION", "OVERQUOTA"})
-#: QUIRK(Gmail, Exchange): refuse a login for their own reasons, and have no code for it.
-_REFUSED: Final = frozenset(
-    {"AUTHENTICATIONFAILED", "AUTHORIZATIONFAILED", "EXPIRED", "CONTACTADMIN", "PRIVACYREQUIRED"}
-)
-_BUSY: Final = re.compile(r"too many|temporar|try again|unavailable|internal|limit exceeded", re.IGNORECASE)
-
 _T = TypeVar("_T")
 _Ts = TypeVarTuple("_Ts")
-
-
-class RefusedError(NotSentError):
-    """The server understood, and said no; the connection is as it was. `code` is that of RFC 5530, or None."""
 
 
 class Folder(NamedTuple):
@@ -135,7 +122,7 @@ class Session:
         try:
             self._client = Client(lambda: Wire(sock, host, timeout), host, timeout)
         except IMAPClient.Error as error:
-            raise NotSentError(f"{host} does not take us now: {self._said(error)}") from None
+            raise NotSentError(f"{host} does not take us now: {said(error, self._secrets)}") from None
         if context is not None and security == "starttls":
             self._secure(self._client, context)
 
@@ -156,7 +143,7 @@ class Session:
                 await self._call(partial(client.log_in, user, secret, is_token=is_token))
             await self._call(client.capabilities)  # they are kept: to look at one of them does not wait from here on
         except RefusedError as refused:
-            if refused.code in _PASSING or (refused.code not in _REFUSED and _BUSY.search(refused.reason)):
+            if is_passing(refused):
                 raise
             raise AuthenticationError(
                 f"imap: {self._config.host} refuses the login: {refused.reason}", code=refused.code
@@ -297,39 +284,8 @@ class Session:
         if scope.cancelled_caught:
             raise NotSentError(f"imap: {self._config.host} has not given all of its answer within {patience:g} s")
         if isinstance(found[0], Exception):
-            raise self._error(found[0]) from None
+            raise meaning(found[0], self._config, self._secrets) from None
         return found[0]
-
-    def _error(self, error: Exception) -> Exception:
-        """What *error*, of the library or what is under it, means."""
-        host = self._config.host
-        if isinstance(error, DeliveryError | ConfigurationError):
-            return error
-        if isinstance(error, ssl.SSLCertVerificationError):
-            return ConfigurationError(
-                f"imap: the certificate of {host} is not to be trusted ({error.verify_message}): "
-                "set imap.host to the name that it is for, or imap.ca to who has signed it"
-            )
-        if isinstance(error, IMAPClient.ReadOnlyError):
-            return RefusedError("it is read-only", code="READ-ONLY")
-        if isinstance(error, IMAPClient.AbortError):
-            return NotSentError(f"imap: the connection to {host} is lost: {self._said(error)}")
-        if isinstance(error, IMAPClient.Error):
-            said = self._said(error)
-            code = _CODE.search(said)
-            return RefusedError(said or "it offers no way", code=code[1] if code else None)
-        if isinstance(error, TimeoutError):
-            return NotSentError(f"imap: {host} did not answer within {self._config.timeout:g} s")
-        if isinstance(error, OSError):
-            return NotSentError(f"imap: the connection to {host} is lost: {type(error).__name__}")
-        return NotSentError(f"imap: what {host} says makes no sense ({type(error).__name__} at {place_of(error)})")
-
-    def _said(self, error: Exception) -> str:
-        """The words of the server in *error*, for people: on one line, without what is secret."""
-        text = " ".join(str(error).removeprefix("b'").split())
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
-        return "".join(filter(str.isprintable, text))[:200]
 
 
 def _caught(call: Callable[[], _T]) -> _T | Exception:
