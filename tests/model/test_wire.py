@@ -184,7 +184,7 @@ class TestWhatHasNoJsonForm:
     @pytest.mark.parametrize(
         "native",
         [
-            object(),
+            pytest.param(object(), id="object()"),
             {"when": {1, 2}},
             [float("nan")],
             {"a": float("inf")},
