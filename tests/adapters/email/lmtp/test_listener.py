@@ -409,6 +409,15 @@ class TestCommands:
             await talk.ask("WHAT", "500 ", "421 4.7.0 ")
             assert await talk.is_over()
 
+    async def test_a_mail_makes_up_for_what_made_no_sense_before(self) -> None:
+        async with office() as here, here.talk(BOB) as talk:
+            for _ in range(19):
+                await talk.ask("WHAT", "500 ")
+            await hand_over(talk, MAIL, TAKEN)
+            for _ in range(19):
+                await talk.ask("WHAT", "500 ")
+            await talk.ask("NOOP", "250 ")
+
     async def test_unknown_recipients_are_no_error_of_the_mail_servers(self) -> None:
         async with office(recipients=(BOB,)) as here, here.talk(BOB) as talk:
             for _ in range(30):
@@ -463,6 +472,15 @@ class TestLimits:
                 tasks.cancel_scope.cancel()
 
         assert here.mails == []
+
+    async def test_data_that_comes_slowly_enough_is_waited_for(self) -> None:
+        """A large mail over a slow line takes longer than any command."""
+        async with office(timeout=0.4) as here, here.talk(BOB) as talk:
+            await talk.ask("DATA", "354 ")
+            for _ in range(7):
+                await talk.say(5000 * b"x")
+                await anyio.sleep(0.1)
+            await talk.ask(b"\r\n.\r\n", TAKEN)
 
     async def test_who_does_not_listen_is_parted_with(self, tmp_path: Path) -> None:
         """Answers that nobody takes do not pile up."""

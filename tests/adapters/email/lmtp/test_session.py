@@ -34,7 +34,8 @@ class Pieces(ByteStream):
     async def send(self, item: bytes) -> None:
         self.told += item
 
-    async def send_eof(self) -> None: ...
+    async def send_eof(self) -> None:
+        self.told += b"(end)"
 
     async def aclose(self) -> None: ...
 
@@ -59,6 +60,18 @@ async def talked(pieces: Sequence[bytes]) -> tuple[bytes, list[bytes]]:
     with suppress(*GONE):
         await Session(Wire(stream, 60.0), terms).run()
     return stream.told, mails
+
+
+def test_a_line_that_is_too_long_is_passed_over_to_its_end() -> None:
+    told, _ = anyio.run(talked, [3000 * b"x", b"NOOP\r\n", b"QUIT\r\n"])
+
+    assert [line[:4] for line in told.splitlines()] == [b"220 ", b"500 ", b"221 ", b"(end"]
+
+
+def test_a_line_that_ends_in_lf_alone_is_no_command() -> None:
+    told, _ = anyio.run(talked, [b"QUIT\nQUITE\nQUIT\r\n"])
+
+    assert [line[:4] for line in told.splitlines()] == [b"220 ", b"500 ", b"500 ", b"221 ", b"(end"]
 
 
 SAID = st.lists(
