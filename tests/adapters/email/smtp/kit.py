@@ -31,9 +31,11 @@ class Do(Enum):
     CLOSE = "close"
     RESET = "reset"
     HANG = "hang"
+    EOF = "eof"
+    """Says that nothing more will come, and hangs."""
 
 
-#: An answer, which may be several lines, or raw bytes.
+#: An answer, which may be several lines; after a 421 it closes. Or raw bytes, after which it goes on.
 Answer = str | bytes | Do
 
 USUAL: Mapping[str, str] = {
@@ -65,6 +67,7 @@ class FakeServer:
         self.heard: list[str] = []
         self.mails: list[bytes] = []
         self.connections = 0
+        self._streams: list[SocketStream] = []
         self._news = anyio.Event()
 
     @asynccontextmanager
@@ -89,12 +92,17 @@ class FakeServer:
         while self.verbs.count(verb) < times:
             await self._news.wait()
 
+    async def say(self, data: bytes) -> None:
+        """Say something of its own accord, to the one who came last."""
+        await self._streams[-1].send(data)
+
     def drop(self) -> None:
         """Close all connections."""
         self._server.drop()
 
     async def _talk(self, stream: SocketStream) -> None:
         self.connections += 1
+        self._streams.append(stream)
         lines = BufferedByteReceiveStream(stream)
         if await self._answer(stream, "GREETING") is None:
             return
@@ -141,10 +149,13 @@ class FakeServer:
                 return None
             case Do.HANG:
                 await anyio.sleep_forever()
+            case Do.EOF:
+                await stream.send_eof()
+                await anyio.sleep_forever()
             case _:
                 data = answer if isinstance(answer, bytes) else answer.encode() + b"\r\n"
                 await stream.send(data)
-                return None if data.startswith(b"421") else data
+                return None if isinstance(answer, str) and answer.startswith("421") else data
 
 
 def _several(text: str) -> str:

@@ -243,6 +243,8 @@ async def test_whoever_is_cancelled_while_the_server_hangs_ends_at_once(at: str)
             await anyio.wait_all_tasks_blocked()
             tasks.cancel_scope.cancel()
         assert tries.started == (at == ".")
+        await anyio.wait_all_tasks_blocked()
+        assert not pool._all
         server.mails.clear()
         await Tries(pool).send()
     assert server.mails == [MAIL]

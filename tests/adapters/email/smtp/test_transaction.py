@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import anyio
 import pytest
 
 from convergekit.adapters.email.smtp import Extensions, SmtpEnvelope, transaction
@@ -166,7 +167,7 @@ async def test_not_even_its_end_is_sent_where_a_recipient_may_be_there() -> None
     assert "." not in server.heard
 
 
-@pytest.mark.parametrize("answer", [Do.CLOSE, Do.HANG, "421 4.3.2 Bye"])
+@pytest.mark.parametrize("answer", [Do.CLOSE, Do.HANG, "421 4.3.2 Bye", b"421 4.3.2 Bye\r\n"])
 async def test_what_was_refused_stays_refused_where_the_connection_then_breaks(answer: Answer) -> None:
     server = FakeServer({"RCPT": ["550 5.1.1 Nobody"], "DATA": [answer]})
     async with server.serving(), pool_on(server.port, timeout=0.3) as pool:
@@ -242,6 +243,64 @@ async def test_neither_is_one_that_has_only_begun_taken_for_that(begun: bytes) -
         await Tries(pool).send()
         await Tries(pool).send()
     assert server.connections == 2
+
+
+@pytest.mark.parametrize("said", [b"250 2.0.0 Ok\r\n", b"421 4.4.2 Timeout\r\n", b"<html>\r\n", b"2"])
+async def test_what_is_said_between_two_mails_is_no_answer_to_the_next(said: bytes) -> None:
+    async with FakeServer().serving() as server, pool_on(server.port) as pool:
+        await Tries(pool).send()
+        await server.say(said)
+        with anyio.fail_after(10):
+            await pool._idle[-1].ended
+        server.next("RCPT", "550 5.1.1 Nobody")
+        with pytest.raises(RejectedError, match="RCPT"):
+            await Tries(pool).send()
+    assert server.connections == 2
+
+
+@pytest.mark.parametrize("verb", ["MAIL", "RCPT"])
+async def test_an_answer_too_many_is_found_out_before_anything_is_taken(verb: str, pipelining: bool) -> None:
+    """DATA has an answer that nothing else has."""
+    server = FakeServer({verb: ["250 2.0.0 Ok\r\n250 2.0.0 Ok"]})
+    async with server.serving(), pool_on(server.port, pipelining=pipelining) as pool:
+        tries = Tries(pool)
+        with pytest.raises(NotSentError):
+            await tries.send()
+        assert tries.started == 0
+        await tries.send()
+    assert server.connections == 2
+
+
+@pytest.mark.parametrize("verb", ["MAIL", "CONTENT", "."])
+async def test_a_server_that_has_said_its_last_word_is_not_waited_for(verb: str) -> None:
+    async with FakeServer({verb: [Do.EOF]}, offers=()).serving() as server, pool_on(server.port) as pool:
+        tries = Tries(pool)
+        with anyio.fail_after(10), pytest.raises(UncertainError if verb == "." else NotSentError):
+            await tries.send(content=LARGE * (20_000 if verb == "CONTENT" else 1))
+        assert tries.started == (verb == ".")
+
+
+async def test_a_connection_that_ends_just_before_the_end_of_the_data_has_not_carried_it() -> None:
+    class Transport:
+        closing = False
+
+        def set_protocol(self, protocol: Any) -> None:
+            self.protocol = protocol
+
+        def is_closing(self) -> bool:
+            return self.closing
+
+        def write(self, data: bytes) -> None:
+            assert b"world" not in data
+            self.protocol.data_received(b"354 Go on\r\n" if data.startswith(b"DATA") else b"250 Ok\r\n")
+            self.closing = data.startswith(b"DATA")
+
+        def abort(self) -> None:
+            self.closing = True
+
+    session = transaction.Session(Transport(), Extensions(), timeout=5)  # type: ignore[arg-type]
+    with pytest.raises(NotSentError):
+        await session.transact(ENVELOPE, MAIL, lambda: pytest.fail("it has not started"))
 
 
 async def test_surplus_answers_ahead_of_the_content_are_no_answer_to_it() -> None:

@@ -39,7 +39,6 @@ _PIECE: Final = 65_536
 _END_TIMEOUT: Final = 600.0
 #: Seconds for the answer to QUIT.
 _QUIT_TIMEOUT: Final = 2.0
-_MOST_REPLIES: Final = 16  # that wait to be read; nobody has asked for more
 _CLOSING: Final = 421  # RFC 5321 §3.8: the server closes the connection
 _FIRST: Final = (Step.RSET, Step.MAIL)
 
@@ -93,7 +92,7 @@ class Session(asyncio.Protocol):
         except MalformedReply:
             self._why = "what the server said is no reply"
             self.abort()
-        if self._is_idle or len(self._replies) > _MOST_REPLIES:
+        if self._is_idle:
             self.abort()
         if self._replies:
             self._wake()
