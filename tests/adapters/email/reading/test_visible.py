@@ -343,6 +343,20 @@ def test_what_is_forwarded_stays(forwarded: str, own: str) -> None:
 )
 def test_in_doubt_it_is_visible(text: str) -> None:
     assert visible(text) is None
+    assert visible(f"Hello.\n\n{text}") is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "This is what they told me:",
+        "Your colleague, whose name I have forgotten by now, wrote to me:",
+        "Ann wrote",
+        "See 5 Jan 2026:",
+    ],
+)
+def test_line_above_a_quote_that_is_no_introduction_stays(line: str) -> None:
+    assert visible(f"Hello.\n\n{line}\n> We refund it.") == f"Hello.\n\n{line}"
 
 
 def test_list_footer_below_a_quote_keeps_the_quote() -> None:
