@@ -56,6 +56,16 @@ async def newsletter(hub: Hub) -> None:
 # [several end]
 
 
+# [shown]
+async def meeting(hub: Hub) -> None:
+    seen = Message("When do we meet?", to=[ANN], cc=[BOB])
+    for each in await hub.send(seen, to=[ANN, BOB]):
+        print(each.dispatch.recipient, each.status)
+
+
+# [shown end]
+
+
 # [keys]
 async def keys(hub: Hub) -> None:
     first = await hub.send("Your code is 1234.", to=ANN, key="login:77")
@@ -107,6 +117,7 @@ async def main() -> None:
 
         medium.script(RejectedError("no such mailbox", code="550 5.1.1"), to=BOB)
         await newsletter(hub)
+        await meeting(hub)
         await keys(hub)
         await later(hub, datetime.now(UTC))
 

@@ -95,6 +95,8 @@ SHOWN = {
         "ACCEPTED",
         "loopback:ann ACCEPTED None",
         "loopback:bob FAILED chat: no such mailbox [550 5.1.1]",
+        "loopback:ann ACCEPTED",
+        "loopback:bob ACCEPTED",
         "one message: True",
         "conflict: the key 'login:77' was used before, to the same recipient, for other content",
         "scheduled: waiting True",
