@@ -25,6 +25,7 @@ ANN = ("Ann Lee", "ann@example.org")
         ("Ann\t  Lee<ann@example.org>", [ANN]),
         ("ann@example.org (Ann Lee)", [ANN]),
         ("Ann (who (else)?) Lee <ann@example.org> (at work)", [ANN]),
+        ("Ann(of all)Lee <ann@example.org>", [ANN]),
         ("ann(x)@(y)example.org", [(None, "ann@example.org")]),
         ("ann @ example . org", [(None, "ann@example.org")]),
         ("Ann Lee <@a.example,@b.example:ann@example.org>", [ANN]),

@@ -270,6 +270,13 @@ def test_disposition_name_and_id(header: str, disposition: str, name: str | None
         ("Content-Type: text/plain; format=flowed; delsp=yes", b"goes \r\non\r\n", "goeson\n"),
         ("Content-Type: text/html; format=flowed", b"goes \r\non\r\n", "goes \non\n"),
         ("", b"a\0b", "ab"),
+        ("Content-Type: text/html", b"<meta charset=koi8-r><p>\xd4\xc5\xcb\xd3\xd4", "<meta charset=koi8-r><p>текст"),
+        (
+            "Content-Type: text/html; charset=utf-8",
+            b"<meta http-equiv=x content='text/html; charset=koi8-r'>\xd1\x82",
+            "<meta http-equiv=x content='text/html; charset=koi8-r'>т",
+        ),
+        ("Content-Type: text/plain", b"<meta charset=koi8-r>\xe9", "<meta charset=koi8-r>é"),
         ("Content-Type: text/plain; charset=x-martian", b"caf\xc3\xa9", "café"),
     ],
 )

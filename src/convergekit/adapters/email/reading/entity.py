@@ -17,6 +17,10 @@ __all__ = ["Entity", "Headers"]
 #: RFC 6838 §4.2.
 _MEDIA_TYPE: Final = re.compile(r"[!#$&^_.+\-0-9a-z]{1,127}/[!#$&^_.+\-0-9a-z]{1,127}")
 
+#: HTML §4.2.5.4: how a page declares its charset, and how far in at most.
+_META: Final = re.compile(rb"<meta\s[^>]{0,200}?charset=[\"']?([a-z0-9_:.-]{1,40})", re.IGNORECASE)
+_HEAD: Final = 1024
+
 
 @dataclass(slots=True, eq=False)
 class Entity:
@@ -87,13 +91,18 @@ class Entity:
     def text(self, defects: Defects | None = None) -> str:
         """The content as text: line ends are newlines, no NUL, no lone surrogates; what is wrong goes to *defects*."""
         content = self.content(defects) if self.encoding else self.body()
-        text, defect = charsets.decode(content, self.params.get("charset"))
+        text, defect = charsets.decode(content, self.params.get("charset") or self._said_inside(content))
         if defects is not None:
             defects.add(defect, "text has NUL characters in it" if "\0" in text else None)
         text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
         if self.params.get("format", "").lower() == "flowed" and self.media_type == "text/plain":
             text = unflowed(text, delsp=self.params.get("delsp", "").lower() == "yes")
         return text
+
+    def _said_inside(self, content: bytes | memoryview) -> str | None:
+        """The charset that a page says of itself, for a mail that says none."""
+        found = _META.search(content[:_HEAD]) if self.media_type == "text/html" else None
+        return found[1].decode("ascii") if found else None
 
     def walk(self) -> Iterator[Entity]:
         """Itself and all that is inside, depth first."""
