@@ -117,6 +117,11 @@ def test_what_goes_to_many_says_how_to_leave(message: Any) -> None:
     assert found["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
 
 
+def test_an_address_beyond_ascii_leaves_by_mail_too() -> None:
+    found = mail(to(message={"category": "news"}), unsubscribe_address="grüße@example.org")
+    assert found["List-Unsubscribe"] == "<mailto:gr%C3%BC%C3%9Fe@example.org?subject=unsubscribe>"
+
+
 def test_what_goes_to_one_does_not() -> None:
     found = mail(to(), unsubscribe_url="https://example.org/u", unsubscribe_address="u@example.org")
     assert (found["List-Unsubscribe"], found["List-Unsubscribe-Post"]) == (None, None)
@@ -190,7 +195,17 @@ def test_where_its_id_tells_no_time_it_is_now(delivery: str) -> None:
 # What cannot be a mail
 
 
-@pytest.mark.parametrize("native", [{"no_such": 1}, {"auto_submitted": "maybe"}, "text", {"notify": ["never"]}])
+@pytest.mark.parametrize(
+    "native",
+    [
+        {"no_such": 1},
+        {"auto_submitted": "maybe"},
+        {"unsubscribe_url": "http://a.example/"},
+        {"unsubscribe_url": "https://a/>, <b"},
+        "text",
+        {"notify": ["never"]},
+    ],
+)
 def test_what_mail_does_not_know_is_refused(native: Any) -> None:
     with pytest.raises(UnsupportedContentError, match="native of email"):
         letter(to(native=native))

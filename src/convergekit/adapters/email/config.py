@@ -221,7 +221,7 @@ class EmailConfig(BaseModel):
     read_receipts: bool = Field(default=False, description="Whether to ask for read receipts (RFC 8098).")
     unsubscribe_url: str | None = Field(
         default=None,
-        pattern=r"^https://[^\s<>]+$",
+        pattern=r"^https://[!-;=?-~]+$",
         description="Where one POST unsubscribes (RFC 8058), in bulk mail; with {address} and {delivery} filled in.",
     )
     unsubscribe_address: str | None = Field(default=None, description="Where a mail unsubscribes, in bulk mail.")

@@ -69,18 +69,21 @@ class Identifiers:
         """The Message-ID of *out*, without angle brackets: the same over all attempts, and for a group's copies."""
         what = b"group" if out.group is not None else b"message"
         subject = _octets(out.group or out.delivery or out.key)
-        thread = base64.b32decode(self.thread_of(out).upper())
+        thread = self._thread(out)
         mark = bytes(_MARKED) if out.group is not None else self._mark(subject, out.to)
         return f"{self._token(what, subject + _part(out) + thread + mark)}@{self.domain}"
 
     def thread_of(self, out: Outgoing) -> str:
         """Name of the thread that *out* belongs to; one of its own where it begins one."""
-        named = out.message.thread or out.conversation.thread
-        return thread_name(named or f"{out.group or out.delivery or out.key}@{self.domain}")
+        return _name(self._thread(out))
 
     def thread_reference(self, thread: str) -> str:
         """The reference that stands for *thread*, ahead of those to real messages; without angle brackets."""
-        return f"{self._token(b'thread', base64.b32decode(thread.upper()))}@{self.domain}"
+        return f"{self._token(b'thread', _thread_octets(thread))}@{self.domain}"
+
+    def reference_of(self, out: Outgoing) -> str:
+        """The `thread_reference` of the thread that *out* belongs to."""
+        return f"{self._token(b'thread', self._thread(out))}@{self.domain}"
 
     def envelope_id(self, out: Outgoing) -> str:
         """The ENVID of *out* (RFC 3461 §4.4)."""
@@ -138,6 +141,10 @@ class Identifiers:
 
     # Tokens
 
+    def _thread(self, out: Outgoing) -> bytes:
+        named = out.message.thread or out.conversation.thread
+        return _thread_octets(named or f"{out.group or out.delivery or out.key}@{self.domain}")
+
     def _local(self, message_id: str) -> str | None:
         """What stands before our domain; None where another domain does."""
         local, _, domain = message_id.strip().removeprefix("<").removesuffix(">").rpartition("@")
@@ -168,10 +175,14 @@ class Identifiers:
 
 def thread_name(id: str) -> str:
     """The name of the thread that the message *id* began; a name is its own: 16 characters of base32."""
+    return id if _THREAD.fullmatch(id) else _name(_thread_octets(id))
+
+
+def _thread_octets(id: str) -> bytes:
     if _THREAD.fullmatch(id):
-        return id
+        return base64.b32decode(id.upper())
     bare = id.strip().removeprefix("<").removesuffix(">")
-    return _name(hashlib.sha256(bare.encode("utf-8", "replace")).digest()[:10])
+    return hashlib.sha256(bare.encode("utf-8", "replace")).digest()[:10]
 
 
 def _name(octets: bytes) -> str:

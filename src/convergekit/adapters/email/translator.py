@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final, Literal
 from urllib.parse import quote
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from convergekit.abc import Outgoing
 from convergekit.errors import UnsupportedContentError
-from convergekit.model import Address, Importance, Line, Receipt, Status, shared_id
+from convergekit.model import Address, Importance, Receipt, Status, shared_id
 
 from .building import File, Parts, build, needs_smtputf8, refuse_unsafe
 from .config import EmailConfig
@@ -39,7 +40,7 @@ class EmailNative(BaseModel):
     auto_submitted: Literal["no", "auto-generated", "auto-replied"] | None = None
     notify: frozenset[Literal["success", "delay", "failure"]] | None = None
     read_receipt: bool | None = None
-    unsubscribe_url: Line | None = None
+    unsubscribe_url: str | None = Field(default=None, pattern=r"^https://[!-;=?-~]+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +79,7 @@ def to_letter(
     """
     native = _native(out)
     message_id = identifiers.message_id(out)
-    sender = Address.build("mailto", config.address, display_name=config.display_name)
     auto_submitted = _auto_submitted(out, native)
-    envelope = _envelope(out, native, config, identifiers, automatic=auto_submitted is not None)
     to = out.message.to or (() if out.to in out.message.cc else (out.to,))
     headers = {
         **_unsubscribe(out, native, config, identifiers),
@@ -88,10 +87,10 @@ def to_letter(
         **_asks_for_reading(native, config),
     }
     parts: Parts = {
-        "sender": sender,
+        "sender": _mailbox(config.address, config.display_name),
         "to": to,
         "cc": out.message.cc,
-        "reply_to": Address.build("mailto", config.reply_to) if config.reply_to else None,
+        "reply_to": _mailbox(config.reply_to) if config.reply_to else None,
         "subject": out.part.subject,
         "text": out.part.text,
         "html": out.part.html,
@@ -106,9 +105,8 @@ def to_letter(
         "headers": out.message.headers,
         "boundary_seed": message_id,
     }
-    envelope = replace(envelope, needs_smtputf8=needs_smtputf8(**parts))
-    envelope.refuse_unsafe()
     refuse_unsafe(**parts)
+    envelope = _envelope(out, native, parts, config, identifiers, automatic=auto_submitted is not None)
     return Letter(envelope, message_id, parts)
 
 
@@ -131,8 +129,14 @@ def _native(out: Outgoing) -> EmailNative:
         raise UnsupportedContentError(f"native of email: {where}: {exc.errors()[0]['msg']}") from None
 
 
+@lru_cache(maxsize=64)
+def _mailbox(addr_spec: str, display_name: str | None = None) -> Address:
+    """One of the channel's own, made once for all that leaves it."""
+    return Address.build("mailto", addr_spec, display_name=display_name)
+
+
 def _envelope(
-    out: Outgoing, native: EmailNative, config: EmailConfig, identifiers: Identifiers, *, automatic: bool
+    out: Outgoing, native: EmailNative, parts: Parts, config: EmailConfig, identifiers: Identifiers, *, automatic: bool
 ) -> SmtpEnvelope:
     reverse_path = config.reverse_path or config.address
     if config.verp:
@@ -146,6 +150,7 @@ def _envelope(
         notify=frozenset() if automatic else asked,
         ret=config.notify_return,
         orcpt=out.to.value,
+        needs_smtputf8=needs_smtputf8(**parts),
     )
 
 
@@ -172,7 +177,7 @@ def _unsubscribe(out: Outgoing, native: EmailNative, config: EmailConfig, identi
         ways.append(f"<{url}>")
         found["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     if config.unsubscribe_address is not None:
-        ways.append(f"<mailto:{config.unsubscribe_address}?subject=unsubscribe>")
+        ways.append(f"<{_mailbox(config.unsubscribe_address).uri}?subject=unsubscribe>")
     return {"List-Unsubscribe": ", ".join(ways), **found} if ways else {}
 
 
@@ -184,7 +189,7 @@ def _asks_for_reading(native: EmailNative, config: EmailConfig) -> dict[str, str
 
 def _references(out: Outgoing, identifiers: Identifiers) -> tuple[str, ...]:
     """The thread's name, then all that came before: RFC 5322 §3.6.4."""
-    before = [identifiers.thread_reference(identifiers.thread_of(out))]
+    before = [identifiers.reference_of(out)]
     named = out.message.thread or out.conversation.thread
     if named is not None and thread_name(named) != named:  # one of the host's: it stands for a message that never was
         before.append(named if "@" in named else f"{quote(named, safe='')}@{identifiers.domain}")
