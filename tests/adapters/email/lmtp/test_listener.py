@@ -591,14 +591,14 @@ class TestLifetime:
 
     async def test_who_waits_is_told_when_it_closes(self) -> None:
         async with AsyncExitStack() as stack:
-            async with office() as here:
+            async with office(grace=60) as here:
                 talk = await stack.enter_async_context(here.talk())
             await talk.hear("421 4.3.2 ")
             assert await talk.is_over()
 
     async def test_a_mail_that_is_under_way_is_let_finish(self) -> None:
         """And nobody new comes in meanwhile."""
-        async with office() as here, here.talk(BOB) as talk:
+        async with office(grace=60) as here, here.talk(BOB) as talk:
             await talk.ask("DATA", "354 ")
             here.scope.cancel()
             with pytest.raises(OSError, match="connect"):
