@@ -1,13 +1,16 @@
 """What a mailbox promises, against a server that can be told to say anything."""
 
+from collections.abc import Sequence
+
 import anyio
 import pytest
 
+from convergekit.adapters.email.reading.arrival import Envelope
 from convergekit.errors import AuthenticationError, ConfigurationError, NotSentError, StoreError
-from convergekit.model import CustomReceived
+from convergekit.model import CustomReceived, Event
 from convergekit.testing import FakeContext
 
-from .kit import Far, letter, listening, reading, texts, time_passes, until
+from .kit import Far, letter, listening, reading, texts, time_passes, to_events, until
 
 pytestmark = pytest.mark.anyio
 
@@ -155,10 +158,7 @@ async def test_mail_that_is_gone_when_it_is_fetched_is_passed_over() -> None:
 
     def search(arguments: bytes) -> bytes:
         found = far._answer("UID SEARCH", arguments)
-        if b"SMALLER" in arguments:
-            del far.mails[2]
-        else:
-            del far.mails[1]
+        far.mails.pop(2 if b"SMALLER" in arguments else 1, None)
         return found
 
     far.says["UID SEARCH"] = search
@@ -220,6 +220,48 @@ async def test_a_server_that_gives_nothing_is_broken_and_not_the_mail() -> None:
         far.says.clear()
         await far.read(reading(far.config(), context))
     assert texts(context) == ["one", "two"]
+
+
+async def test_what_the_server_lists_and_does_not_give_is_not_passed_over_in_silence() -> None:
+    context = FakeContext()
+    far = Far(letter("one"), letter("two"), letter("three", 70_000), letter("four"))
+    far.says["UID FETCH"] = lambda arguments: b"".join(
+        far._fetched(uid, arguments) for uid in far._among(arguments) if uid not in (2, 3)
+    )
+    async with far.serving():
+        await far.read(reading(far.config(), context))
+    assert texts(context) == ["one", "four"]
+    assert [event.data["uid"] for event in context.admitted if isinstance(event, CustomReceived)] == [2, 3]
+    assert not {2, 3} & far.flags.keys()
+
+
+async def test_a_server_that_gives_nothing_of_anything_is_broken_though_it_says_ok() -> None:
+    context = FakeContext()
+    far = Far(letter("one"), letter("two"))
+    far.says["UID FETCH"] = b""
+    async with far.serving():
+        with pytest.raises(NotSentError, match="gives nothing"):
+            await listens(far, context)
+        assert not context.admitted
+        far.says.clear()
+        await far.read(reading(far.config(), context))
+    assert texts(context) == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    ("when", "news"), [("IDLE", b"+ idling\r\n* 0 EXISTS\r\n"), ("UID SEARCH", b"* 0 EXISTS\r\n* SEARCH\r\n")]
+)
+async def test_news_that_are_none_are_looked_at_less_and_less_often(when: str, news: bytes) -> None:
+    """Some servers tell of what has long been there whenever they are listened to."""
+    context = FakeContext()
+    async with Far(says={when: news}).serving() as far, listening(reading(far.config(), context)):
+        await until(lambda: len(far.commands("UID SEARCH")) > 3)
+        with anyio.move_on_after(0.3):  # in which there could be a hundred
+            await until(lambda: len(far.commands("UID SEARCH")) > 20)
+        assert len(far.commands("UID SEARCH")) <= 20
+        far.says.clear()
+        far.mails[1] = letter("real")
+        await time_passes(context, 61, lambda: texts(context) == ["real"])
 
 
 async def test_what_others_do_to_a_mail_meanwhile_is_not_what_it_says() -> None:
@@ -332,6 +374,24 @@ async def test_a_server_without_uidnext_is_asked_what_there_is() -> None:
 
 
 # --- settling -------------------------------------------------------------------------------------------------------
+
+
+async def test_what_no_ledger_could_hold_does_not_stand_in_the_way() -> None:
+    """Otherwise one mail would be offered for ever, and nothing behind it be heard."""
+    context = FakeContext()
+
+    def events(raw: bytes, envelope: Envelope) -> Sequence[Event]:
+        (event,) = to_events(raw, envelope)
+        is_odd = b"odd" in raw
+        return [event.model_copy(update={"key": ""} if is_odd else {})]
+
+    async with Far(letter("one"), letter("odd"), letter("three")).serving() as far:
+        await far.read(reading(far.config(), context, events=events))
+    assert texts(context) == ["one", "three"]
+    (odd,) = [event for event in context.admitted if isinstance(event, CustomReceived)]
+    assert (odd.name, odd.data["uid"]) == ("mail.unreadable", 2)
+    assert far.flags.keys() == {1, 3}
+    assert (await context.cursor("INBOX"))["uid"] == 3
 
 
 async def test_what_the_ledger_did_not_take_is_not_marked_and_offered_again() -> None:

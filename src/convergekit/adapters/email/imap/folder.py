@@ -10,13 +10,14 @@ Rules kept here:
   must not keep a customer from being heard.
 - A mail that cannot be had, though others can, or cannot be read does not stand in the way of them; it is told of by
   an event of its own.
+- A server that tells of news again and again, and has none, is looked at less and less often.
 - The bytes of one mail, or of a few that are small together, are in memory at a time.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from functools import partial
 from typing import Final, NamedTuple
 
@@ -24,7 +25,7 @@ from anyio import CapacityLimiter, to_thread
 from anyio.lowlevel import checkpoint
 
 from convergekit.abc import ChannelContext, Cursor
-from convergekit.errors import ConfigurationError, place_of
+from convergekit.errors import ConfigurationError, InvalidInputError, place_of
 from convergekit.model import CustomReceived, Event
 
 from ..config import ImapConfig
@@ -46,6 +47,11 @@ _AT_ONCE: Final = 8  # mails that are read without a pause for others
 _LARGE: Final = 256 * 1024  # octets of a mail that takes longer to read than others should wait for
 _TRIED: Final = 3  # other mails, before the server is taken for what is broken
 _IDLE_LOOKS: Final = 3  # at a folder in which nothing is, though the server says so
+_SOON: Final = 1.0  # seconds; who has news more often than that should have some
+_ANY_SIZE: Final = 2**32 - 1  # RFC 3501 §9: no number is larger
+
+#: What `admit` raises of an event; what it raises of the ledger is another matter.
+_NOT_THE_LEDGERS: Final = (InvalidInputError, TypeError, ValueError, ArithmeticError, RecursionError)
 
 #: Refusals that say nothing about the mail that was asked for (RFC 5530).
 _NOT_ITS_FAULT: Final = frozenset({"UNAVAILABLE", "INUSE", "LIMIT", "EXPIRED", "PRIVACYREQUIRED"})
@@ -70,11 +76,13 @@ class _Offer(NamedTuple):
         uid: Of the mail.
         events: To be admitted.
         settles: Whether it is then marked, moved or removed.
+        is_read: Whether the events say what the mail says, and not only that it is there.
     """
 
     uid: int
     events: Sequence[Event]
     settles: bool = True
+    is_read: bool = True
 
 
 class FolderReader:
@@ -103,9 +111,14 @@ class FolderReader:
         place = await self._enter(session)
         started()
         await self._settle(session, place.unsettled)
+        clock, in_vain = self._context.clock, 0
         while True:
-            place = await self._look(session, place)
-            await session.wait(self._context.clock)
+            before, place = place, await self._look(session, place)
+            begun = clock.monotonic()
+            await session.wait(clock)
+            in_vain = in_vain + 1 if place == before and clock.monotonic() - begun < _SOON else 0
+            if in_vain > _IDLE_LOOKS:
+                await clock.sleep(min(2.0 ** min(in_vain - _IDLE_LOOKS, 10), self._config.poll_interval))
 
     async def _enter(self, session: Session) -> Place:
         """Go into the folder; where to go on."""
@@ -150,12 +163,28 @@ class FolderReader:
         """Admit and settle *uids*; those that are gone meanwhile somebody else has taken."""
         for batch in _batches(await self._sizes(session, uids), self._max_size):
             offers = await self._offers(session, place, batch, uids)
-            settled = [each.uid for each in offers if each.settles and self._config.after != "nothing"]
-            place = place.past(batch[-1].uid, settled)
-            events = [event for each in offers for event in each.events]
-            await self._context.admit(*events, cursor=Cursor(place.to_value(), feed=self.name))
-            await self._settle(session, place.unsettled)
+            place = await self._admit(session, place, offers, batch[-1].uid)
         return place.past(uids[-1], ())
+
+    async def _admit(self, session: Session, place: Place, offers: Sequence[_Offer], last: int) -> Place:
+        """Have *offers* stored, and settled; returns the place behind *last*."""
+        settled = [each.uid for each in offers if each.settles and self._config.after != "nothing"]
+        events = [event for each in offers for event in each.events]
+        reached = place.past(last, settled)
+        try:
+            await self._context.admit(*events, cursor=Cursor(reached.to_value(), feed=self.name))
+        except _NOT_THE_LEDGERS as error:
+            # What it cannot hold, it will not hold next time either, and must not stand in the way of the others.
+            if len(offers) == 1 and offers[0].is_read:
+                reason = f"{type(error).__name__} at {place_of(error)}"
+                return await self._admit(session, place, [self._unreadable(place, last, reason)], last)
+            if len(offers) < 2:
+                raise
+            for each in offers:
+                place = await self._admit(session, place, [each], each.uid)
+            return place.past(last, ())
+        await self._settle(session, reached.unsettled)
+        return reached
 
     async def _sizes(self, session: Session, uids: Sequence[int]) -> Sequence[_Size]:
         """Of those of *uids* that are there, in order: exact where it matters, since each answer costs."""
@@ -164,6 +193,7 @@ class FolderReader:
             sizes = dict.fromkeys(await session.small(uids, _SMALL), _SMALL)
             if more := [uid for uid in uids if uid not in sizes]:
                 sizes |= {each.uid: each.size or self._max_size for each in await session.sizes(more)}
+                sizes |= dict.fromkeys(await _kept_back(session, more, sizes), self._max_size)
         except RefusedError as refused:
             if refused.code in _NOT_ITS_FAULT:
                 raise
@@ -177,7 +207,7 @@ class FolderReader:
         uids, octets = [each.uid for each in batch], sum(each.octets for each in batch)
         is_partial = octets > self._max_size and len(batch) == 1
         try:
-            found = await (session.header(uids[0]) if is_partial else session.bodies(uids, octets))
+            mails = await self._mails(session, uids, octets, is_partial=is_partial)
         except RefusedError as refused:
             if refused.code in _NOT_ITS_FAULT:
                 raise
@@ -188,8 +218,6 @@ class FolderReader:
             if not await _gives_any(session, [uid for uid in among if uid != uids[0]]):
                 raise  # the trouble is the server's, or may be; it is asked again
             return [self._unreadable(place, uids[0], refused.reason)]
-        mails = {each.uid: each for each in found}  # of some the server only tells the flags, unasked
-        mails |= {each.uid: each for each in found if each.content is not None}
         offers = []
         for number, each in enumerate(batch):
             if number % _AT_ONCE == 0:
@@ -197,6 +225,17 @@ class FolderReader:
             if each.uid in mails:
                 offers.append(await self._offer(place, mails[each.uid], each.octets if is_partial else None))
         return offers
+
+    async def _mails(
+        self, session: Session, uids: Sequence[int], octets: int, *, is_partial: bool
+    ) -> dict[int, Fetched]:
+        """What the server gives of those of *uids* that are there; raises `RefusedError` where it leaves one out."""
+        found = await (session.header(uids[0]) if is_partial else session.bodies(uids, octets))
+        mails = {each.uid: each for each in found}  # of some the server only tells the flags, unasked
+        mails |= {each.uid: each for each in found if each.content is not None}
+        if await _kept_back(session, uids, mails):
+            raise RefusedError("the server has it, and gives nothing of it")
+        return mails
 
     async def _offer(self, place: Place, mail: Fetched, whole: int | None) -> _Offer:
         """What *mail* becomes; *whole* is its size where we have a part of it."""
@@ -233,7 +272,7 @@ class FolderReader:
             data={"folder": self.name, "uid": uid, "reason": reason},
             native=content,
         )
-        return _Offer(uid, [event], settles=False)
+        return _Offer(uid, [event], settles=False, is_read=False)
 
     # --- settling ---------------------------------------------------------------------------------------------------
 
@@ -256,6 +295,12 @@ class FolderReader:
                 "imap.after = %r was refused for %d mails in %r: %s",
                 config.after, len(uids), self.name, refused.reason,
             )  # fmt: skip
+
+
+async def _kept_back(session: Session, uids: Sequence[int], given: Container[int]) -> Sequence[int]:
+    """Those of *uids* that were not *given*, and are there all the same."""
+    missing = [uid for uid in uids if uid not in given]
+    return sorted(set(await session.small(missing, _ANY_SIZE)).intersection(missing)) if missing else ()
 
 
 async def _gives_any(session: Session, uids: Sequence[int]) -> bool:
