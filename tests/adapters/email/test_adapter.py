@@ -13,7 +13,7 @@ import pytest
 from convergekit import Attachment, Hub, Message, MessageReceived
 from convergekit.adapters.email import EmailAdapter, EmailConfig, Mail, MailKind
 from convergekit.adapters.email.subject.servers import MailboxServer, SubmissionServer
-from convergekit.errors import AccountError, ConfigurationError, UnsupportedContentError
+from convergekit.errors import ConfigurationError, NotSentError, UnsupportedContentError
 from convergekit.model import Part
 from convergekit.testing import FakeContext
 from convergekit.testing.context import outgoing
@@ -44,10 +44,10 @@ def smtp(server: SubmissionServer) -> dict[str, Any]:
 
 
 async def test_a_mailbox_that_is_only_read_sends_nothing() -> None:
-    """The message waits until somebody says how mail leaves."""
+    """The message waits until somebody says how mail leaves, and what comes in goes on coming in meanwhile."""
     adapter = EmailAdapter(config(imap={"host": "localhost"}), FakeContext())
     async with adapter:
-        with pytest.raises(AccountError, match="set `smtp`"):
+        with pytest.raises(NotSentError, match="set `smtp`"):  # any AccountError would take the channel down
             await adapter.send(outgoing(ANN))
 
 
@@ -161,3 +161,18 @@ async def test_a_question_is_answered_in_its_thread() -> None:
     assert reply["References"].split()[1:] == ["<q1@example.net>", "<q2@example.net>"]
     assert reply["Auto-Submitted"] == "auto-replied"
     assert reply.get_content().strip() == "You wrote: It has not come."  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("said", "domain"),
+    [(None, "example.org"), ("Mail.Example.ORG", "mail.example.org"), ("bücher.example", "xn--bcher-kva.example")],
+)
+async def test_our_ids_are_of_a_domain_in_ascii(said: str | None, domain: str) -> None:
+    """RFC 5322 §3.6.4 has no other; two spellings of one domain would be two."""
+    assert config(imap={"host": "localhost"}, message_id_domain=said).domain == domain
+
+
+@pytest.mark.parametrize("said", ["a b", "a\r\nb", "", "a@b.example", "-"])
+async def test_what_is_no_domain_is_refused(said: str) -> None:
+    with pytest.raises(ValueError, match="message_id_domain"):
+        config(imap={"host": "localhost"}, message_id_domain=said)

@@ -244,7 +244,12 @@ class EmailConfig(BaseModel):
     def _are_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(map(addr_spec, value))
 
-    @field_validator("display_name", "message_id_domain", "authserv_id")
+    @field_validator("message_id_domain")
+    @classmethod
+    def _is_domain(cls, value: str | None) -> str | None:
+        return None if value is None else addr_spec(f"us@{value}").rpartition("@")[2]
+
+    @field_validator("display_name", "authserv_id")
     @classmethod
     def _is_line(cls, value: str | None) -> str | None:
         if value is not None and re.search(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", value):
