@@ -35,8 +35,9 @@ class Do(Enum):
     """Says that nothing more will come, and hangs."""
 
 
-#: An answer, which may be several lines; after a 421 it closes. Or raw bytes, after which it goes on.
-Answer = str | bytes | Do
+#: An answer, which may be several lines; after a 421 it closes. Or raw bytes, after which it goes on,
+#: or does what is said.
+Answer = str | bytes | Do | tuple[bytes, Do]
 
 USUAL: Mapping[str, str] = {
     "GREETING": "220 far.example ESMTP",
@@ -92,6 +93,11 @@ class FakeServer:
         while self.verbs.count(verb) < times:
             await self._news.wait()
 
+    async def is_left(self) -> None:
+        """Return when nobody is connected."""
+        while self._streams:
+            await self._news.wait()
+
     async def say(self, data: bytes) -> None:
         """Say something of its own accord, to the one who came last."""
         await self._streams[-1].send(data)
@@ -103,6 +109,13 @@ class FakeServer:
     async def _talk(self, stream: SocketStream) -> None:
         self.connections += 1
         self._streams.append(stream)
+        try:
+            await self._listen(stream)
+        finally:
+            self._streams.remove(stream)
+            self._tell()
+
+    async def _listen(self, stream: SocketStream) -> None:
         lines = BufferedByteReceiveStream(stream)
         if await self._answer(stream, "GREETING") is None:
             return
@@ -131,6 +144,9 @@ class FakeServer:
 
     def _hear(self, line: str) -> None:
         self.heard.append(line)
+        self._tell()
+
+    def _tell(self) -> None:
         self._news.set()
         self._news = anyio.Event()
 
@@ -141,6 +157,9 @@ class FakeServer:
         else:
             answer = "\n".join(("far.example", *self._offers)) if verb == "EHLO" else USUAL.get(verb, "250 2.0.0 Ok")
             answer = _several(answer) if verb == "EHLO" else answer
+        if isinstance(answer, tuple):
+            await stream.send(answer[0])
+            answer = answer[1]
         match answer:
             case Do.CLOSE:
                 return None

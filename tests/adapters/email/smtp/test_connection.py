@@ -181,6 +181,8 @@ async def test_where_there_is_no_way_to_log_in_that_is_wanted_nothing_is_said(of
     async with FakeServer(offers=offers).serving() as server, pool_on(server.port, auth="plain", **LOGIN) as pool:
         with pytest.raises(AccountError, match=r"smtp\.auth") as caught:
             await Tries(pool).send()
+        with anyio.fail_after(10):
+            await server.is_left()
     assert server.verbs == ["EHLO"]
     assert "\x1b" not in str(caught.value)
 

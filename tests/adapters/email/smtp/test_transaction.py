@@ -188,6 +188,7 @@ LARGE = b"x" * 998 + b"\r\n"
         ("451 4.3.1 Disk full", NotSentError),
         ("421 4.4.2 Too slow", NotSentError),
         ("250 2.0.0 Ok", NotSentError),
+        ((b"552 5.3.4 Too large\r\n", Do.HANG), RejectedError),
         (Do.CLOSE, NotSentError),
         (b"<html>\r\n", NotSentError),
     ],
@@ -280,24 +281,35 @@ async def test_a_server_that_has_said_its_last_word_is_not_waited_for(verb: str)
         assert tries.started == (verb == ".")
 
 
+class Transport:
+    """Has no socket, and closes as soon as DATA was answered."""
+
+    closing = False
+
+    def set_protocol(self, protocol: Any) -> None:
+        self.protocol = protocol
+
+    def is_closing(self) -> bool:
+        return self.closing
+
+    def write(self, data: bytes) -> None:
+        assert b"world" not in data
+        self.protocol.data_received(b"354 Go on\r\n" if data.startswith(b"DATA") else b"250 Ok\r\n")
+        self.closing = data.startswith(b"DATA")
+
+    def abort(self) -> None:
+        self.closing = True
+
+
+async def test_a_connection_that_is_lost_while_it_changes_hands_has_ended() -> None:
+    transport = Transport()
+    transport.closing = True
+    session = transaction.Session(transport, Extensions(), timeout=5)  # type: ignore[arg-type]
+    assert session.ended.done()
+    assert not session.is_usable
+
+
 async def test_a_connection_that_ends_just_before_the_end_of_the_data_has_not_carried_it() -> None:
-    class Transport:
-        closing = False
-
-        def set_protocol(self, protocol: Any) -> None:
-            self.protocol = protocol
-
-        def is_closing(self) -> bool:
-            return self.closing
-
-        def write(self, data: bytes) -> None:
-            assert b"world" not in data
-            self.protocol.data_received(b"354 Go on\r\n" if data.startswith(b"DATA") else b"250 Ok\r\n")
-            self.closing = data.startswith(b"DATA")
-
-        def abort(self) -> None:
-            self.closing = True
-
     session = transaction.Session(Transport(), Extensions(), timeout=5)  # type: ignore[arg-type]
     with pytest.raises(NotSentError):
         await session.transact(ENVELOPE, MAIL, lambda: pytest.fail("it has not started"))

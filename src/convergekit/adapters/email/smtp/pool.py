@@ -149,9 +149,7 @@ class Pool(AsyncContextManagerMixin):
     def _give_back(self, session: Session) -> None:
         """Keep it for the next mail, where it is good for one."""
         session.idle_since = self._clock.monotonic()
-        if self._is_old(session):
-            session.quit()
-        elif session.is_usable:
+        if session.is_usable:
             self._idle.append(session)
             if self._timer is None:
                 self._close_idle()
