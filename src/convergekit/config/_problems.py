@@ -259,7 +259,8 @@ def masked_url(text: str) -> str:
     scheme, colon, rest = text.partition(":")
     if not colon or not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.\-]{0,30}", scheme):
         return MASK
-    names = re.findall(r"[?&]([A-Za-z_]{1,30})=", rest)
+    # What stands before the last @ may be a password, however it looks.
+    names = re.findall(r"[?&]([A-Za-z_]{1,30})=", rest.rpartition("@")[2])
     return f"{scheme}://{MASK}" + ("?" + "&".join(f"{name}={MASK}" for name in names) if names else "")
 
 

@@ -130,6 +130,16 @@ async def test_check_looks_at_both_sides() -> None:
             assert "pw" not in health.detail.split()
 
 
+async def test_check_names_each_side_once_and_the_listener_too() -> None:
+    config_ = config(imap={"host": "127.0.0.1", "port": 1, "security": "none"}, lmtp={"port": 2424})
+    async with EmailAdapter(config_, FakeContext()) as adapter:
+        imap, lmtp = (await adapter.check()).detail.split("; ")
+
+    assert imap.startswith("imap: ")
+    assert not imap.startswith("imap: imap: ")
+    assert lmtp == "lmtp: is not tried; 127.0.0.1:2424 is where it listens"
+
+
 async def test_a_question_is_answered_in_its_thread() -> None:
     """From the mailbox to a handler, and from there to the server: the way that a support desk goes."""
     question = (

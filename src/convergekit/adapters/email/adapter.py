@@ -13,7 +13,7 @@ from anyio import TASK_STATUS_IGNORED, create_task_group, to_thread
 from anyio.abc import TaskStatus
 
 from convergekit.abc import Adapter, ChannelContext, Health, Outgoing
-from convergekit.errors import AccountError, ConfigurationError, UnsupportedContentError
+from convergekit.errors import ConfigurationError, NotSentError, UnsupportedContentError
 from convergekit.model import AttachmentLimit, Capabilities, Event, Markup, Receipt, Status
 
 from . import translator
@@ -86,7 +86,8 @@ class EmailAdapter(Adapter[EmailConfig]):
     async def send(self, out: Outgoing) -> Receipt:
         """Hand *out* to the submission server; a 250 means that it has it."""
         if self._pool is None or self._identifiers is None:
-            raise AccountError("nothing can be sent: set `smtp`", channel=self.context.channel)
+            # Nothing that takes the channel down: what comes in is to go on coming in.
+            raise NotSentError("this channel only receives: set `smtp`, or send by another one: via(...)")
         files = await self._files(out)
         letter = translator.to_letter(
             out, files, config=self.config, identifiers=self._identifiers, now=self.context.clock.now()
@@ -109,8 +110,12 @@ class EmailAdapter(Adapter[EmailConfig]):
             found.append(("smtp", await self._pool.probe()))
         if (mailbox := self._mailbox()) is not None:
             found.append(("imap", await mailbox.probe()))
-        detail = "; ".join(f"{side}: {health.detail}" for side, health in found)
-        return Health(ok=all(health.ok for _, health in found), detail=detail or "this channel only listens, by lmtp")
+        if self.config.lmtp is not None:  # who receives may be listening there already, so this does not
+            found.append(
+                ("lmtp", Health(ok=True, detail=f"is not tried; {self.config.lmtp.place} is where it listens"))
+            )
+        detail = "; ".join(f"{side}: {(health.detail or '').removeprefix(f'{side}: ')}" for side, health in found)
+        return Health(ok=all(health.ok for _, health in found), detail=detail)
 
     async def listen(self, *, task_status: TaskStatus[None] = TASK_STATUS_IGNORED) -> None:
         """Admit what comes in by IMAP and by LMTP, until cancelled."""

@@ -16,7 +16,10 @@ __all__ = ["DkimConfig", "EmailConfig", "ImapConfig", "LmtpConfig", "OAuthConfig
 
 _Security = Literal["starttls", "tls", "none"]
 _PORTS: Final = {"smtp": {"starttls": 587, "tls": 465, "none": 25}, "imap": {"starttls": 143, "tls": 993, "none": 143}}
-_DSN: Final = "an email DSN looks like smtp://user:password@host:587/?address=support@example.org"
+_SCHEMES: Final[dict[str, _Security]] = {"smtp": "starttls", "smtps": "tls", "smtp+none": "none", "email": "starttls"}
+_DSN: Final = "a DSN of email is made like smtp://USER:PASSWORD@HOST:587"  # shares no stretch with most real ones
+_MORE: Final = "what else is set needs tables: [channels.NAME.smtp]"
+_NOT_READ: Final = f"{_DSN}; in a user name and a password / ? # @ : and % are percent-encoded, and a port is a number"
 _KEYWORD: Final = re.compile(r"[^\x00-\x1f\x7f(){%*\"\\\] ]{1,64}")  # RFC 9051 §9 flag-keyword: an atom
 
 _MODEL: Final = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -26,6 +29,13 @@ def addr_spec(value: str) -> str:
     """The bare address of *value*, with or without `mailto:`, its domain in ASCII; raises `InvalidInputError`."""
     uri = value if value.lower().startswith("mailto:") else None
     return (Address.parse(uri) if uri else Address.build("mailto", value)).value
+
+
+def _bare(value: str) -> str:
+    """The address that somebody has typed as a setting, where it is one and nothing beside it."""
+    if re.search(r"[\s<>]", value):
+        raise ValueError("must be a bare address, such as support@example.org; the name beside it is `display_name`")
+    return addr_spec(value)
 
 
 _AddrSpec = Annotated[str, Field(description="A bare address: support@example.org.")]
@@ -166,6 +176,11 @@ class LmtpConfig(BaseModel):
     )
     max_recipients: int = Field(default=1000, ge=100, description="Of one mail (RFC 5321 §4.5.3.1.8).")
 
+    @property
+    def place(self) -> str:
+        """Where it listens, in words."""
+        return f"{self.host}:{self.port}" if self.path is None else str(self.path)
+
 
 class DkimConfig(BaseModel):
     """Signs what goes out (RFC 6376); needs the extra `email-dkim`."""
@@ -237,12 +252,12 @@ class EmailConfig(BaseModel):
     @field_validator("address", "reply_to", "reverse_path", "unsubscribe_address")
     @classmethod
     def _is_address(cls, value: str | None) -> str | None:
-        return None if value is None else addr_spec(value)
+        return None if value is None else _bare(value)
 
     @field_validator("aliases")
     @classmethod
     def _are_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(map(addr_spec, value))
+        return tuple(map(_bare, value))
 
     @field_validator("message_id_domain")
     @classmethod
@@ -293,32 +308,28 @@ class EmailConfig(BaseModel):
         Raises:
             ConfigurationError: It has another form; the text does not show it.
         """
-        security = {"smtp": "starttls", "email": "starttls", "smtps": "tls", "smtp+none": "none"}
         try:
             parts = urlsplit(dsn)
-            smtp: dict[str, Any] = {
-                "security": security[parts.scheme],
-                "host": parts.hostname or "",
-                "port": parts.port,
-            }
+            port = parts.port
             query = dict(parse_qsl(parts.query, strict_parsing=bool(parts.query), keep_blank_values=True))
-        except (ValueError, KeyError):
-            raise ConfigurationError(_DSN) from None
-        if (
-            not parts.hostname
-            or parts.path not in ("", "/")
-            or parts.fragment
-            or not query.keys() <= {"address", "imap"}
-        ):
-            raise ConfigurationError(_DSN)
+        except ValueError:
+            raise ConfigurationError(_NOT_READ) from None
+        if parts.scheme not in _SCHEMES:
+            raise ConfigurationError(f"{_DSN}; its scheme is one of {', '.join(_SCHEMES)}")
+        if not parts.hostname or parts.path not in ("", "/") or parts.fragment:
+            raise ConfigurationError(_NOT_READ)
+        if not query.keys() <= {"address", "imap"}:
+            raise ConfigurationError(f"{_DSN}; behind a ? it takes `address`, and `imap` with a host; {_MORE}")
+        login: dict[str, Any] = {}
         if parts.username is not None:
-            smtp["username"] = unquote(parts.username)
+            login["username"] = unquote(parts.username)
         if parts.password is not None:
-            smtp["password"] = SecretStr(unquote(parts.password))
-        address = query.get("address") or smtp.get("username")
+            login["password"] = SecretStr(unquote(parts.password))
+        address = query.get("address") or login.get("username")
         if not address or "@" not in address:
-            raise ConfigurationError(f"{_DSN}; without address= the user name must be one")
-        settings: dict[str, Any] = {"address": address, "smtp": smtp}
+            raise ConfigurationError(f"{_DSN}; say `address` behind a ?, where the user name is none")
+        server = {"security": _SCHEMES[parts.scheme], "host": parts.hostname, "port": port}
+        settings: dict[str, Any] = {"address": address, "smtp": {**server, **login}}
         if "imap" in query:
             settings["imap"] = {"host": query["imap"]}
         return cls(**settings)
