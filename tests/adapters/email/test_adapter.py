@@ -131,13 +131,25 @@ async def test_check_looks_at_both_sides() -> None:
 
 
 async def test_check_names_each_side_once_and_the_listener_too() -> None:
-    config_ = config(imap={"host": "127.0.0.1", "port": 1, "security": "none"}, lmtp={"port": 2424})
+    config_ = config(imap={**LOGIN, "port": 1}, lmtp={"port": 2424})
     async with EmailAdapter(config_, FakeContext()) as adapter:
         imap, lmtp = (await adapter.check()).detail.split("; ")
 
     assert imap.startswith("imap: ")
     assert not imap.startswith("imap: imap: ")
-    assert lmtp == "lmtp: is not tried; 127.0.0.1:2424 is where it listens"
+    assert lmtp == "lmtp: listens at 127.0.0.1:2424, which is not tried here"
+
+
+async def test_a_side_that_says_nothing_is_named_with_what_to_look_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A port that wants TLS first, asked without: both sides wait for the other one to speak."""
+    monkeypatch.setattr("convergekit.adapters.email.adapter._PATIENCE", 0.05)
+    async with await anyio.create_tcp_listener(local_host="127.0.0.1") as silent:
+        port = silent.extra(anyio.abc.SocketAttribute.local_port)
+        async with EmailAdapter(config(smtp={**LOGIN, "port": port}), FakeContext()) as adapter:
+            health = await adapter.check()
+
+    assert not health.ok
+    assert "see smtp.host, smtp.port and smtp.security" in health.detail
 
 
 async def test_a_question_is_answered_in_its_thread() -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import secrets
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import ClassVar, Final, Self
 
-from anyio import TASK_STATUS_IGNORED, create_task_group, to_thread
+from anyio import TASK_STATUS_IGNORED, create_task_group, move_on_after, to_thread
 from anyio.abc import TaskStatus
 
 from convergekit.abc import Adapter, ChannelContext, Health, Outgoing
@@ -30,6 +30,7 @@ __all__ = ["EmailAdapter"]
 
 _LARGE: Final = 262_144  # octets: what takes longer than a moment to build is built in a thread
 _KEY: Final = "identifier-key"
+_PATIENCE: Final = 20.0  # seconds for each side to say how it is; `convergekit check` waits for 30
 _NEEDED: Final = ("aiosmtplib", "imapclient", "flufl")  # imported where they are used
 
 
@@ -105,17 +106,23 @@ class EmailAdapter(Adapter[EmailConfig]):
 
     async def check(self) -> Health:
         """Whether each side of the mailbox lets us in."""
-        found = []
+        probes: dict[str, Callable[[], Awaitable[Health]]] = {}
         if self._pool is not None:
-            found.append(("smtp", await self._pool.probe()))
+            probes["smtp"] = self._pool.probe
         if (mailbox := self._mailbox()) is not None:
-            found.append(("imap", await mailbox.probe()))
+            probes["imap"] = mailbox.probe
+        found: dict[str, Health] = {}
+
+        async def ask(side: str) -> None:
+            found[side] = await _answer(side, probes[side])
+
+        async with create_task_group() as tasks:
+            for side in probes:
+                tasks.start_soon(ask, side)
+        told = [f"{side}: {found[side].detail.removeprefix(f'{side}: ')}" for side in probes]
         if self.config.lmtp is not None:  # who receives may be listening there already, so this does not
-            found.append(
-                ("lmtp", Health(ok=True, detail=f"is not tried; {self.config.lmtp.place} is where it listens"))
-            )
-        detail = "; ".join(f"{side}: {(health.detail or '').removeprefix(f'{side}: ')}" for side, health in found)
-        return Health(ok=all(health.ok for _, health in found), detail=detail)
+            told.append(f"lmtp: listens at {self.config.lmtp.place}, which is not tried here")
+        return Health(ok=all(health.ok for health in found.values()), detail="; ".join(told))
 
     async def listen(self, *, task_status: TaskStatus[None] = TASK_STATUS_IGNORED) -> None:
         """Admit what comes in by IMAP and by LMTP, until cancelled."""
@@ -162,6 +169,13 @@ class EmailAdapter(Adapter[EmailConfig]):
             await self.context.state.put(_KEY, secrets.token_hex(32), version=version)
             kept, version = await self.context.state.get(_KEY)
         return kept.encode()
+
+
+async def _answer(side: str, probe: Callable[[], Awaitable[Health]]) -> Health:
+    with move_on_after(_PATIENCE):
+        return await probe()
+    where = f"{side}.host, {side}.port and {side}.security"
+    return Health(ok=False, detail=f"nothing is answered within {_PATIENCE:g} seconds: see {where}")
 
 
 def _is_here(module: str) -> bool:

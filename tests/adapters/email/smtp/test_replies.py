@@ -183,3 +183,9 @@ def test_a_rate_of_one_mailbox_holds_up_nobody_else() -> None:
 @pytest.mark.parametrize("step", list(Step))
 def test_only_after_the_end_of_the_data_a_break_leaves_the_outcome_open(step: Step) -> None:
     assert type(broken_at(step, "it broke")) is (UncertainError if step is Step.END else NotSentError)
+
+
+def test_what_is_wrong_before_a_mail_has_begun_names_the_settings() -> None:
+    assert "smtp.password" in str(error_for(Step.AUTH, Reply(535, b"5.7.8 no")))
+    assert "smtp.port and smtp.security" in str(broken_at(Step.GREETING, "there was no answer in time"))
+    assert "smtp." not in str(broken_at(Step.RCPT, "the connection ended"))

@@ -228,6 +228,8 @@ def error_for(step: Step, reply: Reply) -> DeliveryError:
         if step is Step.RCPT and (reply.enhanced or "").startswith("4.2."):
             scope = "conversation"
         return ThrottledError(reason, retry_after=_PAUSE, scope=scope, code=reply.status)
+    if issubclass(outcome, AuthenticationError):
+        reason += "; see smtp.username, and smtp.password or smtp.oauth"
     return outcome(reason, code=reply.status)
 
 
@@ -235,4 +237,6 @@ def broken_at(step: Step, what: str) -> DeliveryError:
     """What it means to the mail that *what* happened instead of an answer to *step*."""
     if step is Step.END:
         return UncertainError(f"{what} after the end of the data: the server may have the mail")
+    if step is Step.GREETING:
+        return NotSentError(f"{what}: if that stays so, see smtp.host, smtp.port and smtp.security")
     return NotSentError(f"{what} ({step}): the server has not taken the mail")
