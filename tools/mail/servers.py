@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 import os
+import re
 import secrets
 import shutil
 import smtplib
@@ -133,8 +134,12 @@ class MailServers:
         for name, text in settings.render(values).items():
             (self.folder / name).write_text(text, "utf-8")
         main = self.folder / "postfix" / "main.cf"
-        with main.open("a") as file:
-            file.writelines(f"{name} = {value}\n" for name, value in more.items())
+        text = main.read_text("utf-8")
+        for name, value in more.items():
+            # In place of ours: of each that is there twice every process of Postfix warns, and when there are more
+            # warnings than its log takes before it is started, Postfix waits for itself.
+            text = re.sub(rf"(?m)^{name} =.*\n(?:[ \t].*\n)*", "", text) + f"{name} = {value}\n"
+        main.write_text(text, "utf-8")
         for path in self.folder.rglob("*"):  # whatever the umask says
             path.chmod(path.stat().st_mode | (0o055 if path.is_dir() else 0o044))
         os.utime(main, (0, 0))  # one that is new may still be being written, so Postfix would wait a second and a half
@@ -246,8 +251,12 @@ class MailServers:
     def mailbox(self, user: str, folder: str = "INBOX") -> list[bytes]:
         """What is in the mailbox of *user*, oldest first, as Dovecot keeps it: lines end in LF."""
         place = self._maildir(user, folder)
-        found = [path for part in ("new", "cur") for path in (place / part).glob("*")]
-        return [path.read_bytes() for path in sorted(found, key=lambda path: path.name)]
+        while True:
+            found = [path for part in ("new", "cur") for path in (place / part).glob("*")]
+            try:
+                return [path.read_bytes() for path in sorted(found, key=lambda path: path.name)]
+            except FileNotFoundError:
+                pass  # a flag is in a mail's name, and was set just then
 
     def _maildir(self, user: str, folder: str) -> Path:
         name, _, domain = user.partition("@")
@@ -307,8 +316,7 @@ class MailServers:
     def queue(self) -> list[dict[str, Any]]:
         """What Postfix still has, as `postqueue -j` tells it."""
         told = run("postqueue", "-c", str(self.folder / "postfix"), "-j")
-        # It warns of settings that replace ours.
-        return [json.loads(line) for line in told.splitlines() if line.startswith("{")]
+        return [json.loads(line) for line in told.splitlines()]
 
     def flush(self) -> None:
         """Have Postfix try at once what it has put off."""
