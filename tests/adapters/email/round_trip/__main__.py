@@ -15,8 +15,14 @@ from tools.mail import MailServers, missing
 from .driver import Torture, tortured
 from .sums import summed
 
-#: Postfix keeps what nobody takes for longer than workers are away.
-PATIENT: Final = {"maximal_queue_lifetime": "1h", "bounce_queue_lifetime": "1h"}
+#: Postfix keeps what nobody takes for longer than workers are away, and soon tries again.
+PATIENT: Final = {
+    "maximal_queue_lifetime": "1h",
+    "bounce_queue_lifetime": "1h",
+    "queue_run_delay": "1s",
+    "minimal_backoff_time": "1s",
+    "maximal_backoff_time": "1s",
+}
 _WAYS: Final = ("imap", "lmtp")
 
 

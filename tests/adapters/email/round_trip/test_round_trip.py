@@ -21,7 +21,7 @@ def test_four_kills_between_our_sender_and_our_mailbox(mail: MailServers, accoun
 
 def test_three_kills_while_postfix_hands_over_to_us(mail: MailServers, account: Account, quick_path: Path) -> None:
     """A 250 was true, whenever the worker died; what had none comes again, and is recognised where it was there."""
-    torture = Torture(seed=6, way="lmtp", messages=40, kills=3, lease=3.0)
+    torture = Torture(seed=6, way="lmtp", messages=30, kills=3, lease=2.5)
     with MailServers(PATIENT) as patient:
         sums = summed(tortured(torture, patient, account, quick_path))
         print(sums.figures, (quick_path / "log").read_text()[-10_000:], patient.logs()[-10_000:])
