@@ -2,6 +2,7 @@
 
 import imaplib
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import anyio
 import pytest
@@ -195,6 +196,29 @@ async def test_a_folder_may_have_any_name(mail: MailServers, account: Account) -
 async def test_a_folder_that_is_not_there_is_named(mail: MailServers, account: Account) -> None:
     with pytest.raises(ConfigurationError, match=r"'Nowhere' of imap\.folders"):
         await reading(at_dovecot(mail, account, folders=("Nowhere",)), FakeContext()).listen()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"folders": ("INBOX", "Nowhere")}, "'Nowhere' of imap.folders cannot be opened"),
+        ({"after": "move", "move_to": "Nowhere"}, "'Nowhere' of imap.move_to cannot be opened"),
+        ({"password": "not-this-one"}, "see imap.username, and imap.password"),
+        ({"username": None}, "without imap.username"),
+        ({"security": "starttls"}, "see imap.host, imap.port and imap.security"),
+    ],
+)
+async def test_a_check_names_the_setting(mail: MailServers, account: Account, wrong: dict[str, Any], told: str) -> None:
+    """The last one: a port where nobody speaks before TLS."""
+    config = at_dovecot(mail, account, **{"timeout": 2.0, **wrong})
+    health = await reading(config, FakeContext()).probe()
+    assert not health.ok
+    assert told in health.detail
+
+
+async def test_tls_where_there_is_none_names_the_setting(mail: MailServers, account: Account) -> None:
+    health = await reading(at_dovecot(mail, account, port=mail.imap, security="tls"), FakeContext()).probe()
+    assert "see imap.host, imap.port and imap.security" in health.detail
 
 
 async def test_only_what_nobody_has_seen_is_read_at_first(mail: MailServers, account: Account) -> None:

@@ -608,7 +608,7 @@ async def test_a_server_that_takes_no_login_in_the_clear_is_not_told_the_passwor
 
 async def test_nobody_logs_in_without_a_password() -> None:
     async with Far().serving() as far:
-        with pytest.raises(ConfigurationError, match="password or oauth"):
+        with pytest.raises(ConfigurationError, match=r"imap\.password or imap\.oauth"):
             await listens(far, FakeContext(), password=None)
 
 

@@ -43,6 +43,8 @@ def meaning(error: Exception, config: ImapConfig, secrets: Iterable[str]) -> Exc
             f"imap: the certificate of {host} is not to be trusted ({error.verify_message}): "
             "set imap.host to the name that it is for, or imap.ca to who has signed it"
         )
+    if isinstance(error, ssl.SSLError):
+        return NotSentError(f"imap: TLS with {host} failed ({error.reason or type(error).__name__})")
     if isinstance(error, IMAPClient.ReadOnlyError):
         return RefusedError("it is read-only", code="READ-ONLY")
     # Of a login the library says that it failed, also where it was the line that did.

@@ -14,6 +14,7 @@ from convergekit.errors import AccountError, ConfigurationError, DeliveryError
 
 from ..config import ImapConfig
 from ..oauth import TokenProvider
+from ._errors import RefusedError
 from .folder import FolderReader, ToEvents
 from .session import connected
 
@@ -76,12 +77,19 @@ class Mailbox:
     async def probe(self) -> Health:
         """Whether the server lets us in, and has the folders."""
         folders = [*self._config.folders, *filter(None, [self._config.move_to])]
+        missing = []
         try:
             async with connected(self._config, self._tokens, max_size=self._max_size) as session:
                 for folder in folders:
-                    await session.look_at(folder)
+                    try:
+                        await session.look_at(folder)
+                    except RefusedError as refused:
+                        setting = "folders" if folder in self._config.folders else "move_to"
+                        missing.append(f"{folder!r} of imap.{setting} cannot be opened: {refused.reason}")
         except (DeliveryError, ConfigurationError) as error:
             return Health(ok=False, detail=str(error))
+        if missing:
+            return Health(ok=False, detail="; ".join(missing))
         return Health(ok=True, detail=f"logged in to {self._config.host}, which has {', '.join(folders)}")
 
     async def _read(self, reader: FolderReader, started: Callable[[], None]) -> None:

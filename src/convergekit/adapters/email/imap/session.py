@@ -34,6 +34,7 @@ from ._wire import Wire
 
 __all__ = ["Folder", "Session", "connected"]
 
+_LOOK: Final = "if that stays so, see imap.host, imap.port and imap.security"
 #: Octets a second, below which a mail that comes is given up.
 _SLOWEST: Final = 8192
 #: Of an answer, beside the mail that was asked for: some servers only guess at RFC822.SIZE.
@@ -105,11 +106,14 @@ class Session:
         user, password = self._config.username, self._config.password
         secret = token or (password.get_secret_value() if password is not None else None)
         if user is None or secret is None:
-            raise ConfigurationError("imap: nobody can log in without username, and password or oauth")
+            raise ConfigurationError("imap: nobody can log in without imap.username, and imap.password or imap.oauth")
         self._secrets = [secret]
         sock = await connect(*self._config.address, self._config.timeout)
         self._sockets = [sock, sock.dup()]  # TLS takes the first one over
-        await self._call(self._greet, sock)
+        try:
+            await self._call(self._greet, sock)
+        except NotSentError as error:
+            raise NotSentError(f"{error.reason}; {_LOOK}", code=error.code) from None
         await self._log_in(user, secret, is_token=token is not None)
 
     def _greet(self, sock: socket.socket) -> None:
@@ -122,7 +126,7 @@ class Session:
         try:
             self._client = Client(lambda: Wire(sock, host, timeout), host, timeout)
         except IMAPClient.Error as error:
-            raise NotSentError(f"{host} does not take us now: {said(error, self._secrets)}") from None
+            raise NotSentError(f"imap: {host} does not take us now: {said(error, self._secrets)}") from None
         if context is not None and security == "starttls":
             self._secure(self._client, context)
 
@@ -146,7 +150,9 @@ class Session:
             if is_passing(refused):
                 raise
             raise AuthenticationError(
-                f"imap: {self._config.host} refuses the login: {refused.reason}", code=refused.code
+                f"imap: {self._config.host} refuses the login: {refused.reason}; see imap.username, and imap.password "
+                "or imap.oauth, which are those of smtp where imap has none",
+                code=refused.code,
             ) from None
 
     def close(self) -> None:
