@@ -7,7 +7,7 @@ import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import ClassVar, Final, Self
+from typing import TYPE_CHECKING, ClassVar, Final, Self
 
 from anyio import TASK_STATUS_IGNORED, create_task_group, move_on_after, to_thread
 from anyio.abc import TaskStatus
@@ -20,18 +20,20 @@ from . import translator
 from .building import File, Signer
 from .config import EmailConfig
 from .identifiers import Identifiers
-from .imap import Mailbox
 from .lmtp import LmtpListener
 from .oauth import TokenProvider, to_provider
 from .reading.arrival import Envelope, to_events
 from .smtp import Extensions, Pool
+
+if TYPE_CHECKING:
+    from .imap import Mailbox
 
 __all__ = ["EmailAdapter"]
 
 _LARGE: Final = 262_144  # octets: what takes longer than a moment to build is built in a thread
 _KEY: Final = "identifier-key"
 _PATIENCE: Final = 20.0  # seconds for each side to say how it is; `convergekit check` waits for 30
-_NEEDED: Final = ("aiosmtplib", "imapclient", "flufl")  # imported where they are used
+_NEEDED: Final = ("aiosmtplib", "imapclient", "flufl.bounce")  # of the extra; imported where they are used
 
 
 class EmailAdapter(Adapter[EmailConfig]):
@@ -62,7 +64,7 @@ class EmailAdapter(Adapter[EmailConfig]):
 
     def __init__(self, config: EmailConfig, context: ChannelContext) -> None:
         super().__init__(config, context)
-        if not all(map(_is_here, _NEEDED)):
+        if not all(map(_is_installed, _NEEDED)):
             raise ConfigurationError("the email channel needs an extra: pip install 'convergekit[email]'")
         self._identifiers: Identifiers | None = None
         self._pool: Pool | None = None
@@ -139,6 +141,8 @@ class EmailAdapter(Adapter[EmailConfig]):
         account = self.config.imap_account
         if account is None:
             return None
+        from .imap import Mailbox  # here, so that who lacks the extra is told which
+
         return Mailbox(account, self.context, self._to_events, self._imap_tokens, self.config.max_size)
 
     def _listener(self) -> LmtpListener | None:
@@ -151,7 +155,7 @@ class EmailAdapter(Adapter[EmailConfig]):
         return to_events(raw, envelope, config=self.config, identifiers=self._identifiers)
 
     async def _files(self, out: Outgoing) -> list[File]:
-        found, left = [], _total(self.capabilities)
+        found, left = [], self.capabilities.attachments.total or 0
         for each in out.part.attachments:
             if each.url is not None:
                 raise UnsupportedContentError("an attachment is only a URL: mail carries what is in it")
@@ -178,15 +182,11 @@ async def _answer(side: str, probe: Callable[[], Awaitable[Health]]) -> Health:
     return Health(ok=False, detail=f"nothing is answered within {_PATIENCE:g} seconds: see {where}")
 
 
-def _is_here(module: str) -> bool:
+def _is_installed(module: str) -> bool:
     try:
         return importlib.util.find_spec(module) is not None
     except ModuleNotFoundError:
         return False
-
-
-def _total(capabilities: Capabilities) -> int:
-    return capabilities.attachments.total or 0
 
 
 async def _nothing(task_status: TaskStatus[None]) -> None:
