@@ -107,7 +107,9 @@ class TestMail:
             await hand_over(talk, MAIL, "451 4.3.0 ")
 
     async def test_a_mail_of_our_own_is_taken_and_not_stored(self) -> None:
+        """The ledger is not even asked."""
         async with office(to_events=lambda raw: []) as here, here.talk(BOB) as talk:
+            here.context.refuses_admission = StoreError("full")
             await hand_over(talk, MAIL, TAKEN)
 
         assert here.context.admitted == []
@@ -119,7 +121,7 @@ class TestMail:
         with pytest.raises(ExceptionGroup) as caught:  # noqa: PT012
             async with office(context) as here, here.talk(BOB) as talk:
                 await hand_over(talk, MAIL, "451 4.3.0 ")
-                await anyio.sleep_forever()
+                await anyio.sleep(10)
 
         assert [type(error) for error in caught.value.exceptions] == [LeaseLostError]
 
@@ -644,7 +646,7 @@ class TestUnixSocket:
     async def test_what_somebody_else_has_is_not(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("dear")
         listener = LmtpListener(LmtpConfig(path=tmp_path / "file"), FakeContext(), lambda raw, envelope: [], 1_000_000)
-        with pytest.raises(ConfigurationError, match=r"lmtp\.path .*file"):
+        with pytest.raises(ConfigurationError, match=r"lmtp\.path .*file"), anyio.fail_after(5):
             await listener.listen()
         assert (tmp_path / "file").read_text() == "dear"
 
