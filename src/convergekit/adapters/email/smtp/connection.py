@@ -57,17 +57,12 @@ class Account:
     """
 
     def __init__(self, config: SmtpConfig, tokens: TokenProvider | None = None) -> None:
-        by_token = config.auth == "xoauth2" or (config.auth == "auto" and tokens is not None)
-        if config.username is None:
-            self._tokens = None
-        elif by_token:
-            if tokens is None:
-                raise ConfigurationError('smtp.auth = "xoauth2" needs smtp.oauth, or a provider of tokens')
-            self._tokens = tokens
-        else:
-            if config.password is None:
-                raise ConfigurationError("smtp.username needs smtp.password, smtp.oauth, or a provider of tokens")
-            self._tokens = None
+        by_token = config.username is not None and config.auth in ("auto", "xoauth2")
+        self._tokens = tokens if by_token else None
+        if by_token and config.auth == "xoauth2" and tokens is None:
+            raise ConfigurationError('smtp.auth = "xoauth2" needs smtp.oauth, or a provider of tokens')
+        if config.username is not None and self._tokens is None and config.password is None:
+            raise ConfigurationError("smtp.username needs smtp.password, smtp.oauth, or a provider of tokens")
         self._config = config
         self._tls: ssl.SSLContext | None = None
 
