@@ -119,7 +119,7 @@ class DispatchHandle:
             waits = self._hub.waits_for(delivery.channel)
             if waits is not None or delivery.reason is not None:
                 return waits or delivery.reason
-        return next((delivery.reason for delivery in self.deliveries if delivery.reason), None)
+        return next((delivery.why for delivery in self.deliveries if delivery.why), None)
 
     @property
     def next_attempt(self) -> datetime | None:
@@ -217,8 +217,7 @@ class DispatchHandle:
             channel = self.deliveries[-1].channel if self.deliveries else "?"
             return RejectedError(dispatch.reason or dispatch.state.value, channel=channel, dispatch=dispatch.id)
         last = failed[-1]
-        failures = [last.report.part(index).failure for index in range(len(last.parts))]
-        failure = next((each for each in failures if each is not None), last.failure)
+        failure = last.failed_by
         kind = failure.kind if failure is not None else None
         error = _ERRORS.get(kind, RejectedError) if last.state is not DeliveryState.DEAD else NotSentError
         text = (failure.text if failure is not None else None) or last.reason or "refused"

@@ -364,6 +364,36 @@ async def test_a_failure_after_a_delivery_is_told_as_disputed(bench: Any) -> Non
     assert told[-1] == (Status.DELIVERED, True)
 
 
+@pytest.mark.parametrize(
+    ("failure", "why"),
+    [
+        ({"kind": "invalid_address", "code": "5.1.1", "text": "there is nobody of that name"}, "nobody of that name"),
+        ({"code": "5.1.1"}, "5.1.1"),
+        (None, None),
+    ],
+)
+async def test_a_failure_that_is_reported_later_is_told_with_its_reason(
+    bench: Any, failure: dict[str, str] | None, why: str | None
+) -> None:
+    """By the event and by the handle: it had gone out, so nothing else says why it did not arrive."""
+    told: list[str | None] = []
+    async with bench() as b:
+
+        @b.hub.on_event(DeliveryChanged)
+        async def handle(event: DeliveryChanged) -> None:
+            if event.status is Status.FAILED:
+                told.append(event.reason)
+
+        medium = await b.add()
+        sent = await b.hub.send("hello", to=ANN)
+        report = {"status": "failed", "ids": [medium.sent[0].id], "failure": failure}
+        medium.say(type="receipt.received", key="r", receipt=report)
+        await b.settle()
+
+        assert told == [sent.reason]
+        assert (sent.reason or "").endswith(why) if why else sent.reason is None
+
+
 async def test_events_of_our_own_are_not_stored_where_nobody_handles_them(bench: Any) -> None:
     """They would be rows that nobody asked for; an `on_unhandled` hook does not ask either."""
     async with bench() as b:

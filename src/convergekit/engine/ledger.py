@@ -267,7 +267,7 @@ def _delivery_changed(delivery: Delivery, was: Status, version: int) -> Delivery
         dispatch=delivery.dispatch,
         status=delivery.status,
         previous=was,
-        reason=delivery.reason,
+        reason=delivery.why,
         disputed=delivery.disputed,
     )
 

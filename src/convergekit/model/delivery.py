@@ -218,6 +218,20 @@ class Delivery(Value):
         )
 
     @property
+    def failed_by(self) -> Failure | None:
+        """Why it failed: as it was reported, else as we ended it; None where it has not, or nobody says why."""
+        if self.status is not Status.FAILED:
+            return None
+        reported = (self.report.part(part).failure for part in range(len(self.parts)))
+        return next((failure for failure in reported if failure is not None), self.failure)
+
+    @property
+    def why(self) -> str | None:
+        """`reason`, or what was reported of a failure that came later; None where there is nothing to say."""
+        failure = self.failed_by
+        return self.reason or (None if failure is None else failure.text or failure.code or failure.kind)
+
+    @property
     def is_partial(self) -> bool:
         """Whether it failed although some parts went through."""
         return self.status is Status.FAILED and len(self.missing) < len(self.parts)
