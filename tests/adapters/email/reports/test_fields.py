@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import pytest
 
-from convergekit.adapters.email.reports.fields import address_in, groups, line, moment_in, xtext_decoded
+from convergekit.adapters.email.reports.fields import address_in, groups, line, xtext_decoded
 from convergekit.model import Address
 
 MAIL = {"reporting-mta": "dns; mx.example.net"}
@@ -119,24 +117,6 @@ def test_xtext_that_hides_what_no_address_has_stays() -> None:
     address = Address("mailto:ann+0A@example.net")
 
     assert xtext_decoded(address) == address
-
-
-@pytest.mark.parametrize(
-    ("value", "moment"),
-    [
-        ("Mon, 02 Mar 2026 11:00:00 +0100", datetime(2026, 3, 2, 10, tzinfo=UTC)),
-        ("2 Mar 2026 10:00:00 -0000", datetime(2026, 3, 2, 10, tzinfo=UTC)),
-        ("Mon, 02 Mar 2026 11:00:00 +0100 (CET)", datetime(2026, 3, 2, 10, tzinfo=UTC)),
-        ("yesterday", None),
-        ("Mon, 99 Mar 2026 11:00:00 +9999", None),
-        ("Fri, 31 Dec 9999 23:00:00 -2300", None),
-        ("", None),
-        (None, None),
-        ("," * 100_000, None),
-    ],
-)
-def test_a_date_is_read_or_is_none(value: str | None, moment: datetime | None) -> None:
-    assert moment_in(value) == moment
 
 
 def test_a_line_has_no_control_characters() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC
+from email.utils import format_datetime
 from html import unescape
 from io import BytesIO
 from typing import Final, Unpack
@@ -19,8 +20,6 @@ from .safety import refuse_unsafe
 
 __all__ = ["build"]
 
-_DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _IMPORTANCE: Final[Mapping[Importance, Mapping[str, str]]] = {
     Importance.URGENT: {"Importance": "high", "X-Priority": "1"},  # RFC 2156 §5.3.4, and what most programs look at
     Importance.BULK: {"Precedence": "bulk"},  # nobody's absence notes are wanted (RFC 3834 §2)
@@ -52,7 +51,7 @@ def build(*, smtputf8: bool = False, eight_bit: bool = False, **parts: Unpack[Pa
 
 def _header(parts: Parts, *, smtputf8: bool) -> Iterator[str]:
     """The header fields but for those of the body, each with its line end."""
-    yield f"Date: {_written(parts['date'])}\r\n"
+    yield f"Date: {format_datetime(parts['date'].astimezone(UTC))}\r\n"
     yield fields.mailboxes("From", (parts["sender"],), smtputf8=smtputf8)
     yield fields.mailboxes("To", parts.get("to", ()), smtputf8=smtputf8)
     yield fields.mailboxes("Cc", parts.get("cc", ()), smtputf8=smtputf8)
@@ -72,15 +71,6 @@ def _header(parts: Parts, *, smtputf8: bool) -> Iterator[str]:
     for name, value in _further(parts).items():
         yield fields.field(name, value, smtputf8=smtputf8)
     yield "MIME-Version: 1.0\r\n"
-
-
-def _written(date: datetime) -> str:
-    """RFC 5322 §3.3, in UTC."""
-    date = date.astimezone(UTC)
-    return (
-        f"{_DAYS[date.weekday()]}, {date.day:02} {_MONTHS[date.month - 1]} {date.year:04} "
-        f"{date.hour:02}:{date.minute:02}:{date.second:02} +0000"
-    )
 
 
 def _further(parts: Parts) -> Mapping[str, str]:

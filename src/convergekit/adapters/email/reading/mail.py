@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import Final
 
 from convergekit.model import Address, Attachment
 
 from . import addresses
 from .body import body_of
+from .dates import parse_date
 from .defects import Defects
 from .entity import Entity
 from .headers import Headers
@@ -30,8 +30,6 @@ _ONCE: Final = (
 _ID: Final = re.compile(r"<([^<>]{1,2000})>")
 _LONGEST_ID: Final = 998  # RFC 5322 §2.1.1: what fits on a line
 _MOST_IDS: Final = 100
-#: Before there was mail as it is, and later than anybody has written by now.
-_YEARS: Final = range(1980, 2100)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,15 +129,7 @@ def _ids(headers: Headers, name: str) -> tuple[str, ...]:
 
 def _date(headers: Headers, defects: Defects) -> datetime | None:
     text = headers.get("date")
-    if not text:
-        return None
-    for parse in (parsedate_to_datetime, datetime.fromisoformat):
-        try:
-            date = parse(text[:200])
-            date = (date if date.tzinfo else date.replace(tzinfo=UTC)).astimezone(UTC)
-        except (ValueError, TypeError, IndexError, OverflowError):
-            continue
-        if date.year in _YEARS:
-            return date
-    defects.add("date: not a date, or an absurd one")
-    return None
+    date = parse_date(text)
+    if text and date is None:
+        defects.add("date: not a date, or an absurd one")
+    return date

@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from email import message_from_bytes, policy
-from email.utils import getaddresses
 from typing import Final
 
 from convergekit.model import Address, Status
 
 from ..details import MailKind
+from ..reading import addresses
 from ..reading.mail import ReadMail
 from .evidence import code_of
 from .fields import address_in, line
@@ -55,20 +55,20 @@ def read_bounce(mail: ReadMail) -> Report | None:
     """
     if not is_from_machine(mail):
         return None
-    late: Iterable[str] = ()
-    dead: Iterable[str] = [value for _, value in getaddresses(mail.headers.all(_FAILED)[:10])]
+    late: Iterable[Address] = ()
+    dead: Iterable[Address] = addresses.read(mail.headers.all_raw(_FAILED)[:10])[0]
     if not dead:
         late, dead = _recognised(mail)
     text = (mail.text or "")[:_LOOKED_AT]
     returned = _RETURNED.search(text)
     notice = text[: returned.start()] if returned else text
-    what: Status | Note = Status.FAILED if (found := _addresses(dead)) else Note("mail.delayed")
-    said = _said(found or _addresses(late), what, notice, mail)
+    what: Status | Note = Status.FAILED if dead else Note("mail.delayed")
+    said = _said(_in_order(dead or late), what, notice, mail)
     kind = MailKind.BOUNCE if what is Status.FAILED else MailKind.DELIVERY_REPORT
     return Report(kind=kind, said=said, message_ids=named_in(mail)) if said else None
 
 
-def _recognised(mail: ReadMail) -> tuple[list[str], list[str]]:
+def _recognised(mail: ReadMail) -> tuple[list[Address], list[Address]]:
     """Whom it is late for, and whom it does not reach at all."""
     from flufl.bounce import all_failures  # with the extra `email`; only bounces in words pay for it
 
@@ -81,14 +81,17 @@ def _recognised(mail: ReadMail) -> tuple[list[str], list[str]]:
         except Exception:  # its patterns meet whatever strangers send; what they stumble over is no report
             continue
         if late or dead:
-            return [each.decode("latin-1") for each in late], [each.decode("latin-1") for each in dead]
+            return _addresses(late), _addresses(dead)
     return [], []
 
 
-def _addresses(values: Iterable[str]) -> list[Address]:
-    """In an order that is the same each time, each once."""
-    found = {address for value in values if (address := address_in(value)) is not None}
-    return sorted(found, key=lambda address: address.uri)[:_MOST_RECIPIENTS]
+def _addresses(values: Iterable[bytes]) -> list[Address]:
+    return [address for value in values if (address := address_in(value.decode("latin-1"))) is not None]
+
+
+def _in_order(addresses: Iterable[Address]) -> list[Address]:
+    """The same each time, and each once."""
+    return sorted(set(addresses), key=lambda address: address.uri)[:_MOST_RECIPIENTS]
 
 
 def _said(addresses: Sequence[Address], what: Status | Note, notice: str, mail: ReadMail) -> tuple[Said, ...]:

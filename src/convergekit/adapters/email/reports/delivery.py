@@ -8,9 +8,10 @@ from typing import Final
 from convergekit.model import Status
 
 from ..details import MailKind
+from ..reading.dates import parse_date
 from ..reading.mail import ReadMail
 from .evidence import ACTION, code_of, status_of
-from .fields import Fields, address_in, groups, line, moment_in, xtext_decoded
+from .fields import Fields, address_in, groups, line, xtext_decoded
 from .report import Note, Report, Said, is_from_machine, own_parts, returned_header
 
 __all__ = ["read_delivery"]
@@ -92,7 +93,7 @@ def _said(group: Fields, of_mail: Fields) -> Said | None:
         final=final,
         code=code,
         text=text,
-        at=moment_in(group.get("last-attempt-date")) or moment_in(of_mail.get("arrival-date")),
+        at=parse_date(group.get("last-attempt-date")) or parse_date(of_mail.get("arrival-date")),
         fields=of_mail | group,
     )
 
@@ -112,5 +113,5 @@ def _what(group: Fields, code: str | None) -> Status | Note | None:
             return Note("mail.report", {"action": word})
         if not (code or "").startswith("4"):
             return None
-    until = moment_in(group.get("will-retry-until"))
+    until = parse_date(group.get("will-retry-until"))
     return Note(_NOTES.get(word, "mail.delayed"), {"until": until.isoformat()} if until else {})

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from ..details import MailKind
+from ..reading.dates import parse_date
 from ..reading.mail import ReadMail
-from .fields import Fields, address_in, groups, line, moment_in
+from .fields import Fields, address_in, groups, line
 from .report import Complaint, Report, Said, own_parts, returned_header
 
 __all__ = ["read_feedback"]
@@ -35,7 +36,7 @@ def read_feedback(mail: ReadMail) -> Report | None:
     said = Said(
         what=Complaint(kind),
         original=address_in(fields.get("original-rcpt-to", "")),
-        at=moment_in(fields.get("arrival-date") or fields.get("received-date")) or mail.date,
+        at=parse_date(fields.get("arrival-date") or fields.get("received-date")) or mail.date,
         fields=fields,
     )
     paths = (fields.get("original-mail-from"), header.get("return-path") if header else None)

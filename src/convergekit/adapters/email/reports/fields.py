@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Final
 
 from convergekit.errors import InvalidInputError
 from convergekit.model import Address
 
-__all__ = ["Fields", "address_in", "groups", "line", "moment_in", "xtext_decoded"]
+from ..reading.headers import printable
+
+__all__ = ["Fields", "address_in", "groups", "line", "xtext_decoded"]
 
 #: By name, in lower case. The first of each counts.
 Fields = dict[str, str]
@@ -34,7 +34,6 @@ _RECIPIENTS: Final = frozenset({"final-recipient", "original-recipient"})
 _OF_RECIPIENT: Final = frozenset(
     {"action", "status", "remote-mta", "diagnostic-code", "last-attempt-date", "final-log-id", "will-retry-until"}
 )
-_UNSEEN: Final = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 _COMMENT: Final = re.compile(r"\([^()]{0,200}\)")
 _ROUTE: Final = re.compile(r"@[^:@,]{1,253}(?:,@[^:@,]{1,253}){0,10}:")  # RFC 5321 §4.1.1.3: to be passed over
 _ADDRESS_TYPES: Final = frozenset({"rfc822", "utf-8", "smtp", "internet", "unknown", ""})
@@ -93,7 +92,7 @@ def _begins(group: Mapping[str, str], name: str, *, is_parted: bool) -> bool:
 
 def line(value: str, *, longest: int = 500) -> str:
     """*value* as one line without control characters, at most *longest* characters."""
-    return _UNSEEN.sub(" ", value[: 4 * longest]).strip()[:longest]
+    return " ".join(printable(value[: 4 * longest]).split())[:longest]
 
 
 def address_in(value: str) -> Address | None:
@@ -128,14 +127,3 @@ def xtext_decoded(address: Address) -> Address:
 def _character(code: re.Match[str]) -> str:
     number = int(code[1], 16)
     return chr(number) if number < 0x110000 else code[0]
-
-
-def moment_in(value: str | None) -> datetime | None:
-    """The date in *value* (RFC 5322 §3.3), in UTC; None where there is none."""
-    if not value:
-        return None
-    try:
-        moment = parsedate_to_datetime(value[:200])
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, TypeError, IndexError, OverflowError, AttributeError):
-        return None
