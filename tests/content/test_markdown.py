@@ -98,6 +98,7 @@ def visible(blocks: tuple[Block, ...] | list[Block]) -> str:
         ("5 < 6 &amp; \\*not em\\*", "5 < 6 & *not em*"),
         ("<b>raw</b>", "<b>raw</b>"),
         ("", ""),
+        ("![Our logo](cid:logo)", "Our logo"),  # it goes with the message
     ],
 )
 def test_plain_text(source: str, expected: str) -> None:

@@ -119,7 +119,8 @@ def _span(span: Span, nodes: frozenset[str], keeps: Callable[[Mark], bool], *, l
     if image is not None and "image" in nodes and keeps(image):
         image = None
     marks = tuple(mark for mark in span.marks if mark != image and (mark.name in nodes or mark == BREAK))
-    if image is None or _is_said(span.text, image.target):
+    # What a `cid:` names goes with the message, and can be looked at there; as text it leads nowhere.
+    if image is None or _is_said(span.text, image.target) or image.target.lower().startswith("cid:"):
         yield Span(span.text, marks)
     elif linkable and keeps(image) and _link(span) is None:
         yield Span(span.text, (Mark("link", image.target), *marks))
