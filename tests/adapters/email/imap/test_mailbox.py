@@ -442,6 +442,37 @@ async def test_nothing_is_done_to_mail_that_was_never_admitted() -> None:
     assert not far.flags
 
 
+async def test_somebody_who_takes_a_mail_away_does_not_keep_the_others_from_being_settled() -> None:
+    """RFC 5530: the whole command is refused then."""
+    context = FakeContext()
+    far = Far(letter("one"), letter("two"))
+
+    def move(arguments: bytes) -> bytes:
+        return far._answer("UID MOVE", arguments) if far.mails.pop(1, None) is None else b"TAG NO [EXPUNGEISSUED] x\r\n"
+
+    far.says["UID MOVE"] = move
+    async with far.serving():
+        await far.read(reading(far.config(after="move", move_to="Done"), context))
+    assert texts(context) == ["one", "two"]
+    assert far.commands("UID MOVE") == [b'UID MOVE 1,2 "Done"', b'UID MOVE 2 "Done"']
+    assert not context.logged
+
+
+async def test_mail_that_goes_while_it_is_fetched_is_not_told_of() -> None:
+    """Dovecot says NIL then, and has no such mail at the next look."""
+    context = FakeContext()
+    far = Far(letter("one"), letter("two"))
+
+    def fetch(arguments: bytes) -> bytes:
+        del far.mails[1]
+        return b"* 1 FETCH (UID 1 BODY[] NIL)\r\n" + far._answer("UID FETCH", arguments)
+
+    far.says["UID FETCH"] = fetch
+    async with far.serving():
+        await far.read(reading(far.config(), context))
+    assert [event.type for event in context.admitted] == ["message.received"]
+
+
 async def test_settling_that_is_refused_is_told_and_mail_goes_on_coming_in() -> None:
     context = FakeContext()
     async with (

@@ -45,7 +45,7 @@ _BYTES: Final = 4 * 1024 * 1024  # ... and their octets
 _SMALL: Final = 64 * 1024  # octets of a mail whose size does not matter
 _AT_ONCE: Final = 8  # mails that are read without a pause for others
 _LARGE: Final = 256 * 1024  # octets of a mail that takes longer to read than others should wait for
-_TRIED: Final = 3  # other mails, before the server is taken for what is broken
+_TRIED: Final = 3  # other mails, before the server is taken for what is broken; and times to settle what is left
 _IDLE_LOOKS: Final = 3  # at a folder in which nothing is, though the server says so
 _SOON: Final = 1.0  # seconds; who has news more often than that should have some
 _ANY_SIZE: Final = 2**32 - 1  # RFC 3501 §9: no number is larger
@@ -231,27 +231,26 @@ class FolderReader:
     ) -> dict[int, Fetched]:
         """What the server gives of those of *uids* that are there; raises `RefusedError` where it leaves one out."""
         found = await (session.header(uids[0]) if is_partial else session.bodies(uids, octets))
-        mails = {each.uid: each for each in found}  # of some the server only tells the flags, unasked
-        mails |= {each.uid: each for each in found if each.content is not None}
+        # Of some the server only tells the flags, unasked; of one that is going just now it may say NIL.
+        mails = {each.uid: each for each in found if each.content is not None}
         if await _kept_back(session, uids, mails):
             raise RefusedError("the server has it, and gives nothing of it")
         return mails
 
     async def _offer(self, place: Place, mail: Fetched, whole: int | None) -> _Offer:
         """What *mail* becomes; *whole* is its size where we have a part of it."""
-        if mail.content is None:
-            return self._unreadable(place, mail.uid, "the server has no content for it")
+        content = mail.content or b""
         envelope = Envelope(
             folder=self.name,
             uid=mail.uid,
             received_at=mail.received_at,
-            size=whole or len(mail.content),
+            size=whole or len(content),
             is_partial=whole is not None,
         )
         try:
-            events = await self._translated(mail.content, envelope)
+            events = await self._translated(content, envelope)
         except Exception as error:
-            return self._unreadable(place, mail.uid, f"{type(error).__name__} at {place_of(error)}", mail.content)
+            return self._unreadable(place, mail.uid, f"{type(error).__name__} at {place_of(error)}", content)
         # What we have no more than the header of is not ours to delete.
         return _Offer(mail.uid, events, settles=whole is None or self._config.after != "delete")
 
@@ -278,23 +277,31 @@ class FolderReader:
 
     async def _settle(self, session: Session, uids: Sequence[int]) -> None:
         """Do with *uids* what is to be done with mail that is safe."""
-        if not uids:
-            return
+        reason = ""
+        for _ in range(_TRIED):
+            if not uids:
+                return
+            try:
+                return await self._done_with(session, uids)
+            except RefusedError as refused:
+                reason = refused.reason
+                if refused.code != "EXPUNGEISSUED":
+                    break
+            uids = await session.small(uids, _ANY_SIZE)  # somebody took one of them away; the others are there
+        self._context.log.warning(
+            "imap.after = %r was refused for %d mails in %r: %s", self._config.after, len(uids), self.name, reason
+        )
+
+    async def _done_with(self, session: Session, uids: Sequence[int]) -> None:
         config = self._config
-        try:
-            if config.after == "seen":
-                await session.mark(uids, r"\Seen")
-            elif config.after == "flag":
-                await session.mark(uids, config.keyword)
-            elif config.move_to is not None:
-                await session.move(uids, config.move_to)
-            elif config.after == "delete":
-                await session.remove(uids)
-        except RefusedError as refused:
-            self._context.log.warning(
-                "imap.after = %r was refused for %d mails in %r: %s",
-                config.after, len(uids), self.name, refused.reason,
-            )  # fmt: skip
+        if config.after == "seen":
+            await session.mark(uids, r"\Seen")
+        elif config.after == "flag":
+            await session.mark(uids, config.keyword)
+        elif config.move_to is not None:
+            await session.move(uids, config.move_to)
+        elif config.after == "delete":
+            await session.remove(uids)
 
 
 async def _kept_back(session: Session, uids: Sequence[int], given: Container[int]) -> Sequence[int]:
