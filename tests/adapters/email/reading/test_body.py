@@ -41,8 +41,8 @@ def test_text_is_made_from_html_where_there_is_none() -> None:
 
 @pytest.mark.parametrize("order", [slice(None), slice(None, None, -1)])
 def test_alternatives_are_one_piece_in_any_order(order: slice) -> None:
-    mail = mixed(*[("", "Hello"), (HTML, "<p>Hello</p>")][order], kind="multipart/alternative")
-    assert (mail.text, mail.html, mail.attachments) == ("Hello", "<p>Hello</p>", ())
+    mail = mixed(*[("", "Hello *Bob*"), (HTML, "<p>Hello <b>Bob</b></p>")][order], kind="multipart/alternative")
+    assert (mail.text, mail.html, mail.attachments) == ("Hello *Bob*", "<p>Hello <b>Bob</b></p>", ())
 
 
 def test_an_alternative_that_says_nothing_is_made_from_the_html() -> None:
@@ -131,6 +131,8 @@ def test_the_type_of_a_file_is_told_by_its_name_where_nothing_is_said() -> None:
     assert named(mail) == [("a.pdf", "application/pdf", b"%PDF")]
     mail = mixed(("", "Hello"), ("Content-Disposition: attachment", "content"))
     assert named(mail) == [(None, "application/octet-stream", b"content")]
+    mail = mixed(("", "Hello"), ("Content-Type: text/plain\r\nContent-Disposition: attachment; filename=a.csv", "1"))
+    assert named(mail) == [("a.csv", "text/plain", b"1")]
 
 
 @pytest.mark.parametrize(

@@ -220,6 +220,6 @@ class _Scanner:
 
     def _keep_rest(self, start: int) -> None:
         self._defects.add(f"more than {MAX_PARTS:,} parts; what is behind them is kept as one file")
-        rest = Entity(headers.Headers(), "application/octet-stream", disposition="attachment", is_typed=True)
+        rest = Entity(headers.Headers(), "application/octet-stream", disposition="attachment")
         rest.raw, rest.start, rest.end = self._raw, start, len(self._raw)
         self._open[-1].children.append(rest)
