@@ -22,7 +22,7 @@ from typing import Final
 from convergekit.abc import Outgoing
 from convergekit.model import Address
 
-__all__ = ["Identifiers", "Named", "thread_name"]
+__all__ = ["Identifiers", "Named", "bare", "thread_name"]
 
 #: Any part of the message, where there are more than a token can count, or all of them.
 _ANY_PART: Final = 0xFF
@@ -147,7 +147,7 @@ class Identifiers:
 
     def _local(self, message_id: str) -> str | None:
         """What stands before our domain; None where another domain does."""
-        local, _, domain = message_id.strip().removeprefix("<").removesuffix(">").rpartition("@")
+        local, _, domain = bare(message_id).rpartition("@")
         return local if domain.lower() == self.domain.lower() else None
 
     def _token(self, what: bytes, payload: bytes) -> str:
@@ -173,6 +173,11 @@ class Identifiers:
         return hmac.digest(self._secret, b"to\0" + subject + address.uri.lower().encode(), "sha256")[:_MARKED]
 
 
+def bare(id: str) -> str:
+    """*id* without the angle brackets that stand around it in a header, and that people copy with it."""
+    return id.strip().removeprefix("<").removesuffix(">")
+
+
 def thread_name(id: str) -> str:
     """The name of the thread that the message *id* began; a name is its own: 16 characters of base32."""
     return id if _THREAD.fullmatch(id) else _name(_thread_octets(id))
@@ -181,8 +186,7 @@ def thread_name(id: str) -> str:
 def _thread_octets(id: str) -> bytes:
     if _THREAD.fullmatch(id):
         return base64.b32decode(id.upper())
-    bare = id.strip().removeprefix("<").removesuffix(">")
-    return hashlib.sha256(bare.encode("utf-8", "replace")).digest()[:10]
+    return hashlib.sha256(bare(id).encode("utf-8", "replace")).digest()[:10]
 
 
 def _name(octets: bytes) -> str:

@@ -17,7 +17,7 @@ from convergekit.model import Address, Importance, Receipt, Status, shared_id
 
 from .building import File, Parts, build, needs_smtputf8, refuse_unsafe
 from .config import EmailConfig
-from .identifiers import Identifiers, thread_name
+from .identifiers import Identifiers, bare, thread_name
 from .smtp import Accepted, SmtpEnvelope
 
 __all__ = ["EmailNative", "Letter", "to_letter", "to_receipt"]
@@ -97,7 +97,7 @@ def to_letter(
         "files": files,
         "message_id": message_id,
         "date": _written_at(out, now),
-        "in_reply_to": None if out.message.reply_to is None else _bare(out.message.reply_to),
+        "in_reply_to": None if out.message.reply_to is None else bare(out.message.reply_to),
         "references": _references(out, identifiers),
         "importance": out.message.importance,
         "language": out.message.language,
@@ -196,12 +196,7 @@ def _references(out: Outgoing, identifiers: Identifiers) -> tuple[str, ...]:
     before += out.message.references
     if out.message.reply_to is not None:
         before.append(out.message.reply_to)
-    return tuple(dict.fromkeys(map(_bare, before)))
-
-
-def _bare(message_id: str) -> str:
-    """Without the angle brackets that people copy with it."""
-    return message_id.strip().removeprefix("<").removesuffix(">")
+    return tuple(dict.fromkeys(map(bare, before)))
 
 
 def _written_at(out: Outgoing, now: datetime) -> datetime:

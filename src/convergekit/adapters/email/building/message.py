@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC
 from email.utils import format_datetime
-from html import unescape
 from io import BytesIO
 from typing import Final, Unpack
-from urllib.parse import unquote
 
 from convergekit.model import Importance
 
+from ..content_ids import shown_in
 from . import headers as fields
 from .bodies import Entity, boundary, file_entity, multipart, text_entity, write
 from .parts import File, Parts
@@ -26,7 +24,6 @@ _IMPORTANCE: Final[Mapping[Importance, Mapping[str, str]]] = {
 }
 #: Whoever says the first speaks for both (RFC 8058 §3.1).
 _TOGETHER: Final = {"list-unsubscribe": "list-unsubscribe-post"}
-_CID: Final = re.compile(r"\bcid:([^\s\"'<>)]+)", re.IGNORECASE)
 
 
 def build(*, smtputf8: bool = False, eight_bit: bool = False, **parts: Unpack[Parts]) -> bytes:
@@ -102,6 +99,6 @@ def _body(parts: Parts, *, eight_bit: bool) -> Entity:
 
 def _by_use(files: Sequence[File], html: str | None) -> tuple[list[File], list[File]]:
     """Those that *html* shows, and all others."""
-    cids = {unquote(unescape(each)) for each in _CID.findall(html)} if html and files else set()
-    shown = [each for each in files if each.content_id in cids]
-    return shown, [each for each in files if each.content_id not in cids]
+    named = shown_in(html) if files else frozenset[str]()
+    shown = [each for each in files if each.content_id in named]
+    return shown, [each for each in files if each.content_id not in named]

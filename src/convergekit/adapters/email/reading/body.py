@@ -12,16 +12,15 @@ Rules kept here:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from html import escape
 from typing import Any, Final, NamedTuple
-from urllib.parse import unquote
 
 from convergekit.content.html import to_text
 from convergekit.model import Attachment
 
+from ..content_ids import shown_in
 from . import names, uuencode
 from .defects import Defects
 from .entity import Entity
@@ -35,7 +34,6 @@ MAX_HTML: Final = 256 * 1024
 
 #: Forms of what stands beside them as plain text or HTML.
 _FORMS: Final = frozenset({"text/x-amp-html", "text/watch-html", "text/enriched", "text/richtext"})
-_CID: Final = re.compile(r"\bcid:([^\s\"'<>()]{1,998})", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +77,7 @@ class _Reader:
         pieces = self._read(self._root)
         html = "\n".join(_html(piece) for piece in pieces) if any(piece.html for piece in pieces) else None
         text = _joined(self._text(piece) for piece in pieces) or None
-        shown = {unquote(cid) for cid in _CID.findall(html)} if html else set[str]()
+        shown = shown_in(html)
         files = [self._file(part, shown) for part in self._parts]
         return Body(text, html, (*files, *self._found))
 
@@ -138,7 +136,7 @@ class _Reader:
             self._defects.add("the text was made from the beginning of the HTML only: there is too much of it")
         return to_text(html)
 
-    def _file(self, part: Entity, shown: set[str]) -> Attachment:
+    def _file(self, part: Entity, shown: frozenset[str]) -> Attachment:
         is_inline = part.content_id in shown or part.disposition == "inline"
         described: dict[str, Any] = {"name": part.name, "content_id": part.content_id if is_inline else None}
         if part.is_typed or part.media_type != "text/plain":  # else its name tells, or nothing does

@@ -19,7 +19,7 @@ from convergekit.model import (
 )
 
 from ..details import MailKind
-from ..identifiers import Identifiers, Named
+from ..identifiers import Identifiers, Named, bare
 from ..reading.mail import ReadMail
 from .bounces import named_in, read_bounce
 from .delivery import read_delivery
@@ -90,8 +90,7 @@ def events_in(mail: ReadMail, identifiers: Identifiers, *, key: str, recipients:
 
 
 def _about(report: Report, mail: ReadMail, identifiers: Identifiers, recipients: Sequence[str]) -> _About | None:
-    ids = [id.strip().removeprefix("<").removesuffix(">") for id in report.message_ids]
-    mails = (id for id in ids if not identifiers.is_thread_reference(id))
+    mails = (id for id in map(bare, report.message_ids) if not identifiers.is_thread_reference(id))
     ours = {id: named for id in mails if (named := identifiers.in_message_id(id)) is not None}
     message_id = next(iter(ours), None)
     paths = [*recipients[:_MOST_NAMES], *report.reverse_paths]
