@@ -678,6 +678,25 @@ async def test_a_send_that_takes_too_long_is_uncertain_only_if_it_had_begun(
         assert handle.status is (Status.UNKNOWN if begins else Status.QUEUED)
 
 
+@pytest.mark.parametrize("declares", [True, False])
+async def test_the_first_send_of_a_process_that_does_not_begin_is_known_where_the_adapter_says_so(
+    bench: Any, monkeypatch: pytest.MonkeyPatch, declares: bool
+) -> None:
+    """Without a word nobody knows yet whether it calls `out.started()` at all."""
+    monkeypatch.setattr(Probe, "send_timeout", 0.05)
+    monkeypatch.setattr(Probe, "calls_started", declares)
+
+    async def sending(out: Outgoing) -> None:
+        await anyio.sleep_forever()
+
+    async with bench() as b:
+        await b.hub.add_channel("probe", ProbeConfig(), sending=sending)
+        handle = await b.hub.submit("hello", to="probe:ann")
+        await b.hub.idle()
+
+        assert handle.status is (Status.QUEUED if declares else Status.UNKNOWN)
+
+
 async def test_the_adapters_own_policy_decides_when_it_is_tried_again(bench: Any) -> None:
     """And how often; the channel's settings may allow fewer attempts."""
     at: list[float] = []

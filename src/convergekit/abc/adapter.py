@@ -135,6 +135,8 @@ class Adapter(AsyncContextManagerMixin, ABC, Generic[ConfigT]):
         exclusive: Whether the account bears one connection only, sending included (XMPP). Of several workers on one
             ledger, one then enters the adapter, and it alone sends; the others stand by, and take over when it dies.
             Without it every worker sends, and one of them listens and polls.
+        calls_started: Whether all its sending calls `out.started()`: what is cut short before that is known not to
+            have left, also the first time. Without it the engine learns so from the first call.
     """
 
     name: ClassVar[str]
@@ -146,6 +148,7 @@ class Adapter(AsyncContextManagerMixin, ABC, Generic[ConfigT]):
     hold: ClassVar[float] = 60.0
     send_timeout: ClassVar[float] = 60.0
     exclusive: ClassVar[bool] = False
+    calls_started: ClassVar[bool] = False
 
     def __init__(self, config: ConfigT, context: ChannelContext) -> None:
         self.config = config

@@ -131,7 +131,7 @@ class ChannelRuntime:
         self.takes_in = True
         # Asked for each call, and too dear for that: an isinstance of a protocol looks up every name of it.
         self.receives_webhooks = issubclass(adapter_class, ReceivesWebhooks)
-        self.calls_started = False  # whether this adapter is known to say when the first byte leaves
+        self.calls_started = adapter_class.calls_started  # or that it does has been seen
         self._clock = clock
         self._random = random
         self._changed = changed

@@ -60,6 +60,7 @@ class EmailAdapter(Adapter[EmailConfig]):
         replies=True,
         receipts=frozenset({Status.ACCEPTED, Status.RELAYED, Status.FAILED, Status.DELIVERED, Status.READ}),
     )
+    calls_started = True
     send_timeout: ClassVar[float] = 110.0  # below the shortest lease
 
     def __init__(self, config: EmailConfig, context: ChannelContext) -> None:

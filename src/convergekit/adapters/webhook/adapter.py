@@ -86,6 +86,7 @@ class WebhookAdapter(Adapter[WebhookConfig]):
         jitter=0.2,
     )
     hold = 0.0  # an endpoint that is away for hours must not hold up what comes after
+    calls_started = True
     send_timeout = 65.0  # above the longest `timeout` of the settings, which tells better what happened
 
     def __init__(self, config: WebhookConfig, context: ChannelContext) -> None:
