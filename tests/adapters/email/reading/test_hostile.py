@@ -110,8 +110,8 @@ def timed(raw: bytes) -> float:
 def test_time_grows_with_the_size(name: str) -> None:
     make = HOSTILE[name]
     small, large = make(4_000), make(32_000)
-    # Below two milliseconds the clock says little. Eight times the input may take eight times as long, and half more.
-    assert cost(large) <= 12 * max(cost(small), 0.002)
+    # Below two milliseconds the clock says little. Three times as long for twice as much would be 27 times here.
+    assert cost(large) <= 20 * max(cost(small), 0.002)
 
 
 @pytest.mark.parametrize("name", HOSTILE)
