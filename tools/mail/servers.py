@@ -268,9 +268,10 @@ class MailServers:
 
         Their connections to IMAP end.
         """
-        for part in ("new", "cur"):
-            for path in (self._maildir(user, folder) / part).glob("*"):
-                path.unlink()
+        place = self._maildir(user, folder)
+        while found := [path for part in ("new", "cur") for path in (place / part).glob("*")]:
+            for path in found:
+                path.unlink(missing_ok=True)  # a flag is in a mail's name, and may be set just now
         self.renumber_folder(user, folder)
 
     def renumber_folder(self, user: str, folder: str = "INBOX") -> None:
