@@ -43,6 +43,18 @@ SHOWN = {
     ],
     "five_lines.py": ["sent: ACCEPTED"],
     "mail_received.py": ["It came today.", "a program says: Automatic reply: Your parcel (auto_reply)"],
+    "mail_sending.py": [
+        "first: ACCEPTED",
+        "  multipart/mixed",
+        "  multipart/alternative",
+        "  text/plain",
+        "  multipart/related",
+        "  text/html",
+        "  image/png lamp.png",
+        "  application/pdf invoice.pdf",
+        "mailto:ann@example.net has not got 'Order 42': 5.2.1",
+        "then: FAILED, code 5.2.1",
+    ],
     "own_tables.py": [
         "not sold: the shop has changed its mind",
         "orders: a book, a lamp",

@@ -29,12 +29,13 @@ ANN = "pigeon:ann"
 SECRET = b"how the loft signs"
 
 
-def test_the_tests_of_an_application_pass_on_both_loops(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "count"), [("testing_handlers.py", 19), ("testing_mail.py", 6)])
+def test_the_tests_of_an_application_pass_on_both_loops(tmp_path: Path, name: str, count: int) -> None:
     """In a process of its own, without this project's settings for pytest."""
     settings = ["-c", os.devnull, "--rootdir", str(tmp_path), "-W", "error", "-p", "no:asyncio"]
-    ran = run_pytest(tmp_path, "-q", *settings, str(EXAMPLES / "testing_handlers.py"))
+    ran = run_pytest(tmp_path, "-q", *settings, str(EXAMPLES / name))
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert "19 passed" in ran.stdout
+    assert f"{count} passed" in ran.stdout
 
 
 def _load(name: str) -> ModuleType:
