@@ -11,10 +11,10 @@ from email.message import EmailMessage
 from typing import Final, cast
 
 from convergekit.adapters.email import EmailConfig
+from convergekit.adapters.email.arrival import Envelope, to_events
 from convergekit.adapters.email.building import File, Parts, build
 from convergekit.adapters.email.config import ImapConfig
 from convergekit.adapters.email.identifiers import Identifiers
-from convergekit.adapters.email.reading.arrival import Envelope, to_events
 from convergekit.model import Address, Event, MessageReceived
 
 from ..measure import Side, Timer

@@ -17,12 +17,12 @@ from convergekit.errors import ConfigurationError, NotSentError, UnsupportedCont
 from convergekit.model import AttachmentLimit, Capabilities, Event, Markup, Receipt, Status
 
 from . import translator
+from .arrival import Envelope, to_events
 from .building import File, Signer
 from .config import EmailConfig
 from .identifiers import Identifiers
 from .lmtp import LmtpListener
 from .oauth import TokenProvider, to_provider
-from .reading.arrival import Envelope, to_events
 from .smtp import Extensions, Pool
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ import anyio
 from anyio.abc import SocketStream
 from anyio.streams.buffered import BufferedByteReceiveStream
 
+from convergekit.adapters.email.arrival import Envelope
 from convergekit.adapters.email.config import ImapConfig
 from convergekit.adapters.email.imap import Mailbox
 from convergekit.adapters.email.oauth import TokenProvider
-from convergekit.adapters.email.reading.arrival import Envelope
 from convergekit.model import Event, MessageReceived
 from convergekit.testing import FakeContext
 from convergekit.testing.adapter import LoopbackServer

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import anyio
 import pytest
 
-from convergekit.adapters.email.reading.arrival import Envelope
+from convergekit.adapters.email.arrival import Envelope
 from convergekit.errors import AuthenticationError, ConfigurationError, NotSentError, StoreError
 from convergekit.model import CustomReceived, Event
 from convergekit.testing import FakeContext

@@ -12,9 +12,9 @@ import anyio
 from anyio.abc import ByteStream, TaskStatus
 from anyio.streams.buffered import BufferedByteReceiveStream
 
+from convergekit.adapters.email.arrival import Envelope
 from convergekit.adapters.email.config import LmtpConfig
 from convergekit.adapters.email.lmtp import LmtpListener
-from convergekit.adapters.email.reading.arrival import Envelope
 from convergekit.model import CustomReceived, Event
 from convergekit.testing import FakeContext
 

@@ -11,10 +11,10 @@ from anyio.abc import ByteStream
 from hypothesis import given
 from hypothesis import strategies as st
 
+from convergekit.adapters.email.arrival import Envelope
 from convergekit.adapters.email.lmtp.recipients import Recipients
 from convergekit.adapters.email.lmtp.session import Session, Terms
 from convergekit.adapters.email.lmtp.wire import GONE, Wire
-from convergekit.adapters.email.reading.arrival import Envelope
 from convergekit.testing import FakeClock
 
 

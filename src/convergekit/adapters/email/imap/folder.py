@@ -28,23 +28,20 @@ from convergekit.abc import ChannelContext, Cursor
 from convergekit.errors import ConfigurationError, InvalidInputError, place_of
 from convergekit.model import CustomReceived, Event
 
+from ..arrival import SLOW, Envelope, ToEvents
 from ..config import ImapConfig
-from ..reading.arrival import Envelope
 from ._errors import RefusedError
 from ._fetched import Fetched
 from .cursor import Place
 from .session import Session
 
-__all__ = ["FolderReader", "ToEvents"]
-
-ToEvents = Callable[[bytes, Envelope], Sequence[Event]]
+__all__ = ["FolderReader"]
 
 _ASKED: Final = 200  # UIDs in one command
 _BATCH: Final = 50  # mails in one admission ...
 _BYTES: Final = 4 * 1024 * 1024  # ... and their octets
 _SMALL: Final = 64 * 1024  # octets of a mail whose size does not matter
 _AT_ONCE: Final = 8  # mails that are read without a pause for others
-_LARGE: Final = 256 * 1024  # octets of a mail that takes longer to read than others should wait for
 _TRIED: Final = 3  # other mails, before the server is taken for what is broken; and times to settle what is left
 _IDLE_LOOKS: Final = 3  # at a folder in which nothing is, though the server says so
 _SOON: Final = 1.0  # seconds; who has news more often than that should have some
@@ -255,7 +252,7 @@ class FolderReader:
         return _Offer(mail.uid, events, settles=whole is None or self._config.after != "delete")
 
     async def _translated(self, content: bytes, envelope: Envelope) -> Sequence[Event]:
-        if len(content) > _LARGE:
+        if len(content) > SLOW:
             call = partial(self._to_events, content, envelope)
             return await to_thread.run_sync(call, limiter=self._limiter, abandon_on_cancel=True)
         return self._to_events(content, envelope)

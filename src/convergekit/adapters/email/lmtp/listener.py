@@ -6,7 +6,7 @@ import errno
 import os
 import socket
 import stat
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -17,10 +17,9 @@ from anyio.abc import SocketAttribute, SocketStream, TaskGroup, TaskStatus
 
 from convergekit.abc import ChannelContext
 from convergekit.errors import ConfigurationError, LeaseLostError, place_of
-from convergekit.model import Event
 
+from ..arrival import SLOW, Envelope, ToEvents
 from ..config import LmtpConfig
-from ..reading.arrival import Envelope
 from .grammar import Reply
 from .recipients import Recipients
 from .session import Session, Terms
@@ -29,7 +28,6 @@ from .wire import GONE, Wire
 __all__ = ["LmtpListener"]
 
 _MODE: Final = 0o660  # of the socket's file: its owner and group are the ones who may write to it
-_SLOW: Final = 262_144  # octets: what takes longer to read than others should wait is read in a thread
 _LARGE_AT_ONCE: Final = 4
 _GRACE: Final = 3.0
 _FULL: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.ECONNABORTED})
@@ -55,7 +53,7 @@ class LmtpListener:
         self,
         config: LmtpConfig,
         context: ChannelContext,
-        to_events: Callable[[bytes, Envelope], Sequence[Event]],
+        to_events: ToEvents,
         max_size: int,
         *,
         grace: float = _GRACE,
@@ -188,7 +186,7 @@ class LmtpListener:
     async def _take(self, raw: bytes, envelope: Envelope) -> None:
         """Store it. Whatever is raised, it is not stored, or is offered again and recognised."""
         with anyio.fail_after(self._config.timeout):
-            if len(raw) > _SLOW:
+            if len(raw) > SLOW:
                 events = await anyio.to_thread.run_sync(self._to_events, raw, envelope)
             else:
                 events = self._to_events(raw, envelope)

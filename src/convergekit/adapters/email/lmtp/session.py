@@ -13,7 +13,7 @@ import anyio
 
 from convergekit.errors import place_of
 
-from ..reading.arrival import Envelope
+from ..arrival import Envelope
 from .grammar import Path, RefusedError, Reply, parse_command, parse_path
 from .recipients import Recipients
 from .wire import TooLargeError, Wire

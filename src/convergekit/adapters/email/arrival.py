@@ -1,4 +1,4 @@
-"""A mail becomes events: what somebody wrote, or what became of mail of ours.
+"""A mail becomes events: what somebody wrote, or what became of mail of ours. Pure.
 
 No bytes make it raise. What stands in no event's field, or not in all of its length, is named in the details' defects,
 and `native` has all of it.
@@ -8,26 +8,30 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
 from convergekit.errors import InvalidInputError
 from convergekit.model import Address, ConversationRef, Event, Importance, MessageReceived
 
-from ..config import EmailConfig
-from ..details import Mail, MailKind
-from ..identifiers import Identifiers, thread_name
-from ..reports import events_in
-from .authentication import authentication
-from .headers import Headers, printable
-from .kind import kind_of, reverse_path
-from .mail import ReadMail, read
-from .threads import answered, is_forward, lineage, thread_of
-from .visible import visible
+from .config import EmailConfig
+from .details import Mail, MailKind
+from .identifiers import Identifiers, thread_name
+from .reading.authentication import authentication
+from .reading.headers import Headers, printable
+from .reading.kind import kind_of, reverse_path
+from .reading.mail import ReadMail, read
+from .reading.threads import answered, is_forward, lineage, thread_of
+from .reading.visible import visible
+from .reports import events_in
 
-__all__ = ["NOBODY", "Envelope", "key_of", "one_click", "to_events"]
+__all__ = ["NOBODY", "SLOW", "Envelope", "ToEvents", "key_of", "one_click", "to_events"]
+
+#: Octets of a mail that takes longer to read than others should wait for: it is read in a thread.
+SLOW: Final = 262_144
 
 #: Whom a mail is from that names nobody.
 NOBODY: Final = Address("mailto:unknown@missing.invalid")
@@ -65,6 +69,10 @@ class Envelope:
     received_at: datetime | None = None
     size: int | None = None
     is_partial: bool = False
+
+
+#: `to_events` for one mailbox: what those get who take mail in. Nothing where nothing has to be stored.
+ToEvents: TypeAlias = Callable[[bytes, Envelope], Sequence[Event]]
 
 
 def to_events(raw: bytes, envelope: Envelope, *, config: EmailConfig, identifiers: Identifiers) -> tuple[Event, ...]:

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from convergekit.adapters.email import arrival
+from convergekit.adapters.email.arrival import NOBODY, Envelope, key_of, one_click, to_events
 from convergekit.adapters.email.details import Mail, MailKind
 from convergekit.adapters.email.identifiers import Identifiers, thread_name
-from convergekit.adapters.email.reading import arrival
-from convergekit.adapters.email.reading.arrival import NOBODY, Envelope, key_of, one_click, to_events
 from convergekit.adapters.email.reading.mail import read
 from convergekit.model import (
     Address,
