@@ -38,8 +38,8 @@ async def tell_shipped(address: str) -> DispatchHandle:
 # [later]
 @hub.on_event(DeliveryChanged)
 async def came_back(event: DeliveryChanged) -> None:
-    if event.status is Status.FAILED:
-        sent = await hub.dispatch(event.dispatch)
+    sent = await hub.dispatch(event.dispatch)
+    if sent is not None and event.status is Status.FAILED:
         print(f"{sent.dispatch.recipient} has not got {sent.dispatch.message.subject!r}: {event.reason}")
 
 
