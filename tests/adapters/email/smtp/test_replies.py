@@ -170,14 +170,26 @@ def test_each_answer_means_one_outcome(step: Step, code: int, text: bytes, error
         assert found.code.startswith(str(code))
 
 
-def test_a_rate_of_one_mailbox_holds_up_nobody_else() -> None:
-    text = b"4.2.1 The user you are trying to contact is receiving mail at a rate that prevents delivery"
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"4.2.1 The user you are trying to contact is receiving mail at a rate that prevents delivery",
+        b"4.1.1 Unverified address: mx.example.org said: 450 Too many connections",
+    ],
+)
+def test_a_rate_of_one_mailbox_holds_up_nobody_else(text: bytes) -> None:
     one = error_for(Step.RCPT, Reply(450, text))
     all_of_us = error_for(Step.RCPT, Reply(450, b"4.7.1 Rate limit exceeded"))
     assert isinstance(one, ThrottledError)
     assert isinstance(all_of_us, ThrottledError)
     assert (one.scope, all_of_us.scope) == ("conversation", "channel")
     assert one.retry_after == 60
+
+
+def test_an_address_that_sounds_like_a_rate_is_none() -> None:
+    """Otherwise whoever is called so would hold up all the others."""
+    found = error_for(Step.RCPT, Reply(450, b"4.7.1 <rates@too-many.example>: Recipient address rejected: Greylisted"))
+    assert type(found) is NotSentError
 
 
 @pytest.mark.parametrize("step", list(Step))

@@ -47,6 +47,8 @@ _RATE: Final = re.compile(
     r"|(limit|quota)s? (was |has been |have been |is |are )?(exceeded|reached)|exceeded .{0,40}(limit|quota)",
     re.IGNORECASE,
 )
+#: What somebody is called says nothing of rates: `rates@example.org`.
+_ADDRESS: Final = re.compile(r"\S*@\S*")
 #: RFC 3463 §3.3 and §3.4: a full mailbox, a full disk; §3.6: too many recipients of one mail.
 _NO_RATE: Final = frozenset({"4.2.2", "4.3.1", "4.5.3"})
 
@@ -222,10 +224,10 @@ def error_for(step: Step, reply: Reply) -> DeliveryError:
     if outcome is None:
         return broken_at(step, f"the server answered {reply.code} out of turn")
     reason = f"the server answered {step} with: {reply.text}" if reply.text else f"the server refused {step}"
-    if reply.digit == 4 and reply.enhanced not in _NO_RATE and _RATE.search(reply.text):
-        # RFC 3463 §3.3: x.2.x is about one mailbox, so that others are not concerned.
+    if reply.digit == 4 and reply.enhanced not in _NO_RATE and _RATE.search(_ADDRESS.sub(" ", reply.text)):
+        # RFC 3463 §3.2 and §3.3: x.1.x and x.2.x are about one address, so that others are not concerned.
         scope: Literal["conversation", "channel"] = "channel"
-        if step is Step.RCPT and (reply.enhanced or "").startswith("4.2."):
+        if step is Step.RCPT and (reply.enhanced or "").startswith(("4.1.", "4.2.")):
             scope = "conversation"
         return ThrottledError(reason, retry_after=_PAUSE, scope=scope, code=reply.status)
     if issubclass(outcome, AuthenticationError):
