@@ -22,7 +22,12 @@ from convergekit.adapters.email.config import (
     SmtpConfig,
 )
 
-PAGE = (Path(__file__).parents[3] / "docs" / "adapters" / "email.md").read_text("utf-8")
+DOCS = Path(__file__).parents[3] / "docs"
+PAGE = (DOCS / "adapters" / "email.md").read_text("utf-8")
+_TOML = re.compile(r"```toml\n(.*?)```", re.DOTALL)
+SETTINGS = _TOML.findall(PAGE) + [
+    block for block in _TOML.findall((DOCS / "getting-started.md").read_text("utf-8")) if 'adapter = "email"' in block
+]
 _BOTH = "Of `smtp` and `imap` alike:"
 _TABLES: dict[type[BaseModel], tuple[str, ...]] = {
     EmailConfig: ("<!-- A test compares this table with EmailConfig. -->",),
@@ -92,7 +97,7 @@ def test_the_headings_are_those_of_every_page() -> None:
     ]
 
 
-@pytest.mark.parametrize("block", re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL))
+@pytest.mark.parametrize("block", SETTINGS)
 def test_settings_on_the_page_are_right(block: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """As a reader would copy them; those that only go on with a channel are read with the one before it."""
     for name in re.findall(r'env = "(\w+)"', block):
