@@ -13,6 +13,7 @@ from typing import Any, Final
 from imapclient import IMAPClient  # type: ignore[import-untyped]
 from imapclient.exceptions import CapabilityError  # type: ignore[import-untyped]
 
+from .. import sasl
 from ._fetched import Fetched
 from ._wire import SMALL, Wire
 
@@ -76,9 +77,9 @@ class Client(IMAPClient):  # type: ignore[misc]  # it is not typed
         """Raises `LoginError` with the server's words, and `CapabilityError` where it offers no way for us."""
         self._begin()
         if is_token:
-            self.sasl_login("XOAUTH2", _once(f"user={user}\1auth=Bearer {secret}\1\1"))
+            self.sasl_login("XOAUTH2", _once(sasl.xoauth2(user, secret)))
         elif self.has_capability("AUTH=PLAIN"):
-            self.sasl_login("PLAIN", _once(f"\0{user}\0{secret}"))
+            self.sasl_login("PLAIN", _once(sasl.plain(user, secret)))
         elif self.has_capability("LOGINDISABLED") or not (user + secret).isascii():
             raise CapabilityError("it offers no way to log in with this password over this connection")
         else:

@@ -26,6 +26,7 @@ from convergekit.errors import AuthenticationError, ConfigurationError, NotSentE
 
 from ..config import ImapConfig
 from ..oauth import TokenProvider
+from ..tls import trusting
 from ._client import Client
 from ._connect import connect
 from ._errors import RefusedError, is_passing, meaning, said
@@ -119,7 +120,7 @@ class Session:
     def _greet(self, sock: socket.socket) -> None:
         """In the thread, so that whatever was opened is known to `close`."""
         security, host, timeout = self._config.security, self._config.host, self._config.timeout
-        context = None if security == "none" else _context(self._config)
+        context = None if security == "none" else trusting(self._config.ca, setting="imap.ca")
         if context is not None and security == "tls":
             sock = context.wrap_socket(sock, server_hostname=host)
             self._sockets.append(sock)
@@ -299,10 +300,3 @@ def _caught(call: Callable[[], _T]) -> _T | Exception:
         return call()
     except Exception as error:
         return error
-
-
-def _context(config: ImapConfig) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=config.ca)
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigurationError(f"imap.ca cannot be read: {config.ca} ({type(error).__name__})") from None

@@ -12,6 +12,7 @@ import socket
 import ssl
 from asyncio import Transport
 from collections.abc import Awaitable, Iterable, Sequence
+from functools import partial
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
@@ -27,7 +28,9 @@ from convergekit.errors import (
     NotSentError,
 )
 
+from .. import sasl
 from ..config import SmtpConfig
+from ..tls import trusting
 from .extensions import Extensions
 from .replies import Reply, Step, broken_at, error_for
 from .transaction import Session
@@ -69,7 +72,7 @@ class Account:
     async def prepare(self) -> None:
         """Read the certificates; raises `ConfigurationError` where there are none to be read."""
         if self._config.security != "none":
-            self._tls = await to_thread.run_sync(_trusting, self._config)
+            self._tls = await to_thread.run_sync(partial(trusting, self._config.ca, setting="smtp.ca"))
 
     async def open(self) -> Session:
         """A new connection.
@@ -169,22 +172,14 @@ class Account:
         )
 
 
-def _trusting(config: SmtpConfig) -> ssl.SSLContext:
-    """What verifies the server: its certificate is for this host, and from somebody who is trusted."""
-    try:
-        return ssl.create_default_context(cafile=config.ca)
-    except OSError as exc:  # ssl.SSLError is one
-        raise ConfigurationError(f"smtp.ca: {config.ca} is no file of certificates in PEM") from exc
-
-
 def _dialogue(method: str, username: str, secret: str) -> Sequence[bytes]:
     """What is said to log in, line by line, for as long as the server says to go on."""
     if method == "plain":  # RFC 4616 §2
-        return (b"AUTH PLAIN " + _base64(f"\0{username}\0{secret}"),)
+        return (b"AUTH PLAIN " + _base64(sasl.plain(username, secret)),)
     if method == "login":
         return (b"AUTH LOGIN", _base64(username), _base64(secret))
     # An empty line asks for the reply, where the server has said only in words of its own what is wrong.
-    return (b"AUTH XOAUTH2 " + _base64(f"user={username}\1auth=Bearer {secret}\1\1"), b"")
+    return (b"AUTH XOAUTH2 " + _base64(sasl.xoauth2(username, secret)), b"")
 
 
 def _without(secrets: Iterable[str], text: str) -> str:
