@@ -217,7 +217,7 @@ class TestProblems:
             ("[channels.a]\nadapter = 3", "channels.a.adapter: must be a name"),
             ('[channels."a b"]\nadapter = "plain"', 'channels."a b": a channel\'s name is made of letters'),
             ('[channels."*"]\nadapter = "plain"', 'channels."*": a channel\'s name is made of letters'),
-            ('[channels.a]\nadapter = "plain"\nrate = 3', "channels.a.rate: Input should be a valid dictionary"),
+            ('[channels.a]\nadapter = "plain"\nrate = 3', "channels.a.rate: must be a table of settings"),
             ('[channels.a]\nadapter = "plain"\ndsn = "plain://"', "channels.a.dsn: the adapter 'plain' takes no DSN"),
             ('[channels.a]\nadapter = "post"\ndsn = 3', "channels.a.dsn: must be a text like scheme://"),
         ],

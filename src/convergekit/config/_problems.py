@@ -27,6 +27,9 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 _SMELL: Final = re.compile(r"secret|passw|passphrase|pwd|token|key|credential|dsn", re.IGNORECASE)
 #: A message that repeats so many characters of a secret gives it away; fewer may be a public prefix ("whsec_").
 _TELLING: Final = 8
+#: What pydantic says of these speaks of Python.
+_NO_TABLE: Final = frozenset({"dict_type", "model_type", "model_attributes_type"})
+_TABLE: Final = "must be a table of settings, { NAME = VALUE, ... }"
 
 
 class FromEnvironment(str):
@@ -142,7 +145,7 @@ def _told(
         return at, "unknown setting" + nearest(str(where[-1]), names)
     if error["type"] == "missing":
         return at, "missing" + _misspelt(str(where[-1]), parent, _names(kind, where[:-1]))
-    message = error["msg"].removeprefix("Value error, ")
+    message = _TABLE if error["type"] in _NO_TABLE else error["msg"].removeprefix("Value error, ")
     if (seen := _seen(kind, where, error["input"])) is None:
         return at, message
     return at, f"{message}, not {seen}" + _nearest_choice(error)

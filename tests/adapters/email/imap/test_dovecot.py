@@ -205,6 +205,7 @@ async def test_a_folder_that_is_not_there_is_named(mail: MailServers, account: A
         ({"after": "move", "move_to": "Nowhere"}, "'Nowhere' of imap.move_to cannot be opened"),
         ({"password": "not-this-one"}, "see imap.username, and imap.password"),
         ({"username": None}, "without imap.username"),
+        ({"port": 9}, "see imap.host and imap.port"),
         ({"security": "starttls"}, "see imap.host, imap.port and imap.security"),
     ],
 )

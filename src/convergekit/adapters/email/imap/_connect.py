@@ -28,7 +28,7 @@ async def connect(host: str, port: int, timeout: float) -> socket.socket:
         try:
             found = await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError):
-            raise NotSentError(f"imap: there is no host {host!r}") from None
+            raise NotSentError(f"imap: there is no host {host!r}; if that stays so, see imap.host") from None
         for family, kind, protocol, _, address in found:
             sock = socket.socket(family, kind, protocol)
             try:
@@ -40,7 +40,7 @@ async def connect(host: str, port: int, timeout: float) -> socket.socket:
                 sock.close()
                 raise
             sock.close()
-    raise NotSentError(f"imap: no connection to {host}:{port}: {reason}")
+    raise NotSentError(f"imap: no connection to {host}:{port}: {reason}; if that stays so, see imap.host and imap.port")
 
 
 async def _reach(sock: socket.socket, address: tuple[str | int, ...]) -> int:
