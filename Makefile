@@ -6,6 +6,8 @@ VENV ?= .venv
 BENCH_VENV ?= .venv-bench
 DEMO ?=
 TESTS ?=
+# Processes that the suite runs in; 0 for this one alone.
+JOBS ?= 2
 BENCH ?=
 TORTURE ?=
 
@@ -23,7 +25,7 @@ demo: $(VENV)/.with-test ## messages go out and come in, over real sockets, with
 	@$(BIN)/convergekit demo $(DEMO)
 
 test: $(VENV)/.with-test peers ## the whole suite; TESTS="tests/model -k address" for a part of it
-	@$(BIN)/python -m pytest $(TESTS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(TESTS)
 
 peers: ## install the servers that tests talk with, where this machine may: root on Debian
 	@$(PYTHON) tools/peers.py
