@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import smtplib
 import subprocess
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from email import message_from_bytes, policy
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -148,7 +150,7 @@ async def test_check_looks_at_both_sides() -> None:
 async def test_check_names_each_side_once_and_the_listener_too() -> None:
     config_ = config(imap={**LOGIN, "port": 1}, lmtp={"port": 2424})
     async with EmailAdapter(config_, FakeContext()) as adapter:
-        imap, lmtp = (await adapter.check()).detail.split("; ")
+        imap, _, lmtp = (await adapter.check()).detail.rpartition("; ")
 
     assert imap.startswith("imap: ")
     assert not imap.startswith("imap: imap: ")
@@ -213,3 +215,37 @@ async def test_our_ids_are_of_a_domain_in_ascii(said: str | None, domain: str) -
 async def test_what_is_no_domain_is_refused(said: str) -> None:
     with pytest.raises(ValueError, match="message_id_domain"):
         config(imap={"host": "localhost"}, message_id_domain=said)
+
+
+async def test_a_mail_server_that_is_away_does_not_close_the_other_way_in(tmp_path: Path) -> None:
+    context, path = FakeContext(), tmp_path / "l"
+
+    def hand_over() -> None:
+        with smtplib.LMTP(str(path), local_hostname="localhost") as client:
+            client.sendmail("ann@example.net", "support@example.org", b"From: ann@example.net\r\n\r\nby LMTP\r\n")
+
+    async with servers() as (_, mailbox):
+        settings = config(imap={**LOGIN, "port": mailbox.server.port}, lmtp={"path": path})
+        async with EmailAdapter(settings, context) as adapter, anyio.create_task_group() as tasks:
+            await tasks.start(adapter.listen)
+            with anyio.fail_after(10):
+                mailbox.server.drop()
+                while "nothing comes by IMAP now" not in context.logged:  # noqa: ASYNC110  # it is told to a log
+                    await anyio.sleep(0.01)
+                await anyio.to_thread.run_sync(hand_over)
+                assert len(context.admitted) == 1
+                mailbox.deliver(b"From: ann@example.net\r\n\r\nby IMAP\r\n")
+                while len(context.admitted) < 2:
+                    context.clock.advance(300)
+                    await anyio.sleep(0.01)
+            tasks.cancel_scope.cancel()
+
+
+async def test_a_mail_server_that_was_never_there_does_not_either() -> None:
+    context = FakeContext()
+    settings = config(imap={**LOGIN, "port": 1}, lmtp={"port": 0})
+    async with EmailAdapter(settings, context) as adapter, anyio.create_task_group() as tasks:
+        with anyio.fail_after(10):
+            await tasks.start(adapter.listen)
+        assert "nothing comes by IMAP now" in context.logged
+        tasks.cancel_scope.cancel()

@@ -17,6 +17,7 @@ from convergekit.errors import ConfigurationError, NotSentError, UnsupportedCont
 from convergekit.model import AttachmentLimit, Capabilities, Event, Markup, Receipt, Status
 
 from . import translator
+from ._both import listen_both
 from .arrival import Envelope, to_events
 from .building import File, Signer
 from .config import EmailConfig
@@ -129,14 +130,13 @@ class EmailAdapter(Adapter[EmailConfig]):
 
     async def listen(self, *, task_status: TaskStatus[None] = TASK_STATUS_IGNORED) -> None:
         """Admit what comes in by IMAP and by LMTP, until cancelled."""
-        sides = [side for side in (self._mailbox(), self._listener()) if side is not None]
-        if len(sides) < 2:
-            await (sides[0].listen(task_status=task_status) if sides else _nothing(task_status))
-            return
-        async with create_task_group() as tasks:
-            for side in sides:
-                await tasks.start(side.listen)
-            task_status.started()
+        mailbox, listener = self._mailbox(), self._listener()
+        if mailbox is not None and listener is not None:
+            await listen_both(mailbox, listener, self.context, task_status=task_status)
+        elif (side := mailbox or listener) is not None:
+            await side.listen(task_status=task_status)
+        else:
+            task_status.started()  # a mailbox that is only written from
 
     def _mailbox(self) -> Mailbox | None:
         account = self.config.imap_account
@@ -188,8 +188,3 @@ def _is_installed(module: str) -> bool:
         return importlib.util.find_spec(module) is not None
     except ModuleNotFoundError:
         return False
-
-
-async def _nothing(task_status: TaskStatus[None]) -> None:
-    """A mailbox that is only written from."""
-    task_status.started()
