@@ -21,19 +21,20 @@ from ..details import MailKind
 from .entity import Entity
 from .headers import Headers
 from .mail import ReadMail
+from .media_types import DELIVERY
 
-__all__ = ["kind_of", "reverse_path"]
+__all__ = ["MACHINES", "kind_of", "reverse_path"]
 
 _REPORTS: Final = {
     "disposition-notification": MailKind.READ_RECEIPT,
     "feedback-report": MailKind.COMPLAINT,
 }
-_STATUS: Final = frozenset({"message/delivery-status", "message/global-delivery-status"})
 _FAILED: Final = re.compile(rb"(?im)^action[ \t]{0,10}:[ \t]{0,10}failed")
 _ACTION: Final = re.compile(rb"(?im)^action[ \t]{0,10}:")
 _LOOKED_AT: Final = 65_536  # octets of a report
 
-_MACHINES: Final = frozenset({"mailer-daemon", "maildaemon", "mail-daemon", "mailerdaemon", "mdaemon"})
+#: Local parts under which mail systems write.
+MACHINES: Final = frozenset({"mailer-daemon", "maildaemon", "mail-daemon", "mailerdaemon", "mdaemon"})
 _REPLIED: Final = (
     "x-autoreply",
     "x-auto-reply",
@@ -96,7 +97,7 @@ def _kind(mail: ReadMail, *, is_null: bool) -> MailKind:
     submitted = _word(headers, "auto-submitted") if "auto-submitted" in signs else "no"
     if (
         "x-failed-recipients" in signs
-        or local in _MACHINES
+        or local in MACHINES
         or (local == "postmaster" and (is_null or submitted != "no"))
     ):
         return MailKind.BOUNCE
@@ -122,7 +123,7 @@ def _report(entity: Entity) -> MailKind | None:
     if said != "delivery-status":
         return _REPORTS.get(said)
     for child in entity.children[:10]:
-        if child.media_type in _STATUS:
+        if child.media_type in DELIVERY:
             status = child.content()[:_LOOKED_AT]
             # Who reports without saying what became of it seldom has good news.
             return (

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 from . import headers
 from .defects import Defects
 from .entity import Entity
+from .media_types import MESSAGES
 
 __all__ = ["MAX_DEPTH", "MAX_PARTS", "scan"]
 
@@ -28,7 +29,6 @@ _MAX_BOUNDARY: Final = 512
 #: How far behind its header a multipart's first boundary is expected.
 _WINDOW: Final = 8 * 1024
 
-_MESSAGES: Final = frozenset({"message/rfc822", "message/global"})
 #: Where a mail begins: behind a byte order mark, blank lines, and the line that an mbox file puts between mails.
 _TOP: Final = re.compile(rb"(?:\xef\xbb\xbf)?+(?:(?:\r?\n)++(?=[!-9;-~]++:))?+(?:>?From (?![ \t]*+:)[^\n]{0,1000}\n)?+")
 #: A line that must be one, whatever was announced: the header of a part stands below it.
@@ -126,7 +126,7 @@ class _Scanner:
         """Open *entity*; returns whether another one begins at once, with a header of its own."""
         if self._open:
             self._open[-1].children.append(entity)
-        is_multipart, is_message = entity.media_type.startswith("multipart/"), entity.media_type in _MESSAGES
+        is_multipart, is_message = entity.media_type.startswith("multipart/"), entity.media_type in MESSAGES
         depth = self._depth + len(self._open)
         boundary = b""
         if (is_multipart or is_message) and depth >= MAX_DEPTH:

@@ -10,13 +10,13 @@ from convergekit.model import Status
 from ..details import MailKind
 from ..reading.dates import parse_date
 from ..reading.mail import ReadMail
+from ..reading.media_types import DELIVERY
 from .evidence import ACTION, code_of, status_of
 from .fields import Fields, address_in, groups, line, xtext_decoded
 from .report import Note, Report, Said, is_from_machine, own_parts, returned_header
 
 __all__ = ["read_delivery"]
 
-_TYPES: Final = frozenset({"message/delivery-status", "message/global-delivery-status"})
 _NOTES: Final = {"delayed": "mail.delayed", "expanded": "mail.expanded"}
 _ACTION: Final = re.compile(r"[a-z]+")
 _TYPE: Final = re.compile(r"^\s*[A-Za-z][A-Za-z0-9-]*\s*;")  # of a diagnostic: "smtp;"
@@ -62,7 +62,7 @@ def _status_text(mail: ReadMail) -> str | None:
     """The fields of the report: what is called so, or else what looks so, in a mail that a machine wrote."""
     parts = list(own_parts(mail))
     for part in parts:
-        if part.media_type in _TYPES:
+        if part.media_type in DELIVERY:
             return part.text()
     if not is_from_machine(mail):
         return None

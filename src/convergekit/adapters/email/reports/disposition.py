@@ -10,24 +10,22 @@ and what was displayed with an error was not, as far as its author knows (§3.2.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final
 
 from convergekit.model import Status
 
 from ..details import MailKind
 from ..reading.mail import ReadMail
+from ..reading.media_types import DISPOSITION
 from .bounces import read_bounce
 from .fields import Fields, address_in, groups, line
 from .report import Note, Report, Said, own_parts, returned_header
 
 __all__ = ["read_disposition"]
 
-_TYPES: Final = frozenset({"message/disposition-notification", "message/global-disposition-notification"})
-
 
 def read_disposition(mail: ReadMail) -> Report | None:
     """What *mail* says that became of a mail at its reader; None where it is no read receipt."""
-    part = next((each for each in own_parts(mail) if each.media_type in _TYPES), None)
+    part = next((each for each in own_parts(mail) if each.media_type in DISPOSITION), None)
     if part is None:
         return None
     fields: Fields = {}

@@ -21,6 +21,7 @@ from convergekit.model import (
 from ..details import MailKind
 from ..identifiers import Identifiers, Named, bare
 from ..reading.mail import ReadMail
+from ..reading.media_types import DELIVERY, DISPOSITION, FEEDBACK, MESSAGES
 from .bounces import named_in, read_bounce
 from .delivery import read_delivery
 from .disposition import read_disposition
@@ -35,16 +36,7 @@ _READERS: Final[Sequence[Callable[[ReadMail], Report | None]]] = (
     read_feedback,
     read_disposition,
 )
-_IN_REPORTS: Final = frozenset(
-    {
-        "message/delivery-status",
-        "message/global-delivery-status",
-        "message/feedback-report",
-        "message/disposition-notification",
-        "message/global-disposition-notification",
-        "message/rfc822",  # all that some reports consist of
-    }
-)
+_IN_REPORTS: Final = DELIVERY | DISPOSITION | FEEDBACK | MESSAGES  # a returned mail is all of some reports
 #: Where a mail system writes down to whom it delivers, beside what is shown to people.
 _ENVELOPE_HEADERS: Final = ("delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "x-delivered-to", "to")
 _MOST_NAMES: Final = 20

@@ -7,6 +7,7 @@ from typing import Final
 from ..details import MailKind
 from ..reading.dates import parse_date
 from ..reading.mail import ReadMail
+from ..reading.media_types import FEEDBACK
 from .fields import Fields, address_in, groups, line
 from .report import Complaint, Report, Said, own_parts, returned_header
 
@@ -21,7 +22,7 @@ _OUTLOOK: Final = "x-hmxmroriginalrecipient"
 def read_feedback(mail: ReadMail) -> Report | None:
     """Who complains of what in *mail*; None where nobody does."""
     header = returned_header(mail)
-    part = next((each for each in own_parts(mail) if each.media_type == "message/feedback-report"), None)
+    part = next((each for each in own_parts(mail) if each.media_type in FEEDBACK), None)
     fields: Fields = {}
     if part is not None:
         for group in groups(part.text()):

@@ -12,7 +12,9 @@ from convergekit.model import Address, Status
 
 from ..details import MailKind
 from ..reading.entity import Entity, Headers
+from ..reading.kind import MACHINES
 from ..reading.mail import ReadMail
+from ..reading.media_types import HEADERS, MESSAGES
 from .fields import Fields, line
 
 __all__ = ["Complaint", "Note", "Report", "Said", "is_from_machine", "own_parts", "returned_header", "words"]
@@ -20,10 +22,6 @@ __all__ = ["Complaint", "Note", "Report", "Said", "is_from_machine", "own_parts"
 #: A report has three parts (RFC 6522 §3); some have what a gateway put around them.
 _MOST_PARTS: Final = 50
 _LONGEST_HEADER: Final = 65_536
-
-_MACHINES: Final = frozenset({"mailer-daemon", "maildaemon", "mail-daemon", "mdaemon", "postmaster", "mailerdaemon"})
-_MESSAGES: Final = frozenset({"message/rfc822", "message/global"})
-_HEADERS: Final = frozenset({"text/rfc822-headers", "message/rfc822-headers", "message/global-headers"})
 
 #: Fields that say something of a mail's way, and nothing of what stood in it.
 _TELLING: Final = (
@@ -135,9 +133,9 @@ def _parts(entity: Entity) -> Iterator[Entity]:
 def returned_header(mail: ReadMail) -> Headers | None:
     """The header of the mail that *mail* brings back; None where it brings none."""
     for part in own_parts(mail):
-        if part.media_type in _MESSAGES and part.children:
+        if part.media_type in MESSAGES and part.children:
             return part.children[0].headers
-        if part.media_type in _MESSAGES or part.media_type in _HEADERS:
+        if part.media_type in MESSAGES | HEADERS:
             return Headers.parse(part.content()[:_LONGEST_HEADER])
     return None
 
@@ -150,7 +148,7 @@ def is_from_machine(mail: ReadMail) -> bool:
         return True
     if (mail.headers.get("auto-submitted") or "no").partition(";")[0].strip().lower() != "no":
         return True
-    return mail.sender.value.rpartition("@")[0].lower() in _MACHINES
+    return mail.sender.value.rpartition("@")[0].lower() in MACHINES | {"postmaster"}
 
 
 def words(said: Said) -> dict[str, str]:
