@@ -63,6 +63,20 @@ async def test_a_contact_without_a_way_is_wrong_usage(bench: Any) -> None:
         assert await b.store.dispatches() == []
 
 
+async def test_a_plan_warns_of_who_is_shown_and_not_sent_to(bench: Any) -> None:
+    """To be named in `cc` sends to nobody; whoever looks at the plan sees that before anything goes out."""
+    seen = Message("When do we meet?", to=[ANN], cc=[BOB])
+    async with bench() as b:
+        await b.add()
+        (only_ann,) = (await b.hub.plan(seen, to=ANN)).recipients
+        both = (await b.hub.plan(seen, to=[Contact(id="1", addresses=(ANN,)), BOB])).recipients
+
+    assert [warning for warning in only_ann.warnings if "not sent to" in warning] == [
+        f"{BOB} is shown as a recipient and not sent to; to= of the send says who is"
+    ]
+    assert not any("not sent to" in warning for each in both for warning in each.warnings)
+
+
 async def test_of_several_channels_the_default_or_the_named_one(bench: Any) -> None:
     """Nobody guesses; the error names the candidates."""
     async with bench() as b:

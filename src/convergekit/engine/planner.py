@@ -138,7 +138,9 @@ class Planner:
     ) -> Plan:
         """What `dispatches` would do."""
         prepared = [await self._prepare(message, recipient, route, origin) for recipient in recipients]
-        return Plan(recipients=tuple(each.summary() for each in prepared))
+        shown = _only_shown(message, recipients)
+        told = (each._replace(warnings=(*each.warnings, *shown)) if shown else each for each in prepared)
+        return Plan(recipients=tuple(each.summary() for each in told))
 
     async def dispatches(
         self,
@@ -315,6 +317,19 @@ async def _rendered(message: Message, capabilities: Capabilities, *, policy: Pol
     if not _is_large(message):
         return render(message, capabilities, policy=policy)
     return await to_thread.run_sync(partial(render, message, capabilities, policy=policy))
+
+
+def _only_shown(message: Message, recipients: Sequence[Recipient]) -> tuple[str, ...]:
+    """Of whom the message shows without going to them, as whoever writes `cc` elsewhere may expect that it does."""
+    reached: set[Address] = set()
+    for recipient in recipients:
+        reached.update(recipient.addresses if isinstance(recipient, Contact) else (_address(recipient),))
+    only = (each for each in (*message.to, *message.cc) if each not in reached)
+    return tuple(f"{each} is shown as a recipient and not sent to; to= of the send says who is" for each in only)
+
+
+def _address(recipient: Address | ConversationRef) -> Address:
+    return recipient if isinstance(recipient, Address) else recipient.address
 
 
 def _is_large(message: Message) -> bool:
