@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Any, Final, Literal, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
@@ -22,6 +22,8 @@ _MORE: Final = "what else is set needs tables: [channels.NAME.smtp]"
 _NOT_READ: Final = f"{_DSN}; in a user name and a password / ? # @ : and % are percent-encoded, and a port is a number"
 _KEYWORD: Final = re.compile(r"[^\x00-\x1f\x7f(){%*\"\\\] ]{1,64}")  # RFC 9051 §9 flag-keyword: an atom
 
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
 _MODEL: Final = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
@@ -38,7 +40,10 @@ def _bare(value: str) -> str:
     return addr_spec(value)
 
 
-_AddrSpec = Annotated[str, Field(description="A bare address: support@example.org.")]
+def _line(value: str | None) -> str | None:
+    if value is not None and _CONTROL.search(value):
+        raise ValueError("must not have control characters")
+    return value
 
 
 class OAuthConfig(BaseModel):
@@ -83,9 +88,7 @@ class _Server(BaseModel):
     @field_validator("username")
     @classmethod
     def _is_line(cls, value: str | None) -> str | None:
-        if value is not None and re.search(r"[\x00-\x1f\x7f]", value):
-            raise ValueError("must not have control characters")
-        return value
+        return _line(value)
 
 
 class SmtpConfig(_Server):
@@ -139,7 +142,7 @@ class ImapConfig(_Server):
     @field_validator("folders")
     @classmethod
     def _are_folders(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if any(re.search(r"[\x00-\x1f\x7f]", each) or not each for each in value) or len(set(value)) != len(value):
+        if any(_CONTROL.search(each) or not each for each in value) or len(set(value)) != len(value):
             raise ValueError("names each folder once, without control characters")
         return value
 
@@ -204,7 +207,7 @@ class EmailConfig(BaseModel):
 
     model_config = _MODEL
 
-    address: _AddrSpec
+    address: str = Field(description="A bare address: support@example.org.")
     display_name: str | None = Field(default=None, max_length=200, description="Shown with `address`.")
     aliases: tuple[str, ...] = Field(
         default=(), description="Further addresses that are ours; mail of theirs is our own."
@@ -267,9 +270,7 @@ class EmailConfig(BaseModel):
     @field_validator("display_name", "authserv_id")
     @classmethod
     def _is_line(cls, value: str | None) -> str | None:
-        if value is not None and re.search(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", value):
-            raise ValueError("must not have control characters")
-        return value
+        return _line(value)
 
     @model_validator(mode="after")
     def _can_do_something(self) -> Self:
