@@ -587,6 +587,7 @@ async def test_a_folder_that_cannot_be_used_is_named(says: dict[str, bytes], wor
     [
         (b"TAG NO [AUTHENTICATIONFAILED] Authentication failed.\r\n", AuthenticationError),
         (b"TAG NO no secret-word here\r\n", AuthenticationError),
+        (b'TAG BAD not understood: "AGFubgBzZWNyZXQtd29yZA=="\r\n', AuthenticationError),
         (b"TAG NO [ALERT] Application-specific password required\r\n", AuthenticationError),
         (b"TAG NO [UNAVAILABLE] The user database is away\r\n", NotSentError),
         (b"TAG NO [LIMIT] enough\r\n", NotSentError),
@@ -603,6 +604,7 @@ async def test_a_refused_login_takes_the_channel_down_and_a_busy_server_does_not
         with pytest.raises(error) as caught:
             await listens(far, FakeContext())
     assert "secret-word" not in repr(caught.value)
+    assert "AGFubgBzZWNyZXQtd29yZA" not in repr(caught.value)
 
 
 @pytest.mark.parametrize("command", ["LOGIN", "AUTHENTICATE"])

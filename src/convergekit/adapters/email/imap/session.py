@@ -10,6 +10,7 @@ another descriptor of the same one; so whoever is cancelled leaves at once, and 
 
 from __future__ import annotations
 
+import base64
 import socket
 import ssl
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -24,6 +25,7 @@ from imapclient import IMAPClient  # type: ignore[import-untyped]
 from convergekit.abc import Clock
 from convergekit.errors import AuthenticationError, ConfigurationError, NotSentError
 
+from .. import sasl
 from ..config import ImapConfig
 from ..oauth import TokenProvider
 from ..tls import trusting
@@ -108,7 +110,9 @@ class Session:
         secret = token or (password.get_secret_value() if password is not None else None)
         if user is None or secret is None:
             raise ConfigurationError("imap: nobody can log in without imap.username, and imap.password or imap.oauth")
-        self._secrets = [secret]
+        spoken = (sasl.plain(user, secret), sasl.xoauth2(user, secret))
+        # In base64 as well: some servers repeat what they did not understand.
+        self._secrets = [secret, *(base64.b64encode(each.encode()).decode() for each in spoken)]
         sock = await connect(*self._config.address, self._config.timeout)
         self._sockets = [sock, sock.dup()]  # TLS takes the first one over
         try:
