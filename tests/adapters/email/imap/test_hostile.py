@@ -113,7 +113,7 @@ NONSENSE = [
 PLACES = ["GREETING", "CAPABILITY", "AUTHENTICATE", "SELECT", "UID SEARCH", "UID FETCH", "UID STORE", "IDLE", "NOOP"]
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(st.sampled_from(PLACES), st.lists(st.sampled_from(NONSENSE) | st.binary(max_size=40), max_size=3))
 @example("SELECT", [b"TAG OK x\r\n"])
 @example("CAPABILITY", [b"* CAPABILITY\r\n"])
@@ -122,8 +122,8 @@ def test_nonsense_at_any_place_is_an_error_of_ours(place: str, said: list[bytes]
 
     async def run() -> None:
         async with Far(letter("one"), says={place: b"".join(said)}).serving() as far:
-            with anyio.move_on_after(0.15), suppress(ConvergeError):
-                await reading(far.config(timeout=0.1), FakeContext()).listen()
+            with anyio.move_on_after(0.08), suppress(ConvergeError):
+                await reading(far.config(timeout=0.05), FakeContext()).listen()
 
     anyio.run(run)
 
