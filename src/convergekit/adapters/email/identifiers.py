@@ -81,10 +81,6 @@ class Identifiers:
         """The reference that stands for *thread*, ahead of those to real messages; without angle brackets."""
         return f"{self._token(b'thread', _thread_octets(thread))}@{self.domain}"
 
-    def reference_of(self, out: Outgoing) -> str:
-        """The `thread_reference` of the thread that *out* belongs to."""
-        return f"{self._token(b'thread', self._thread(out))}@{self.domain}"
-
     def envelope_id(self, out: Outgoing) -> str:
         """The ENVID of *out* (RFC 3461 §4.4)."""
         subject = _octets(out.delivery or out.key)

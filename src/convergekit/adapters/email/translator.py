@@ -189,7 +189,7 @@ def _asks_for_reading(native: EmailNative, config: EmailConfig) -> dict[str, str
 
 def _references(out: Outgoing, identifiers: Identifiers) -> tuple[str, ...]:
     """The thread's name, then all that came before: RFC 5322 §3.6.4."""
-    before = [identifiers.reference_of(out)]
+    before = [identifiers.thread_reference(identifiers.thread_of(out))]
     named = out.message.thread or out.conversation.thread
     if named is not None and thread_name(named) != named:  # one of the host's: it stands for a message that never was
         before.append(named if "@" in named else f"{quote(named, safe='')}@{identifiers.domain}")

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 from . import charsets, words
 
-__all__ = ["LONGEST", "Block", "Headers", "one_line", "printable", "split"]
+__all__ = ["LONGEST", "Block", "Headers", "printable", "split"]
 
 #: Of one header, in octets; what stands behind that is left out.
 LONGEST: Final = 256 * 1024
@@ -55,11 +55,11 @@ class Headers:
     def get(self, name: str) -> str | None:
         """The first of that name, or None: unfolded, decoded, one line of at most 8,192 characters."""
         value = self._first.get(name.lower())
-        return None if value is None else one_line(value)
+        return None if value is None else _one_line(value)
 
     def all(self, name: str) -> list[str]:
         """Each of that name, as `get` gives the first."""
-        return [one_line(value) for value in self.all_raw(name)]
+        return [_one_line(value) for value in self.all_raw(name)]
 
     def raw(self, name: str) -> bytes | None:
         """The first of that name, or None: unfolded, and not decoded."""
@@ -86,7 +86,7 @@ class Headers:
         return len(self._fields)
 
 
-def one_line(value: bytes) -> str:
+def _one_line(value: bytes) -> str:
     """A value as one line of text, with its encoded words (RFC 2047) decoded."""
     return printable(words.decode(charsets.guess(_unfolded(value))))
 
