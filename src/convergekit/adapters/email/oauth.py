@@ -21,12 +21,12 @@ import anyio
 from pydantic import SecretStr
 
 from convergekit.abc import ChannelContext
-from convergekit.errors import DeliveryError, InvalidInputError, NotSentError
+from convergekit.errors import ConvergeError, DeliveryError, InvalidInputError, NotSentError
 from convergekit.http import OUTCOMES, HttpAnswer, Outcome
 
 from .config import OAuthConfig
 
-__all__ = ["RefreshingTokens", "TokenProvider", "to_provider"]
+__all__ = ["RefreshingTokens", "TokenProvider", "to_provider", "token_of"]
 
 #: Seconds before its end from which a token is not begun to be used, at most; never more than a tenth of its life.
 _MARGIN: Final = 120.0
@@ -67,6 +67,21 @@ def to_provider(
     if given is not None or config is None:
         return given
     return RefreshingTokens(config, context)
+
+
+async def token_of(tokens: TokenProvider, *, fresh: bool = False) -> str:
+    """A token of *tokens*, which may be the host's own.
+
+    Raises:
+        ConvergeError: As it came from there.
+        NotSentError: Anything else did, of which only the kind is told: its text may have the token in it.
+    """
+    try:
+        return await tokens(fresh=True) if fresh else await tokens()
+    except ConvergeError:
+        raise
+    except Exception as exc:
+        raise NotSentError(f"there is no access token to log in with: {type(exc).__name__}") from exc
 
 
 class _Token(NamedTuple):

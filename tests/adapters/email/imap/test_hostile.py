@@ -257,3 +257,15 @@ async def test_whoever_is_cancelled_before_tls_has_begun_leaves_at_once() -> Non
         assert anyio.current_time() - begun < 1
     assert not left_behind()
     gc.collect()
+
+
+async def test_a_provider_of_tokens_that_fails_is_told_by_its_kind() -> None:
+    """A host's own says whatever it likes, and may say the token."""
+
+    async def tokens(*, fresh: bool = False) -> str:
+        raise RuntimeError("secret-word")
+
+    async with Far().serving() as far:
+        with pytest.raises(NotSentError) as caught:
+            await reading(far.config(password=None), FakeContext(), tokens).listen()
+    assert str(caught.value).endswith("there is no access token to log in with: RuntimeError")

@@ -27,7 +27,7 @@ from convergekit.errors import AuthenticationError, ConfigurationError, NotSentE
 
 from .. import sasl
 from ..config import ImapConfig
-from ..oauth import TokenProvider
+from ..oauth import TokenProvider, token_of
 from ..tls import trusting
 from ._client import Client
 from ._connect import connect
@@ -71,13 +71,13 @@ async def connected(config: ImapConfig, tokens: TokenProvider | None, *, max_siz
     session = Session(config, max_size)
     try:
         try:
-            await session.open(await tokens() if tokens is not None else None)
+            await session.open(await token_of(tokens) if tokens is not None else None)
         except AuthenticationError:
             if tokens is None:
                 raise
             session.close()
             session = Session(config, max_size)
-            await session.open(await tokens(fresh=True))
+            await session.open(await token_of(tokens, fresh=True))
         yield session
     finally:
         session.close()

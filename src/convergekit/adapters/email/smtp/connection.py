@@ -14,7 +14,7 @@ from asyncio import Transport
 from collections.abc import Awaitable, Iterable, Sequence
 from functools import partial
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 from aiosmtplib import SMTP, SMTPException, SMTPResponseException
 from anyio import to_thread
@@ -23,20 +23,16 @@ from convergekit.errors import (
     AccountError,
     AuthenticationError,
     ConfigurationError,
-    ConvergeError,
     DeliveryError,
-    NotSentError,
 )
 
 from .. import sasl
 from ..config import SmtpConfig
+from ..oauth import TokenProvider, token_of
 from ..tls import trusting
 from .extensions import Extensions
 from .replies import Reply, Step, broken_at, error_for
 from .transaction import Session
-
-if TYPE_CHECKING:
-    from ..oauth import TokenProvider
 
 __all__ = ["Account", "error_of"]
 
@@ -84,15 +80,15 @@ class Account:
         if self._tokens is None:
             password = self._config.password
             return await self._open("" if password is None else password.get_secret_value())
-        token = await _token(self._tokens())
+        token = await token_of(self._tokens)
         try:
             return await self._open(token)
         except AuthenticationError as refused:
             if not (refused.code or "").startswith(_TOKEN_REFUSED):
                 raise
         # Another connection may have been told so before this one, and there is a new token by now.
-        newer = await _token(self._tokens())
-        return await self._open(newer if newer != token else await _token(self._tokens(fresh=True)))
+        newer = await token_of(self._tokens)
+        return await self._open(newer if newer != token else await token_of(self._tokens, fresh=True))
 
     async def _open(self, secret: str) -> Session:
         host, port = self._config.address
@@ -203,15 +199,6 @@ def _own_name(sockname: Sequence[Any]) -> str:
 
 def _is_here(peername: Sequence[Any]) -> bool:
     return ip_address(str(peername[0]).partition("%")[0]).is_loopback
-
-
-async def _token(asked: Awaitable[str]) -> str:
-    try:
-        return await asked
-    except ConvergeError:
-        raise
-    except Exception as exc:  # of a host's own provider: its text may have the token in it
-        raise NotSentError(f"there is no access token to log in with: {type(exc).__name__}") from exc
 
 
 async def _step(step: Step, doing: Awaitable[_T]) -> _T:
