@@ -648,3 +648,17 @@ async def test_a_run_that_another_process_left_unfinished_is_begun_again_at_once
         await b.add("c")
         await b.settle()
     assert heard == ["x"]
+
+
+async def test_a_message_that_no_handler_takes_is_told_of_once(bench: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """Whoever has a mailbox open without meaning to read it learns so; one line, and no content."""
+    async with bench() as b:
+        medium = await b.add()
+        for text in ("a secret", "another"):
+            medium.say(text=text, sender=ANN)
+        await b.settle()
+
+    told = [record.getMessage() for record in caplog.records if "no handler took" in record.getMessage()]
+    assert len(told) == 1
+    assert "loop" in told[0]
+    assert "secret" not in told[0]

@@ -163,6 +163,7 @@ class Handlers:
         self._retry = retry
         self.ended: Callable[[Event, Exception | None], None] = lambda event, error: None
         self.unhandled: Callable[[Event], None] = lambda event: None
+        self._without: set[str] = set()  # channels of which it has been told
 
     async def serve(self, lease: Lease) -> None:
         """Handle the head of the lane, and end the lease. Never raises but for cancellation."""
@@ -233,7 +234,7 @@ class Handlers:
             with NO_STRAYS:
                 handled = await self._dispatcher().dispatch(handling)
             if handled.handler is None:
-                self.unhandled(event)
+                self._nobody_took(event)
             if handled.reply is None:
                 return (), handling.writes
             key = None
@@ -243,6 +244,16 @@ class Handlers:
         finally:
             run.is_over = True
             _running.reset(token)
+
+    def _nobody_took(self, event: Event) -> None:
+        self.unhandled(event)
+        if isinstance(event, MessageReceived) and event.channel not in self._without:
+            self._without.add(event.channel)
+            _log.warning(
+                "channel %s: no handler took message %s; it is in the archive, and the next ones are not told of",
+                event.channel,
+                event.key,
+            )
 
     async def _react(self, event: Event) -> None:
         """What the engine itself does about an event. Doing it twice does no harm."""
