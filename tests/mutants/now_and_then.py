@@ -173,20 +173,22 @@ class OneAtATime(Pigeon):
 
 @breaks("many-at-once", PigeonSubject)
 class AnswersAnybody(Pigeon):
-    """Gives the first answer that comes to whoever waits first."""
+    """Gives each answer to somebody else who waits."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.waiting: list[list[Any]] = []
 
     async def send(self, out: Outgoing) -> Receipt:
-        self.waiting.insert(0, place := [])
+        self.waiting.append(place := [])
         answer: Any
         try:
             answer = await super().send(out)
         except DeliveryError as error:
             answer = error
-        self.waiting.pop(0).append(answer)
+        other = next((each for each in self.waiting if each is not place), place)
+        self.waiting = [each for each in self.waiting if each is not other]
+        other.append(answer)
         while not place:
             await anyio.lowlevel.checkpoint()
         if isinstance(place[0], DeliveryError):
