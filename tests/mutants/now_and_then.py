@@ -173,28 +173,22 @@ class OneAtATime(Pigeon):
 
 @breaks("many-at-once", PigeonSubject)
 class AnswersAnybody(Pigeon):
-    """Gives each answer to somebody else who waits."""
+    """Gives each the answer that belongs to the one before."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self.waiting: list[list[Any]] = []
+        self.before: Receipt | DeliveryError | None = None
 
     async def send(self, out: Outgoing) -> Receipt:
-        self.waiting.append(place := [])
-        answer: Any
+        answer: Receipt | DeliveryError
         try:
             answer = await super().send(out)
         except DeliveryError as error:
             answer = error
-        other = next((each for each in self.waiting if each is not place), place)
-        self.waiting = [each for each in self.waiting if each is not other]
-        other.append(answer)
-        while not place:
-            await anyio.lowlevel.checkpoint()
-        if isinstance(place[0], DeliveryError):
-            raise place[0]
-        receipt: Receipt = place[0]
-        return receipt
+        self.before, answer = answer, self.before or answer
+        if isinstance(answer, DeliveryError):
+            raise answer
+        return answer
 
 
 # After a failure
