@@ -1,5 +1,6 @@
 """Against Postfix, Dovecot's AUTH and smtp-sink: what the fakes were made after."""
 
+import re
 from collections.abc import AsyncGenerator, Awaitable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -303,4 +304,10 @@ async def test_the_server_may_be_started_again_between_two_mails(mail: MailServe
             await alice.send(envelope(account.user), letter(account.user))
         await to_thread.run_sync(mail.start_smtp)
         await alice.send(envelope(account.user), letter(account.user))
-    assert len(await arrived(mail, account.user, 3)) == 3
+
+    # A Postfix that is stopped while it hands a mail on hands it on again. What it took from us has an id of its own.
+    def taken() -> set[bytes]:
+        return set(re.findall(rb"(?mi)^message-id: .*$", b"\n".join(mail.mailbox(account.user))))
+
+    await to_thread.run_sync(partial(eventually, lambda: len(taken()) >= 3))
+    assert len(taken()) == 3
