@@ -119,7 +119,7 @@ done
 """
     done, log = installed(tmp_path, noted)
     assert (done.returncode, done.stderr) == (0, "")
-    *_, postgresql, ngircd, mail = log.split("-qq ")
+    *_, postgresql, ngircd, mail, kannel = log.split("-qq ")
     assert postgresql.startswith("install --yes --no-install-recommends postgresql-15")
     assert "create_main_cluster = false" in postgresql
     assert ngircd.startswith("install --yes --no-install-recommends ngircd")
@@ -130,6 +130,9 @@ done
     assert "exit 101" in mail
     assert "update-rc.d postfix disable" in mail
     assert "update-rc.d dovecot disable" in mail
+    assert kannel.startswith("install --yes --no-install-recommends kannel kannel-extras")
+    assert "exit 101" in kannel
+    assert "update-rc.d kannel disable" in kannel
     assert (tmp_path / "createcluster.conf").read_text() == "own = 1\n", "the machine's settings are as they were"
     assert not (tmp_path / "policy-rc.d").exists()
 

@@ -65,15 +65,23 @@ def _postgresql() -> None:
         _apt_get("install", "postgresql-15")
 
 
-def _no_ngircd() -> str:
-    found = shutil.which("ngircd", path=os.pathsep.join((os.environ.get("PATH", ""), str(_SBIN))))
-    return "" if found else "ngircd is not installed (as root on Debian, `make peers` does it)"
+def _lacking(name: str, *programs: str) -> str:
+    """Why there is no *name*, which is made of *programs*; empty where there is."""
+    path = os.pathsep.join((os.environ.get("PATH", ""), str(_SBIN)))
+    found = all(shutil.which(program, path=path) for program in programs)
+    return "" if found else f"{name} is not installed (as root on Debian, `make peers` does it)"
 
 
 def _ngircd() -> None:
     with _no_service():
         _apt_get("install", "ngircd")
     _run("update-rc.d", "ngircd", "disable")  # nor at the next start of the machine
+
+
+def _kannel() -> None:
+    with _no_service():
+        _apt_get("install", "kannel", "kannel-extras")  # in the second is its own fake phone network
+    _run("update-rc.d", "kannel", "disable")
 
 
 def _mail() -> None:
@@ -87,8 +95,9 @@ def _mail() -> None:
 
 PEERS: Final = (
     Peer("PostgreSQL", postgres.missing, _postgresql),
-    Peer("ngircd", _no_ngircd, _ngircd),
+    Peer("ngircd", lambda: _lacking("ngircd", "ngircd"), _ngircd),
     Peer("Postfix and Dovecot", mail.not_installed, _mail),
+    Peer("Kannel", lambda: _lacking("Kannel", "bearerbox", "smsbox"), _kannel),
 )
 
 
