@@ -54,8 +54,9 @@ __all__ = [
 ]
 
 Medium: TypeAlias = Literal["sms", "mms", "whatsapp", "rcs"]
-#: What an attempt carries: a medium, with or without files. An `sms` with files is an `mms`.
-VariantName: TypeAlias = Literal["mms", "whatsapp", "whatsapp-media", "rcs", "rcs-media"]
+#: What an attempt carries: a medium, with or without files. An `sms` with files is an `mms`, and one whose text has
+#: letters that GSM 03.38 cannot write is a `ucs2`, where the profile tells it apart.
+VariantName: TypeAlias = Literal["ucs2", "mms", "whatsapp", "whatsapp-media", "rcs", "rcs-media"]
 
 #: What a code, or an HTTP status, means: "taken"; the four outcomes of an attempt; or a kind of failure, which says
 #: more. "throttled" waits; "auth" and "quota" take the account down; every other kind refuses for good.
@@ -238,7 +239,7 @@ class Idempotent(_Model):
 
 
 class Variant(_Model):
-    """What is different for a medium, or for files. Fields are laid over those of `send`; an empty text takes one away.
+    """What is different for a medium, for files or for other letters. Fields are laid over those of `send`; an empty text takes one away.
 
     Args:
         url: Another URL.
