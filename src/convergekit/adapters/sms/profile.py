@@ -239,7 +239,9 @@ class Idempotent(_Model):
 
 
 class Variant(_Model):
-    """What is different for a medium, for files or for other letters. Fields are laid over those of `send`; an empty text takes one away.
+    """What is different for a medium, for files or for letters that GSM 03.38 has not.
+
+    Fields are laid over those of `send`; an empty text takes one away.
 
     Args:
         url: Another URL.
