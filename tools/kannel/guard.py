@@ -1,0 +1,37 @@
+"""The guard of a Kannel, as a script: `guard.py FOLDER` ends what runs in the folder when its standard input ends.
+
+That happens however the process that started it ends. Then it removes the folder.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+
+def running_in(folder: Path) -> list[int]:
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended, or is somebody else's
+            if Path(os.readlink(process / "cwd")) == folder:
+                found.append(int(process.name))
+    return found
+
+
+def _guarded(folder: Path) -> None:
+    """Wait until nobody needs it any more; then end it at once, for nothing in it is worth keeping."""
+    sys.stdin.buffer.read()
+    try:
+        for pid in running_in(folder):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    _guarded(Path(sys.argv[1]))
