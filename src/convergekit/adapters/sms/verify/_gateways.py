@@ -1,0 +1,266 @@
+"""The schemes of single gateways. Each names where its provider describes it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar, Final, Literal
+
+from pydantic import Field
+
+from convergekit.errors import ConfigurationError, SignatureError
+from convergekit.http import hmac_signature, verify_hmac
+
+from ._scheme import Call, Check, Scheme, agree, fields, fresh
+
+__all__ = ["Plivo", "Sinch", "Telnyx", "Twilio", "VonageSig"]
+
+_AUTHORITY: Final = re.compile(
+    r"(https?)://((?:[^/?#@]*@)?(?:\[[^]/?#]*\]|[^][/?#:@]*))(?::([0-9]*))?(.*)", re.I | re.S
+)
+_TWILIO_DIGESTS: Final = {"HMAC_SHA1": "sha1", "HMAC_SHA256": "sha256"}
+#: Without the dot, which parts the nonce from what stands before it: else the end of a body could pass for a nonce.
+_NONCE: Final = re.compile(rb"[\x21-\x2d\x2f-\x7e]{1,256}")
+_MAX_SIGNATURES: Final = 16
+
+
+class Twilio(Scheme):
+    """`X-Twilio-Signature`: base64 of HMAC-SHA1 over the full URL and the sorted fields of a form.
+
+    A name that comes several times counts once per different value. A body that is no form is covered by its digest,
+    `bodySHA256` in the query. Twilio is not of one mind about the port, so the URL is tried with and without. A call
+    that is signed with a shared key says so, and HMAC-SHA256, in `X-Twilio-Webhooks-Signature-Settings`.
+    """
+
+    covers: ClassVar[str] = "URL and body"
+
+    def prepared(self, secrets: Sequence[bytes]) -> Check:
+        def check(call: Call) -> None:
+            given = call.header("x-twilio-signature")
+            digest = _twilio_digest(call)
+            rest = b"".join(name + value for name, value in sorted(set(_twilio_fields(call))))
+            urls = [url.encode("utf-8", "replace") for url in _with_and_without_port(call.signed_url)]
+            agree(given, [_base64_hmac(secret, url + rest, digest) for url in urls for secret in secrets])
+
+        return check
+
+
+class VonageSig(Scheme):
+    """The field `sig` of Vonage's SMS API: over all other fields, sorted, as `&name=value`.
+
+    `&` and `=` in values become `_`. Fields are those of the query and of the body, a form or a JSON object of text.
+    `md5hash` is plain MD5 with the secret at the end, which an account has until another is chosen, and the weakest.
+
+    Args:
+        method: As the account has it.
+        tolerance: Seconds; Vonage tries for a day.
+    """
+
+    covers: ClassVar[str] = "query and body"
+    method: Literal["md5hash", "md5hmac", "sha1hmac", "sha256hmac", "sha512hmac"]
+    tolerance: float = Field(default=90_000.0, gt=0)
+
+    def prepared(self, secrets: Sequence[bytes]) -> Check:
+        def check(call: Call) -> None:
+            given = _vonage_fields(call)
+            signature = given.pop(b"sig", b"").lower()
+            fresh(given.get(b"timestamp", b""), call.now, self.tolerance)
+            values = ((name, value.translate(_UNDERSCORED)) for name, value in sorted(given.items()))
+            signed = b"".join(b"&%b=%b" % each for each in values)
+            agree(signature, [self._signature(secret, signed) for secret in secrets])
+
+        return check
+
+    def _signature(self, secret: bytes, signed: bytes) -> bytes:
+        if self.method == "md5hash":
+            return hashlib.md5(signed + secret, usedforsecurity=False).hexdigest().encode()
+        return hmac_signature(secret, signed, digest=self.method.removesuffix("hmac"))
+
+
+class Plivo(Scheme):
+    """`X-Plivo-Signature-V3`, or V2: base64 of HMAC-SHA256 over the URL, the sorted fields and a nonce.
+
+    V2 covers neither the query nor the body, so it is taken only where the profile says it. V3 may be a list, and
+    comes as `...-Ma-V3` too, signed with the token of the main account.
+    """
+
+    covers: ClassVar[str] = "URL and body (v3), URL without query (v2)"
+    version: Literal["v2", "v3"] = "v3"
+
+    def prepared(self, secrets: Sequence[bytes]) -> Check:
+        def v2(call: Call) -> None:
+            signed = call.signed_url.partition("?")[0].encode("utf-8", "replace")
+            signed += call.header("x-plivo-signature-v2-nonce")
+            agree(call.header("x-plivo-signature-v2"), [_base64_hmac(each, signed) for each in secrets])
+
+        def v3(call: Call) -> None:
+            offered = _plivo_signatures(call)
+            signed = _plivo_signed(call) + b"." + call.header("x-plivo-signature-v3-nonce")
+            expected = [_base64_hmac(secret, signed) for secret in secrets]
+            if True not in [hmac.compare_digest(one, each) for one in offered for each in expected]:
+                raise SignatureError("no V3 signature fits: another token or URL, or something was changed on the way")
+
+        return v2 if self.version == "v2" else v3
+
+
+class Telnyx(Scheme):
+    """`telnyx-signature-ed25519`: Ed25519 (RFC 8032) over `timestamp|body`.
+
+    Args:
+        tolerance: Seconds, as Telnyx' own library has it.
+    """
+
+    covers: ClassVar[str] = "body"
+    tolerance: float = Field(default=300.0, gt=0)
+
+    def prepared(self, secrets: Sequence[bytes]) -> Check:
+        keys = [_public_key(secret) for secret in secrets]
+        from cryptography.exceptions import InvalidSignature
+
+        def fits(key: Any, signature: bytes, signed: bytes) -> bool:
+            try:
+                key.verify(signature, signed)
+            except InvalidSignature:
+                return False
+            return True
+
+        def check(call: Call) -> None:
+            signature = _decoded(call.header("telnyx-signature-ed25519"))
+            timestamp = call.header("telnyx-timestamp")
+            fresh(timestamp, call.now, self.tolerance)
+            signed = timestamp + b"|" + call.body
+            if not any(fits(key, signature, signed) for key in keys):
+                raise SignatureError("the signature does not fit: another key, or the body was changed on the way")
+
+        return check
+
+
+class Sinch(Scheme):
+    """`x-sinch-webhook-signature`: base64 of HMAC-SHA256 over `body.nonce.timestamp`.
+
+    Args:
+        tolerance: Seconds; Sinch tries for two days, and takes a 4xx for the end of it.
+    """
+
+    covers: ClassVar[str] = "body"
+    tolerance: float = Field(default=172_800.0, gt=0)
+
+    def prepared(self, secrets: Sequence[bytes]) -> Check:
+        def check(call: Call) -> None:
+            given = call.header("x-sinch-webhook-signature")
+            nonce = call.header("x-sinch-webhook-signature-nonce")
+            timestamp = call.header("x-sinch-webhook-signature-timestamp")
+            if not _NONCE.fullmatch(nonce):
+                raise SignatureError("the nonce is malformed")
+            fresh(timestamp, call.now, self.tolerance)
+            verify_hmac(b".".join((call.body, nonce, timestamp)), given, secrets, encoding="base64")
+
+        return check
+
+
+_UNDERSCORED: Final = bytes.maketrans(b"&=", b"__")
+
+
+def _base64_hmac(secret: bytes, signed: bytes, digest: str = "sha256") -> bytes:
+    return hmac_signature(secret, signed, digest=digest, encoding="base64")
+
+
+def _twilio_digest(call: Call) -> str:
+    """What the call says that it is signed with; SHA-1 where it says nothing."""
+    settings = call.request.headers.get("x-twilio-webhooks-signature-settings", "")[:1000].split(",")
+    words = (each.partition("=") for each in settings)
+    said = [value.strip() for name, _, value in words if name.strip() == "algorithm" and value.strip()]
+    digest = _TWILIO_DIGESTS.get(said[0].upper() if said else "HMAC_SHA1")
+    if digest is None:
+        raise SignatureError("it is signed with an algorithm that is not known here")
+    return digest
+
+
+def _twilio_fields(call: Call) -> list[tuple[bytes, bytes]]:
+    """The fields that are signed; raises `SignatureError` where the body is none of them and not what was digested."""
+    if call.is_form:
+        return fields(call.request.body)
+    said = next((value for name, value in fields(call.query) if name == b"bodySHA256"), None)
+    if said is not None:
+        agree(said, [hashlib.sha256(call.request.body).hexdigest().encode()])
+    elif call.request.body:
+        raise SignatureError("the body is no form, and bodySHA256 is missing from the query")
+    return []
+
+
+def _with_and_without_port(url: str) -> Iterator[str]:
+    parts = _AUTHORITY.fullmatch(url)
+    if parts is None:
+        raise SignatureError("callback_url is no http or https URL")
+    scheme, host, port, rest = parts.groups()
+    yield f"{scheme}://{host}{rest}"
+    yield f"{scheme}://{host}:{port or (443 if scheme.lower() == 'https' else 80)}{rest}"
+
+
+def _vonage_fields(call: Call) -> dict[bytes, bytes]:
+    """All fields of query and body; raises `SignatureError` where a name comes twice, or the body has other things."""
+    pairs = fields(call.query)
+    if call.is_form:
+        pairs += fields(call.request.body)
+    elif call.request.body:
+        pairs += _json_fields(call.request.body)
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise SignatureError("a field comes twice")
+    return found
+
+
+def _json_fields(body: bytes) -> list[tuple[bytes, bytes]]:
+    try:
+        pairs = json.loads(body, object_pairs_hook=tuple)
+        # Integers are signed as they are written; how Vonage would write anything else, nobody says.
+        if isinstance(pairs, tuple) and all(type(value) in (str, int) for _, value in pairs):
+            return [(name.encode(), str(value).encode()) for name, value in pairs]
+    except (ValueError, RecursionError):
+        pass
+    raise SignatureError("the body is neither a form nor a JSON object of text and whole numbers")
+
+
+def _plivo_signatures(call: Call) -> list[bytes]:
+    """What is offered, of both headers, with the blanks that joining leaves taken off."""
+    names = [name for name in ("x-plivo-signature-v3", "x-plivo-signature-ma-v3") if name in call.request.headers]
+    offered = [one for name in names for one in call.header(name).split(b",", _MAX_SIGNATURES)[:_MAX_SIGNATURES]]
+    if not offered:
+        raise SignatureError("the header x-plivo-signature-v3 is missing")
+    return [one.strip() for one in offered]
+
+
+def _plivo_signed(call: Call) -> bytes:
+    """URL and fields as V3 has them."""
+    url = call.signed_url.partition("?")[0].encode("utf-8", "replace")
+    query = b"&".join(b"%b=%b" % pair for pair in sorted(fields(call.query)))
+    if not call.request.body:
+        return url + b"?" + query if query else url
+    if call.request.method == "GET" or not call.is_form:
+        raise SignatureError("the body is no form")
+    posted = b"".join(name + value for name, value in sorted(fields(call.request.body)))
+    return b"%b?%b%b%b" % (url, query, b"." if query else b"", posted)
+
+
+def _decoded(signature: bytes) -> bytes:
+    try:
+        return base64.b64decode(signature, validate=True)
+    except ValueError:
+        raise SignatureError("the signature is not base64") from None
+
+
+def _public_key(secret: bytes) -> Any:
+    try:
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    except ImportError:
+        raise ConfigurationError(
+            "Telnyx signs with Ed25519, which needs `cryptography`: pip install 'convergekit[sms-ed25519]'"
+        ) from None
+    try:
+        return Ed25519PublicKey.from_public_bytes(base64.b64decode(secret, validate=True))
+    except ValueError:
+        raise ValueError("must be the public key as the portal shows it: the base64 of 32 bytes") from None
