@@ -428,7 +428,9 @@ class Inbound(_Rule):
         when: This is about an item of which all of it holds.
         each: A list inside of it; each entry is a message.
         id: The gateway's id of the message.
-        at: When; `at_format` is "iso", "unix", "unix_ms", or as `strptime` reads it (UTC unless it says otherwise).
+        at: When.
+        at_format: How that is written: "iso", "unix", "unix_ms", or as `strptime` reads it (UTC unless it says
+            otherwise).
         sender: Who (in TOML: `from`).
         to: Whom of ours.
         text: What.
@@ -476,7 +478,8 @@ class StatusRule(_Rule):
         when: This is about an item of which all of it holds.
         each: A list inside of it; each entry is a report.
         id: The gateway's id of the message.
-        at: When; see `Inbound`.
+        at: When.
+        at_format: How that is written; see `Inbound`.
         word: The gateway's word for it; it is looked up in `Profile.words`.
         reference: Our own reference, where it comes back in a field. What the callback's URL carries is always read.
         to: Who got it.
