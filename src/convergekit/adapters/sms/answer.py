@@ -1,0 +1,229 @@
+"""From a gateway's answer to one of the four outcomes of an attempt, as the profile says. Pure.
+
+Rules kept here:
+
+- A code that the profile lists says most, then what has to hold of a success, then the HTTP status.
+- A success that makes no sense is uncertain: the gateway may have the message, and nothing would match its reports.
+- What a gateway says in words is its own text: it becomes one short line, without our secrets and what was sent.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, Final
+
+from convergekit.abc import Outgoing
+from convergekit.errors import InvalidInputError, RejectedError
+from convergekit.http import OUTCOMES, HttpAnswer, Outcome, Outcomes, error_for
+from convergekit.model import FailureKind, Receipt, Status
+
+from .fields import Item, compiled, read_json, to_text
+from .profile import Profile, Reply, Send, Verdict
+
+__all__ = ["Answers"]
+
+_OUTCOMES: Final[Mapping[str, Outcome]] = {
+    "taken": Outcome.TAKEN,
+    "not_sent": Outcome.NOT_SENT,
+    "uncertain": Outcome.UNCERTAIN,
+    "account": Outcome.ACCOUNT,
+    "throttled": Outcome.THROTTLED,
+    "auth": Outcome.AUTHENTICATION,
+    "quota": Outcome.CREDIT,
+}
+_VERDICTS: Final[Mapping[Outcome, Verdict]] = {
+    Outcome.TAKEN: "taken",
+    Outcome.NOT_SENT: "not_sent",
+    Outcome.UNCERTAIN: "uncertain",
+    Outcome.REJECTED: "rejected",
+    Outcome.ACCOUNT: "account",
+    Outcome.THROTTLED: "throttled",
+    Outcome.AUTHENTICATION: "auth",
+    Outcome.CREDIT: "quota",
+}
+_UNITS: Final = {"milliseconds": 0.001, "seconds": 1.0, "minutes": 60.0}
+_NUMBER: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?")
+_LONGEST: Final = 200
+_LONGEST_CODE: Final = 64
+_TELLING: Final = 16  # characters of a text that betray it
+_SECRET: Final = 6  # a setting that is shorter is a word like "eu"
+
+
+class Answers:
+    """Reads the answers to one channel's requests.
+
+    Args:
+        profile: The gateway.
+        secrets: What must not come back in an error, though the gateway may repeat it: the account's settings.
+    """
+
+    def __init__(self, profile: Profile, *, secrets: Collection[str] = ()) -> None:
+        self._reply: Final[Reply] = profile.reply
+        self._secrets = [each for each in secrets if len(each) >= _SECRET]
+        self._pattern = re.compile(profile.reply.pattern) if profile.reply.pattern is not None else None
+        self._is_ok = compiled(profile.reply.ok)
+        wait = profile.reply.wait
+        self._waits = re.compile(wait.matches) if wait is not None and wait.matches is not None else None
+        self._correlates = _has_reference(profile.send)
+        self._codes: Mapping[str, Verdict] = {code.casefold(): verdict for code, verdict in profile.reply.codes.items()}
+        self._statuses: dict[int | str, Verdict] = {
+            (int(status) if status.isdigit() else status): verdict for status, verdict in profile.reply.statuses.items()
+        }
+        #: What an answer, or none, means by itself: for `context.http`.
+        self.outcomes: Outcomes = {
+            **OUTCOMES,
+            **{status: _OUTCOMES.get(verdict, Outcome.REJECTED) for status, verdict in self._statuses.items()},
+        }
+        self._verdicts: dict[int | str, Verdict] = {key: _VERDICTS[outcome] for key, outcome in OUTCOMES.items()}
+        self._verdicts.update(self._statuses)
+
+    def receipt(self, answer: HttpAnswer, out: Outgoing, channel: str) -> Receipt:
+        """What *answer* says became of *out*.
+
+        Args:
+            answer: Of any status.
+            out: What was handed over.
+            channel: Name of the channel, for errors.
+
+        Raises:
+            DeliveryError: It was not taken, or nobody knows; with the gateway's code.
+        """
+        item = self._read(answer)
+        codes = [] if item is None else [*self._codes_in(item)]
+        listed = next((code for code in codes if code.casefold() in self._codes), None)
+        of_code = None if listed is None else self._codes[listed.casefold()]
+        verdict, why = self._judged(answer, item, codes, of_code)
+        if verdict == "taken":
+            return self._receipt(item, out)
+        reason = self._shown(item, out) or why or answer.reason
+        code = listed or next(iter(codes), None) or str(answer.status)
+        if verdict in _OUTCOMES:
+            wait = self._wait(answer, item)
+            error = error_for(_OUTCOMES[verdict], reason, code=code, retry_after=wait, channel=channel)
+            assert error is not None
+            raise error
+        kind = None if verdict == "rejected" else FailureKind(verdict)
+        raise RejectedError(reason, kind=kind, code=code, channel=channel)
+
+    def _read(self, answer: HttpAnswer) -> Item | None:
+        """The fields of *answer*; None where it makes no sense, or is not all there."""
+        if not answer.complete:
+            return None
+        if self._pattern is not None:
+            found = self._pattern.search(answer.body.decode("utf-8", "replace"))
+            return None if found is None else Item.of(found.groupdict())
+        try:
+            item = read_json(answer.body)
+        except InvalidInputError:
+            return None
+        return item if isinstance(item.value, dict | list) else None
+
+    def _judged(
+        self, answer: HttpAnswer, item: Item | None, codes: list[str], of_code: Verdict | None
+    ) -> tuple[Verdict, str | None]:
+        """The verdict; and why, where that is for us to say."""
+        key, verdict = self._of_status(answer)
+        if verdict != "taken":
+            return of_code or verdict, None
+        if not 200 <= answer.status <= 299 or key in self._statuses:
+            return of_code or "taken", None  # the profile vouches for it, whatever stands behind
+        reply = self._reply
+        if item is None:
+            needs = reply.ok or reply.ids or self._pattern
+            return ("uncertain" if needs else "taken"), "the answer makes no sense, and it may have been taken"
+        if reply.segments and len({code.casefold() for code in codes}) > 1:
+            return "uncertain", "some of its segments were taken, and others were not"
+        if reply.ok and not self._is_ok(item):
+            says = bool(codes or item.text(reply.reason) or any(item.all(each.path) for each in reply.ok))
+            if of_code is not None or says:
+                return of_code or reply.otherwise, "the gateway has not taken it, and does not say why"
+            return "uncertain", "the answer says neither yes nor no: it may have been taken"
+        if not reply.ok and of_code is not None:
+            return of_code, None
+        if reply.ids and not self._ids(item) and not (reply.ok and self._correlates):
+            return "uncertain", "the answer lacks the message's id: it may have been taken"
+        return "taken", None
+
+    def _of_status(self, answer: HttpAnswer) -> tuple[int | str, Verdict]:
+        """What the table says about the status, the most specific key first, and that key."""
+        keys: tuple[int | str, ...] = (answer.status, f"{answer.status // 100}xx")
+        if answer.retry_after is not None:
+            keys = (f"{answer.status}+retry-after", f"{answer.status // 100}xx+retry-after", *keys)
+        return next(((key, self._verdicts[key]) for key in keys if key in self._verdicts), (answer.status, "uncertain"))
+
+    def _codes_in(self, item: Item) -> Iterator[str]:
+        for path in self._reply.code:
+            for value in item.all(path):
+                if code := _one_line(to_text(value) or "")[:_LONGEST_CODE]:
+                    yield code
+
+    def _ids(self, item: Item) -> list[str]:
+        """The ids at the first path that leads to any; each once."""
+        for path in self._reply.ids:
+            ids = [id for value in item.all(path) if (id := _id(value))]
+            if ids:
+                return list(dict.fromkeys(ids))
+        return []
+
+    def _receipt(self, item: Item | None, out: Outgoing) -> Receipt:
+        reply = self._reply
+        ids = [] if item is None else self._ids(item)
+        units = None if item is None or reply.units is None else _whole(item.text(reply.units))
+        segments = len(ids) if reply.segments and ids else None
+        if units is None and segments is not None:
+            units = segments
+        return Receipt(Status.ACCEPTED, ids=ids, part=out.index, units=units, segments=segments)
+
+    def _wait(self, answer: HttpAnswer, item: Item | None) -> float | None:
+        """Seconds to wait: what the header says, else what the body does."""
+        wait = self._reply.wait
+        if answer.retry_after is not None or wait is None or item is None:
+            return answer.retry_after
+        text = item.text(wait.path)
+        if text is not None and self._waits is not None:
+            found = self._waits.search(text)
+            text = found and found[1 if self._waits.groups else 0]
+        return float(text) * _UNITS[wait.unit] if text and _NUMBER.fullmatch(text.strip()) else None
+
+    def _shown(self, item: Item | None, out: Outgoing) -> str | None:
+        """What the gateway says in words, without secrets and without what was sent."""
+        said = None if item is None else item.text(self._reply.reason)
+        if said is None:
+            return None
+        for secret in self._secrets:
+            said = said.replace(secret, "***")
+        if len(beginning := out.part.text[:_TELLING]) >= _SECRET and beginning in said:
+            said = said.partition(beginning)[0] + "***"
+        return _one_line(said) or None
+
+
+def _has_reference(send: Send | None) -> bool:
+    """Whether our own reference goes out with a message, so that its reports can be matched without the id."""
+    return send is not None and any(
+        f"{{{name}}}" in text for name in ("reference", "callback") for text in _texts((send.url, send.fields))
+    )
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping | list | tuple):
+        for each in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts(each)
+
+
+def _one_line(text: str) -> str:
+    """*text* without control characters and what else would not show, on one line, cut off where it gets long."""
+    line = " ".join("".join(each if each.isprintable() else " " for each in text[: 2 * _LONGEST]).split())
+    return line if len(line) <= _LONGEST else line[: _LONGEST - 3] + "..."
+
+
+def _id(value: Any) -> str | None:
+    """An id can be a text or a number; what is no line of a reasonable length names nothing."""
+    text = None if isinstance(value, bool) else to_text(value)
+    return text if text and len(text) <= _LONGEST and text.isprintable() and text.strip() == text else None
+
+
+def _whole(text: str | None) -> int | None:
+    return int(text) if text and re.fullmatch(r"[0-9]{1,6}", text) else None
