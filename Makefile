@@ -24,7 +24,7 @@ help: ## say what there is
 demo: $(VENV)/.with-test ## messages go out and come in, over real sockets, without any account
 	@$(BIN)/convergekit demo $(DEMO)
 
-test: $(VENV)/.with-test peers ## the whole suite; TESTS="tests/model -k address" for a part of it
+test: $(VENV)/.with-oracles peers ## the whole suite; TESTS="tests/model -k address" for a part of it
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(TESTS)
 
 peers: ## install the servers that tests talk with, where this machine may: root on Debian
@@ -68,7 +68,7 @@ test-all: ## the whole suite on every Python >= 3.11 that this machine has
 
 constraints: ## pin the newest versions that fit together, anew
 	@rm -rf .venv-fresh
-	@$(MAKE) --no-print-directory VENV=.venv-fresh CONSTRAINTS= .venv-fresh/.with-dev .venv-fresh/.with-docs
+	@$(MAKE) --no-print-directory VENV=.venv-fresh CONSTRAINTS= .venv-fresh/.with-dev .venv-fresh/.with-docs .venv-fresh/.with-oracles
 	@.venv-fresh/bin/python tools/freeze.py > constraints.txt
 	@rm -rf .venv-fresh
 	@$(MAKE) --no-print-directory VENV=.venv-fresh CONSTRAINTS= .venv-fresh/.with-bench
@@ -89,13 +89,17 @@ clean: ## remove what make made
 CONSTRAINTS = constraints.txt
 $(BENCH_VENV)/.with-bench: CONSTRAINTS = constraints-bench.txt
 
+# What the oracles of the tests depend on is not needed, and would be fifty megabytes more.
+$(VENV)/.with-oracles: private ONLY = --no-deps --no-compile
+$(VENV)/.with-oracles: $(VENV)/.with-test
+
 define install
 	@echo "setting up $(@D) ($(subst .with-,,$(@F)))"
 	@[ -x $(@D)/bin/python ] || { \
 		$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("convergekit needs Python 3.11 or newer; say which one: make PYTHON=...")' \
 		&& $(PYTHON) -m venv $(@D); }
 	@$(@D)/bin/python -m pip install -qq --disable-pip-version-check $(CONSTRAINTS:%=-c %) --upgrade "pip>=25.1"
-	@$(@D)/bin/python -m pip install -qq --disable-pip-version-check $(CONSTRAINTS:%=-c %) -e . --group $(subst .with-,,$(@F))
+	@$(@D)/bin/python -m pip install -qq --disable-pip-version-check $(CONSTRAINTS:%=-c %) $(ONLY) -e . --group $(subst .with-,,$(@F))
 	@touch $@
 endef
 
