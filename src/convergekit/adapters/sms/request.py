@@ -267,7 +267,7 @@ class Requests:
             raise UnsupportedContentError(f"{self._profile.title} carries no {medium}")
         if out.message.expires_at is not None and out.message.expires_at <= now:
             raise RejectedError("its time is over", kind=FailureKind.EXPIRED)
-        way = self._ways[variant_of(out)]
+        way = self._way_of(out)
         _refuse_what_has_no_place(out, way.names)
         values = _values(way, _Job(self._config, send, out, medium, now))
         url, fields = way.url.fill(values), way.fields.fill(values) or {}
@@ -300,6 +300,12 @@ class Requests:
         for name, instead in _INSTEAD.items():
             ways.setdefault(name, ways[instead])
         return ways
+
+    def _way_of(self, out: Outgoing) -> _Way:
+        variant = variant_of(out)
+        if variant == "sms" and "ucs2" in self._ways and not is_gsm7(out.part.text):
+            variant = "ucs2"
+        return self._ways[variant]
 
     def _way(self, send: Send, variant: Variant, names: frozenset[str]) -> _Way:
         url = self._url(variant.url or send.url, "send.url")
