@@ -17,6 +17,7 @@ from urllib.request import urlopen
 import pytest
 
 from tools.kannel import Kannel, eventually, guard, header, missing, server
+from tools.mail.processes import is_listening
 
 ROOT = Path(__file__).parent.parent
 FAKE = "/usr/lib/kannel/test/fakesmsc"
@@ -137,9 +138,7 @@ def test_a_killed_run_leaves_nothing_behind() -> None:
         folder, *ports = run.stdout.readline().split()
         run.send_signal(signal.SIGKILL)
     eventually(lambda: not Path(folder).exists())
-    for port in map(int, ports):
-        with pytest.raises(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
-            pass
+    eventually(lambda: not any(is_listening(int(port)) for port in ports))
 
 
 def test_a_start_that_fails_leaves_nothing_behind_and_says_why(
@@ -191,18 +190,19 @@ def test_what_is_longer_than_it_may_be_is_cut_off_and_nobody_is_told(kannel: Kan
     assert app.reported(2) == [("1", "1"), ("1", "8")]
 
 
-@pytest.mark.parametrize("text", ["two\nlines", "two\r\nlines", " at both ends ", "1 2 text 3"])
-def test_a_text_arrives_as_it_is(kannel: Kannel, text: str) -> None:
-    send(kannel, text)
-    send(kannel, "another")
-    assert arrived(kannel, 2) == [text, "another"]
+def test_a_text_arrives_as_it_is(kannel: Kannel) -> None:
+    texts = ["two\nlines", "two\r\nlines", " at both ends ", "1 2 text 3"]
+    for text in texts:
+        send(kannel, text)
+    assert sorted(arrived(kannel, len(texts))) == sorted(texts)
 
 
-@pytest.mark.parametrize("sender", ["Alpha Corp", "+4917", "12345", "AlphaSenderTooLong"])
-def test_a_sender_is_taken_as_it_is(kannel: Kannel, sender: str) -> None:
-    send(kannel, "hello", **{"from": sender})
-    arrived(kannel)
-    assert [(sms.sender, sms.to) for sms in kannel.phones.messages()] == [(sender, "+491701")]
+def test_a_sender_is_taken_as_it_is(kannel: Kannel) -> None:
+    senders = {"Alpha Corp", "+4917", "12345", "AlphaSenderTooLong"}
+    for sender in senders:
+        send(kannel, "hello", **{"from": sender})
+    arrived(kannel, len(senders))
+    assert {(sms.sender, sms.to) for sms in kannel.phones.messages()} == {(sender, "+491701") for sender in senders}
 
 
 def test_several_recipients_have_one_answer_and_a_message_each(kannel: Kannel, app: App) -> None:
@@ -217,20 +217,20 @@ def test_several_recipients_have_one_answer_and_a_message_each(kannel: Kannel, a
     ]
 
 
-@pytest.mark.parametrize(
-    ("fields", "status", "words"),
-    [
-        ({"password": "wrong"}, 403, "Authorization failed for sendsms"),
-        ({"to": ""}, 400, "Empty receiver number not allowed, rejected"),
-        ({"to": "abc"}, 400, "Number(s) has/have been denied by white- and/or black-lists."),
-        ({"from": ""}, 400, "Sender missing and no global set, rejected"),
-        ({"charset": "nonsense"}, 400, "Charset or body misformed, rejected"),
-        ({"coding": "7"}, 400, "Coding field misformed, rejected"),
-        ({"to": "6661"}, 403, "Not routable. Do not try again."),
-    ],
-)
-def test_a_refusal(kannel: Kannel, fields: dict[str, str], status: int, words: str) -> None:
-    assert send(kannel, "hello", **fields) == (status, words)
+REFUSED = [
+    ({"password": "wrong"}, 403, "Authorization failed for sendsms"),
+    ({"to": ""}, 400, "Empty receiver number not allowed, rejected"),
+    ({"to": "abc"}, 400, "Number(s) has/have been denied by white- and/or black-lists."),
+    ({"from": ""}, 400, "Sender missing and no global set, rejected"),
+    ({"charset": "nonsense"}, 400, "Charset or body misformed, rejected"),
+    ({"coding": "7"}, 400, "Coding field misformed, rejected"),
+    ({"to": "6661"}, 403, "Not routable. Do not try again."),
+]
+
+
+def test_what_it_says_when_it_refuses(kannel: Kannel) -> None:
+    for fields, status, words in REFUSED:
+        assert send(kannel, "hello", **fields) == (status, words)
 
 
 def test_where_no_network_leads_it_is_refused_and_reported_too(kannel: Kannel, app: App) -> None:

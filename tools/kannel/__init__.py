@@ -29,10 +29,10 @@ It sends by GET, or by POST with a text for a body and all else in headers; a fo
 is, letters, spaces and all. A long text is cut by code units, so a surrogate pair may lie in two parts.
 
 A report is a GET of `dlr-url`. In it `%p` is who was written to and `%P` who wrote, as in a message of theirs, and `%F`
-is mostly empty where `%d` is 8. There is one pair for a message, however many parts it has. A URL that fails, for a
-report or a message, is called again as the settings say, and then no more; a message from a phone has the same `%I`
-each time. What is being called again is forgotten when Kannel is killed, and reports also when it is stopped. What
-waits for the link is on disk, and is sent, and reported, after either.
+is mostly empty where `%d` is 8. There is one pair for a message, however many parts it has. A URL that answers other
+than 200 or 202, be it 204 or 404, is called again as the settings say, and then no more; a message from a phone has the
+same `%I` each time. What is being called again is forgotten when Kannel is killed, and reports also when it is stopped.
+What waits for the link is on disk, and is sent, and reported, after either.
 """
 
 from __future__ import annotations

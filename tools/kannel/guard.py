@@ -9,11 +9,13 @@ import os
 import shutil
 import signal
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 
 
 def running_in(folder: Path) -> list[int]:
+    """The processes whose current folder is *folder*."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):  # it has ended, or is somebody else's
@@ -26,9 +28,11 @@ def _guarded(folder: Path) -> None:
     """Wait until nobody needs it any more; then end it at once, for nothing in it is worth keeping."""
     sys.stdin.buffer.read()
     try:
-        for pid in running_in(folder):
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        while found := running_in(folder):
+            for pid in found:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.01)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -11,10 +11,13 @@ from __future__ import annotations
 import re
 import socket
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import quote_from_bytes, unquote_to_bytes
+
+from tools.mail.processes import eventually
 
 __all__ = ["Phones", "Sms", "header"]
 
@@ -68,26 +71,28 @@ class Phones:
 
     Args:
         port: Of Kannel's fake SMSC, on 127.0.0.1.
+        is_up: Whether Kannel takes the link for being up.
 
     Attributes:
         parts: What has gone out to them, oldest first.
     """
 
-    def __init__(self, port: int) -> None:
-        self._port = port
+    def __init__(self, port: int, is_up: Callable[[], bool]) -> None:
+        self._port, self._is_up = port, is_up
         self._link: socket.socket | None = None
         self._reader: threading.Thread | None = None
         self.parts: list[Sms] = []
 
     def connect(self) -> None:
-        """Bring the link up, unless it is; what Kannel has kept comes within a second."""
+        """Bring the link up, unless it is; return when Kannel knows. What it has kept comes within a second."""
         if self._link is None:
             self._link = socket.create_connection(("127.0.0.1", self._port))
             self._reader = threading.Thread(target=self._read, args=(self._link,), daemon=True)
             self._reader.start()
+            eventually(self._is_up)
 
     def drop(self) -> None:
-        """Take the link down, unless it is; return when Kannel knows it."""
+        """Take the link down, unless it is; return when Kannel knows."""
         if self._link is None or self._reader is None:
             return
         # Only our half: what Kannel has taken for delivered has to arrive.
@@ -96,6 +101,7 @@ class Phones:
         self._reader.join(10)
         self._link.close()
         self._link = self._reader = None
+        eventually(lambda: not self._is_up())
 
     def say(self, sender: str, to: str, text: str, *, ucs2: bool = False, udh: bytes = b"") -> None:
         """A phone, *sender*, sends *text* to us, *to*; see `header` for *udh*.

@@ -120,7 +120,7 @@ class Kannel:
         self.http, self.app, self.admin, self.smsc, self.box = free_ports(5)
         self.callback_url = callback_url or f"http://127.0.0.1:{self.app}/hooks"
         self.send_url = f"http://127.0.0.1:{self.http}/cgi-bin/sendsms"
-        self.phones = Phones(self.smsc)
+        self.phones = Phones(self.smsc, self._is_linked)
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         try:
             self._configure(retries=retries, delay=delay, joined=joined, recoded=recoded)
@@ -200,6 +200,11 @@ class Kannel:
         """What it says of itself: its boxes, its links, and how many messages it has seen."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.admin}/status.txt?password={self.password}") as page:
             return str(page.read().decode())
+
+    def _is_linked(self) -> bool:
+        with suppress(OSError):
+            return "(online" in self.status()
+        return False
 
     def logs(self) -> str:
         """What it has said."""
