@@ -150,7 +150,10 @@ class Answers:
         keys: tuple[int | str, ...] = (answer.status, f"{answer.status // 100}xx")
         if answer.retry_after is not None:
             keys = (f"{answer.status}+retry-after", f"{answer.status // 100}xx+retry-after", *keys)
-        return next(((key, self._verdicts[key]) for key in keys if key in self._verdicts), (answer.status, "uncertain"))
+        for key in keys:
+            if key in self._verdicts:
+                return key, self._verdicts[key]
+        return answer.status, "uncertain"
 
     def _codes_in(self, item: Item) -> Iterator[str]:
         for path in self._reply.code:
