@@ -85,7 +85,7 @@ class Assembly:
         place, slot = _found(piece)
         while True:
             value, version = await self._state.get(place)
-            step: _Step = _Sets(value or {}, self._now(), self._deadline).take(slot, piece, part)
+            step = _Sets(value or {}, self._now(), self._deadline).take(slot, piece, part)
             if step.full is not None:
                 await self._give(place, step.full, _Set.read(value[step.full]), leave=False)
             elif step.value is None or await self._state.put(place, step.value, version=version):
