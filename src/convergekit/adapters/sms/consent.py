@@ -1,0 +1,129 @@
+"""STOP, START and HELP: what somebody asks for by a word, and what they may mean by a phrase. Pure.
+
+Rules kept here:
+
+- A message that is one word of the channel's lists and nothing else acts: it becomes a `ConsentChanged` beside the
+  message. Case, width, blanks and punctuation around it do not count.
+- A phrase ("please stop texting me") never acts. It marks the message with `maybe_opt_out`: any reasonable wording
+  counts in law (47 CFR 64.1200(a)(10)), and what is reasonable a person decides, or the host.
+- The gateway's own word for it counts before ours: it has acted already.
+- A refusal comes after the message, and an agreement before it, both in the lane of the conversation. So the handler
+  of a STOP may still confirm it, once (47 CFR 64.1200(a)(12)), and that of a START is allowed to answer.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Final, Literal, TypeAlias
+
+from convergekit.model import Address, ConsentChanged, ConversationRef, Event, MessageReceived
+
+from .config import SmsConfig
+
+__all__ = ["Asked", "asked", "may_opt_out", "opted_out", "told"]
+
+#: What a word asks for.
+Asked: TypeAlias = Literal["stop", "start", "help"]
+
+_LONGEST_WORD: Final = 60
+_LONGEST_PHRASE: Final = 2000
+_AROUND: Final = re.compile(r"^[\W_]+|[\W_]+$")
+_MOST_WORDS: Final = 3
+#: How people say it who do not use the word. Each is a stem that hardly anybody writes for another reason.
+_PHRASES: Final = re.compile(
+    r"\bunsubscri|\bopt(ed|ing)?[ -]?out|\brevoke\b|\bleave me alone\b|\bwrong number\b"
+    r"|\b(stop|quit|cease|no more|don'?t|do not|never)\b( \w+){0,3} (text|messag|sms|contact|writ|send|spam)"
+    r"|\b(remove|take|delete|get) (me|my (phone )?number)( \w+)? (from|off)\b|\btake me off\b"
+    r"|\babmeld|\babbestell|\baustragen\b|\bkeine? (weiteren? |mehr )?(sms|nachrichten|werbung)\b|\bnicht mehr schreib"
+    r"|\bd[ée]sabonn|\bd[ée]sinscri|\barr[êe]te[rz]?\b|\bstop au sms\b|\bne plus (recevoir|m'[ée]crire)"
+    r"|\bdarme de baja\b|\bdar(se)? de baja\b|\bno (me )?(env[ií]e|escrib|mand)|\bd[eé]jen? de\b"
+    r"|\bdescadastr|\bparar de\b|\bn[ãa]o (me )?(envie|mande)|\bcancellami\b|\bdisiscri|\bnon (mi )?(scriv|invia)"
+    r"|\bafmeld|\buitschrijv|\bgeen (sms|berichten)\b"
+)
+
+
+def told(message: MessageReceived, config: SmsConfig, *, keyword: str | None = None) -> tuple[Event, ...]:
+    """*message*, marked with what it asks for, and the change of consent that goes with it.
+
+    Args:
+        message: As it was read.
+        config: The channel's, with its lists of words.
+        keyword: What the gateway itself says that the message asks for: "stop", "start", "help"; or None.
+    """
+    text = message.text or ""
+    word = keyword or asked(text, config)
+    if word is None:
+        return (_marked(message, maybe_opt_out=True),) if may_opt_out(text, config) else (message,)
+    message = _marked(message, keyword=word)
+    if word == "help" or message.sender is None:
+        return (message,)
+    evidence = text.strip()[:_LONGEST_WORD] if keyword is None else f"{config.loaded.name}: {keyword.upper()}"
+    consent = ConsentChanged(
+        key=f"consent:{message.key}",
+        channel=message.channel,
+        conversation=message.conversation,
+        sender=message.sender,
+        at=message.at,
+        address=message.sender,
+        granted=word == "start",
+        evidence=" ".join(evidence.split()),
+    )
+    return (consent, message) if consent.granted else (message, consent)
+
+
+def opted_out(address: Address, *, key: str, evidence: str, channel: str = "") -> ConsentChanged:
+    """What a report says that was refused since its recipient wants no more.
+
+    Args:
+        address: Of the recipient.
+        key: Of the report.
+        evidence: Who says so: "twilio:21610".
+        channel: Its name.
+    """
+    return ConsentChanged(
+        key=f"consent:{key}",
+        channel=channel,
+        conversation=ConversationRef(channel=channel, address=address),
+        address=address,
+        granted=False,
+        evidence=evidence,
+    )
+
+
+def asked(text: str, config: SmsConfig) -> Asked | None:
+    """What *text* asks for, being one of the channel's words and nothing else; or None."""
+    if not text or len(text) > _LONGEST_WORD:
+        return None
+    return _words(config.stop_words, config.start_words, config.help_words).get(_AROUND.sub("", _folded(text)))
+
+
+def may_opt_out(text: str, config: SmsConfig) -> bool:
+    """Whether *text* reads as if its sender wants no more messages."""
+    folded = " ".join(_folded(text[:_LONGEST_PHRASE]).replace("\u2019", "'").split())
+    words = re.findall(r"\w+", folded) if len(folded) <= _LONGEST_WORD else ()
+    if 0 < len(words) <= _MOST_WORDS:
+        known = _words(config.stop_words, config.start_words, config.help_words)
+        if any(known.get(word) == "stop" for word in words):
+            return True
+    return _PHRASES.search(folded) is not None
+
+
+def _marked(message: MessageReceived, **marks: object) -> MessageReceived:
+    return message.model_copy(update={"details": {**message.details, **marks}})
+
+
+def _folded(text: str) -> str:
+    return (text if text.isascii() else unicodedata.normalize("NFKC", text)).casefold()
+
+
+@lru_cache(maxsize=64)
+def _words(stop: tuple[str, ...], start: tuple[str, ...], help_: tuple[str, ...]) -> Mapping[str, Asked]:
+    """Where a word is in several lists, it stops."""
+    known: dict[str, Asked] = {}
+    lists: tuple[tuple[tuple[str, ...], Asked], ...] = ((help_, "help"), (start, "start"), (stop, "stop"))
+    for words, meaning in lists:
+        known.update(dict.fromkeys(map(_folded, words), meaning))
+    return known
