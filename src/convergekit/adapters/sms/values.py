@@ -99,7 +99,7 @@ def decoded(text: str, how: str, raw: bytes | None = None) -> str:
     try:
         match how:
             case "utf16be-percent":  # a + can only be a space there: whoever encodes bytes writes a plus as %2B
-                return _utf16be(unquote_to_bytes(text.replace("+", " ")))
+                return _utf16be(unquote_to_bytes(text.replace("+", " ").encode("ascii")))
             case "utf16be-hex":
                 return _utf16be(bytes.fromhex(text))
             case "latin1-hex":
@@ -133,7 +133,7 @@ def position(reference: str | None, number: str | None, total: str | None) -> Po
 
 
 def position_in_udh(raw: bytes) -> Position | None:
-    """Which part something is by its user data header, as it is or in hexadecimal digits, with or without percent signs.
+    """Which part something is by its user data header, which may be in hexadecimal digits, with or without %.
 
     Source:
         3GPP TS 23.040 §9.2.3.24.1 and §9.2.3.24.8.
