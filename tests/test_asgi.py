@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import anyio
@@ -16,6 +16,7 @@ from starlette.routing import Mount
 from convergekit.abc import Request, Response
 from convergekit.asgi import WebhookApp
 from convergekit.errors import InvalidInputError, NotRunningError, StoreError
+from convergekit.model import Event
 from tests.asgi_kit import REFUSED, Channels, Scripted, call, scope_of, served
 
 pytestmark = pytest.mark.anyio
@@ -82,6 +83,28 @@ async def test_a_challenge_is_answered_before_any_signature() -> None:
     hooks = Scripted(challenge=lambda request: Response(200, request.query.encode()))
     answer = await call(app_for(hooks), method="GET", body=b"", query_string=b"crc")
     assert (answer.status, answer.body, hooks.steps) == (200, b"crc", ["challenge"])
+
+
+async def test_a_medium_that_reports_by_get_is_verified_and_heard_like_any_other() -> None:
+    hooks = Scripted()
+    hooks.webhook_methods = frozenset({"GET"})  # type: ignore[attr-defined]
+    answer = await call(app_for(hooks), method="GET", body=b"", query_string=b"id=1")
+    assert (answer.status, hooks.steps) == (200, ["challenge", "verify", "parse", "admit", "reply"])
+    refused = await call(app_for(hooks), method="POST")
+    assert (refused.status, refused.headers["allow"]) == (405, "GET")
+
+
+async def test_a_translation_may_wait_for_what_was_stored() -> None:
+    class Waiting(Scripted):
+        async def parse(self, request: Request) -> Sequence[Event]:  # type: ignore[override]
+            await anyio.lowlevel.checkpoint()
+            return super().parse(request)
+
+    hooks = Waiting()
+    answer = await call(app_for(hooks))
+    assert (answer.status, hooks.steps) == (200, ["challenge", "verify", "parse", "admit", "reply"])
+    torn = Waiting(parse=invalid())
+    assert (await call(app_for(torn))).status == 400
 
 
 @pytest.mark.parametrize("method", ["GET", "OPTIONS", "HEAD", "PUT", "DELETE", "PATCH", "TRACE"])

@@ -16,7 +16,7 @@ Rules kept here:
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Generator, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, MutableMapping, Sequence, Set
 from typing import Any, Final, Protocol, TypeAlias
 from urllib.parse import quote
 
@@ -38,6 +38,7 @@ _NOSNIFF: Final = (b"x-content-type-options", b"nosniff")
 _LATER: Final = {"retry-after": "5"}
 
 _TOO_MANY: Final = Response(429, b"too many calls at once", _LATER)
+_METHODS: Final = frozenset({"POST"})
 _UNKNOWN: Final = Response(404, b"no such channel")
 _NOT_ALLOWED: Final = Response(405, b"method not allowed", {"allow": "POST"})
 _TIMEOUT: Final = Response(408, b"the body did not arrive in time", {"connection": "close"})
@@ -139,7 +140,7 @@ class WebhookApp:
             return _UNAVAILABLE
         if receiver is None:
             return _UNKNOWN
-        if method not in {"POST", "GET", "OPTIONS"}:  # the last two are for challenges
+        if method not in {"POST", "GET", "HEAD", "OPTIONS"}:  # the last three are for challenges, mostly
             return _NOT_ALLOWED
         if self._held >= self._max_concurrent:
             return _TOO_MANY
@@ -205,10 +206,11 @@ class WebhookApp:
             challenge = adapter.challenge(request)
             if challenge is not None:
                 return challenge
-            if request.method != "POST":
-                return _NOT_ALLOWED
+            methods: Set[str] = getattr(adapter, "webhook_methods", _METHODS)
+            if request.method not in methods:
+                return Response(405, b"method not allowed", {"allow": ", ".join(sorted(methods))})
             await adapter.verify(request)
-            events = _parsed(adapter, request)
+            events = await _parsed(adapter, request)
             admitted = await receiver.admit(*events) if events else ()
             return adapter.reply(request, admitted)
         except SignatureError as exc:
@@ -276,9 +278,10 @@ def _resumed(waits_for: Any, steps: Generator[Any, Any, Any]) -> Generator[Any, 
             return done.value
 
 
-def _parsed(adapter: ReceivesWebhooks, request: Request) -> Sequence[Event]:
+async def _parsed(adapter: ReceivesWebhooks, request: Request) -> Sequence[Event]:
     try:
-        return adapter.parse(request)
+        found = adapter.parse(request)
+        return found if isinstance(found, Sequence) else await found
     except InvalidInputError:
         raise
     except ValueError as exc:  # pydantic's among them

@@ -128,7 +128,23 @@ class ThrottledError(NotSentError):
 
 
 class RejectedError(DeliveryError):
-    """Refused for good by the remote, with its code; trying again would end the same way."""
+    """Refused for good by the remote, with its code; trying again would end the same way.
+
+    Attributes:
+        kind: The class of trouble, where the remote's code tells: a `FailureKind`, or its value; else None.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        kind: str | None = None,
+        channel: str = "?",
+        code: str | None = None,
+        dispatch: str | None = None,
+    ) -> None:
+        super().__init__(reason, channel=channel, code=code, dispatch=dispatch)
+        self.kind = kind
 
 
 class UnsupportedContentError(RejectedError):

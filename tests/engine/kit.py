@@ -86,10 +86,10 @@ class Probe(Adapter[ProbeConfig]):
     def __init__(self, config: ProbeConfig, context: ChannelContext) -> None:
         super().__init__(config, context)
         self.parts: dict[str, Any] = dict(context.parts)
-        self.parts.setdefault("made", []).append(self)
 
     @asynccontextmanager
     async def __asynccontextmanager__(self) -> AsyncGenerator[Self]:
+        self.parts.setdefault("entered", []).append(self)
         await self._call("opening")
         try:
             yield self

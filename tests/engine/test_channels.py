@@ -7,9 +7,10 @@ from typing import Any
 
 import anyio
 import pytest
+from pydantic import BaseModel
 
-from convergekit import ChannelOptions, MessageReceived, Status
-from convergekit.abc import Outgoing, Polled
+from convergekit import ChannelOptions, Hub, MessageReceived, Status
+from convergekit.abc import Adapter, Outgoing, Polled
 from convergekit.adapters.loopback import Medium
 from convergekit.engine import channels, engine
 from convergekit.engine.outcomes import PATIENCE
@@ -21,7 +22,7 @@ from convergekit.errors import (
     StoreError,
     ThrottledError,
 )
-from convergekit.model import ChannelChanged, Receipt
+from convergekit.model import Capabilities, ChannelChanged, Receipt, TextLimit
 from tests.engine.kit import ANN, BOB, Listening, ListeningConfig, Polling, PollingConfig, Probe, ProbeConfig
 
 pytestmark = pytest.mark.anyio
@@ -58,18 +59,18 @@ async def test_a_channel_that_does_not_open_is_tried_again_with_growing_pauses(b
 
 async def test_each_try_has_a_new_adapter(bench: Any) -> None:
     """Nothing half-broken is used again."""
-    made: list[Probe] = []
+    entered: list[Probe] = []
 
     async def fails_once() -> None:
-        if len(made) == 1:
+        if len(entered) == 1:
             raise OSError("no")
 
     async with bench() as b:
-        await b.hub.add_channel("probe", ProbeConfig(), opening=fails_once, made=made)
+        await b.hub.add_channel("probe", ProbeConfig(), opening=fails_once, entered=entered)
         await b.pass_time(5)
 
-        assert len(made) == 2
-        assert b.hub.channel("probe").adapter is made[1]
+        assert len(entered) == 2
+        assert b.hub.channel("probe").adapter is entered[1]
 
 
 async def test_an_account_error_takes_it_down_and_is_probed_slowly(bench: Any) -> None:
@@ -720,3 +721,48 @@ def test_the_probes_are_adapters() -> None:
     """What this file stands on."""
     assert Listening.Config is ListeningConfig
     assert Polling.Config is PollingConfig
+
+
+# What depends on settings
+
+
+class SettingConfig(BaseModel, frozen=True, extra="forbid"):
+    """Of an adapter whose limits and addresses are a matter of settings."""
+
+    longest: int = 10
+    sends: bool = True
+
+
+class Setting(Adapter[SettingConfig]):
+    name = "setting"
+    schemes = frozenset({"setting"})
+    Config = SettingConfig
+
+    def __init__(self, config: SettingConfig, context: Any) -> None:
+        super().__init__(config, context)
+        self.capabilities = Capabilities(text=TextLimit(max=config.longest))
+
+    @classmethod
+    def schemes_for(cls, config: SettingConfig) -> frozenset[str]:
+        return cls.schemes if config.sends else frozenset()
+
+    async def send(self, out: Outgoing) -> Receipt:
+        return Receipt(Status.ACCEPTED)
+
+
+async def test_limits_are_those_of_the_settings_also_where_nothing_is_open() -> None:
+    """A process that only submits plans by them, too."""
+    async with Hub(role="submit") as hub:
+        await hub.add_channel("narrow", SettingConfig(longest=5))
+        plan = await hub.plan("12345 67890", to="setting:ann")
+        assert plan.recipients[0].legs[0].parts == 2
+
+
+async def test_a_channel_that_cannot_send_is_none_to_send_by() -> None:
+    async with Hub(role="submit") as hub:
+        await hub.add_channel("ear", SettingConfig(sends=False))
+        with pytest.raises(ConfigurationError, match="no channel serves setting:"):
+            await hub.plan("hello", to="setting:ann")
+        await hub.add_channel("mouth", SettingConfig())
+        plan = await hub.plan("hello", to="setting:ann")
+        assert plan.recipients[0].legs[0].channel == "mouth"

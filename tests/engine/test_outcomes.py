@@ -240,3 +240,10 @@ def test_laws(parts: int, events: list[Any], early: bool, resend: bool) -> None:
         done = current.next_part is None or current.status is Status.FAILED
         assert current.state is not QUEUED or not done, "nothing is left to be done, and it waits"
         assert current.state is not CLOSED or done
+
+
+def test_a_refusal_keeps_the_kind_that_its_adapter_read_from_the_code() -> None:
+    refused = RejectedError("the recipient has opted out", code="21610", kind=FailureKind.OPTED_OUT)
+    after = attempt(delivery(due=NOW), refused)
+    assert after.failure is not None
+    assert (after.failure.kind, after.failure.code) == (FailureKind.OPTED_OUT, "21610")

@@ -427,21 +427,21 @@ async def test_a_poll_is_one_workers_and_goes_on_from_its_cursor() -> None:
 
 async def test_an_exclusive_adapter_is_entered_by_one_worker_which_alone_sends() -> None:
     """The account bears one connection; what others submit waits for that one, and `send` for its answer."""
-    ears, made = Ears(), []
+    ears, entered = Ears(), []
 
     async def only(hub: Hub) -> None:
-        hub._engine.add("ears", Only, ListeningConfig(), _OPTIONS, {"listening": ears, "made": made})
+        hub._engine.add("ears", Only, ListeningConfig(), _OPTIONS, {"listening": ears, "entered": entered})
 
     async with Workers().running() as workers:
         first, second = await workers.start(only), await workers.start(only)
-        assert len(made) == 1
+        assert len(entered) == 1
         assert second.hub.channel("ears").adapter is None
         assert second.hub.channel("ears").state == "standby"
         sent = await second.hub.send("hello", to="listening:ann")
         assert sent.status is Status.ACCEPTED
         await first.die()
         await workers.pass_time(OWNING + 6)
-        assert len(made) == 2
+        assert len(entered) == 2
         assert second.hub.channel("ears").state == "up"
         sent = await second.hub.send("hello again", to="listening:ann")
         assert sent.status is Status.ACCEPTED
@@ -465,10 +465,10 @@ async def test_an_exclusive_channel_that_is_on_standby_can_be_closed() -> None:
 
 async def test_an_exclusive_channel_that_was_lost_is_left_and_comes_back() -> None:
     """Also when it comes back to the same worker: its adapter is a new one, and it sends again."""
-    ears, made, log = Ears(), [], []
+    ears, entered, log = Ears(), [], []
 
     async def only(hub: Hub) -> None:
-        hub._engine.add("ears", Only, ListeningConfig(), _OPTIONS, {"listening": ears, "made": made, "log": log})
+        hub._engine.add("ears", Only, ListeningConfig(), _OPTIONS, {"listening": ears, "entered": entered, "log": log})
 
     async with Workers().running() as workers:
         worker = await workers.start(only)
@@ -478,7 +478,7 @@ async def test_an_exclusive_channel_that_was_lost_is_left_and_comes_back() -> No
         assert not worker.hub._engine.channels["ears"].is_serving
         worker.peer.away = False
         await workers.pass_time(12)
-        assert len(made) == 2
+        assert len(entered) == 2
         assert worker.hub.channel("ears").state == "up"
         assert (await worker.hub.send("hello", to="listening:ann")).status is Status.ACCEPTED
 

@@ -126,3 +126,47 @@ class TestWhatIsKnown:
 def test_a_thousand_reports_of_one_delivery_are_no_trouble() -> None:
     many = [Receipt(Status.SENT, ids=[f"id-{number % 3}"], part=number % 3) for number in range(1000)]
     assert reduce(Report.__or__, (fold([each]) for each in many)) == fold(many[:3])
+
+
+class TestSegments:
+    """A gateway that cuts a part into segments, and reports each by itself."""
+
+    TAKEN = Receipt(Status.ACCEPTED, ids=("a", "b", "c"), segments=3)
+
+    @staticmethod
+    def of(segment: str, status: Status, **more: object) -> Receipt:
+        return Receipt(status, ids=(segment,), segment=segment, **more)  # type: ignore[arg-type]
+
+    def test_the_part_is_delivered_when_its_last_segment_is(self) -> None:
+        said = [self.TAKEN, *(self.of(each, Status.DELIVERED) for each in "abc")]
+        for order in permutations(said):
+            assert fold(order).part(0).status is Status.DELIVERED
+            for count in range(1, 4):
+                assert fold(order[:count]).part(0).status is Status.ACCEPTED
+
+    def test_the_least_segment_counts(self) -> None:
+        said = [self.TAKEN, self.of("a", Status.READ), self.of("b", Status.SENT), self.of("c", Status.DELIVERED)]
+        for order in permutations(said):
+            assert fold(order).part(0).status is Status.SENT
+
+    def test_one_segment_that_failed_fails_the_part(self) -> None:
+        failure = Failure(kind=FailureKind.UNREACHABLE, code="6")
+        said = [self.of("a", Status.DELIVERED), self.of("b", Status.FAILED, failure=failure), self.TAKEN]
+        for order in permutations([*said, self.of("c", Status.DELIVERED)]):
+            part = fold(order).part(0)
+            assert (part.status, part.failure, part.disputed) == (Status.FAILED, failure, False)
+
+    def test_how_many_there_are_may_stand_in_the_reports(self) -> None:
+        said = [self.of(each, Status.DELIVERED, segments=2) for each in "ab"]
+        assert fold(said[:1]).part(0).status is Status.ACCEPTED
+        assert fold(said).part(0).status is Status.DELIVERED
+        assert fold([self.of("a", Status.DELIVERED, segments=1)]).part(0).status is Status.DELIVERED
+
+    def test_it_was_delivered_when_the_last_was(self) -> None:
+        said = [self.TAKEN]
+        said += [
+            self.of(each, Status.DELIVERED, occurred_at=NOW + timedelta(seconds=index))
+            for index, each in enumerate("bca")
+        ]
+        for order in permutations(said):
+            assert fold(order).part(0).at[Status.DELIVERED] == NOW + timedelta(seconds=2)

@@ -154,6 +154,11 @@ class Adapter(AsyncContextManagerMixin, ABC, Generic[ConfigT]):
         self.config = config
         self.context = context
 
+    @classmethod
+    def schemes_for(cls, config: ConfigT) -> frozenset[str]:
+        """Which of `schemes` a channel with *config* sends to: none where it only receives. Nothing is opened yet."""
+        return cls.schemes
+
     @asynccontextmanager
     async def __asynccontextmanager__(self) -> AsyncGenerator[Self]:
         """Connect, yield, disconnect. Raising `AccountError` here takes the channel down until a person acts."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -67,7 +67,11 @@ class Polls(Protocol):
 
 @runtime_checkable
 class ReceivesWebhooks(Protocol):
-    """The medium calls us. The order is fixed: `challenge`, `verify`, `parse`, admission, `reply`."""
+    """The medium calls us. The order is fixed: `challenge`, `verify`, `parse`, admission, `reply`.
+
+    It calls by POST. An adapter whose medium also reports by GET says so with an attribute `webhook_methods`, a set of
+    {"POST", "GET"}.
+    """
 
     def challenge(self, request: Request) -> Response | None:
         """Answer a probe (X's CRC, `hub.challenge`), which comes before verification; None when it is none."""
@@ -77,8 +81,11 @@ class ReceivesWebhooks(Protocol):
         """Prove that *request* is genuine, from its raw bytes; raise `SignatureError` and nothing else."""
         ...
 
-    def parse(self, request: Request) -> Sequence[Event]:
+    def parse(self, request: Request) -> Sequence[Event] | Awaitable[Sequence[Event]]:
         """Translate; only ever called for a verified request. Nothing of interest is an empty sequence.
+
+        Mostly it is a plain function. It is a coroutine where it has to ask what it stored: parts of one message that
+        come in several calls.
 
         Raises:
             InvalidInputError: It makes no sense; answered with 400.

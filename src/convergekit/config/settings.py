@@ -137,7 +137,7 @@ def _check_defaults(channels: Iterable[ChannelSettings], problems: Problems) -> 
     """Two defaults for one scheme are none."""
     first: dict[str, str] = {}
     for channel in channels:
-        for scheme in sorted(channel.adapter.schemes if channel.options.default else ()):
+        for scheme in sorted(channel.adapter.schemes_for(channel.config) if channel.options.default else ()):
             if (other := first.setdefault(scheme, channel.name)) != channel.name:
                 text = f"channel {other!r} is the default for {scheme}: addresses already; keep one of them"
                 problems.add(("channels", channel.name, "default"), text)

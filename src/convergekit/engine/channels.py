@@ -18,6 +18,7 @@ import math
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cached_property
 from random import Random
 from typing import Any, Final
 
@@ -131,6 +132,7 @@ class ChannelRuntime:
         self.takes_in = True
         # Asked for each call, and too dear for that: an isinstance of a protocol looks up every name of it.
         self.receives_webhooks = issubclass(adapter_class, ReceivesWebhooks)
+        self.schemes = adapter_class.schemes_for(config)
         self.calls_started = adapter_class.calls_started  # or that it does has been seen
         self._clock = clock
         self._random = random
@@ -168,12 +170,22 @@ class ChannelRuntime:
 
     @property
     def capabilities(self) -> Capabilities:
-        """Its limits: of the adapter that is open, else as its class declares them."""
-        return self.adapter_class.capabilities if self.adapter is None else self.adapter.capabilities
+        """Its limits."""
+        return (self.adapter or self._unopened).capabilities
 
     def capabilities_for(self, conversation: ConversationRef) -> Capabilities:
         """The limits in one conversation."""
-        return self.capabilities if self.adapter is None else self.adapter.capabilities_for(conversation)
+        adapter = self.adapter or self._unopened
+        return adapter.capabilities if isinstance(adapter, type) else adapter.capabilities_for(conversation)
+
+    @cached_property
+    def _unopened(self) -> Adapter[Any] | type[Adapter[Any]]:
+        """What is asked for limits while no adapter is open: one that never will be, for limits depend on settings."""
+        try:
+            return self.adapter_class(self.config, self.context)
+        except Exception as exc:  # whoever opens it will hear what is wrong
+            self._log.debug("channel %s: its limits are those of its class: %s", self.name, type(exc).__name__)
+            return self.adapter_class
 
     @property
     def send_timeout(self) -> float:

@@ -194,8 +194,7 @@ def _throttled(delivery: Delivery, index: int, error: ThrottledError, now: datet
 
 
 def _rejected(delivery: Delivery, index: int, error: RejectedError, now: datetime) -> Delivery:
-    kind = FailureKind.CONTENT if isinstance(error, UnsupportedContentError) else None
-    failure = Failure(kind=kind, code=_line(error.code), text=_line(error.reason))
+    failure = Failure(kind=_kind(error), code=_line(error.code), text=_line(error.reason))
     tried = _failed(_tried(delivery, index, now, "rejected", error.reason, error.code), index, failure, now)
     return tried.model_copy(update={"state": DeliveryState.CLOSED, "reason": _line(error.reason)})
 
@@ -270,6 +269,15 @@ def _parts_of(delivery: Delivery, receipt: Receipt) -> Sequence[int | None]:
         return in_doubt[:1]
     gone = [part for part in range(len(delivery.parts)) if delivery.report.part(part).status is not None]
     return sorted({*gone, *in_doubt}) or (0,)
+
+
+def _kind(error: RejectedError) -> FailureKind | None:
+    try:
+        if error.kind is not None:
+            return FailureKind(error.kind)
+    except ValueError:  # a plugin's own word must not cost us the outcome that it came with
+        pass
+    return FailureKind.CONTENT if isinstance(error, UnsupportedContentError) else None
 
 
 def _line(text: str | None) -> str | None:

@@ -78,7 +78,7 @@ class _View:
 
     @property
     def schemes(self) -> frozenset[str]:
-        return self.runtime.adapter_class.schemes
+        return self.runtime.schemes
 
     @property
     def default(self) -> bool:
@@ -244,7 +244,7 @@ class Planner:
         """
         if not self._is_plain or message.category or message.not_before or message.expires_at or _is_large(message):
             return None
-        serving = [each for each in self._channels.values() if address.scheme in each.adapter_class.schemes]
+        serving = [each for each in self._channels.values() if address.scheme in each.schemes]
         if len(serving) != 1 or not self._facts.are_stored:
             return None
         (runtime,) = serving

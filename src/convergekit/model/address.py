@@ -34,7 +34,8 @@ _UNPRINTABLE: Final = re.compile(
 )
 _BROKEN_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")  # RFC 3986 §2.1
 _QUOTED_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*"')  # RFC 5321 §4.1.2
-_DECODED_SCHEMES: Final = frozenset({"mailto", "xmpp", "sms", "tel"})
+_DECODED_SCHEMES: Final = frozenset({"mailto", "xmpp", "sms", "tel", "whatsapp", "rcs"})
+_NUMBERS: Final = frozenset({"sms", "tel", "whatsapp", "rcs"})
 _MAX_LENGTH: Final = 4096
 _LABEL: Final = re.compile(r"[a-z0-9_]([a-z0-9_\-]{0,61}[a-z0-9_])?")  # RFC 1123 §2.1, with the underscores of RFC 8552
 _DEFAULT_PORT: Final = {"http": 80, "https": 443}
@@ -45,8 +46,8 @@ class Address(Value):
 
     Args:
         uri: `mailto:ann@example.org` (RFC 6068), `xmpp:ann@example.org` (RFC 5122), `sms:+4915112345678`
-            (RFC 5724), `tel:` (RFC 3966), `x:12345`, `https://example.org/hook` (RFC 3986),
-            or a plugin's own scheme. Kept in its normalised form.
+            (RFC 5724), `tel:` (RFC 3966), the same behind `whatsapp:` and `rcs:`, `x:12345`,
+            `https://example.org/hook` (RFC 3986), or a plugin's own scheme. Kept in its normalised form.
         display_name: How the person is called; no part of equality.
 
     Raises:
@@ -142,7 +143,7 @@ def normalise(uri: str) -> str:
     scheme = scheme.lower()
     if not rest:
         raise InvalidInputError(f"not an address: nothing stands behind {scheme}:")
-    if (bad := _UNPRINTABLE.search(rest)) and not (scheme in {"sms", "tel"} and bad[0] in " \u00a0"):
+    if (bad := _UNPRINTABLE.search(rest)) and not (scheme in _NUMBERS and bad[0] in " \u00a0"):
         raise InvalidInputError(f"not an address: {scheme}: with the character U+{ord(bad[0]):04X} behind it")
     if scheme in _NORMALISERS and _BROKEN_ESCAPE.search(rest):
         raise InvalidInputError(f"not an address: {scheme}: a % must have two hexadecimal digits behind it, or be %25")
@@ -229,6 +230,8 @@ _NORMALISERS: Final[Mapping[str, Callable[[str, str], str]]] = {
     "xmpp": _xmpp,
     "sms": _number,
     "tel": _number,
+    "whatsapp": _number,
+    "rcs": _number,
     "x": _account,
     "http": _web,
     "https": _web,

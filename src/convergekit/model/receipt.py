@@ -151,6 +151,9 @@ class Receipt(Value):
         received_at: When we learned of it; filled in by the engine.
         failure: Why, when FAILED.
         units: What the medium charges for: segments, credits.
+        segments: Of how many segments the medium made of the part, each with an id of its own and reports of its own;
+            None where it reports the part as a whole.
+        segment: The report is about this one of them only: its id, or its number. None for the part as a whole.
         key: Tells two identical reports from one report seen twice; or None.
         native: The original: JSON-able, or bytes.
     """
@@ -164,6 +167,8 @@ class Receipt(Value):
     received_at: Moment | None = None
     failure: Failure | None = None
     units: int | None = Field(default=None, ge=0)
+    segments: int | None = Field(default=None, ge=1)
+    segment: Line | None = None
     key: Line | None = None
     native: Native = Field(default=None, repr=False)
 
@@ -181,6 +186,8 @@ class Receipt(Value):
             received_at: datetime | None = None,
             failure: Failure | None = None,
             units: int | None = None,
+            segments: int | None = None,
+            segment: str | None = None,
             key: str | None = None,
             native: Any = None,
         ) -> None: ...
@@ -211,6 +218,8 @@ class PartReport(Value):
         at: Per status the earliest moment at which it was known to hold.
         ids: Every provider id that was named.
         units: What the medium charges for: segments, credits.
+        segments: Where the medium reports each segment by itself, what is said of each, by its id or number.
+        total: How many segments there are, or None where nobody has said so.
     """
 
     status: Status | None = None
@@ -219,6 +228,8 @@ class PartReport(Value):
     at: dict[Status, Moment] = Field(default_factory=dict)
     ids: frozenset[Line] = frozenset()
     units: int = 0
+    segments: dict[Line, PartReport] = Field(default_factory=dict)
+    total: int | None = None
 
     @property
     def disputed(self) -> bool:
@@ -230,28 +241,54 @@ class PartReport(Value):
         """What *receipt* alone says."""
         moment = receipt.occurred_at or receipt.received_at
         failed = receipt.status is Status.FAILED
-        return cls(
+        said = cls(
             status=receipt.status,
             failed=failed,
             failure=receipt.failure if failed else None,
             at={receipt.status: moment} if moment else {},
             ids=frozenset(receipt.ids),
             units=receipt.units or 0,
+            total=receipt.segments,
         )
+        if receipt.segment is None:
+            return said
+        # A segment that failed fails the part. Of any other, all that follows is that the medium took the part.
+        whole = Status.FAILED if failed else Status.ACCEPTED
+        update = {"status": whole, "at": {whole: moment} if moment else {}, "segments": {receipt.segment: said}}
+        return said.model_copy(update=update)._with_the_least()
 
     def __or__(self, other: PartReport) -> PartReport:
         statuses = [status for status in (self.status, other.status) if status is not None]
         at = dict(self.at)
         for status, moment in other.at.items():
             at[status] = min(moment, at.get(status, moment))
-        return PartReport(
+        segments = dict(self.segments)
+        for segment, report in other.segments.items():
+            segments[segment] = segments[segment] | report if segment in segments else report
+        joined = PartReport(
             status=max(statuses, default=None),
             failed=self.failed or other.failed,
             failure=_fuller(self.failure, other.failure),
             at=dict(sorted(at.items())),
             ids=self.ids | other.ids,
             units=max(self.units, other.units),
+            segments=dict(sorted(segments.items())),
+            total=min((total for total in (self.total, other.total) if total is not None), default=None),
         )
+        return joined._with_the_least() if segments else joined
+
+    def _with_the_least(self) -> PartReport:
+        """With what follows for the part once every segment was heard of: the least of them counts."""
+        known = [each.status for each in self.segments.values() if each.status is not None]
+        if self.total is None or len(known) < self.total:
+            return self
+        least = min(known)
+        if self.status is not None and self.status > least:
+            return self
+        reached = [min((at for at in _since(each, least)), default=None) for each in self.segments.values()]
+        moments = [moment for moment in reached if moment is not None]
+        at = {**self.at, **({least: max(moments)} if len(moments) == len(reached) else {})}
+        return self.model_copy(update={"status": least, "at": dict(sorted(at.items()))})
 
 
 class Report(Value):
@@ -297,6 +334,11 @@ def shared_id(id: str, address: Address) -> str:
 def _report_of(receipt: Receipt) -> Report:
     report = PartReport.of(receipt)
     return Report(whole=report) if receipt.part is None else Report(parts={receipt.part: report})
+
+
+def _since(report: PartReport, status: Status) -> Iterable[datetime]:
+    """When *report* was known to hold *status*, or something stronger."""
+    return (moment for reached, moment in report.at.items() if reached >= status)
 
 
 def _fuller(one: Failure | None, other: Failure | None) -> Failure | None:

@@ -270,7 +270,7 @@ def _emptied(delivery: Delivery) -> Delivery:
 
 
 def _bare_report(report: PartReport) -> PartReport:
-    return report.model_copy(update={"ids": frozenset(), "failure": _bare_failure(report.failure)})
+    return report.model_copy(update={"ids": frozenset(), "failure": _bare_failure(report.failure), "segments": {}})
 
 
 def _bare_failure(failure: Failure | None) -> Failure | None:

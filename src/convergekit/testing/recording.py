@@ -321,7 +321,7 @@ def _stand_in(real: type[Adapter[Any]], fetches: bool) -> type[Adapter[Any]]:
     """What stands in for *real*: a verb that is None is none, to `isinstance` and to the hub."""
     missing = {verb for verb in _VERBS if not hasattr(real, verb)} - ({"fetch"} if fetches else set())
     members: dict[str, Any] = dict.fromkeys((*_WAYS_IN, *missing))
-    kept = ("name", "schemes", "capabilities", "retry", "hold")
+    kept = ("name", "schemes", "schemes_for", "capabilities", "retry", "hold")
     return type(f"Recorded{real.__name__}", (_StandIn,), {**members, **{each: getattr(real, each) for each in kept}})
 
 

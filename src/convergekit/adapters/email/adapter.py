@@ -64,6 +64,11 @@ class EmailAdapter(Adapter[EmailConfig]):
     calls_started = True
     send_timeout: ClassVar[float] = 110.0  # below the shortest lease
 
+    @classmethod
+    def schemes_for(cls, config: EmailConfig) -> frozenset[str]:
+        """None where there is no `smtp`: such a channel only receives."""
+        return cls.schemes if config.smtp is not None else frozenset()
+
     def __init__(self, config: EmailConfig, context: ChannelContext) -> None:
         super().__init__(config, context)
         if not all(map(_is_installed, _NEEDED)):

@@ -32,6 +32,7 @@ __all__ = [
     "Decoding",
     "Dsn",
     "Fetch",
+    "Idempotent",
     "Inbound",
     "Keyword",
     "Limits",
@@ -39,14 +40,20 @@ __all__ = [
     "Medium",
     "MediumWord",
     "Parts",
+    "Path",
+    "Paths",
+    "Pattern",
     "Profile",
     "Reply",
     "Segments",
     "Send",
     "Setting",
     "StatusRule",
+    "Strings",
+    "Template",
     "Validity",
     "Variant",
+    "VariantName",
     "Verdict",
     "Verification",
     "Wait",
@@ -241,19 +248,22 @@ class Idempotent(_Model):
 class Variant(_Model):
     """What is different for a medium, for files or for letters that GSM 03.38 has not.
 
-    Fields are laid over those of `send`; an empty text takes one away.
+    Fields are laid over those of `send`, tables into tables; an empty text takes one away. What goes with files is laid
+    over what its medium says without.
 
     Args:
         url: Another URL.
         fields: Further fields.
         to: How the recipient is written: "whatsapp:{to}".
         sender: How we are: "whatsapp:{from}" (in TOML: `from`).
+        validity: Another way to write it.
     """
 
     url: Template | None = None
     fields: dict[str, Any] = {}
     to: Template | None = None
     sender: Template | None = Field(default=None, alias="from")
+    validity: Validity | None = None
 
 
 class Send(_Model):
@@ -265,7 +275,7 @@ class Send(_Model):
         encoding: How `fields` go: "form" and "json" in the body, "query" in the URL.
         basic: User name and password (RFC 7617).
         headers: Further headers.
-        fields: What is said; nested for JSON. Text in them is a template.
+        fields: What is said; nested for JSON. Text in them is a template, and so are names.
         numbers: How numbers are written: "e164" is +4915112345678, "digits" the same without +, "national" without
             the country's code. Short codes and names stay as they are.
         words: The gateway's words for the placeholders alphabet (gsm7, ucs2), medium and media_kind; else ours stand.
@@ -313,7 +323,9 @@ class Reply(_Model):
         units: How many segments are charged.
         code: The gateway's code of what went wrong.
         reason: In words.
+        code_matches: A regular expression whose first group is the code in what is there; without it, all of that.
         codes: What codes mean.
+        shares_codes: Whether `Profile.codes` are codes of answers, too; what stands in `codes` counts for more.
         statuses: What HTTP statuses mean where that is not as usual: "400", "4xx", "503+retry-after".
         otherwise: What a 2xx means that is not `ok` and has no code that is listed.
         wait: How long to wait.
@@ -327,7 +339,9 @@ class Reply(_Model):
     units: Path | None = None
     code: Paths = ()
     reason: Paths = ()
+    code_matches: Pattern | None = None
     codes: dict[str, Verdict] = {}
+    shares_codes: bool = False
     statuses: dict[Annotated[str, Field(pattern=r"^[1-5]([0-9]{2}|xx)(\+retry-after)?$")], Verdict] = {}
     otherwise: Verdict = "rejected"
     wait: Wait | None = None
@@ -362,8 +376,8 @@ class Media(_Model):
     """
 
     urls: Paths
-    types: Path | None = None
-    names: Path | None = None
+    types: Paths = ()
+    names: Paths = ()
 
 
 class Parts(_Model):
@@ -480,10 +494,10 @@ class StatusRule(_Rule):
         id: The gateway's id of the message.
         at: When.
         at_format: How that is written; see `Inbound`.
-        word: The gateway's word for it; it is looked up in `Profile.words`.
+        word: The gateway's word for it, looked up in `Profile.words`; of several the first that is there.
         reference: Our own reference, where it comes back in a field. What the callback's URL carries is always read.
         to: Who got it.
-        code: The gateway's code of a failure; it is looked up in `Profile.codes`.
+        code: The gateway's code of a failure, looked up in `Profile.codes`; of several the first that is there.
         reason: The same in words.
         segments: Where each segment is reported by itself.
         medium: By which medium.
@@ -643,7 +657,7 @@ class Profile(_Model):
         callbacks: How it calls us.
         words: Its words for what became of a message, and what they mean; compared without case. What is not listed
             is noted, and changes nothing.
-        codes: Its codes for why a message failed.
+        codes: Its codes for why a message failed; "none" for one that says that it may not have.
         verify: How its calls prove that they are genuine; the first whose secret is configured counts. Where there is
             none, the path has to hold `callback_token`.
         limits: What each medium takes.
@@ -723,6 +737,7 @@ def _strings(where: str, value: Any) -> Iterator[tuple[str, str]]:
         yield where, value
     elif isinstance(value, Mapping):
         for key, each in value.items():
+            yield f"{where}.{key}", str(key)
             yield from _strings(f"{where}.{key}", each)
     elif isinstance(value, list | tuple):
         for index, each in enumerate(value):

@@ -493,6 +493,12 @@ def request_of(call: Call) -> Request:
     return Request(call.method, call.path, call.query, Headers(dict(call.headers)), call.body)
 
 
+async def parsed(adapter: ReceivesWebhooks, request: Request) -> Sequence[Any]:
+    """What *adapter* makes of a verified *request*, as the host's door asks it."""
+    found = adapter.parse(request)
+    return found if isinstance(found, Sequence) else await found
+
+
 async def eventually(condition: Callable[[], bool]) -> bool:
     """Wait until *condition* holds; tells whether it came to. Real seconds pass only where the far side is real.
 

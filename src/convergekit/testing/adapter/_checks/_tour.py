@@ -10,7 +10,7 @@ from typing import Any
 
 from convergekit.abc import Listens, Polls, ReceivesWebhooks
 
-from .._bench import Bench, Door, Ear, request_of
+from .._bench import Bench, Door, Ear, parsed, request_of
 from .._subject import Cannot, Fault
 from .._verbs import implements
 
@@ -106,7 +106,7 @@ async def _by_webhook(bench: Bench, seen: Tour) -> None:
 async def _is_called(door: Door, said: Any) -> None:
     request = request_of(door.signed(said))
     await door.adapter.verify(request)
-    door.adapter.parse(request)
+    await parsed(door.adapter, request)
 
 
 async def _by_poll(bench: Bench, seen: Tour) -> None:

@@ -12,7 +12,7 @@ from convergekit.abc import Headers, ReceivesWebhooks, Request
 from convergekit.errors import InvalidInputError, SignatureError
 from convergekit.model import Event
 
-from .._bench import Bench, Door, request_of, with_headers
+from .._bench import Bench, Door, parsed, request_of, with_headers
 from .._subject import Call, Cannot
 from ._hostile import HEADERS, HUGE, NO_DOCUMENT, ODD, fuzzed, variants
 from ._registry import broken, check, expect
@@ -192,7 +192,7 @@ async def _read(door: Door, call: Call, what: str) -> list[Any] | None:
     except Exception:  # by which error is another rule's question
         return None
     try:
-        events = list(door.adapter.parse(request))
+        events = list(await parsed(door.adapter, request))
     except InvalidInputError:
         return None
     except Exception as error:
