@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 
 from convergekit.adapters.sms import profile
 from convergekit.adapters.sms.profile import PLACEHOLDERS, Paths
+from convergekit.adapters.sms.verify import SCHEMES
 
 PAGE = Path(__file__).parent / "adapters" / "sms_profiles.md"
 BEGIN = "<!-- Written by docs/sms_profiles.py; do not edit below. -->\n"
@@ -70,10 +71,23 @@ def _sections() -> Iterator[str]:
     for name, heading in TABLES.items():
         kind = getattr(profile, name)
         yield f"\n### {heading}\n\n{_summary(kind)}\n\n{_table(kind)}"
+        if name == "Verification":
+            yield from _schemes()
     yield "\n### Placeholders\n\nBeside the settings of the profile's own account:\n\n| Placeholder | Is |\n|---|---|\n"
     yield from (f"| `{{{name}}}` | {meaning} |\n" for name, meaning in PLACEHOLDERS.items())
     yield "\n### Words\n\n"
     yield f"A *verdict* is one of {_listed(profile.Verdict)}.\n\nA *word* is one of {_listed(profile.Word)}.\n"
+
+
+def _schemes() -> Iterator[str]:
+    yield "\n#### Schemes\n\n| Scheme | Is | Covers |\n|---|---|---|\n"
+    yield from (f"| `{name}` | {_in_one_line(_summary(each))} | {each.covers} |\n" for name, each in SCHEMES.items())
+    yield "\n| Scheme | Option | Value | Meaning |\n|---|---|---|---|\n"
+    yield from (f"| `{name}` {row}" for name, each in SCHEMES.items() for row in _rows(each))
+
+
+def _in_one_line(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
 
 
 def _listed(kind: Any) -> str:
@@ -87,13 +101,14 @@ def _summary(kind: type[BaseModel]) -> str:
 
 
 def _table(kind: type[BaseModel]) -> str:
+    return "| Key | Value | Meaning |\n|---|---|---|\n" + "".join(_rows(kind))
+
+
+def _rows(kind: type[BaseModel]) -> Iterator[str]:
     told = _IN_PYTHON.sub("", cleandoc(kind.__doc__ or ""))
-    meanings = {name: " ".join(text.split()).replace("|", "\\|") for name, text in _ARGUMENT.findall(told)}
-    rows = [
-        f"| `{field.alias or name}` | {_form(field)} | {meanings[name]} |\n"
-        for name, field in kind.model_fields.items()
-    ]
-    return "| Key | Value | Meaning |\n|---|---|---|\n" + "".join(rows)
+    meanings = {name: _in_one_line(text) for name, text in _ARGUMENT.findall(told)}
+    for name, field in kind.model_fields.items():
+        yield f"| `{field.alias or name}` | {_form(field)} | {meanings[name]} |\n"
 
 
 def _form(field: FieldInfo) -> str:
@@ -103,7 +118,8 @@ def _form(field: FieldInfo) -> str:
 
 def _default(value: Any) -> str:
     plain = isinstance(value, str | int | float) and value != "" and not isinstance(value, bool)
-    return f"; `{value}`" if plain else "; true" if value is True else ""
+    shown = f"{value:g}" if isinstance(value, float) else value
+    return f"; `{shown}`" if plain else "; true" if value is True else ""
 
 
 def _name(annotation: Any) -> str:

@@ -86,6 +86,9 @@ class Plivo(Scheme):
 
     V2 covers neither the query nor the body, so it is taken only where the profile says it. V3 may be a list, and
     comes as `...-Ma-V3` too, signed with the token of the main account.
+
+    Args:
+        version: Of the signature.
     """
 
     covers: ClassVar[str] = "URL and body (v3), URL without query (v2)"
