@@ -8,13 +8,15 @@ DEMO ?=
 TESTS ?=
 # Processes that the suite runs in; 0 for this one alone.
 JOBS ?= 2
+# Compiled once, also where the machine says that nothing is to be kept: each process of the suite would compile all anew.
+export PYTHONDONTWRITEBYTECODE :=
 BENCH ?=
 TORTURE ?=
 
 BIN := $(VENV)/bin
 MADE_FROM := pyproject.toml src/convergekit/_version.py
 
-.PHONY: help demo test peers check torture torture-email mutants format bench docs test-all constraints changelog clean
+.PHONY: help demo test peers check torture torture-email torture-sms mutants format bench docs test-all constraints changelog clean
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 
@@ -42,6 +44,9 @@ torture: $(VENV)/.with-test ## workers are killed by the hundred, and every sum 
 
 torture-email: $(VENV)/.with-test peers ## mail goes round through Postfix and Dovecot, and its worker is killed; TORTURE="--kills 9"
 	@$(BIN)/python -m tests.adapters.email.round_trip $(TORTURE)
+
+torture-sms: $(VENV)/.with-test peers ## SMS out and in through Kannel, which comes and goes, as our endpoint does; TORTURE="--only trio"
+	@$(BIN)/python -m tests.adapters.sms.kannel $(TORTURE)
 
 mutants: $(VENV)/.with-test ## adapters that are broken on purpose, and the rule that finds each of them
 	@$(BIN)/python -m tests.mutants
