@@ -136,15 +136,15 @@ REFUSED = SignatureError("no")
 
 
 @asynccontextmanager
-async def served(app: Any, backend: str) -> AsyncGenerator[str]:
-    """Run *app* under hypercorn on *backend*; yields the origin."""
+async def served(app: Any, backend: str, *, port: int = 0) -> AsyncGenerator[str]:
+    """Run *app* under hypercorn on *backend*, at *port* or a free one; yields the origin."""
     import importlib
 
     from hypercorn.config import Config
 
     hypercorn = importlib.import_module(f"hypercorn.{backend}")
     config, stop = Config(), anyio.Event()
-    listener = socket.create_server(("127.0.0.1", 0))  # from here on a caller waits for the server to take it
+    listener = socket.create_server(("127.0.0.1", port))  # from here on a caller waits for the server to take it
     port = listener.getsockname()[1]
     config.bind = [f"fd://{listener.detach()}"]
     config.errorlog = config.accesslog = None

@@ -43,7 +43,7 @@ smsc = fake
 smsc-id = fake
 port = {smsc}
 our-host = 127.0.0.1
-denied-prefix = 666
+denied-prefix = "666;+666"
 connect-allow-ip = 127.0.0.1
 
 group = smsbox
@@ -85,7 +85,7 @@ class Kannel:
     """One gateway, running until it is closed.
 
     Args:
-        callback_url: Where it brings what phones say; by default a path on a free port, `app`.
+        callback_url: Where it brings what phones say; a path is one on a free port, `app`.
         retries: How often more it calls a URL that fails, its own default being not once more.
         delay: Seconds between.
         joined: Whether it joins the parts of a message from a phone itself.
@@ -106,7 +106,7 @@ class Kannel:
 
     def __init__(
         self,
-        callback_url: str = "",
+        callback_url: str = "/hooks",
         *,
         retries: int = 60,
         delay: int = 1,
@@ -118,7 +118,8 @@ class Kannel:
         command = [sys.executable, guard.__file__, str(self.folder)]
         self._guard = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
         self.http, self.app, self.admin, self.smsc, self.box = free_ports(5)
-        self.callback_url = callback_url or f"http://127.0.0.1:{self.app}/hooks"
+        here = f"http://127.0.0.1:{self.app}" if callback_url.startswith("/") else ""
+        self.callback_url = here + callback_url
         self.send_url = f"http://127.0.0.1:{self.http}/cgi-bin/sendsms"
         self.phones = Phones(self.smsc, self._is_linked)
         self._running: dict[str, subprocess.Popen[bytes]] = {}
