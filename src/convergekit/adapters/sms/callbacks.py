@@ -14,7 +14,7 @@ Rules kept here:
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache, partial
@@ -28,6 +28,7 @@ from convergekit.errors import InvalidInputError
 from convergekit.model import (
     Address,
     Attachment,
+    ConsentChanged,
     ConversationRef,
     CustomReceived,
     Event,
@@ -45,7 +46,7 @@ from .consent import Asked, opted_out, told
 from .details import Sms
 from .fields import Item, Test, compiled, read_body
 from .numbers import Style, read_number
-from .profile import Inbound, Medium, MediumWord, Segments, StatusRule, Word
+from .profile import ConsentRule, Inbound, Medium, MediumWord, Segments, StatusRule, Word
 from .request import read_reference
 
 __all__ = ["Callbacks", "Piece", "Read"]
@@ -124,6 +125,7 @@ class Callbacks:
         self._rules: list[tuple[Test, str | None, _Translate]] = [
             *((compiled(rule.when), rule.each, _Messages(rule, shared)) for rule in callbacks.inbound),
             *((compiled(rule.when), rule.each, _Reports(rule, shared)) for rule in callbacks.status),
+            *((compiled(rule.when), rule.each, _Consents(rule, shared)) for rule in callbacks.consent),
             *((compiled(when), None, _nothing) for when in callbacks.ignored),
         ]
 
@@ -294,11 +296,10 @@ class _Messages:
         media = self._rule.media
         if media is None:
             return ()
-        urls = next(filter(None, (entry.row(path) for path in media.urls if entry.get(path))), [])
+        urls = _row(entry, media.urls)
         if len(urls) > _MOST_FILES:
             raise InvalidInputError(f"a message has more than {_MOST_FILES} files")
-        types = entry.row(media.types) if media.types else []
-        names = entry.row(media.names) if media.names else []
+        types, names = _row(entry, media.types), _row(entry, media.names)
         rows = zip(urls, _padded(types, urls), _padded(names, urls), strict=True)
         return tuple(_file(*row) for row in rows if isinstance(row[0], str) and _URL.fullmatch(row[0].strip()))
 
@@ -334,7 +335,7 @@ class _Reports:
 
     def __call__(self, entry: Item, native: Any, call: _Call) -> _Translated:
         rule, shared = self._rule, self._shared
-        word, id = values.line(entry.text(rule.word)), values.line(entry.text(rule.id))
+        word, id = _listed(entry, rule.word, shared.words), values.line(entry.text(rule.id))
         if word is None:
             raise InvalidInputError("a report has no word for what became of the message")
         said, raw_to = values.line(entry.text(rule.reference)), values.line(entry.text(rule.to))
@@ -344,7 +345,7 @@ class _Reports:
         address = shared.address(raw_to, medium)
         if id is None and ours is None and address is None:
             raise InvalidInputError("a report says of no message that it is about it")
-        code = values.line(entry.text(rule.code))
+        code = _listed(entry, rule.code, shared.codes)
         segment, segments = self._segments(entry, id)
         about = id or reference or f"#{values.digest(native)}"
         extra = (code, segment, raw_to if rule.each else None)
@@ -395,6 +396,33 @@ class _Reports:
         return (id if self._shared.profile.reply.segments else None), None
 
 
+class _Consents:
+    """Reads what somebody has told the gateway itself, by one rule."""
+
+    def __init__(self, rule: ConsentRule, shared: _Shared) -> None:
+        self._rule, self._shared = rule, shared
+
+    def __call__(self, entry: Item, native: Any, call: _Call) -> _Translated:
+        rule, shared = self._rule, self._shared
+        raw, at = values.line(entry.text(rule.sender)), entry.text(rule.at)
+        address = shared.address(raw, shared.medium(None, entry, raw))
+        if address is None:
+            raise InvalidInputError("nobody is named whose consent it is about")
+        about = values.line(entry.text(rule.id)) or values.digest(raw, at or int(call.now.timestamp() // _BUCKET))
+        return (
+            ConsentChanged(
+                key=values.key("consent", about, str(rule.granted)),
+                channel=shared.channel,
+                conversation=ConversationRef(channel=shared.channel, address=address),
+                at=values.moment(at, rule.at_format),
+                address=address,
+                granted=rule.granted,
+                evidence=f"{shared.profile.name}: told by the gateway",
+                native=native,
+            ),
+        )
+
+
 def _segment_by(segments: Segments, entry: Item) -> tuple[str | None, int | None]:
     id, total = values.line(entry.text(segments.id)), entry.text(segments.total) if segments.total else None
     if total is not None and segments.pattern is not None:
@@ -429,6 +457,19 @@ def _file(url: str, media_type: Any, name: Any) -> Attachment:
     if plain and plain not in (".", ".."):
         said["name"] = plain
     return Attachment(**said)
+
+
+def _row(entry: Item, paths: Sequence[str]) -> list[Any]:
+    """What the first of *paths* leads to that leads to anything, gaps included."""
+    return next(filter(None, (entry.row(path) for path in paths if entry.get(path))), [])
+
+
+def _listed(entry: Item, paths: Sequence[str], table: Mapping[str, Any]) -> str | None:
+    """What the first of *paths* leads to that leads to something in *table*; else the first that there is."""
+    if len(paths) < 2:
+        return values.line(entry.text(paths))
+    found = [text for path in paths if (text := values.line(entry.text(path)))]
+    return next((text for text in found if text.casefold() in table), found[0] if found else None)
 
 
 def _padded(row: list[Any], beside: list[Any]) -> list[Any]:
