@@ -3,10 +3,11 @@
 import time
 
 import pytest
+import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convergekit.content import clusters
+from convergekit.content import clusters, graphemes
 from convergekit.content.graphemes import boundary_before, joined
 
 from .strategies import texts
@@ -95,3 +96,11 @@ def test_time_is_linear(unit: str) -> None:
     clusters(unit * 100_000)
 
     assert time.process_time() - begun < 10
+
+
+def test_between_characters_of_scripts_that_join_nothing_is_a_boundary() -> None:
+    """The short way asks no table, so the table is asked here for all of them."""
+    apart = [chr(code) for code in range(0x80, 0x10000) if graphemes._APART.fullmatch(chr(code))]
+
+    assert len(apart) > 30_000
+    assert regex.fullmatch(r"[\p{GCB=Other}\p{GCB=LV}\p{GCB=LVT}]*", "".join(apart))

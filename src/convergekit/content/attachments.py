@@ -64,6 +64,8 @@ def _objection(attachment: Attachment, limit: AttachmentLimit) -> str | None:
     size = size_of(attachment)
     if limit.count == 0:
         return "the channel takes no attachments"
+    if limit.by_url and attachment.url is None:
+        return "the channel takes attachments by URL only"
     kind = attachment.media_type.lower()
     if limit.media_types is not None and not any(fnmatchcase(kind, each.lower()) for each in limit.media_types):
         return f"the channel does not take {kind}"

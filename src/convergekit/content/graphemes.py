@@ -8,10 +8,18 @@ made of flags would hang. Read from left to right, a flag is just two of them: o
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import Any, Final
 
 __all__ = ["boundary_before", "clusters", "joined"]
+
+#: Scripts that are written without joining: between two of these there is a boundary (GB999), and no table is asked.
+_APART: Final = re.compile(
+    "[\t\n -~\u00a0-\u00a8\u00aa-\u00ac\u00af-\u02ff\u0370-\u0377\u037a-\u037f\u0384-\u038a\u0391-\u03a1\u03a3-\u0482"
+    "\u048a-\u052f\u05d0-\u05ea\u0620-\u064a\u2010-\u2027\u2030-\u2038\u3001-\u3003\u3005-\u3020\u3041-\u3096"
+    "\u30a0-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uff01-\uff5e]*"
+)
 
 _CLUSTER: Final = (
     r"[\U0001F1E6-\U0001F1FF]{2}+"
@@ -68,5 +76,7 @@ def joined(before: str, after: str) -> bool:
 
 
 def _every_character_is_one(text: str) -> bool:
-    """ASCII joins nothing but CR and LF (GB3)."""
-    return text.isascii() and "\r" not in text
+    """Whether nothing in *text* can be joined with anything else in it."""
+    if text.isascii():
+        return "\r" not in text  # CR and LF are one (GB3)
+    return _APART.fullmatch(text) is not None
