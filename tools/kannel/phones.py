@@ -173,7 +173,9 @@ def _unquoted(text: bytes) -> bytes:
 
 
 def _looks_wide(body: bytes) -> bool:
+    """Whether *body* is UTF-16BE rather than UTF-8: bytes there are that no text has. Of Han alone nobody can tell."""
     try:
-        return "\0" in body.decode() or (len(body) % 2 == 0 and not body.isascii())
+        text = body.decode()
     except UnicodeDecodeError:
         return True
+    return any(letter < " " and letter not in "\n\r\f" for letter in text)
