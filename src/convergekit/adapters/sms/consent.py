@@ -34,14 +34,14 @@ _AROUND: Final = re.compile(r"^[\W_]+|[\W_]+$")
 _MOST_WORDS: Final = 3
 #: How people say it who do not use the word. Each is a stem that hardly anybody writes for another reason.
 _PHRASES: Final = re.compile(
-    r"\bunsubscri|\bopt(ed|ing)?[ -]?out|\brevoke\b|\bleave me alone\b|\bwrong number\b"
-    r"|\b(stop|quit|cease|no more|don'?t|do not|never)\b( \w+){0,3} (text|messag|sms|contact|writ|send|spam)"
-    r"|\b(remove|take|delete|get) (me|my (phone )?number)( \w+)? (from|off)\b|\btake me off\b"
-    r"|\babmeld|\babbestell|\baustragen\b|\bkeine? (weiteren? |mehr )?(sms|nachrichten|werbung)\b|\bnicht mehr schreib"
-    r"|\bd[ée]sabonn|\bd[ée]sinscri|\barr[êe]te[rz]?\b|\bstop au sms\b|\bne plus (recevoir|m'[ée]crire)"
-    r"|\bdarme de baja\b|\bdar(se)? de baja\b|\bno (me )?(env[ií]e|escrib|mand)|\bd[eé]jen? de\b"
-    r"|\bdescadastr|\bparar de\b|\bn[ãa]o (me )?(envie|mande)|\bcancellami\b|\bdisiscri|\bnon (mi )?(scriv|invia)"
-    r"|\bafmeld|\buitschrijv|\bgeen (sms|berichten)\b"
+    r"\b(unsubscri|opt(ed|ing)?[ -]?out|revoke\b|leave me alone\b|wrong number\b"
+    r"|(stop|quit|cease|no more|don'?t|do not|never)\b( \w+){0,3} (text|messag|sms|contact|writ|send|spam)"
+    r"|(remove|take|delete|get) (me|my (phone )?number)( \w+)? (from|off)\b|take me off\b"
+    r"|abmeld|abbestell|austragen\b|keine? (weiteren? |mehr )?(sms|nachrichten|werbung)\b|nicht mehr schreib"
+    r"|d[ée]sabonn|d[ée]sinscri|arr[êe]te[rz]?\b|stop au sms\b|ne plus (recevoir|m'[ée]crire)"
+    r"|darme de baja\b|dar(se)? de baja\b|no (me )?(env[ií]e|escrib|mand)|d[eé]jen? de\b"
+    r"|descadastr|parar de\b|n[ãa]o (me )?(envie|mande)|cancellami\b|disiscri|non (mi )?(scriv|invia)"
+    r"|afmeld|uitschrijv|geen (sms|berichten)\b)"
 )
 
 

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 from urllib.parse import unquote_to_bytes
 
+from convergekit.content.udh import read_header
 from convergekit.errors import InvalidInputError
 
 __all__ = ["Position", "decoded", "digest", "key", "line", "moment", "position", "position_in_udh"]
@@ -136,7 +137,7 @@ def position_in_udh(raw: bytes) -> Position | None:
     """Which part something is by its user data header, which may be in hexadecimal digits, with or without %.
 
     Source:
-        3GPP TS 23.040 §9.2.3.24.1 and §9.2.3.24.8.
+        3GPP TS 23.040 §9.2.3.24.
     """
     header = raw[:1000]
     if not header or header[0] != len(header) - 1:  # the first octet says how many follow
@@ -144,13 +145,11 @@ def position_in_udh(raw: bytes) -> Position | None:
             header = bytes.fromhex(header.decode("ascii").replace("%", ""))
         except ValueError:
             return None
-    at = 1
-    while at + 2 <= len(header):
-        kind, content = header[at], header[at + 2 : at + 2 + header[at + 1]]
-        if (kind, len(content)) in ((0x00, 3), (0x08, 4)):
-            return _part(content[:-2].hex(), content[-1], content[-2])
-        at += 2 + header[at + 1]
-    return None
+    found = read_header(header).concatenation
+    if found is None:
+        return None
+    # The same number in 8 and in 16 bits is of different messages.
+    return _part(f"{found.reference:0{found.reference_bits // 4}x}", found.number, found.total)
 
 
 def _part(reference: str, number: int, total: int) -> Position | None:
