@@ -1,18 +1,19 @@
 """Write the tables of gateways of docs/adapters/sms.md from their profiles."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from convergekit.adapters.sms import profiles
-from convergekit.adapters.sms.profile import Limits, Profile
+from convergekit.adapters.sms.profile import Medium, Profile
 from convergekit.model import Status
 
 PAGE = Path(__file__).parent / "adapters" / "sms.md"
 BEGIN = "<!-- Written by docs/sms_gateways.py; do not edit these tables. -->\n"
 END = "<!-- End of the tables. -->\n"
 
-_MEDIA: Mapping[str, str] = {"sms": "SMS", "mms": "MMS", "whatsapp": "WhatsApp", "rcs": "RCS"}
+_MEDIA: Mapping[Medium, str] = {"sms": "SMS", "mms": "MMS", "whatsapp": "WhatsApp", "rcs": "RCS"}
 _UNITS: Mapping[str, str] = {"gsm7": "septets", "codepoint": "characters", "utf16": "UTF-16 units", "byte": "bytes"}
+_SECONDS: Mapping[str, float] = {"milliseconds": 0.001, "seconds": 1, "minutes": 60, "hours": 3600}
 _NO = "–"
 
 
@@ -23,7 +24,7 @@ def page(text: str) -> str:
     if not (begin and end):
         raise ValueError(f"{PAGE.name} has lost its markers: {BEGIN.strip()} and {END.strip()}")
     ours = ours_by_name()
-    return f"{head}{BEGIN}\n{table(ours)}\n{settings(ours)}\n{END}{tail}"
+    return f"{head}{BEGIN}\n{table(ours)}\n{limits(ours)}\n{settings(ours)}\n{END}{tail}"
 
 
 def ours_by_name() -> Sequence[Profile]:
@@ -32,22 +33,35 @@ def ours_by_name() -> Sequence[Profile]:
 
 
 def table(gateways: Sequence[Profile]) -> str:
-    """One row for each of *gateways*."""
-    columns = [_row(each) for each in gateways]
-    head = "| | " + " | ".join(columns[0]) + f" |\n|---|{'---|' * len(columns[0])}\n"
-    return head + "".join(
-        f"| {_named(each)} | " + " | ".join(row.values()) + " |\n" for each, row in zip(gateways, columns, strict=True)
+    """What each of *gateways* can do."""
+    rows = [_row(each) for each in gateways]
+    return _table(
+        ["", *rows[0]], [[_named(profile), *row.values()] for profile, row in zip(gateways, rows, strict=True)]
     )
+
+
+def limits(gateways: Sequence[Profile]) -> str:
+    """How much each of *gateways* takes, by medium."""
+    rows = [
+        [f"`{profile.name}`", *(_limit(profile, medium) if medium in profile.media else _NO for medium in _MEDIA)]
+        for profile in gateways
+    ]
+    return _table(["At most", *_MEDIA.values()], rows)
 
 
 def settings(gateways: Sequence[Profile]) -> str:
     """What the account of each of *gateways* says."""
     rows = [
-        f"| `{profile.name}` | `{name}` | {setting.description} | {_default(setting.required, setting.default)} |\n"
+        [f"`{profile.name}`", f"`{name}`", setting.description, _default(setting.required, setting.default)]
         for profile in gateways
         for name, setting in profile.settings.items()
     ]
-    return "| Gateway | Setting | Is | Default |\n|---|---|---|---|\n" + "".join(rows)
+    return _table(["Account of", "Setting", "Is", "Default"], rows)
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def _default(required: bool, default: str | None) -> str:
@@ -62,31 +76,19 @@ def _named(profile: Profile) -> str:
 def _row(profile: Profile) -> Mapping[str, str]:
     return {
         "carries": _listed(_MEDIA[each] for each in profile.media),
-        "text": _by_medium(profile, _text),
-        "files": _by_medium(profile, _files),
         "reports": _reports(profile),
-        "comes in": _inbound(profile),
-        "proof of a call": _listed([*(f"`{each.scheme}`" for each in profile.verify), "token"]),
-        "validity": _validity(profile),
+        "brings": _inbound(profile),
+        "proves itself by": _listed([*(f"`{each.scheme}`" for each in profile.verify), "token"]),
+        "tries for": _validity(profile),
         "knows a repeat": "by its key" if profile.send and profile.send.idempotency else _NO,
     }
 
 
-def _by_medium(profile: Profile, shown: Callable[[Limits], str]) -> str:
-    """What *shown* says of each medium, or once where it is the same for all."""
-    said = {_MEDIA[each]: shown(profile.limits_of(each)) for each in profile.media}
-    told = {name: text for name, text in said.items() if text != _NO}
-    if len(set(said.values())) == 1:
-        return next(iter(said.values()))
-    return _listed(f"{name} {text}" for name, text in told.items())
-
-
-def _text(limits: Limits) -> str:
-    return f"{limits.text} {_UNITS[limits.unit]}"
-
-
-def _files(limits: Limits) -> str:
-    return _NO if limits.attachments is None else f"up to {limits.attachments.count}"
+def _limit(profile: Profile, medium: Medium) -> str:
+    most = profile.limits_of(medium)
+    files = most.attachments.count if most.attachments else 0
+    also = f", {files} file{'s'[: files > 1]}" if files else ""
+    return f"{most.text} {_UNITS[most.unit]}{also}"
 
 
 def _reports(profile: Profile) -> str:
@@ -102,11 +104,8 @@ def _inbound(profile: Profile) -> str:
     rules = profile.callbacks.inbound
     if not rules:
         return _NO
-    also = [
-        ("files", any(each.media for each in rules)),
-        ("parts, put together here", any(each.parts for each in rules)),
-    ]
-    return _listed(["text", *(name for name, there in also if there)])
+    also = {"files": any(each.media for each in rules), "parts": any(each.parts for each in rules)}
+    return _listed(["text", *(name for name, there in also.items() if there)])
 
 
 def _validity(profile: Profile) -> str:
@@ -114,9 +113,18 @@ def _validity(profile: Profile) -> str:
     if rule is None:
         return _NO
     if rule.unit == "instant":
-        return "a time"
-    ends = f"{rule.min or 1} to {rule.max} " if rule.max else ""
-    return f"{ends}{rule.unit}"
+        return "until a time"
+    unit = _SECONDS[rule.unit]
+    least = _span((rule.min or 1) * unit)
+    return f"{least} and more" if rule.max is None else f"{least} to {_span(rule.max * unit)}"
+
+
+def _span(seconds: float) -> str:
+    """In the largest unit that needs no fraction."""
+    for name, size in (("week", 604_800), ("day", 86_400), ("hour", 3600), ("minute", 60), ("second", 1)):
+        if seconds % size == 0:
+            return f"{seconds / size:g} {name}{'s'[: seconds != size]}"
+    return f"{seconds:g} seconds"
 
 
 def _listed(names: Iterable[str]) -> str:

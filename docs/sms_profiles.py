@@ -39,6 +39,7 @@ TABLES: Mapping[str, str] = {
     "MediumWord": "`medium`",
     "StatusRule": "`callbacks.status`",
     "Segments": "`segments`",
+    "ConsentRule": "`callbacks.consent`",
     "Ack": "`callbacks.ack`",
     "Verification": "`verify`",
     "Limits": "`limits`",

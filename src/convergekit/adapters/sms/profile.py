@@ -29,6 +29,7 @@ __all__ = [
     "Callbacks",
     "Check",
     "Condition",
+    "ConsentRule",
     "Decoding",
     "Dsn",
     "Fetch",
@@ -512,6 +513,23 @@ class StatusRule(_Rule):
     medium: MediumWord | None = None
 
 
+class ConsentRule(_Rule):
+    """Somebody has told the gateway itself that they want no more, or want it again.
+
+    Args:
+        when: This is about an item of which all of it holds.
+        each: A list inside of it; each entry is one of them.
+        id: The gateway's id of what happened.
+        at: When.
+        at_format: How that is written; see `Inbound`.
+        sender: Who (in TOML: `from`).
+        granted: Whether they want it again.
+    """
+
+    sender: Paths = Field(alias="from")
+    granted: bool = False
+
+
 class Ack(_Model):
     """What a gateway wants to hear when we have taken its call.
 
@@ -536,6 +554,7 @@ class Callbacks(_Model):
         ack: What it is told.
         inbound: What is a message; the first rule that fits.
         status: What is a report; likewise, after those.
+        consent: What says whether somebody agrees, where that is no message; likewise.
         ignored: What is neither: our own messages that come back, say.
     """
 
@@ -544,6 +563,7 @@ class Callbacks(_Model):
     ack: Ack = Ack()
     inbound: tuple[Inbound, ...] = ()
     status: tuple[StatusRule, ...] = ()
+    consent: tuple[ConsentRule, ...] = ()
     ignored: tuple[tuple[Condition, ...], ...] = ()
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from convergekit.errors import AccountError, RejectedError, UncertainError
+from convergekit.errors import AccountError, InvalidInputError, RejectedError, UncertainError
 from convergekit.model import FailureKind, Status
 from tests.adapters.sms.gateway_kit import (
     answered,
@@ -179,3 +179,22 @@ def test_a_report_without_an_id_matches_nothing_and_breaks_nothing() -> None:
     del fields["id"]
 
     assert called(CONFIG, fields, form=True).events
+
+
+def test_who_opts_out_at_the_operator_is_told_of_without_a_message() -> None:
+    read = called(CONFIG, {"senderId": "ACME", "phoneNumber": "+254700000041"}, form=True)
+
+    assert consents(read) == [("sms:+254700000041", False)]
+    assert len(read.events) == 1
+
+
+@pytest.mark.parametrize(("update", "granted"), [("addition", True), ("deletion", False)])
+def test_who_joins_or_leaves_a_service_is_told_of(update: str, granted: bool) -> None:
+    fields = {"phoneNumber": "+254700000041", "shortCode": "41234", "keyword": "NEWS", "updateType": update}
+
+    assert consents(called(CONFIG, fields, form=True)) == [("sms:+254700000041", granted)]
+
+
+def test_an_opt_out_of_nobody_changes_nothing() -> None:
+    with pytest.raises(InvalidInputError):
+        called(CONFIG, {"senderId": "ACME", "phoneNumber": "hello there nobody"}, form=True)
