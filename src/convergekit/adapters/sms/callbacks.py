@@ -108,6 +108,8 @@ class _Call:
 
 
 _Translated: TypeAlias = "tuple[Event | Piece, ...]"
+#: Where it is said by which medium something came, and in which words.
+_Medium: TypeAlias = tuple[str, Mapping[str, Medium]]
 _Translate: TypeAlias = "Callable[[Item, Any, _Call], _Translated]"
 
 
@@ -163,7 +165,8 @@ class _Reading:
 
     def __init__(self, channel: str) -> None:
         self._channel = channel
-        self._found: list[Event | Piece] = []
+        self._events: list[Event] = []
+        self._pieces: list[Piece] = []
         self._count = self._good = 0
         self._problem = ""
 
@@ -171,7 +174,11 @@ class _Reading:
         for entry, native, translate in entries:
             self._counted()
             try:
-                self._found += translate(entry, native, call)
+                for each in translate(entry, native, call):
+                    if isinstance(each, Piece):
+                        self._pieces.append(each)
+                    else:
+                        self._events.append(each)
                 self._good += 1
             except ValidationError as exc:
                 self._unreadable(native, f"{exc.error_count()} of its fields do not fit")
@@ -181,13 +188,12 @@ class _Reading:
     def note(self, name: str, data: Any) -> None:
         self._counted()
         self._good += 1
-        self._found.append(self._noted(name, data))
+        self._events.append(self._noted(name, data))
 
     def result(self) -> Read:
         if self._count and not self._good:
             raise InvalidInputError(f"nothing of the call makes sense: {self._problem}")
-        pieces = tuple(each for each in self._found if isinstance(each, Piece))
-        return Read(tuple(each for each in self._found if not isinstance(each, Piece)), pieces)
+        return Read(tuple(self._events), tuple(self._pieces))
 
     def _counted(self) -> None:
         self._count += 1
@@ -196,7 +202,7 @@ class _Reading:
 
     def _unreadable(self, native: Any, problem: str) -> None:
         self._problem = problem
-        self._found.append(self._noted("sms.unreadable", native))
+        self._events.append(self._noted("sms.unreadable", native))
 
     def _noted(self, name: str, data: Any) -> CustomReceived:
         key = f"{name.removeprefix('sms.')}#{values.digest(data)}"
@@ -217,27 +223,33 @@ class _Shared:
         self.codes = _folded(profile.codes)
         self.prefixes = _folded(profile.prefixes)
         self.style: Style = "e164" if profile.send is None else profile.send.numbers
+        # Values, which whoever writes often is made from once.
+        self.address = lru_cache(maxsize=4096)(self._address)
+        self.conversation = lru_cache(maxsize=4096)(self._conversation)
 
-    def medium(self, said: MediumWord | None, entry: Item, *numbers: str | None) -> Medium:
+    def medium(self, said: _Medium | None, entry: Item, *numbers: str | None) -> Medium:
         """By which medium *entry* came: as it says, or as the prefix of a number does."""
-        if said is not None and (word := entry.text(said.path)) is not None:
-            return _folded(said.words).get(word.casefold(), self.profile.media[0])
-        for number in numbers:
+        if said is not None and (word := entry.text(said[0])) is not None:
+            return said[1].get(word.casefold(), self.profile.media[0])
+        for number in numbers if self.prefixes else ():
             for prefix, medium in self.prefixes.items():
                 if number is not None and number.casefold().startswith(prefix):
                     return medium
         return self.profile.media[0]
 
-    def address(self, number: str | None, medium: Medium) -> Address | None:
+    def _address(self, number: str | None, medium: Medium) -> Address | None:
         """Whom *number* means, or None where nobody can be reached by it."""
         if number is None:
             return None
         folded = number.casefold()
         prefix = next(filter(folded.startswith, self.prefixes), "")
         try:
-            return _read_number(number[len(prefix) :], medium, self.style, self.config.region)
+            return read_number(number[len(prefix) :], medium=medium, style=self.style, region=self.config.region)
         except InvalidInputError:
             return None
+
+    def _conversation(self, address: Address | None) -> ConversationRef | None:
+        return None if address is None else ConversationRef(channel=self.channel, address=address)
 
     def details(self, medium: Medium) -> dict[str, Any]:
         return dict(_details(self.profile.name, medium))
@@ -248,6 +260,7 @@ class _Messages:
 
     def __init__(self, rule: Inbound, shared: _Shared) -> None:
         self._rule, self._shared = rule, shared
+        self._medium = _medium(rule.medium)
         self._decodings = [(compiled(each.when), each.how) for each in rule.decode]
         self._keywords = {} if rule.keyword is None else _folded(rule.keyword.words)
 
@@ -257,7 +270,7 @@ class _Messages:
         id, text, files = values.line(entry.text(rule.id)), self._text(entry), self._files(entry)
         if raw_from is None and id is None and not text and not files:
             raise InvalidInputError("a message has neither a sender, nor an id, nor a text, nor a file")
-        medium = shared.medium(rule.medium, entry, raw_from, raw_to)
+        medium = shared.medium(self._medium, entry, raw_from, raw_to)
         sender, to = shared.address(raw_from, medium), shared.address(raw_to, medium)
         subject, at = values.line(entry.text(rule.subject), 8000), entry.text(rule.at)
         message = MessageReceived(
@@ -265,7 +278,7 @@ class _Messages:
             channel=shared.channel,
             message_id=id,
             sender=self._named(sender, entry),
-            conversation=None if sender is None else ConversationRef(channel=shared.channel, address=sender),
+            conversation=shared.conversation(sender),
             to=() if to is None else (to,),
             at=values.moment(at, rule.at_format),
             text=None if text == "" and files else text,
@@ -331,6 +344,7 @@ class _Reports:
 
     def __init__(self, rule: StatusRule, shared: _Shared) -> None:
         self._rule, self._shared = rule, shared
+        self._medium = _medium(rule.medium)
         self._segment = partial(_segment_by, rule.segments) if rule.segments is not None else None
 
     def __call__(self, entry: Item, native: Any, call: _Call) -> _Translated:
@@ -341,7 +355,7 @@ class _Reports:
         said, raw_to = values.line(entry.text(rule.reference)), values.line(entry.text(rule.to))
         reference = next(filter(read_reference, (said, call.reference)), None)
         ours = read_reference(reference)
-        medium = shared.medium(rule.medium, entry, raw_to)
+        medium = shared.medium(self._medium, entry, raw_to)
         address = shared.address(raw_to, medium)
         if id is None and ours is None and address is None:
             raise InvalidInputError("a report says of no message that it is about it")
@@ -352,7 +366,7 @@ class _Reports:
         common: dict[str, Any] = {
             "key": values.key("st", about, word, *(each for each in extra if each)),
             "channel": shared.channel,
-            "conversation": None if address is None else ConversationRef(channel=shared.channel, address=address),
+            "conversation": shared.conversation(address),
             "at": values.moment(entry.text(rule.at), rule.at_format),
             "native": native,
         }
@@ -408,12 +422,12 @@ class _Consents:
         address = shared.address(raw, shared.medium(None, entry, raw))
         if address is None:
             raise InvalidInputError("nobody is named whose consent it is about")
-        about = values.line(entry.text(rule.id)) or values.digest(raw, at or int(call.now.timestamp() // _BUCKET))
+        about = values.line(entry.text(rule.id)) or values.digest(raw, at or _bucket(call.now))
         return (
             ConsentChanged(
                 key=values.key("consent", about, str(rule.granted)),
                 channel=shared.channel,
-                conversation=ConversationRef(channel=shared.channel, address=address),
+                conversation=shared.conversation(address),
                 at=values.moment(at, rule.at_format),
                 address=address,
                 granted=rule.granted,
@@ -443,8 +457,12 @@ def _key_of(
     now: datetime,
 ) -> str:
     """Of a message without an id: a repeat has the same time in it, or else comes within seconds."""
-    when = at or int(now.timestamp() // _BUCKET)
+    when = at or _bucket(now)
     return "in#" + values.digest(raw_from, raw_to, text, subject, [file.url for file in files], when)
+
+
+def _bucket(now: datetime) -> int:
+    return int(now.timestamp() // _BUCKET)
 
 
 def _file(url: str, media_type: Any, name: Any) -> Attachment:
@@ -472,18 +490,16 @@ def _listed(entry: Item, paths: Sequence[str], table: Mapping[str, Any]) -> str 
     return next((text for text in found if text.casefold() in table), found[0] if found else None)
 
 
+def _medium(said: MediumWord | None) -> _Medium | None:
+    return None if said is None else (said.path, _folded(said.words))
+
+
 def _padded(row: list[Any], beside: list[Any]) -> list[Any]:
     return (row + [None] * len(beside))[: len(beside)]
 
 
 def _folded(table: Mapping[str, _T]) -> dict[str, _T]:
     return {name.casefold(): meaning for name, meaning in table.items()}
-
-
-@lru_cache(maxsize=4096)
-def _read_number(number: str, medium: Medium, style: Style, region: str | None) -> Address:
-    """A value, which whoever writes often is made from once."""
-    return read_number(number, medium=medium, style=style, region=region)
 
 
 @lru_cache(maxsize=256)

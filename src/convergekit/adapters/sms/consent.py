@@ -30,8 +30,8 @@ Asked: TypeAlias = Literal["stop", "start", "help"]
 
 _LONGEST_WORD: Final = 60
 _LONGEST_PHRASE: Final = 2000
-_AROUND: Final = re.compile(r"^[\W_]+|[\W_]+$")
-_MOST_WORDS: Final = 3
+_ONE_WORD: Final = re.compile(r"[\W_]*+(\w*[^\W_])[\W_]*+\Z")
+_FEW_WORDS: Final = re.compile(r"\W*+(\w++\W*+){1,3}\Z")
 #: How people say it who do not use the word. Each is a stem that hardly anybody writes for another reason.
 _PHRASES: Final = re.compile(
     r"\b(unsubscri|opt(ed|ing)?[ -]?out|revoke\b|leave me alone\b|wrong number\b"
@@ -95,18 +95,18 @@ def opted_out(address: Address, *, key: str, evidence: str, channel: str = "") -
 
 def asked(text: str, config: SmsConfig) -> Asked | None:
     """What *text* asks for, being one of the channel's words and nothing else; or None."""
-    if not text or len(text) > _LONGEST_WORD:
+    found = _ONE_WORD.match(text) if len(text) <= _LONGEST_WORD else None
+    if found is None:
         return None
-    return _words(config.stop_words, config.start_words, config.help_words).get(_AROUND.sub("", _folded(text)))
+    return _words(config.stop_words, config.start_words, config.help_words).get(_folded(found[1]))
 
 
 def may_opt_out(text: str, config: SmsConfig) -> bool:
     """Whether *text* reads as if its sender wants no more messages."""
     folded = " ".join(_folded(text[:_LONGEST_PHRASE]).replace("\u2019", "'").split())
-    words = re.findall(r"\w+", folded) if len(folded) <= _LONGEST_WORD else ()
-    if 0 < len(words) <= _MOST_WORDS:
+    if len(folded) <= _LONGEST_WORD and _FEW_WORDS.match(folded):
         known = _words(config.stop_words, config.start_words, config.help_words)
-        if any(known.get(word) == "stop" for word in words):
+        if any(known.get(word) == "stop" for word in re.findall(r"\w+", folded)):
             return True
     return _PHRASES.search(folded) is not None
 

@@ -20,6 +20,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
+from itertools import takewhile
 from typing import Any, Final, NamedTuple, TypeAlias
 from urllib.parse import unquote_to_bytes
 
@@ -93,15 +94,15 @@ class Item:
                 return None
             start = self.outer
         if way.many:
+            if start._folded is None and _led(start.value, way.head) is None:
+                return []
             return [value for value in start._spread(way) if value is not None]
         value, steps = start.value, way.steps
         if start._folded is not None:
             if found := start._folded.get(way.name):
                 return found[0]
             value, steps = start._folded, way.lower
-        for step in steps:
-            value = _entry(value, step)
-        return value
+        return _led(value, steps)
 
     def all(self, path: str) -> list[Any]:
         """Everything that *path* leads to; a list at its end is opened."""
@@ -254,6 +255,8 @@ def _test(condition: Condition) -> Test:
             return False
         if words is None and pattern is None:
             return True
+        if type(found) is str and pattern is None and words is not None:  # as nearly always
+            return found.replace("\0", "").casefold() in words
         texts = [
             text for each in (found if isinstance(found, list) else (found,)) if (text := to_text(each)) is not None
         ]
@@ -271,14 +274,25 @@ class _Way(NamedTuple):
     """The whole path as the name of a form's field: such names have dots in them, too."""
     many: bool
     from_outside: bool
+    head: tuple[str, ...]
+    """The steps before the first that leads to several."""
 
 
 @lru_cache(maxsize=4096)
 def _way(path: str) -> _Way:
     rest = path.removeprefix("^")
     steps = tuple(rest.split("."))
-    many = any(step == "*" or step.endswith("#") for step in steps)
-    return _Way(steps, tuple(map(str.lower, steps)), rest.lower(), many, path.startswith("^"))
+    head = tuple(takewhile(lambda step: step != "*" and not step.endswith("#"), steps))
+    many = len(head) < len(steps)
+    return _Way(steps, tuple(map(str.lower, steps)), rest.lower(), many, path.startswith("^"), head)
+
+
+def _led(value: Any, steps: Sequence[str]) -> Any:
+    for step in steps:
+        value = value.get(step) if type(value) is dict else _entry(value, step)
+        if value is None:
+            return None
+    return value
 
 
 def _entry(value: Any, step: str) -> Any:
