@@ -74,6 +74,10 @@ PROFILE: dict[str, Any] = {
             },
             {"when": [{"path": "type", "equals": "list"}], "each": "to", "id": "^id", "to": "number", "word": "status"},
         ],
+        "consent": [
+            {"when": [{"path": "type", "equals": "gone"}], "from": "from", "id": "id", "at": "at"},
+            {"when": [{"path": "type", "equals": "back"}], "from": "from", "granted": True},
+        ],
         "ignored": [[{"path": "direction", "equals": "outbound"}]],
     },
     "words": {
@@ -409,6 +413,23 @@ def test_an_opt_out_that_a_report_tells_is_a_change_of_consent() -> None:
     assert (consent.address, consent.granted, consent.evidence) == (Address(ANN), False, "all-of-it:E21")
     assert consent.key == f"consent:{report.key}"
     assert isinstance(one(call(dlr(status="failed", code="E21"))), ReceiptReceived)  # nobody knows whose it is
+
+
+def test_what_somebody_has_told_the_gateway_itself_is_a_change_of_consent() -> None:
+    gone = one(call({"type": "gone", "from": "4915112345678", "id": "o1", "at": "2026-03-01T12:00:00Z"}))
+    back = one(call({"type": "back", "from": "4915112345678"}))
+    assert isinstance(gone, ConsentChanged)
+    assert isinstance(back, ConsentChanged)
+    assert (gone.key, gone.address, gone.granted, gone.at) == ("consent:o1:False", Address(ANN), False, NOW)
+    assert (back.address, back.granted, back.evidence) == (Address(ANN), True, "all-of-it: told by the gateway")
+    with pytest.raises(InvalidInputError, match="nobody is named"):
+        call({"type": "gone", "from": "not a number at all, and long"})
+
+
+def test_who_leaves_a_second_time_has_left() -> None:
+    """Without an id a repeat comes within seconds; what comes later is meant anew."""
+    keys = [one(call({"type": "gone", "from": "12345"}, now=NOW + timedelta(seconds=each))).key for each in (0, 9, 60)]
+    assert keys[0] == keys[1] != keys[2]
 
 
 # --- batches -----------------------------------------------------------------
