@@ -110,15 +110,18 @@ def alternative(message: Content, heading: str | None, links: Sequence[Attachmen
 
 
 def _plain(message: Content, markup: Markup, heading: str | None, links: Sequence[Attachment], ruler: Ruler) -> Body:
-    text, notes = message.text or None, list[Degradation]()
+    text, notes, code = message.text or None, list[Degradation](), list[str]()
     if text is None and (message.markdown or message.html):
         from . import _degrade
 
         document = _read(message)
         text = _degrade.plain(document)
         notes = [] if markup.html_alternative else _losses(document, frozenset())
+        code = document.code()
     lines = [heading, text, *("".join(link_text(each)) for each in links)]
     whole = "\n".join([line for line in lines if line])
+    if ruler.limit is not None and ruler.limit.unit == "gsm7" and ruler.limit.transliterate != "never":
+        whole = _in_alphabet(whole, ruler.limit.transliterate, code, notes)
     if ruler.fits(whole):
         return Body((whole,) if whole.strip() else (), tuple(notes))
     try:
@@ -126,6 +129,19 @@ def _plain(message: Content, markup: Markup, heading: str | None, links: Sequenc
     except TooNarrow as exc:
         raise UnsupportedContentError(_NARROW) from exc
     return _finished([whole[piece.start : piece.end] for piece in found], found, ruler, notes)
+
+
+def _in_alphabet(text: str, how: Literal["punctuation", "full"], code: Sequence[str], notes: list[Degradation]) -> str:
+    """*text* as it goes by SMS: in the GSM alphabet, where a few characters alone keep it out."""
+    from .transliteration import transliterated
+
+    found = transliterated(text, how, code)
+    if found is None:
+        return text
+    what = "letters without their marks, and punctuation," if found.is_lossy else "punctuation"
+    severity: Literal["lossless", "lossy"] = "lossy" if found.is_lossy else "lossless"
+    notes.append(Degradation(what="alphabet", detail=f"{what} written in the GSM alphabet", severity=severity))
+    return found.text
 
 
 def _formatted(

@@ -123,6 +123,15 @@ class Document:
         marks = {mark.name for block in self.blocks for span in block.spans for mark in span.marks} - {"break"}
         return frozenset(boxes | leaves | marks)
 
+    def code(self) -> list[str]:
+        """What is code, and means what it is, character for character."""
+        return [
+            span.text
+            for block in self.blocks
+            for span in block.spans
+            if block.kind == "code_block" or any(mark.name == "code" for mark in span.marks)
+        ]
+
 
 def gap(before: Block, after: Block) -> str:
     """What stands between two neighbouring blocks where they are written as text."""

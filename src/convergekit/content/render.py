@@ -57,12 +57,20 @@ def render(
         UnsupportedContentError: There is nothing to say, or no way to say it here: an attachment that is not taken
             and has no URL, text that is too long or takes too many parts, or, with "refuse", any loss.
     """
-    job = _Job(message, capabilities, measure)
+    job = _Job(message, _without_loss(capabilities) if policy == "refuse" else capabilities, measure)
     parts = tuple(job.parts())
     if policy == "refuse" and (lost := [each for each in job.report if each.severity == "lossy"]):
         what = "; ".join(f"{each.what} ({each.detail})" for each in lost)
         raise UnsupportedContentError(f"something would be lost: {what}; with degrade = 'warn' it is sent all the same")
     return Rendering(parts, () if policy == "allow" else tuple(job.report))
+
+
+def _without_loss(capabilities: Capabilities) -> Capabilities:
+    """What may be lost for a lower price need not be where nobody wants to lose anything."""
+    text = capabilities.text
+    if text is None or text.transliterate != "full":
+        return capabilities
+    return capabilities.model_copy(update={"text": text.model_copy(update={"transliterate": "punctuation"})})
 
 
 class _Job:

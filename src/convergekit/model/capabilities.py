@@ -24,12 +24,15 @@ class TextLimit(Value):
             70 units, 153 holds 67, 152 holds 66. Each part is one message and has its alphabet to itself. For parts
             of at most n concatenated segments say 153 * n.
         overflow: Longer text becomes several parts, or is refused. It is never cut.
+        transliterate: Of "gsm7" only: what may be written otherwise where that makes all of a text fit the alphabet:
+            nothing, punctuation, or letters too ("full"). The plan's report says so.
         max_parts: More parts than this are refused; None for any number. Nobody reads the 256th, and each costs a send.
     """
 
     max: int = Field(ge=1)
     unit: Literal["codepoint", "utf16", "byte", "gsm7"] = "codepoint"
     overflow: Literal["split", "refuse"] = "split"
+    transliterate: Literal["never", "punctuation", "full"] = "never"
     max_parts: int | None = Field(default=255, ge=1)
 
 
@@ -57,6 +60,7 @@ class AttachmentLimit(Value):
         size: Of each, in bytes; None for any.
         total: Of all together, in bytes; None for any.
         media_types: Patterns such as `image/*`; None for any.
+        by_url: They are taken by URL only: what has none is refused.
         fallback: What cannot be taken becomes a link where it has a URL, or is refused.
     """
 
@@ -64,6 +68,7 @@ class AttachmentLimit(Value):
     size: int | None = Field(default=None, ge=1)
     total: int | None = Field(default=None, ge=1)
     media_types: frozenset[Line] | None = None
+    by_url: bool = False
     fallback: Literal["link", "refuse"] = "link"
 
 
