@@ -239,14 +239,13 @@ def _plivo_signatures(call: Call) -> list[bytes]:
 
 def _plivo_signed(call: Call) -> bytes:
     """URL and fields as V3 has them."""
+    if call.request.body and (call.request.method == "GET" or not call.is_form):
+        raise SignatureError("the body is no form")
     url = call.signed_url.partition("?")[0].encode("utf-8", "replace")
     query = b"&".join(b"%b=%b" % pair for pair in sorted(fields(call.query)))
-    if not call.request.body:
-        return url + b"?" + query if query else url
-    if call.request.method == "GET" or not call.is_form:
-        raise SignatureError("the body is no form")
-    posted = b"".join(name + value for name, value in sorted(fields(call.request.body)))
-    return b"%b?%b%b%b" % (url, query, b"." if query else b"", posted)
+    if posted := sorted(fields(call.request.body)):
+        return b"%b?%b%b%b" % (url, query, b"." if query else b"", b"".join(map(b"".join, posted)))
+    return url + b"?" + query if query else url
 
 
 def _decoded(signature: bytes) -> bytes:
