@@ -142,7 +142,7 @@ class Callbacks:
             InvalidInputError: Nothing of it can be read.
         """
         root = read_body(request)
-        found = _REFERENCE.search(request.query)
+        found = _REFERENCE.search(request.query) if request.query else None
         call = _Call(unquote(found[1]) if found else None, now)
         reading = _Reading(self._channel)
         for item in root.items(self._each):

@@ -179,14 +179,14 @@ def read_body(request: Request) -> Item:
     """
     query = _pairs(request.query.encode("latin-1", "replace"))
     content_type = request.headers.get("content-type", "")
-    charset = _CHARSET.search(content_type)
+    charset = _charset(content_type)
     body = b"" if request.method in ("GET", "HEAD") else request.body.strip()
     if not body and not query:
         raise InvalidInputError("there is nothing in the call: neither a body nor a query")
     if not body:
         return Item.of_form(query)
     if body[:1] in (b"{", b"[") or body[:3] == b"\xef\xbb\xbf" or b"\0" in body[:4]:
-        item = read_json(body, charset and charset[1])
+        item = read_json(body, charset)
         item.outer = Item.of_form(query) if query else None
         return item
     if "json" in content_type.lower() and b"=" not in body:
@@ -198,7 +198,7 @@ def read_body(request: Request) -> Item:
     else:
         pairs = _pairs(body)
     taken = {name.lower() for name, _ in pairs}
-    return Item.of_form(pairs + [each for each in query if each[0].lower() not in taken], charset and charset[1])
+    return Item.of_form(pairs + [each for each in query if each[0].lower() not in taken], charset)
 
 
 def read_json(body: bytes | str, charset: str | None = None) -> Item:
@@ -222,7 +222,8 @@ def read_json(body: bytes | str, charset: str | None = None) -> Item:
 
 def _json_text(body: bytes, charset: str | None) -> str:
     try:
-        return str(body, json.detect_encoding(body))
+        is_plain = body[:1] in (b"{", b"[") and b"\0" not in body[:4]
+        return str(body, "utf-8" if is_plain else json.detect_encoding(body))
     except UnicodeDecodeError:
         return _decoded(body, charset)
 
@@ -358,6 +359,12 @@ def _decoded(content: bytes, charset: str | None) -> str:
         return content.decode(codec or "utf-8")
     except UnicodeDecodeError:
         return content.decode(codec or "latin-1", "replace")
+
+
+@lru_cache(maxsize=64)
+def _charset(content_type: str) -> str | None:
+    found = _CHARSET.search(content_type)
+    return found and found[1]
 
 
 @lru_cache(maxsize=64)

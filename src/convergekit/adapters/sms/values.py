@@ -43,7 +43,7 @@ def line(text: str | None, limit: int = _LONGEST_ID) -> str | None:
     """
     if text is None:
         return None
-    text = _CONTROL.sub(" ", text).strip()
+    text = (text if text.isprintable() else _CONTROL.sub(" ", text)).strip()
     if len(text) > limit:
         raise InvalidInputError(f"an id, a name or a word is longer than {limit} characters")
     return text or None
@@ -72,7 +72,9 @@ def moment(text: str | None, form: str) -> datetime | None:
         found = _moment(text.strip(), form)
         if found.tzinfo is None:
             found = found.replace(tzinfo=UTC)
-        return found.astimezone(UTC) if _FIRST <= found < _LAST else None
+        if not _FIRST <= found < _LAST:
+            return None
+        return found if found.tzinfo is UTC else found.astimezone(UTC)
     except (ValueError, OverflowError, OSError):
         return None
 
@@ -80,7 +82,7 @@ def moment(text: str | None, form: str) -> datetime | None:
 def _moment(text: str, form: str) -> datetime:
     match form:
         case "iso":
-            return datetime.fromisoformat(_ZONE.sub("", text))
+            return datetime.fromisoformat(text if " " not in text else _ZONE.sub("", text))
         case "unix":
             return datetime.fromtimestamp(float(text), UTC)
         case "unix_ms":
