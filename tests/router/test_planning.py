@@ -12,6 +12,7 @@ import pytest
 from convergekit.errors import ConfigurationError, InvalidInputError, UnsupportedContentError
 from convergekit.model import (
     Address,
+    Attachment,
     Capabilities,
     Contact,
     ConversationKind,
@@ -24,6 +25,7 @@ from convergekit.model import (
     SequenceStep,
     Status,
     Step,
+    TextLimit,
     from_json,
     to_json,
 )
@@ -70,9 +72,10 @@ class Channel:
     degrade: Literal["allow", "warn", "refuse"] = "warn"
     state: str = ""
     receipts: frozenset[Status] = frozenset({Status.ACCEPTED, Status.DELIVERED})
+    text: TextLimit | None = None
 
     def capabilities_for(self, conversation: ConversationRef) -> Capabilities:
-        return Capabilities(receipts=self.receipts)
+        return Capabilities(receipts=self.receipts, text=self.text)
 
 
 def channels(*several: Channel) -> Mapping[str, Channel]:
@@ -327,6 +330,7 @@ async def prepared(
     message: Message = HELLO,
     among: Any = BOTH,
     gates: Any = STANDARD,
+    rendering: Rendered | None = None,
     **more: Any,
 ) -> Prepared:
     async def facts(leg: PlannedLeg) -> GateInput:
@@ -334,8 +338,17 @@ async def prepared(
             message=message, address=leg.address, channel=leg.channel, conversation=leg.conversation, now=NOW, **more
         )
 
+    async def given(*_: Any, **__: Any) -> Any:
+        return rendering
+
     return await prepare(
-        message, recipient=recipient, route=route, channels=among, gates=gates, facts=facts, render=render
+        message,
+        recipient=recipient,
+        route=route,
+        channels=among,
+        gates=gates,
+        facts=facts,
+        render=render if rendering is None else given,
     )
 
 
@@ -442,6 +455,19 @@ class TestPlan:
         ]
         assert plan.ok
         assert len(plan.degradations) == 3
+
+    async def test_it_tells_what_is_paid_for_by_the_segment(self) -> None:
+        """Of what goes as SMS, before it is sent; files go as MMS, which has another price."""
+        parts = (Part(text="a" * 161), Part(text="я"), Part(attachments=(Attachment(url="https://example.org/a.png"),)))
+        by_sms = Channel("alerts", frozenset({"sms"}), text=TextLimit(max=1530, unit="gsm7"))
+        found = await prepared("alerts", among=channels(by_sms), rendering=Rendered(parts=parts))
+        (leg,) = found.summary().legs
+
+        assert (leg.parts, leg.segments) == (3, 3)
+        assert str(leg).endswith(": 3 parts, 3 segments")
+
+    async def test_other_channels_have_no_segments(self) -> None:
+        assert [leg.segments for leg in (await prepared("mail")).summary().legs] == [None]
 
     async def test_nothing_sent_is_not_ok(self) -> None:
         strict = channels(Channel("mail", frozenset({"mailto"}), degrade="refuse"))

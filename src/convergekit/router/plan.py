@@ -52,6 +52,8 @@ class LegPlan(PlannedLeg):
     Args:
         gates: What each gate said, up to the first that did not allow.
         parts: Number of wire units; 0 where it is not sent.
+        segments: How many SMS segments they take up, which is what is paid for; None on a channel that does not count
+            in the GSM alphabet (`TextLimit.unit`). A part with files goes as MMS, and is not among them.
         degradations: What the channel cannot carry as it was written.
         refused: Why the channel cannot carry the message at all, or None.
         warnings: What a careful sender would want to know.
@@ -59,6 +61,7 @@ class LegPlan(PlannedLeg):
 
     gates: tuple[GateRecord, ...] = ()
     parts: int = 0
+    segments: int | None = None
     degradations: tuple[Degradation, ...] = ()
     refused: str | None = None
     warnings: tuple[str, ...] = ()
@@ -74,7 +77,8 @@ class LegPlan(PlannedLeg):
         elif isinstance(self.decision, Drop | Divert):
             outcome = _said(self.gates[-1])
         else:
-            outcome = f"{self.parts} part{'' if self.parts == 1 else 's'}"
+            outcome = _counted(self.parts, "part")
+            outcome += "" if self.segments is None else f", {_counted(self.segments, 'segment')}"
         return f"{super().__str__()}: {outcome}"
 
     def details(self) -> Iterator[str]:
@@ -171,6 +175,10 @@ class Plan(Value):
 def _leg_lines(leg: LegPlan, indent: str, what: str = "") -> Iterator[str]:
     yield f"{indent}{what}{leg.leg}. {leg}"
     yield from (f"{indent}   {line}" for line in leg.details())
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _said(record: GateRecord) -> str:

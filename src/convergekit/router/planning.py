@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
-from convergekit.content import Policy, Rendering
+from convergekit.content import Policy, Rendering, gsm7
 from convergekit.errors import UnsupportedContentError
 from convergekit.model import (
     Capabilities,
@@ -65,6 +65,7 @@ class PreparedLeg(NamedTuple):
         degradations: What the channel could not carry as it was written.
         refused: Why the channel cannot carry it, or None.
         warnings: For the plan.
+        is_sms: Whether the parts are paid for by the segment.
     """
 
     leg: PlannedLeg
@@ -73,11 +74,19 @@ class PreparedLeg(NamedTuple):
     degradations: tuple[Degradation, ...] = ()
     refused: UnsupportedContentError | None = None
     warnings: tuple[str, ...] = ()
+    is_sms: bool = False
 
     @property
     def decision(self) -> Decision:
         """What the gates came to."""
         return self.gates[-1].decision if self.gates else Allow()
+
+    @property
+    def segments(self) -> int | None:
+        """Of all parts that are an SMS; None where none of them could be."""
+        if not self.is_sms:
+            return None
+        return sum(gsm7.segments(part.text or "") for part in self.parts if not part.attachments)
 
     def due(self, now: datetime) -> datetime:
         """When it is to be served: *now*, or when the gate that deferred it has said."""
@@ -89,6 +98,7 @@ class PreparedLeg(NamedTuple):
             **dict(self.leg),
             gates=self.gates,
             parts=len(self.parts),
+            segments=self.segments,
             degradations=self.degradations,
             refused=None if self.refused is None else self.refused.reason,
             warnings=self.warnings,
@@ -227,12 +237,18 @@ async def _prepared(
     warnings = (f"{channel.name} is {state}",) if state else ()
     if records and isinstance(records[-1].decision, Drop | Divert):
         return PreparedLeg(leg=leg, gates=records, warnings=warnings)
+    capabilities = channel.capabilities_for(leg.conversation)
     try:
-        rendering = await render(message, channel.capabilities_for(leg.conversation), policy=channel.degrade)
+        rendering = await render(message, capabilities, policy=channel.degrade)
     except UnsupportedContentError as exc:
         return PreparedLeg(leg=leg, gates=records, refused=exc, warnings=warnings)
     return PreparedLeg(
-        leg=leg, gates=records, parts=rendering.parts, degradations=rendering.degradations, warnings=warnings
+        leg=leg,
+        gates=records,
+        parts=rendering.parts,
+        degradations=rendering.degradations,
+        warnings=warnings,
+        is_sms=capabilities.text is not None and capabilities.text.unit == "gsm7",
     )
 
 
