@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from convergekit.abc import Outgoing
 from convergekit.errors import InvalidInputError, RejectedError
@@ -19,7 +19,7 @@ from convergekit.http import OUTCOMES, HttpAnswer, Outcome, Outcomes, error_for
 from convergekit.model import FailureKind, Receipt, Status
 
 from .fields import Item, compiled, read_json, to_text
-from .profile import Profile, Reply, Send, Verdict
+from .profile import Profile, Reply, Send, Verdict, Word
 
 __all__ = ["Answers"]
 
@@ -42,6 +42,8 @@ _VERDICTS: Final[Mapping[Outcome, Verdict]] = {
     Outcome.AUTHENTICATION: "auth",
     Outcome.CREDIT: "quota",
 }
+#: What is a verdict and a word of reports alike: a kind of failure.
+_KINDS: Final[Mapping[str, Verdict]] = {each: each for each in get_args(Verdict) if each in get_args(Word)}
 _UNITS: Final = {"milliseconds": 0.001, "seconds": 1.0, "minutes": 60.0}
 _NUMBER: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?")
 _LONGEST: Final = 200
@@ -66,7 +68,9 @@ class Answers:
         wait = profile.reply.wait
         self._waits = re.compile(wait.matches) if wait is not None and wait.matches is not None else None
         self._correlates = _has_reference(profile.send)
-        self._codes: Mapping[str, Verdict] = {code.casefold(): verdict for code, verdict in profile.reply.codes.items()}
+        self._codes: Mapping[str, Verdict] = _codes_of(profile)
+        matches = profile.reply.code_matches
+        self._code_matches = re.compile(matches) if matches is not None else None
         self._statuses: dict[int | str, Verdict] = {
             (int(status) if status.isdigit() else status): verdict for status, verdict in profile.reply.statuses.items()
         }
@@ -158,8 +162,14 @@ class Answers:
     def _codes_in(self, item: Item) -> Iterator[str]:
         for path in self._reply.code:
             for value in item.all(path):
-                if code := _one_line(to_text(value) or "")[:_LONGEST_CODE]:
+                if code := _one_line(self._code_in(to_text(value) or ""))[:_LONGEST_CODE]:
                     yield code
+
+    def _code_in(self, text: str) -> str:
+        if self._code_matches is None:
+            return text
+        found = self._code_matches.search(text[: 2 * _LONGEST])
+        return found[1] or "" if found is not None and found.re.groups else text
 
     def _ids(self, item: Item) -> list[str]:
         """The ids at the first path that leads to any; each once."""
@@ -199,6 +209,13 @@ class Answers:
         if len(beginning := out.part.text[:_TELLING]) >= _SECRET and beginning in said:
             said = said.partition(beginning)[0] + "***"
         return _one_line(said) or None
+
+
+def _codes_of(profile: Profile) -> dict[str, Verdict]:
+    """What each code means, whatever its case. A kind of failure in a report is the same of an answer."""
+    shared = profile.codes if profile.reply.shares_codes else {}
+    kinds = {code: _KINDS[word] for code, word in shared.items() if word in _KINDS}
+    return {code.casefold(): verdict for code, verdict in (kinds | profile.reply.codes).items()}
 
 
 def _has_reference(send: Send | None) -> bool:

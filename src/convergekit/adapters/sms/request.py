@@ -17,7 +17,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeGuard
 from urllib.parse import quote, quote_plus, urlencode, urlsplit, urlunsplit
 
 from convergekit.abc import Outgoing
@@ -26,7 +26,7 @@ from convergekit.errors import ConfigurationError, RejectedError, UnsupportedCon
 from convergekit.model import Address, Attachment, FailureKind
 
 from . import numbers
-from .profile import Fetch, Medium, Send, Variant, VariantName
+from .profile import Fetch, Medium, Send, Validity, Variant, VariantName
 from .templates import Template, compiled, compiled_url, written
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ __all__ = [
 
 Way: TypeAlias = Literal["sms"] | VariantName
 
-#: Where a profile says nothing about a way, the one that its fields are then those of.
+#: Over which way another one is laid.
 _INSTEAD: Final[Mapping[Way, Way]] = {"mms": "sms", "whatsapp-media": "whatsapp", "rcs-media": "rcs"}
 _UNITS: Final[Mapping[str, timedelta]] = {
     "milliseconds": timedelta(milliseconds=1),
@@ -54,7 +54,7 @@ _UNITS: Final[Mapping[str, timedelta]] = {
     "hours": timedelta(hours=1),
 }
 _REFERENCE: Final = re.compile(r"([A-Za-z0-9_-]{1,100})\.([0-9]{1,4})")
-_PLAIN_KEY: Final = re.compile(r"[A-Za-z0-9_.:/-]{1,64}")
+_PLAIN_KEY: Final = re.compile(r"[A-Za-z0-9_:-]{1,64}")  # what each gateway with such a header takes
 _UNPRINTABLE: Final = re.compile(r"[^\x20-\x7e]")
 _HEADER: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 §5.6.2
 _KINDS: Final = ("image", "video", "audio")
@@ -119,6 +119,7 @@ class _Way:
     fields: Template
     to: Template | None
     sender: Template | None
+    validity: Validity | None
     names: frozenset[str]
 
 
@@ -128,6 +129,7 @@ class _Job:
 
     config: SmsConfig
     send: Send
+    validity: Validity | None
     out: Outgoing
     medium: Medium
     now: datetime
@@ -169,7 +171,7 @@ def _media_kind(job: _Job) -> str | None:
 
 def _validity(job: _Job) -> int | str | None:
     """Until when delivery is tried: never longer than asked for, and never less than the gateway can express."""
-    rule, expires = job.send.validity, job.out.message.expires_at
+    rule, expires = job.validity, job.out.message.expires_at
     if rule is None or expires is None:
         return None
     unit = _UNITS[rule.unit]
@@ -269,7 +271,7 @@ class Requests:
             raise RejectedError("its time is over", kind=FailureKind.EXPIRED)
         way = self._way_of(out)
         _refuse_what_has_no_place(out, way.names)
-        values = _values(way, _Job(self._config, send, out, medium, now))
+        values = _values(way, _Job(self._config, send, way.validity, out, medium, now))
         url, fields = way.url.fill(values), way.fields.fill(values) or {}
         if url is None:
             raise UnsupportedContentError("send.url asks for something that this message has not")
@@ -286,17 +288,24 @@ class Requests:
         return GatewayRequest(check.method, url.fill({}), self._fixed)
 
     def credentials(self, url: str) -> Mapping[str, str]:
-        """The headers that the gateway asks of whoever fetches the file at *url*; none for anybody else's."""
+        """The headers that the gateway asks of whoever fetches the file at *url*.
+
+        Raises:
+            RejectedError: The gateway is not known to serve files there. Whoever writes to us may have chosen the URL.
+        """
         fetch = self._profile.fetch
         if fetch is None or not _is_at(url, fetch.hosts):
-            return {}
+            raise RejectedError(
+                f"{self._profile.title} is not known to serve files there: see fetch.hosts of its profile"
+            )
         return self._headers_of(fetch, "fetch")[0]
 
     def _ways_of(self, send: Send) -> Mapping[Way, _Way]:
         own: dict[Way, Variant] = {"sms": Variant(), "whatsapp": Variant(), "rcs": Variant()}
         own.update(send.variants.items())
         opened = frozenset[str]().union(*(each.names for each in self._open.values()))
-        ways: dict[Way, _Way] = {name: self._way(send, variant, opened) for name, variant in own.items()}
+        laid = {name: _laid(variant, own.get(_INSTEAD.get(name, name), variant)) for name, variant in own.items()}
+        ways: dict[Way, _Way] = {name: self._way(send, variant, opened) for name, variant in laid.items()}
         for name, instead in _INSTEAD.items():
             ways.setdefault(name, ways[instead])
         return ways
@@ -313,7 +322,7 @@ class Requests:
         to = compiled(variant.to, self._settings) if variant.to else None
         sender = compiled(variant.sender, self._settings) if variant.sender else None
         inner = [each.names for each in (url, fields, to, sender) if each is not None]
-        return _Way(url, fields, to, sender, names.union(*inner))
+        return _Way(url, fields, to, sender, variant.validity or send.validity, names.union(*inner))
 
     def _url(self, url: str, where: str) -> Template:
         template = compiled_url(url, self._settings)
@@ -405,7 +414,10 @@ def _with_native(fields: Mapping[str, Any], native: Any) -> Mapping[str, Any]:
 
 
 def _merged(fields: Mapping[str, Any], over: Mapping[str, Any], *, gone: str | None) -> dict[str, Any]:
-    """*fields* with *over* laid over them, tables into tables; *gone* takes a field away."""
+    """*fields* with *over* laid over them; *gone* takes a field away.
+
+    Tables are laid into tables, and lists of as many tables one by one.
+    """
     merged = dict(fields)
     for name, value in over.items():
         below = merged.get(name)
@@ -413,9 +425,24 @@ def _merged(fields: Mapping[str, Any], over: Mapping[str, Any], *, gone: str | N
             merged.pop(name, None)
         elif isinstance(value, Mapping) and isinstance(below, Mapping):
             merged[name] = _merged(below, value, gone=gone)
+        elif _are_tables(value) and _are_tables(below) and len(value) == len(below):
+            merged[name] = [_merged(one, other, gone=gone) for one, other in zip(below, value, strict=True)]
         else:
             merged[name] = value
     return merged
+
+
+def _are_tables(value: Any) -> TypeGuard[list[Mapping[str, Any]]]:
+    return isinstance(value, list) and all(isinstance(each, Mapping) for each in value)
+
+
+def _laid(over: Variant, under: Variant) -> Variant:
+    """*over* laid over *under*: what a file is sent with over what a text of the same medium is."""
+    if over is under:
+        return over
+    fields = _merged(under.fields, over.fields, gone=None)
+    said = {name: getattr(over, name) for name in over.model_fields_set - {"fields"}}
+    return under.model_copy(update={**said, "fields": fields})
 
 
 def _pairs(fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

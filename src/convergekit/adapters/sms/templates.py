@@ -1,12 +1,13 @@
 """Templates of a profile, taken apart once: what the account says stands in them, what a message says is left open.
 
 Whatever has no value is None, and what needs something that has no value has none itself: a field, an entry of a list,
-a header. A table or a list of which nothing is left is none either.
+a header. A table or a list of which nothing is left is none either, nor is a table of which only that is left which is
+always the same: {amount = "{validity}", unit = "SECONDS"} says nothing without an amount.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from string import Formatter
@@ -43,13 +44,13 @@ def compiled(value: Any, settings: Mapping[str, str]) -> Template:
     """Take *value* apart: a text, or lists and tables with texts in them; anything else stands for itself.
 
     Args:
-        value: As the profile has it; its placeholders are known to be good.
+        value: As the profile has it; its placeholders are known to be good. Names in tables are templates, too.
         settings: What the account says, "" for what it does not.
     """
     if isinstance(value, str):
         return _text(value, settings, str)
     if isinstance(value, Mapping):
-        return _table({name: compiled(each, settings) for name, each in value.items()})
+        return _table([(_text(name, settings, str), compiled(each, settings)) for name, each in value.items()])
     if isinstance(value, list | tuple):
         return _list([compiled(each, settings) for each in value])
     return _constant(value)
@@ -115,12 +116,19 @@ def _joined(parts: tuple[tuple[str, str], ...], end: str, encode: Callable[[str]
     return Template(frozenset(name for _, name in parts), fill)
 
 
-def _table(entries: Mapping[str, Template]) -> Template:
-    names = frozenset[str]().union(*(each.names for each in entries.values()))
-    fills = [(name, each.fill) for name, each in entries.items()]
+def _table(entries: Sequence[tuple[Template, Template]]) -> Template:
+    """Of names and what stands under them; a name may be a template, too."""
+    names = frozenset[str]().union(*(name.names | each.names for name, each in entries))
+    always = sum(not name.names and not each.names and each.fill({}) is not None for name, each in entries)
+    fills = [(None if name.names else name.fill({}), name.fill, each.fill) for name, each in entries]
 
     def fill(values: Values) -> dict[str, Any] | None:
-        return {name: found for name, fill in fills if (found := fill(values)) is not None} or None
+        found = {
+            name or name_in(values): value
+            for name, name_in, value_in in fills
+            if (value := value_in(values)) is not None
+        }
+        return found if len(found) > (always if names else 0) else None
 
     return Template(names, fill)
 
