@@ -67,9 +67,12 @@ class Hmac(Scheme):
     def _parts(self) -> list[tuple[str, str]]:
         """Literals, each with the name behind it, if any."""
         try:
-            return [(literal, name or "") for literal, name, _, _ in Formatter().parse(self.signed)]
+            parts = [*Formatter().parse(self.signed)]
         except ValueError:
-            raise ValueError("signed: a brace that is meant as such is written twice") from None
+            parts = [("", "", "", None)]
+        if any(name == "" or spec or conversion for _, name, spec, conversion in parts):
+            raise ValueError("signed: a brace that is meant as such is written twice")
+        return [(literal, name or "") for literal, name, _, _ in parts]
 
     def prepared(self, secrets: Sequence[bytes]) -> Check:
         parts = [(literal.encode(), name) for literal, name in self._parts()]

@@ -82,7 +82,7 @@ Check: TypeAlias = Callable[[Call], None]
 class Scheme(BaseModel):
     """One way to sign; its fields are its options, as a profile says them."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)
 
     #: What the signature vouches for, for people.
     covers: ClassVar[str]
