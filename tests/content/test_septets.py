@@ -57,6 +57,29 @@ def test_any_septets_are_some_text(octets: bytes) -> None:
     assert isinstance(septets.decode(codes), str)
 
 
+@pytest.mark.parametrize(
+    ("octets", "shifts", "text"),
+    [
+        (b"\x04\x07\x0b\x0c\x1c\x1d\x40\x60a", {"locking_shift": 1}, "€ıĞğŞşİça"),
+        (b"\x1bG\x1bI\x1bS\x1bc\x1bg\x1bi\x1bs\x1be", {"single_shift": 1}, "ĞİŞçğış€"),
+        (b"\x1bA\x1bI\x1bO\x1bU\x1ba\x1bi\x1bo\x1bu\x1b\x09\x07", {"single_shift": 2}, "ÁÍÓÚáíóúçì"),
+        (b"\x04\x12\x15\x16\x17\x18\x24\x5b\x5c\x60\x7b\x7d\x7f", {"locking_shift": 3}, "êª∞^\\€ºÃÕ~ã`à"),
+        (b"\x1b\x05\x1b\x0f\x1b\x12\x1b\x19\x1b[\x1b{\x1b\x7f", {"single_shift": 3}, "êáΦΘÃãâ"),
+        (b"\x1bSa", {"locking_shift": 1}, "Sa"),
+    ],
+)
+def test_national_tables_that_a_header_names_are_read(octets: bytes, shifts: dict[str, int], text: str) -> None:
+    """3GPP TS 23.038 Annex A."""
+    assert septets.decode(octets, **shifts) == text
+
+
+@pytest.mark.parametrize("shifts", [{"locking_shift": 6}, {"single_shift": 13}])
+def test_a_table_that_is_not_here_is_told(shifts: dict[str, int]) -> None:
+    """Rather than other characters."""
+    with pytest.raises(ValueError, match="no table"):
+        septets.decode(b"a", **shifts)
+
+
 def test_an_octet_is_no_septet() -> None:
     with pytest.raises(ValueError, match="septets"):
         septets.decode(b"\x80")

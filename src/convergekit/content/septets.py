@@ -11,7 +11,7 @@ Rules kept here (3GPP TS 23.038):
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from .gsm7 import BASIC, EXTENSION, is_gsm7
@@ -28,6 +28,27 @@ _ENCODED: Final[dict[int, int | str]] = {
     **{ord(character): code for code, character in enumerate(_TABLE) if code != _ESC},
     **{ord(character): f"\x1b{chr(code)}" for code, character in _EXTENDED.items()},
 }
+#: National tables by the number of their language (§6.2.1.2.4, Annex A): 1 Turkish, 2 Spanish, 3 Portuguese. Those of
+#: India's languages are not here: handsets write these in UCS-2.
+_LOCKING: Final = {
+    0: _TABLE,
+    1: "@£$¥€éùıòÇ\nĞğ\rÅåΔ_ΦΓΛΩΠΨΣΘΞ\x1bŞşßÉ" + _TABLE[0x20:0x40] + "İ" + _TABLE[0x41:0x60] + "ç" + _TABLE[0x61:],
+    2: _TABLE,
+    3: "@£$¥êéúíóç\nÔô\rÁáΔ_ªÇÀ∞^\\€Ó|\x1bÂâÊÉ"
+    + _TABLE[0x20:0x40].replace("¤", "º")
+    + "ÍABCDEFGHIJKLMNOPQRSTUVWXYZÃÕÚÜ§~abcdefghijklmnopqrstuvwxyzãõ`üà",
+}
+_SINGLE: Final = {
+    0: _EXTENDED,
+    1: {**_EXTENDED, 0x47: "Ğ", 0x49: "İ", 0x53: "Ş", 0x63: "ç", 0x67: "ğ", 0x69: "ı", 0x73: "ş"},
+    2: {**_EXTENDED, 0x09: "ç", **dict(zip(b"AIOUaiou", "ÁÍÓÚáíóú", strict=True))},
+    3: {
+        **_EXTENDED,
+        **dict(zip(b"\x05\x09\x0b\x0c\x0e\x0f", "êçÔôÁá", strict=True)),
+        **dict(zip(b"\x12\x13\x15\x16\x17\x18\x19", "ΦΓΩΠΨΣΘ", strict=True)),
+        **dict(zip(b"AIOU[\\aiou{|\x7f", "ÀÍÓÚÃÕÂíóúãõâ", strict=True)),
+    },
+}
 _ESCAPED: Final = re.compile("\x1b(.?)", re.DOTALL)
 
 
@@ -42,28 +63,35 @@ def encode(text: str) -> bytes:
     return text.translate(_ENCODED).encode("ascii")
 
 
-def decode(septets: bytes) -> str:
+def decode(septets: bytes, *, locking_shift: int = 0, single_shift: int = 0) -> str:
     """The text of *septets*, one in each octet.
 
+    Args:
+        septets: As `unpack` gives them.
+        locking_shift: Number of the national language whose basic table is meant, as `read_header` finds it.
+        single_shift: Likewise for the extension table.
+
     Raises:
-        ValueError: An octet is none: its highest bit is set.
+        ValueError: An octet is no septet, for its highest bit is set; or there is no table of that language here.
     """
     if not septets.isascii():
         raise ValueError("these are no septets: the highest bit of an octet is set")
-    return "".join(_read(septets.decode("ascii")))
+    if locking_shift not in _LOCKING or single_shift not in _SINGLE:
+        raise ValueError(f"there is no table here of the national languages {locking_shift} and {single_shift}")
+    return "".join(_read(septets.decode("ascii"), _LOCKING[locking_shift], _SINGLE[single_shift]))
 
 
-def _read(codes: str) -> Iterator[str]:
+def _read(codes: str, basic: str, extended: Mapping[int, str]) -> Iterator[str]:
     at = 0
     for escape in _ESCAPED.finditer(codes):
-        yield codes[at : escape.start()].translate(_TABLE)  # a str is a table for the characters up to its length
+        yield codes[at : escape.start()].translate(basic)  # a str is a table for the characters up to its length
         following = escape[1]
         if following in ("", "\x1b"):
             yield " "
         else:
-            yield _EXTENDED.get(ord(following)) or _TABLE[ord(following)]
+            yield extended.get(ord(following)) or basic[ord(following)]
         at = escape.end()
-    yield codes[at:].translate(_TABLE)
+    yield codes[at:].translate(basic)
 
 
 def pack(septets: bytes, *, behind: int = 0) -> bytes:
