@@ -28,8 +28,8 @@ _ENCODED: Final[dict[int, int | str]] = {
     **{ord(character): code for code, character in enumerate(_TABLE) if code != _ESC},
     **{ord(character): f"\x1b{chr(code)}" for code, character in _EXTENDED.items()},
 }
-#: National tables by the number of their language (§6.2.1.2.4, Annex A): 1 Turkish, 2 Spanish, 3 Portuguese. Those of
-#: India's languages are not here: handsets write these in UCS-2.
+#: National tables by the number of their language (§6.2.1.2.4, Annex A): 1 Turkish, 2 Spanish, 3 Portuguese. The
+#: numbers 4 to 13, languages of India, have none here, and that is told.
 _LOCKING: Final = {
     0: _TABLE,
     1: "@£$¥€éùıòÇ\nĞğ\rÅåΔ_ΦΓΛΩΠΨΣΘΞ\x1bŞşßÉ" + _TABLE[0x20:0x40] + "İ" + _TABLE[0x41:0x60] + "ç" + _TABLE[0x61:],
