@@ -46,6 +46,7 @@ EntryPoints = Callable[[], "Iterable[EntryPoint]"]
 _OURS: Final[Mapping[str, str]] = {
     "email": "convergekit.adapters.email:EmailAdapter",
     "loopback": "convergekit.adapters.loopback:LoopbackAdapter",
+    "sms": "convergekit.adapters.sms:SmsAdapter",
     "webhook": "convergekit.adapters.webhook:WebhookAdapter",
 }
 
@@ -57,7 +58,24 @@ _NOT_THEIRS: Final = frozenset({"convergekit", "importlib", "pydantic"})
 #: What people write, and the extra that brings it.
 _EXTRAS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("email", "e-mail", "mail", "smtp", "imap", "lmtp", "mailto"), "email"),
-    **dict.fromkeys(("sms", "tel", "smpp", "twilio"), "sms"),
+    **dict.fromkeys(
+        (
+            "sms",
+            "tel",
+            "mms",
+            "whatsapp",
+            "rcs",
+            "twilio",
+            "vonage",
+            "telnyx",
+            "plivo",
+            "infobip",
+            "sinch",
+            "messagebird",
+        )
+        + ("bandwidth", "clickatell", "africastalking", "kannel", "jasmin"),
+        "sms",
+    ),
     **dict.fromkeys(("x", "twitter"), "x"),
     **dict.fromkeys(("xmpp", "jabber"), "xmpp"),
 }

@@ -51,8 +51,10 @@ Recipient = Address | Contact | ConversationRef
 #: Whose adapter comes with us: scheme to the adapter's name, and the extra that brings its client library.
 _OURS: Final[Mapping[str, tuple[str, str | None]]] = {
     "mailto": ("email", "email"),
-    "sms": ("sms", "sms"),
-    "tel": ("sms", "sms"),
+    "sms": ("sms", None),
+    "tel": ("sms", None),
+    "whatsapp": ("sms", None),
+    "rcs": ("sms", None),
     "xmpp": ("xmpp", "xmpp"),
     "x": ("x", "x"),
     "http": ("webhook", None),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from .adapter import SmsAdapter
 from .config import SmsConfig
 from .details import Sms
 from .profile import Profile
 
-__all__ = ["Profile", "Sms", "SmsConfig"]
+__all__ = ["Profile", "Sms", "SmsAdapter", "SmsConfig"]
