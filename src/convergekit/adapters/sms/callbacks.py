@@ -14,7 +14,7 @@ Rules kept here:
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache, partial
@@ -144,46 +144,49 @@ class Callbacks:
         root = read_body(request)
         found = _REFERENCE.search(request.query) if request.query else None
         call = _Call(unquote(found[1]) if found else None, now)
-        reading = _Reading(self._channel)
+        reading = _Reading(self._channel, call)
         for item in root.items(self._each):
-            reading.take(self._entries(item, reading), call)
+            self._read(item, reading)
         return reading.result()
 
-    def _entries(self, item: Item, reading: _Reading) -> Iterator[tuple[Item, Any, _Translate]]:
-        """The entries of *item*, each with its original and what reads it."""
+    def _read(self, item: Item, reading: _Reading) -> None:
         for test, each, translate in self._rules:
-            if test(item):
-                entries = [item] if each is None else list(item.items(each))
-                alone = len(entries) == 1
-                yield from ((entry, item.value if alone else entry.value, translate) for entry in entries)
+            if not test(item):
+                continue
+            if each is None:
+                reading.take(item, item.value, translate)
                 return
+            entries = list(item.items(each))
+            for entry in entries:
+                reading.take(entry, item.value if len(entries) == 1 else entry.value, translate)
+            return
         reading.note("sms.unknown", item.value)
 
 
 class _Reading:
     """What has been read of one call so far."""
 
-    def __init__(self, channel: str) -> None:
-        self._channel = channel
+    def __init__(self, channel: str, call: _Call) -> None:
+        self._channel, self._call = channel, call
         self._events: list[Event] = []
         self._pieces: list[Piece] = []
         self._count = self._good = 0
         self._problem = ""
 
-    def take(self, entries: Iterator[tuple[Item, Any, _Translate]], call: _Call) -> None:
-        for entry, native, translate in entries:
-            self._counted()
-            try:
-                for each in translate(entry, native, call):
-                    if isinstance(each, Piece):
-                        self._pieces.append(each)
-                    else:
-                        self._events.append(each)
-                self._good += 1
-            except ValidationError as exc:
-                self._unreadable(native, f"{exc.error_count()} of its fields do not fit")
-            except InvalidInputError as exc:
-                self._unreadable(native, str(exc))
+    def take(self, entry: Item, native: Any, translate: _Translate) -> None:
+        """Read *entry*; *native* is its original."""
+        self._counted()
+        try:
+            for each in translate(entry, native, self._call):
+                if isinstance(each, Piece):
+                    self._pieces.append(each)
+                else:
+                    self._events.append(each)
+            self._good += 1
+        except ValidationError as exc:
+            self._unreadable(native, f"{exc.error_count()} of its fields do not fit")
+        except InvalidInputError as exc:
+            self._unreadable(native, str(exc))
 
     def note(self, name: str, data: Any) -> None:
         self._counted()
@@ -353,8 +356,9 @@ class _Reports:
         if word is None:
             raise InvalidInputError("a report has no word for what became of the message")
         said, raw_to = values.line(entry.text(rule.reference)), values.line(entry.text(rule.to))
-        reference = next(filter(read_reference, (said, call.reference)), None)
-        ours = read_reference(reference)
+        reference, ours = next(
+            ((text, found) for text in (said, call.reference) if (found := read_reference(text))), (None, None)
+        )
         medium = shared.medium(self._medium, entry, raw_to)
         address = shared.address(raw_to, medium)
         if id is None and ours is None and address is None:

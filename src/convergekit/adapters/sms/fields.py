@@ -120,7 +120,8 @@ class Item:
     def text(self, paths: str | Sequence[str]) -> str | None:
         """What the first of *paths* leads to that leads to a text, or to something with a text; or None."""
         for path in (paths,) if isinstance(paths, str) else paths:
-            value = self.get(path)
+            way = _way(path)
+            value = _led(self.value, way.steps) if way.is_plain and self._folded is None else self.get(path)
             if type(value) is str and value and "\0" not in value:
                 return value
             for each in value if isinstance(value, list) else (value,):
@@ -233,7 +234,14 @@ def compiled(conditions: Iterable[Condition]) -> Test:
     tests = tuple(map(_test, conditions))
     if len(tests) == 1:
         return tests[0]
-    return lambda item: all(test(item) for test in tests)
+
+    def hold(item: Item) -> bool:
+        for test in tests:  # noqa: SIM110 - the loop takes half the time
+            if not test(item):
+                return False
+        return True
+
+    return hold
 
 
 def to_text(value: Any) -> str | None:
@@ -256,8 +264,11 @@ def _test(condition: Condition) -> Test:
             return False
         if words is None and pattern is None:
             return True
-        if type(found) is str and pattern is None and words is not None:  # as nearly always
-            return found.replace("\0", "").casefold() in words
+        if type(found) is str:  # as nearly always
+            found = found.replace("\0", "")
+            if words is not None and found.casefold() not in words:
+                return False
+            return pattern is None or pattern.search(found[:_LOOKED_AT]) is not None
         texts = [
             text for each in (found if isinstance(found, list) else (found,)) if (text := to_text(each)) is not None
         ]
@@ -277,6 +288,8 @@ class _Way(NamedTuple):
     from_outside: bool
     head: tuple[str, ...]
     """The steps before the first that leads to several."""
+    is_plain: bool
+    """Whether it leads to one place inside."""
 
 
 @lru_cache(maxsize=4096)
@@ -284,8 +297,9 @@ def _way(path: str) -> _Way:
     rest = path.removeprefix("^")
     steps = tuple(rest.split("."))
     head = tuple(takewhile(lambda step: step != "*" and not step.endswith("#"), steps))
-    many = len(head) < len(steps)
-    return _Way(steps, tuple(map(str.lower, steps)), rest.lower(), many, path.startswith("^"), head)
+    many, from_outside = len(head) < len(steps), path.startswith("^")
+    is_plain = not many and not from_outside
+    return _Way(steps, tuple(map(str.lower, steps)), rest.lower(), many, from_outside, head, is_plain)
 
 
 def _led(value: Any, steps: Sequence[str]) -> Any:
