@@ -78,10 +78,17 @@ def _row(profile: Profile) -> Mapping[str, str]:
         "carries": _listed(_MEDIA[each] for each in profile.media),
         "reports": _reports(profile),
         "brings": _inbound(profile),
+        "learns our URL from": _told(profile),
         "proves itself by": _listed([*(f"`{each.scheme}`" for each in profile.verify), "token"]),
         "tries for": _validity(profile),
         "knows a repeat": "by its key" if profile.send and profile.send.idempotency else _NO,
     }
+
+
+def _told(profile: Profile) -> str:
+    """Whether reports come without anything that a person has to type into a console."""
+    fields = repr(profile.send.fields) if profile.send else ""
+    return "each message, for reports" if "{callback}" in fields or "{inbound}" in fields else "its console"
 
 
 def _limit(profile: Profile, medium: Medium) -> str:

@@ -81,7 +81,7 @@ def _sections() -> Iterator[str]:
 
 
 def _schemes() -> Iterator[str]:
-    yield "\n#### Schemes\n\n| Scheme | Is | Covers |\n|---|---|---|\n"
+    yield "\n### Schemes\n\n| Scheme | Is | Covers |\n|---|---|---|\n"
     yield from (f"| `{name}` | {_in_one_line(_summary(each))} | {each.covers} |\n" for name, each in SCHEMES.items())
     yield "\n| Scheme | Option | Value | Meaning |\n|---|---|---|---|\n"
     yield from (f"| `{name}` {row}" for name, each in SCHEMES.items() for row in _rows(each))

@@ -55,6 +55,12 @@ SHOWN = {
         "mailto:ann@example.net has not got 'Order 42': 5.2.1",
         "then: FAILED, code 5.2.1",
     ],
+    "own_gateway.py": [
+        "we say: 200 {}",
+        "then: DELIVERED",
+        "to 4915112345678: Your parcel is on its way.",
+        "to 4915112345678: You wrote 'Thanks!'.",
+    ],
     "own_tables.py": [
         "not sold: the shop has changed its mind",
         "orders: a book, a lamp",
