@@ -59,8 +59,9 @@ LETTERS: Final[dict[str, str]] = {
     "ς": "Σ", "ϐ": "B", "ϑ": "Θ", "ϕ": "Φ", "ϖ": "Π", "ϰ": "K", "ϱ": "P",
 }  # fmt: skip
 
-_SIGNS: Final = {ord(sign): written for sign, written in PUNCTUATION.items()}
-_MIXED_FRACTION: Final = re.compile("(?<=[0-9])(?=[¼½¾⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞])")
+_ALPHABET: Final = frozenset(gsm7.BASIC + gsm7.EXTENSION)
+_FRACTIONS: Final = frozenset("¼½¾⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞")
+_MIXED_FRACTION: Final = re.compile(f"(?<=[0-9])(?=[{''.join(sorted(_FRACTIONS))}])")
 _TOKEN: Final = re.compile(r"\S+")
 _MEANT_AS_IT_IS: Final = ("://", "www.", "mailto:", "xmpp:", "@")
 #: What may stand around a URL without being part of it.
@@ -87,20 +88,27 @@ def transliterated(text: str, how: Transliteration, code: Iterable[str] = ()) ->
     """
     if how == "never" or gsm7.is_gsm7(text):
         return None
-    if not all(map(gsm7.is_gsm7, code)) or not _are_in_alphabet(text):
-        return None
     composed = unicodedata.normalize("NFC", text)
-    found = _MIXED_FRACTION.sub(" ", composed).translate(_SIGNS)
-    is_lossy = not gsm7.is_gsm7(found)
-    if is_lossy and how == "full":
-        found = found.translate({ord(character): _letter(character) for character in set(found)})
-    if not gsm7.is_gsm7(found) or not found.strip() or gsm7.segments(found) > gsm7.segments(text):
+    outside = set(composed) - _ALPHABET
+    letters = outside - PUNCTUATION.keys()
+    written = {each: _letter(each) if each in letters else PUNCTUATION[each] for each in outside}
+    if (letters and how != "full") or not all(map(gsm7.is_gsm7, written.values())):
         return None
-    return Transliterated(found, is_lossy)
+    if not _are_in_alphabet(text) or not all(map(gsm7.is_gsm7, code)):
+        return None
+    found = _MIXED_FRACTION.sub(" ", composed) if outside & _FRACTIONS else composed
+    for character, replacement in written.items():  # quicker than `translate`, since these are few
+        found = found.replace(character, replacement)
+    count = gsm7.segments(found)
+    if not found.strip() or (count > 1 and count > gsm7.segments(text)):
+        return None
+    return Transliterated(found, is_lossy=bool(letters))
 
 
 def _are_in_alphabet(text: str) -> bool:
     """Whether all URLs and addresses in *text* are."""
+    if not any(mark in text for mark in _MEANT_AS_IT_IS):
+        return True
     return all(
         gsm7.is_gsm7(token.strip(_AROUND))
         for token in _TOKEN.findall(text)
@@ -111,7 +119,5 @@ def _are_in_alphabet(text: str) -> bool:
 @lru_cache(maxsize=4096)
 def _letter(character: str) -> str:
     """*character* without its marks; a mark alone is nothing."""
-    if gsm7.is_gsm7(character):
-        return character
     base = "".join(each for each in unicodedata.normalize("NFD", character) if not unicodedata.combining(each))
     return LETTERS.get(character) or LETTERS.get(base, base)
