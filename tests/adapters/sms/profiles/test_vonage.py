@@ -156,10 +156,7 @@ def test_parts_come_one_by_one() -> None:
 @pytest.mark.parametrize("how", ["query", "form", "json"])
 def test_calls_come_in_three_forms(how: str) -> None:
     fields = arrived("Grüße")
-    if how == "query":
-        came = called(CONFIG, query=urlencode(fields))
-    else:
-        came = called(CONFIG, fields, form=how == "form")
+    came = called(CONFIG, query=urlencode(fields)) if how == "query" else called(CONFIG, fields, form=how == "form")
 
     assert message(came).text == "Grüße"
     assert str(message(came).at) == "2026-03-01 11:59:58+00:00"
