@@ -202,6 +202,31 @@ class TestVerdicts:
 
         assert (error.code, getattr(error, "kind", None)) == ("40300", FailureKind.OPTED_OUT)
 
+    def test_a_code_may_stand_inside_of_something_else(self) -> None:
+        reply = {"code": "type", "code_matches": "#([a-z0-9-]+)$", "codes": {"low-balance": "quota"}}
+
+        assert type(refused(reply, {"type": "https://api.example/errors#low-balance"}, 422)) is CreditError
+        assert refused(reply, {"type": "https://api.example/errors#low-balance"}, 422).code == "low-balance"
+        assert refused(reply, {"type": "about:blank"}, 422).code == "about:blank"
+
+    def test_codes_of_reports_mean_the_same_in_answers_where_the_profile_says_so(self) -> None:
+        """And what it says of answers only counts before that."""
+        codes = {"1": "opted_out", "2": "provider", "3": "failed", "4": "quota"}
+        send = {"url": "https://api.example/send", "fields": {"text": "{text}"}}
+
+        def found(code: str, *, shares: bool = True) -> DeliveryError:
+            reply = {"code": "code", "shares_codes": shares, "codes": {"2": "not_sent"}}
+            said = {"name": "acme", "title": "Acme", "send": send, "reply": reply, "codes": codes}
+            with pytest.raises(DeliveryError) as caught:
+                Answers(Profile.model_validate(said)).receipt(answer({"code": code}, 400), OUT, "alerts")
+            return caught.value
+
+        assert getattr(found("1"), "kind", None) is FailureKind.OPTED_OUT
+        assert type(found("2")) is NotSentError
+        assert (type(found("3")), getattr(found("3"), "kind", 0)) == (RejectedError, None)
+        assert type(found("4")) is CreditError
+        assert getattr(found("1", shares=False), "kind", 0) is None
+
     def test_an_error_inside_a_success(self) -> None:
         reply = {
             "ids": "messages.*.id",

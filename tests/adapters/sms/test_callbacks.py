@@ -65,10 +65,10 @@ PROFILE: dict[str, Any] = {
                 "id": "id",
                 "at": "at",
                 "at_format": "unix",
-                "word": "status",
+                "word": ["status", "group"],
                 "reference": "client_ref",
                 "to": "to",
-                "code": "code",
+                "code": ["code", "status_code"],
                 "reason": "reason",
                 "segments": {"id": "segment", "total": "of", "pattern": "of ([0-9]+)"},
             },
@@ -319,6 +319,19 @@ def test_a_failure_says_why(fields: dict[str, Any], failure: Failure) -> None:
     assert (found.status, found.failure) == (Status.FAILED, failure)
 
 
+@pytest.mark.parametrize(
+    ("fields", "failure"),
+    [
+        ({"status": "new", "group": "expired"}, Failure(kind=FailureKind.EXPIRED)),
+        ({"status": "failed", "group": "expired"}, Failure()),
+        ({"status": "failed", "code": "9999", "status_code": 63}, Failure(kind=FailureKind.THROTTLED, code="63")),
+        ({"status": "failed", "code": "9999", "status_code": 8888}, Failure(code="9999")),
+    ],
+)
+def test_of_several_words_and_codes_the_first_that_is_listed_counts(fields: dict[str, Any], failure: Failure) -> None:
+    assert receipt(**fields).failure == failure
+
+
 def test_a_code_beside_a_delivery_is_none_of_a_failure() -> None:
     assert receipt(code="e21").failure is None
 
@@ -365,7 +378,7 @@ def test_keys_of_reports_tell_them_apart() -> None:
         one(call(dlr(**fields))).key
         for fields in ({}, {"status": "sent"}, {"status": "failed", "code": 1}, {"segment": "s1"}, {"id": "x2"})
     ]
-    assert keys == ["st:x1:delivered", "st:x1:sent", "st:x1:failed:1", "st:x1:delivered:s1", "st:x2:delivered"]
+    assert keys == ["st:x1:delivered", "st:x1:sent", "st:x1:failed:1", "st:x1:delivered:segment s1", "st:x2:delivered"]
     assert one(call(dlr())).key == one(call(dlr(at=1772366400))).key  # a repeat
 
 

@@ -414,6 +414,45 @@ class TestVariants:
 
         assert fields == {"to": "+4915112345678", "from": "acme_agent", "file": {"url": CAT.url, "name": "cat.jpg"}}
 
+    def test_what_a_file_is_sent_with_is_laid_over_what_a_text_is(self) -> None:
+        """So a profile says once what all of a medium has."""
+        variants = {
+            "whatsapp": {"url": "https://api.example/wa", "fields": {"kind": "wa", "wa": {"body": "{text}"}}},
+            "whatsapp-media": {"fields": {"kind": "{media_kind}", "wa": {"link": "{media_0}"}}},
+        }
+        send = {"encoding": "json", "fields": {"kind": "text"}, "variants": variants}
+        profile = {"media": ["sms", "whatsapp"]}
+        request = built(send, out(to="whatsapp:+4915112345678", files=(CAT,)), profile=profile, whatsapp="+15005550007")
+
+        assert request.url == "https://api.example/wa"
+        assert body(request) == {"kind": "image", "wa": {"body": "Hello", "link": CAT.url}}
+
+    def test_lists_of_tables_are_laid_one_by_one(self) -> None:
+        """Where there are as many; a list of another length stands for itself."""
+        variants = {"mms": {"fields": {"messages": [{"media": "{media}"}], "to": [{"a": 1}, {"b": 2}]}}}
+        fields = {"messages": [{"text": "{text}", "from": "{from}"}], "to": [{"number": "{to}"}]}
+        send = {"encoding": "json", "fields": fields, "variants": variants}
+
+        assert body(built(send, out(files=(CAT,)), profile={"media": ["sms", "mms"]})) == {
+            "messages": [{"text": "Hello", "from": "+15005550006", "media": [CAT.url]}],
+            "to": [{"a": 1}, {"b": 2}],
+        }
+
+    def test_a_medium_may_try_for_another_time(self) -> None:
+        send = {
+            "encoding": "json",
+            "fields": {"text": "{text}", "ttl": "{validity}"},
+            "validity": {"unit": "seconds", "min": 20, "max": 600},
+            "variants": {"rcs": {"validity": {"unit": "minutes", "min": 5}}},
+        }
+        profile = {"media": ["sms", "rcs"]}
+        made = [
+            body(built(send, out(to=to, expires_at=NOW + timedelta(hours=1)), profile=profile, rcs="acme_agent"))
+            for to in ("sms:+4915112345678", "rcs:+4915112345678")
+        ]
+
+        assert [each["ttl"] for each in made] == [600, 60]
+
     def test_a_medium_without_fields_of_its_own_has_the_common_ones(self) -> None:
         assert self.sent(out(to="rcs:+4915112345678"))[1]["sms"] == {"text": "Hello"}
 
@@ -529,6 +568,15 @@ class TestNative:
             "to": "+4915112345678",
             "body": {"text": "Hello", "flash": True},
             "more": [1, {"a": 2}],
+        }
+
+    def test_is_laid_into_the_one_message_of_a_list(self) -> None:
+        fields = {"messages": [{"text": "{text}", "opt": {"flash": False}}], "more": ["x"]}
+        native = {"messages": [{"opt": {"flash": True}}], "more": ["y"]}
+
+        assert json_of(fields, out(native=native)) == {
+            "messages": [{"text": "Hello", "opt": {"flash": True}}],
+            "more": ["y"],
         }
 
     def test_touches_no_other_message(self) -> None:

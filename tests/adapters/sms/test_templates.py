@@ -53,6 +53,22 @@ def test_what_has_no_value_leaves_no_trace(nothing: object) -> None:
     assert filled({"text": "{text}"}, text=nothing) is None
 
 
+def test_a_table_that_says_nothing_any_more_leaves_no_trace() -> None:
+    """A unit without an amount would be refused, or mean something."""
+    period = {"options": {"period": {"amount": "{validity}", "unit": "SECONDS"}}, "to": "{to}"}
+
+    assert filled(period, validity=60, to="1") == {"options": {"period": {"amount": 60, "unit": "SECONDS"}}, "to": "1"}
+    assert filled(period, validity=None, to="1") == {"to": "1"}
+    assert filled({"always": {"unit": "SECONDS"}, "to": "{to}"}, to="1") == {"always": {"unit": "SECONDS"}, "to": "1"}
+
+
+def test_a_name_may_be_filled_in() -> None:
+    template = {"type": "{kind}", "{kind}": {"url": "{url}"}, "{key}": "x"}
+
+    assert filled(template, kind="image", url="u") == {"type": "image", "image": {"url": "u"}, "s3cret": "x"}
+    assert compiled(template, SETTINGS).names == {"kind", "url"}
+
+
 def test_a_setting_that_is_not_said_is_missing_too() -> None:
     assert filled({"region": "{region}", "joined": "in {region}", "to": "{to}"}, to="1") == {"to": "1"}
 
