@@ -96,10 +96,10 @@ def test_fields_of_kannels_own_go_with_one_message() -> None:
 
 
 @pytest.mark.parametrize("text", ["0: Accepted for delivery", "3: Queued for later delivery"])
-def test_what_was_taken_has_no_id(text: str) -> None:
+def test_what_was_taken_is_known_by_our_own_reference_for_there_is_no_id(text: str) -> None:
     receipt = answered(CONFIG, text, 202)
 
-    assert (receipt.status, receipt.ids) == (Status.ACCEPTED, ())
+    assert (receipt.status, receipt.ids) == (Status.ACCEPTED, (REFERENCE,))
 
 
 @pytest.mark.parametrize(
