@@ -366,7 +366,7 @@ class _Reports:
         code = _listed(entry, rule.code, shared.codes)
         segment, segments = self._segments(entry, id)
         about = id or reference or f"#{values.digest(native)}"
-        extra = (code, segment, raw_to if rule.each else None)
+        extra = (code, segment and f"segment {segment}", raw_to and rule.each and f"to {raw_to}")
         common: dict[str, Any] = {
             "key": values.key("st", about, word, *(each for each in extra if each)),
             "channel": shared.channel,
