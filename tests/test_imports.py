@@ -5,7 +5,8 @@ import graphlib
 import importlib
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -71,11 +72,21 @@ def package_of(path: Path) -> str:
     return path.relative_to(SOURCE).parts[0].removesuffix(".py")
 
 
-def imports(path: Path) -> Iterator[Import]:
-    """Yield what *path* imports of convergekit: anywhere in it, and for type checkers only as well."""
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"))
+
+
+@cache
+def imports(path: Path) -> Sequence[Import]:
+    """Tell what *path* imports of convergekit: anywhere in it, and for type checkers only as well."""
+    return list(_imports(path))
+
+
+def _imports(path: Path) -> Iterator[Import]:
     here = dotted(path)
     package = here if path.name == "__init__.py" else here.rpartition(".")[0]
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -150,7 +161,7 @@ def test_exceptions_are_still_needed() -> None:
 
 def exported_for_type_checkers() -> set[str]:
     """Read the names that the type checkers see at the top: what stands under `if TYPE_CHECKING:`."""
-    tree = ast.parse((SOURCE / "__init__.py").read_text("utf-8"))
+    tree = parsed(SOURCE / "__init__.py")
     blocks = [n for n in tree.body if isinstance(n, ast.If) and ast.unparse(n.test).endswith("TYPE_CHECKING")]
     found = [n for block in blocks for n in block.body if isinstance(n, ast.ImportFrom)]
     return {alias.asname or alias.name for node in found for alias in node.names}
@@ -179,7 +190,7 @@ def test_a_module_keeps_the_promises_it_lists(path: Path) -> None:
 def test_a_public_name_is_listed(path: Path) -> None:
     """What a module defines and does not list would be a promise that nobody made; it gets a `_`, or its place."""
     module = importlib.import_module(dotted(path))
-    defined = {name for name in defines(ast.parse(path.read_text("utf-8"))) if not name.startswith("_")}
+    defined = {name for name in defines(parsed(path)) if not name.startswith("_")}
     generic = {name for name in defined if isinstance(getattr(module, name, None), TypeVar)}
     assert defined - generic - set(getattr(module, "__all__", ())) == set()
 
@@ -220,7 +231,7 @@ LOOPS = {
 
 def test_event_loops_are_named_where_it_is_said_why() -> None:
     """The library runs on both because it knows neither."""
-    met = {dotted(path) for path in MODULES if top_names(ast.parse(path.read_text("utf-8"))) & {"asyncio", "trio"}}
+    met = {dotted(path) for path in MODULES if top_names(parsed(path)) & {"asyncio", "trio"}}
     assert met == set(LOOPS)
 
 
