@@ -61,6 +61,15 @@ SHOWN = {
         "to 4915112345678: Your parcel is on its way.",
         "to 4915112345678: You wrote 'Thanks!'.",
     ],
+    "two_gateways.py": [
+        "twilio is asked: +4915112345678",
+        "+4915112345678: ACCEPTED",
+        "twilio is asked: +254700000041",
+        "messagebird is asked",
+        "+254700000041: ACCEPTED",
+        "twilio is asked: +4366412345678",
+        "+4366412345678: twilio: the connection ended before the answer was there",
+    ],
     "own_tables.py": [
         "not sold: the shop has changed its mind",
         "orders: a book, a lamp",

@@ -105,9 +105,17 @@ def test_a_403_is_many_things(text: str, error: type[Exception]) -> None:
         answered(CONFIG, f'Error "{text}"', 403)
 
 
-def test_what_stands_in_no_queue_was_not_sent() -> None:
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [
+        (500, "Cannot send submit_sm, check SMPPClientManagerPB log file for details"),
+        (400, "Failover route has no bound connectors"),
+        (503, "InterceptorPB not connected !"),
+    ],
+)
+def test_what_stands_in_no_queue_was_not_sent(status: int, text: str) -> None:
     with pytest.raises(NotSentError):
-        answered(CONFIG, 'Error "Cannot send submit_sm, check SMPPClientManagerPB log file for details"', 500)
+        answered(CONFIG, f'Error "{text}"', status)
 
 
 @pytest.mark.parametrize("text", ["", "Success", "<html>hello</html>"])
