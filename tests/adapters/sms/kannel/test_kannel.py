@@ -7,11 +7,13 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
+import anyio
 import pytest
 from anyio import to_thread
+from anyio.abc import SocketAttribute, SocketStream
 
 from convergekit import DispatchHandle, Hub, MemoryStore, MessageReceived, Status
-from convergekit.errors import DeliveryError, SuppressedError
+from convergekit.errors import DeliveryError, SuppressedError, UncertainError
 from convergekit.model import DeliveryState, FailureKind
 from tests.asgi_kit import served
 from tools.kannel import Kannel, eventually, header
@@ -34,8 +36,8 @@ def anyio_backend() -> str:
 class Line:
     """A hub with one channel, `phone`, and the Kannel that it talks through."""
 
-    def __init__(self, hub: Hub, kannel: Kannel) -> None:
-        self.hub, self.kannel = hub, kannel
+    def __init__(self, hub: Hub, kannel: Kannel, secret: str) -> None:
+        self.hub, self.kannel, self.token = hub, kannel, secret
         self.heard: list[MessageReceived] = []
 
     async def until(self, look: Callable[[], Any]) -> Any:
@@ -62,7 +64,7 @@ def line(start_kannel: Callable[..., Kannel], anyio_backend_name: str) -> Any:
         options = {name: settings.pop(name) for name in ("joined", "recoded") if name in settings}
         kannel = start_kannel(f"/phone/{secret}", **options)
         hub = Hub(store=MemoryStore())
-        here = Line(hub, kannel)
+        here = Line(hub, kannel, secret)
 
         @hub.on_message
         async def hear(message: MessageReceived) -> str | None:
@@ -186,6 +188,41 @@ async def test_while_kannel_is_away_messages_wait_with_us(line: Any) -> None:
         assert handle.deliveries[0].state is DeliveryState.QUEUED
         await to_thread.run_sync(here.kannel.start)
         await handle.wait(Status.DELIVERED, timeout=_LONGEST)
+        assert await here.at_phones() == [(OURS, ANN, "hello")]
+
+
+@asynccontextmanager
+async def deaf_to_answers(port: int) -> AsyncGenerator[int]:
+    """A way to *port* on which requests arrive, and answers do not: the connection ends instead."""
+
+    async def passes(stream: SocketStream) -> None:
+        async with stream, await anyio.connect_tcp("127.0.0.1", port) as beyond:
+            await beyond.send(await stream.receive())
+            await beyond.receive()
+
+    async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener, anyio.create_task_group() as tasks:
+        tasks.start_soon(listener.serve, passes)
+        yield listener.extra(SocketAttribute.local_port)
+        tasks.cancel_scope.cancel()
+
+
+async def test_an_answer_that_is_lost_is_made_good_by_the_report_and_nothing_is_sent_twice(line: Any) -> None:
+    async with line() as here, deaf_to_answers(here.kannel.http) as port:
+        settings = channel_settings(here.kannel, here.token)
+        await here.hub.remove_channel("phone")
+        account = {**settings["account"], "url": f"http://127.0.0.1:{port}"}
+        await here.hub.add_channel("phone", {**settings, "account": account})
+        await to_thread.run_sync(here.kannel.phones.drop)  # so that the report comes after all is known to be unknown
+
+        with pytest.raises(UncertainError) as caught:
+            await here.send("hello")
+        handle = await here.hub.dispatch(caught.value.dispatch or "")
+        assert handle.status is Status.UNKNOWN
+
+        await to_thread.run_sync(here.kannel.phones.connect)
+        await here.until(lambda: handle.status is Status.DELIVERED)
+        await here.hub.idle()
+        assert handle.deliveries[0].state is DeliveryState.CLOSED
         assert await here.at_phones() == [(OURS, ANN, "hello")]
 
 
