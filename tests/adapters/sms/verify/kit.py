@@ -189,6 +189,8 @@ def oracle(name: str, *unused: str) -> ModuleType:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # some are older than the Python that reads them
             return importlib.import_module(name)
+    except ModuleNotFoundError as exc:
+        lacking(f"{exc.name} is not installed (`make test` does it)")
     finally:
         for each in hollow:
             del sys.modules[each]

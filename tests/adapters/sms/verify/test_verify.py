@@ -22,7 +22,20 @@ from convergekit.adapters.sms.profile import Profile
 from convergekit.adapters.sms.verify import SCHEMES, problems, public_url, verifier
 from convergekit.errors import ConfigurationError, SignatureError
 from convergekit.http import hmac_signature
-from tests.adapters.sms.verify.kit import FORM, HOME, JSON, NOW, OTHER, SECRET, Wire, bodies, channel, takes, texts
+from tests.adapters.sms.verify.kit import (
+    FORM,
+    HOME,
+    JSON,
+    NOW,
+    OTHER,
+    SECRET,
+    Wire,
+    bodies,
+    channel,
+    oracle,
+    takes,
+    texts,
+)
 
 STAMP = str(int(NOW.timestamp()))
 TOKEN, NEXT_TOKEN = "t" * 20, "n" * 20
@@ -389,3 +402,13 @@ def test_a_shared_value_in_a_header() -> None:
 @pytest.mark.parametrize("name", [each for each in profiles.names() if each != "generic"])
 def test_the_gateways_that_are_known_have_no_flaw(name: str) -> None:
     assert problems(profiles.load(name)) == []
+
+
+def test_without_a_vendors_library_its_tests_are_skipped_and_fail_where_all_must_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for ci, outcome in (("", pytest.skip.Exception), ("true", pytest.fail.Exception)):
+        monkeypatch.setenv("CI", ci)
+        for name in ("no_such_vendor.validator", "json.no_such_part"):
+            with pytest.raises(outcome, match="is not installed"):
+                oracle(name)
