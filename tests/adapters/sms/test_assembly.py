@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -36,7 +37,7 @@ def piece(number: int, total: int, text: str = "", *, reference: str = "7", key:
         message_id=key.removeprefix("in:"),
         conversation=ConversationRef(address=more["sender"]),
         text=text or f"<{reference}.{number}>",
-        to=(Address("sms:12345"),),
+        to=(Address(more.pop("to", "sms:12345")),),
         native={"n": number},
         **more,
     )
@@ -108,7 +109,7 @@ class TestAWhole:
         assert texts(context) == ["one", "three of two", "of a million"]
         assert await kept(context) == []
 
-    @pytest.mark.parametrize("other", [{"by": "sms:+4915187654321"}, {"reference": "8"}])
+    @pytest.mark.parametrize("other", [{"by": "sms:+4915187654321"}, {"reference": "8"}, {"to": "sms:54321"}])
     async def test_parts_of_different_messages_are_not_mixed(self, other: dict[str, Any]) -> None:
         context = FakeContext()
         await Worker(context).hear(piece(1, 2, "a"), piece(2, 2, "B", key="in:x", **other))
@@ -129,7 +130,10 @@ class TestAWhole:
     async def test_a_part_that_the_network_delivers_twice_is_one_part(self) -> None:
         """The gateway gives it another id."""
         context = FakeContext()
-        await Worker(context).hear(piece(1, 2, "a"), piece(1, 2, "a", key="in:other"), piece(2, 2, "b"))
+        worker = Worker(context)
+        await worker.hear(piece(1, 2, "a"), piece(1, 2, "a", key="in:other"), piece(2, 2, "b"))
+        context.clock.advance(DEADLINE)
+        await worker.assembly.overdue()
 
         assert texts(context) == ["ab"]
 
@@ -244,6 +248,19 @@ class TestBounds:
         assert sorted(map(str, texts(context))) == sorted(f"t{number}" for number in range(200))
         assert all(Sms.of(message).missing == (2,) for message in messages(context))
 
+    async def test_a_place_full_of_what_is_done_has_room(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What waits for its other part is not given up for the sake of marks."""
+        monkeypatch.setattr("convergekit.adapters.sms.assembly._SETS", 2)
+        monkeypatch.setattr("convergekit.adapters.sms.assembly._PLACES", 1)
+        context = FakeContext()
+        worker = Worker(context)
+        await worker.hear(piece(1, 2, "late", reference="6"))
+        context.clock.advance(DEADLINE)
+        await worker.assembly.overdue()
+        await worker.hear(piece(1, 2, "a"), piece(1, 2, "x", reference="8"), piece(2, 2, "b"))
+
+        assert texts(context) == ["late", "ab"]
+
     async def test_a_part_that_is_no_sms_is_not_kept(self) -> None:
         context = FakeContext()
         await Worker(context).hear(piece(1, 2, "x" * 100_000))
@@ -346,10 +363,90 @@ def test_whatever_comes_late_no_part_is_lost_or_doubled(order: Sequence[Piece], 
     assert sorted(said.replace("]", "]\n").splitlines()) == sorted(str(each.message.text) for each in STREAM)
 
 
+class Yielding:
+    """The ledger's state as on a disk: others run while it is asked."""
+
+    def __init__(self, state: Any) -> None:
+        self._state = state
+
+    async def get(self, key: str) -> tuple[Any, int]:
+        found = await self._state.get(key)
+        await anyio.lowlevel.checkpoint()
+        return found  # type: ignore[no-any-return]
+
+    async def put(self, key: str, value: Any, *, version: int | None = None) -> bool:
+        await anyio.lowlevel.checkpoint()
+        return await self._state.put(key, value, version=version)  # type: ignore[no-any-return]
+
+
+class Between:
+    """The ledger's state, before whose *n*th call another worker gets its turn."""
+
+    def __init__(self, state: Any, n: int, turn: Callable[[], Awaitable[object]]) -> None:
+        self._state, self.left, self._turn = state, n, turn
+
+    async def _wait(self) -> None:
+        self.left -= 1
+        if self.left == -1:
+            await self._turn()
+
+    async def get(self, key: str) -> tuple[Any, int]:
+        await self._wait()
+        return await self._state.get(key)  # type: ignore[no-any-return]
+
+    async def put(self, key: str, value: Any, *, version: int | None = None) -> bool:
+        await self._wait()
+        return await self._state.put(key, value, version=version)  # type: ignore[no-any-return]
+
+
+#: What is in the ledger, what one worker does, and what another does in the midst of it. All texts end up there once.
+RACES = {
+    "two parts": ([], "add 1", "add 2"),
+    "the last two parts": ([3], "add 1", "add 2"),
+    "the same part": ([], "add 1", "add 1"),
+    "a part, as the time is over": ([1, 3], "overdue", "add 2"),
+    "the time is over, as a part comes": ([1, 3], "add 2", "overdue"),
+    "both find that the time is over": ([1, 3], "overdue", "overdue"),
+    "another message under the reference": ([1, 3], "overdue", "add A"),
+    "the time is over, as another message comes": ([1, 3], "add A", "overdue"),
+}
+
+
+@pytest.mark.parametrize("n", range(8))
+@pytest.mark.parametrize("race", RACES)
+async def test_another_worker_between_any_two_steps(race: str, n: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("convergekit.adapters.sms.assembly._PLACES", 1)  # so that each step is about these parts
+    there, one, other = RACES[race]
+    context = FakeContext()
+    second = Worker(context)
+    pieces = {"1": piece(1, 3, "1"), "2": piece(2, 3, "2"), "3": piece(3, 3, "3"), "A": piece(1, 3, "A", key="in:A")}
+
+    async def does(worker: Worker, what: str) -> None:
+        if what == "overdue":
+            await worker.assembly.overdue()
+        else:
+            await worker.hear(pieces[what.removeprefix("add ")])
+
+    await second.hear(*(pieces[str(each)] for each in there))
+    stored = context.state
+    context.clock.advance(DEADLINE if "overdue" in one + other else 0)
+    between = Between(stored, n, lambda: does(second, other))
+    await does(Worker(context, between), one)
+    context.state = stored
+    if between.left >= 0:  # it was done before the other's turn came
+        await does(second, other)
+    for _ in range(2):
+        context.clock.advance(DEADLINE)
+        await Worker(context).assembly.overdue()
+
+    wanted = {str(each) for each in there} | {each[-1] for each in (one, other) if each != "overdue"}
+    assert sorted("".join(map(str, texts(context)))) == sorted(wanted)
+
+
 async def test_two_workers_at_once_give_the_whole_once() -> None:
     """Each part to another worker, all at the same time."""
     context = FakeContext()
-    workers = [Worker(context) for _ in range(6)]
+    workers = [Worker(context, Yielding(context.state)) for _ in range(6)]
     async with anyio.create_task_group() as tasks:
         for number, worker in enumerate(workers, 1):
             tasks.start_soon(worker.hear, piece(number, 6, f"{number}"))

@@ -196,7 +196,7 @@ class _Set:
         }
         return messages[0].model_copy(
             update={
-                "key": "parts#" + _hash(self.slot, *map(str, numbers), *keys),
+                "key": "parts#" + _hash(self.slot, *keys),
                 "text": "".join(each.text or "" for each in messages) or None,
                 "subject": next((each.subject for each in messages if each.subject), None),
                 "attachments": tuple(file for each in messages for file in each.attachments),
