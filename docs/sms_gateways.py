@@ -1,30 +1,39 @@
 """Write the tables of gateways of docs/adapters/sms.md from their profiles."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from pathlib import Path
+from typing import get_args
 
 from convergekit.adapters.sms import profiles
-from convergekit.adapters.sms.profile import Medium, Profile
+from convergekit.adapters.sms.profile import Medium, Profile, Word
 from convergekit.model import Status
 
 PAGE = Path(__file__).parent / "adapters" / "sms.md"
 BEGIN = "<!-- Written by docs/sms_gateways.py; do not edit these tables. -->\n"
 END = "<!-- End of the tables. -->\n"
+BEGIN_WORDS = "<!-- Written by docs/sms_gateways.py; do not edit this table of words. -->\n"
+END_WORDS = "<!-- End of the table of words. -->\n"
 
 _MEDIA: Mapping[Medium, str] = {"sms": "SMS", "mms": "MMS", "whatsapp": "WhatsApp", "rcs": "RCS"}
 _UNITS: Mapping[str, str] = {"gsm7": "septets", "codepoint": "characters", "utf16": "UTF-16 units", "byte": "bytes"}
 _SECONDS: Mapping[str, float] = {"milliseconds": 0.001, "seconds": 1, "minutes": 60, "hours": 3600}
+_MEANINGS: frozenset[str] = frozenset(get_args(Word))
 _NO = "–"
 
 
 def page(text: str) -> str:
     """*text* with the tables as they should be."""
-    head, begin, rest = text.partition(BEGIN)
-    _, end, tail = rest.partition(END)
-    if not (begin and end):
-        raise ValueError(f"{PAGE.name} has lost its markers: {BEGIN.strip()} and {END.strip()}")
     ours = ours_by_name()
-    return f"{head}{BEGIN}\n{table(ours)}\n{limits(ours)}\n{settings(ours)}\n{END}{tail}"
+    text = _between(text, BEGIN, END, f"{table(ours)}\n{limits(ours)}\n{settings(ours)}")
+    return _between(text, BEGIN_WORDS, END_WORDS, words(ours))
+
+
+def _between(text: str, begin: str, end: str, written: str) -> str:
+    head, begins, rest = text.partition(begin)
+    _, ends, tail = rest.partition(end)
+    if not (begins and ends):
+        raise ValueError(f"{PAGE.name} has lost its markers: {begin.strip()} and {end.strip()}")
+    return f"{head}{begin}\n{written}\n{end}{tail}"
 
 
 def ours_by_name() -> Sequence[Profile]:
@@ -57,6 +66,42 @@ def settings(gateways: Sequence[Profile]) -> str:
         for name, setting in profile.settings.items()
     ]
     return _table(["Account of", "Setting", "Is", "Default"], rows)
+
+
+def words(gateways: Sequence[Profile]) -> str:
+    """What the words of *gateways* mean, and by which codes they tell of an opt-out."""
+    shown = [status for status in Status if status.value in _MEANINGS]
+    rows = [[status.name, _said(gateways, {status.value})] for status in shown]
+    kinds = _MEANINGS - {status.value for status in Status} - {"none"}
+    rows.append(["FAILED, and why", _said(gateways, kinds)])
+    codes = [(profile, {**profile.codes, **profile.reply.codes}) for profile in gateways]
+    rows.append(["FAILED, and opted out", _told_by((each, _meaning(table, {"opted_out"})) for each, table in codes)])
+    rows.append(["no change", "whatever is not listed, and " + _said(gateways, {"none"})])
+    return _table(["Status", "By"], rows)
+
+
+def _said(gateways: Sequence[Profile], means: Set[str]) -> str:
+    return _told_by((each, _meaning(each.words, means)) for each in gateways)
+
+
+def _meaning(table: Mapping[str, str], means: Set[str]) -> list[str]:
+    """Words of *table* that mean one of *means*; SMPP's many statuses of errors are told of as one."""
+    found = [word for word, meaning in table.items() if meaning in means]
+    return ["ESME_R..." if word.startswith("ESME_R") and word != "ESME_ROK" else word for word in found]
+
+
+def _told_by(told: Iterable[tuple[Profile, Iterable[str]]]) -> str:
+    """Words without regard to case, each with who says it."""
+    spelt: dict[str, str] = {}
+    by: dict[str, dict[str, None]] = {}
+    for profile, said in told:
+        for word in said:
+            by.setdefault(spelt.setdefault(word.casefold(), word), {})[profile.name] = None
+    return _listed(f"`{word}` ({', '.join(by[word])})" for word in sorted(by, key=_order))
+
+
+def _order(word: str) -> tuple[int, str]:
+    return (int(word), "") if word.isdigit() else (1_000_000, word.casefold())
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
