@@ -131,8 +131,7 @@ def test_when_it_is_closed_nothing_is_left(start_kannel: Callable[..., Kannel]) 
 
 @pytest.mark.usefixtures("kannel")
 def test_a_killed_run_leaves_nothing_behind() -> None:
-    code = "from tests.peers import lacking
-from tools.kannel import Kannel; k = Kannel(); print(k.folder, k.http, k.smsc, flush=True); input()"
+    code = "from tools.kannel import Kannel; k = Kannel(); print(k.folder, k.http, k.smsc, flush=True); input()"
     with subprocess.Popen(
         [sys.executable, "-c", code], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as run:
@@ -302,7 +301,7 @@ def test_a_burst_comes_through(kannel: Kannel, app: App) -> None:
 
 def test_kannels_own_fake_network_speaks_as_ours_does(kannel: Kannel, app: App) -> None:
     if not Path(FAKE).exists():
-        lacking("kannel-extras is not installed (as root on Debian, `make peers` does it where Kannel is not there yet)")
+        lacking("kannel-extras is not installed, which on Debian has Kannel's own fake network")
     kannel.phones.drop()
     for number, line in enumerate(("1 2 text hello", "3 4 ucs2 %4E%2D", "5 6 udh-text %05%00%03%01%01%01 part")):
         command = [FAKE, "-H", "127.0.0.1", "-r", str(kannel.smsc), "-m", "1", "-i", "0.01", line]
