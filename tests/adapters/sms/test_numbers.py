@@ -61,6 +61,7 @@ def test_what_is_no_kind_of_address(junk: str) -> None:
         ("+4915112345678", {"medium": "mms"}, "sms:+4915112345678"),
         ("12345", {}, "sms:12345"),
         ("12345", {"region": "US"}, "sms:12345"),
+        ("02800", {"region": "NO"}, "sms:02800"),  # a landline by the tables, a short code by SMS
         ("O2-Info", {}, "sms:O2-Info"),
         ("My Shop", {}, "sms:My%20Shop"),
         ("anonymous", {}, "sms:anonymous"),

@@ -32,6 +32,7 @@ Style: TypeAlias = Literal["e164", "digits", "national"]
 _E164: Final = re.compile(r"\+[1-9][0-9]{4,14}")  # ITU-T E.164 §6.1: fifteen digits at most
 _DIGITS: Final = re.compile(r"[0-9]{2,15}")
 _SHORT: Final = 8
+_SHORTEST_NATIONAL: Final = 7  # what has less is a short code, even where the tables know a landline like it
 _SEPARATORS: Final = re.compile(r"[-.()/ \u00a0]")  # RFC 3966 §5.1.1, and the slash that Germany writes
 _PREFIX: Final = re.compile(r"(sms|mms|tel|whatsapp|rcs):", re.IGNORECASE)
 _SCHEMES: Final = {"whatsapp": "whatsapp", "rcs": "rcs"}
@@ -134,7 +135,7 @@ def read_number(raw: str, *, medium: Medium = "sms", style: Style = "e164", regi
 def _completed(digits: str, style: Style, region: str | None) -> str:
     """*digits* with what they lack, as far as that is known."""
     as_it_is = digits if len(digits) <= _SHORT or digits[0] == "0" else "+" + digits
-    national = _valid(digits, region) if region else None
+    national = _valid(digits, region) if region and len(digits) >= _SHORTEST_NATIONAL else None
     if national is None or style == "national":
         return national or as_it_is
     if style == "digits":
@@ -144,7 +145,7 @@ def _completed(digits: str, style: Style, region: str | None) -> str:
 
 
 def _international(number: str, kind: NumberKind, region: str | None) -> str:
-    if region and (found := _valid(number, region)):
+    if region and len(number) >= _SHORTEST_NATIONAL and (found := _valid(number, region)):
         return found
     if kind is NumberKind.SHORT_CODE:
         return number
