@@ -20,6 +20,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from convergekit import Hub, MemoryStore
 from convergekit.abc import Headers, Request
 from convergekit.adapters.sms import SmsConfig, profiles
 from convergekit.adapters.sms.callbacks import Callbacks, Read
@@ -28,6 +29,7 @@ from convergekit.adapters.sms.profile import Condition, Inbound, Profile, Status
 from convergekit.errors import InvalidInputError
 from convergekit.model import ConsentChanged, CustomReceived, MessageReceived, ReceiptReceived
 from convergekit.model.wire import event_from_json, event_to_json
+from tests.asgi_kit import call
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 NAMES = [name for name in profiles.names() if name != "generic"]
@@ -321,3 +323,55 @@ def test_each_field_may_be_long(sample: Sample) -> None:
         for value in ("1" * 100_000, "%4 1" * 25_000):
             read(sample.name, alone(sample, mutated(sample.body, place, "replace", value)), query="ref=d1.0")
     assert perf_counter() - started < 20
+
+
+# --- through the door ------------------------------------------------------------
+
+TOKEN = "t" * 24
+OPEN: dict[str, Any] = {
+    "name": "open",
+    "title": "Open",
+    "callbacks": {
+        "methods": ["GET", "POST"],
+        "ack": {"status": 200},
+        "inbound": [{"when": [{"path": "text", "present": True}], "id": "id", "from": "from", "text": "text"}],
+        "status": [{"when": [{"path": "status", "present": True}], "id": "id", "word": "status"}],
+    },
+    "words": {"sent": "sent"},
+}
+GOOD = {"id": "m1", "from": "+4915112345678", "text": "Hello"}
+DOORS: list[tuple[Any, str, int]] = [
+    (GOOD, "", 200),
+    ([GOOD, {"text": {"a": 1}}, None, [], {"status": []}, {"text": "who?"}], "", 200),
+    ({"status": "unheard of", "id": "x"}, "", 200),
+    ({"hello": float("nan")}, "", 200),
+    ({"text": {"a": 1}}, "", 400),
+    ({"status": "sent"}, "", 400),
+    (b"", FORM, 400),
+    (b"\xff\xfe\x00", "application/json", 400),
+    (b"[" * 1_000_000, "application/json", 400),
+    (b"[" * 1_100_000, "application/json", 413),
+    (b"text=" + b"%E9" * 300_000, FORM + "; charset=utf-16be", 200),
+]
+
+
+@pytest.mark.anyio
+async def test_whoever_calls_gets_an_answer_and_what_is_valid_is_heard() -> None:
+    """Also where the ledger, and not only a value in memory, has to take what somebody made up."""
+    heard: list[str | None] = []
+    hub = Hub(store=MemoryStore())
+
+    @hub.on_message
+    async def hear(message: MessageReceived) -> None:
+        heard.append(message.message_id)
+
+    async with hub:
+        await hub.add_channel("alerts", {"adapter": "sms", "profile": OPEN, "callback_token": TOKEN})
+        app = hub.asgi()
+        for body, content_type, status in DOORS:
+            content = body if isinstance(body, bytes) else json.dumps(body).encode()
+            answer = await call(app, f"/alerts/{TOKEN}", content, headers={"content-type": content_type})
+            assert answer.status == status, (content[:80], answer)
+            await hub.idle()
+
+    assert heard == ["m1", None, None]
