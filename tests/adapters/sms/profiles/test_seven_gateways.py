@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -34,6 +36,7 @@ from tests.adapters.sms.gateway_kit import (
     consents,
     message,
     notes,
+    only,
     out,
     report,
     sent,
@@ -201,6 +204,20 @@ class TestMessages:
         assert came.native
         assert came.details["gateway"] == gateway.name
 
+    def test_it_has_the_time_that_the_gateway_tells(self, gateway: Gateway) -> None:
+        told = gateway.name not in ("twilio", "plivo")
+
+        assert message(read(gateway, gateway.arrived())).at == (NOW - timedelta(seconds=2) if told else None)
+
+    @pytest.mark.parametrize(("who", "uri"), [("32665", "sms:32665"), ("Bank", "sms:Bank"), ("", None)])
+    def test_a_sender_may_be_a_short_code_or_a_name_or_nobody(
+        self, gateway: Gateway, who: str, uri: str | None
+    ) -> None:
+        came = message(read(gateway, _replaced(gateway.arrived(), {THEY: who, f"+{THEY}": who})))
+
+        assert (came.sender.uri if came.sender else None) == uri
+        assert came.text == "Hi there"
+
     def test_the_same_call_again_has_the_same_keys(self, gateway: Gateway) -> None:
         for fields in (gateway.arrived(), gateway.happened(gateway.delivered), gateway.arrived("STOP")):
             first, again = read(gateway, fields), read(gateway, fields)
@@ -239,6 +256,26 @@ class TestReports:
 
         if gateway.name != "telnyx":
             assert (receipt.delivery, receipt.part) == ("d41", 0)
+
+    def test_it_has_the_time_that_the_gateway_tells(self, gateway: Gateway) -> None:
+        at = only(read(gateway, gateway.happened(gateway.delivered), gateway.query()), ReceiptReceived).at
+
+        assert (at.replace(microsecond=0) if at else None) == (None if gateway.name == "twilio" else NOW)
+
+    def test_without_the_gateways_id_our_reference_is_enough(self, gateway: Gateway) -> None:
+        if gateway.name == "telnyx":
+            pytest.skip("it has no reference")
+        receipt = report(read(gateway, _replaced(gateway.happened(gateway.delivered), {"out-1": ""}), gateway.query()))
+
+        assert (receipt.ids, receipt.delivery, receipt.part) == ((), "d41", 0)
+
+    def test_a_report_about_nothing_that_is_ours_is_noted(self, gateway: Gateway) -> None:
+        """No id, no reference: whatever it is about, it changes nothing of ours by mistake."""
+        lost = _replaced(gateway.happened(gateway.delivered), {"out-1": "", REFERENCE: ""})
+
+        for event in read(gateway, lost).events:
+            receipt = getattr(event, "receipt", None)
+            assert receipt is None or (receipt.ids, receipt.delivery) == ((), None)
 
     def test_a_word_that_nobody_knows_changes_nothing(self, gateway: Gateway) -> None:
         came = read(gateway, gateway.happened("teleported"), gateway.query())
@@ -338,6 +375,13 @@ class TestProof:
             verifier(channel(gateway.name, {**gateway.account, gateway.secret: other}))(request, NOW)
         verifier(channel(gateway.name, {**gateway.account, gateway.secret: [other, right]}))(request, NOW)
 
+    def test_what_somebody_has_recorded_is_refused_some_days_later(self, gateway: Gateway) -> None:
+        if gateway.name in ("twilio", "plivo", "infobip"):
+            pytest.skip("what it signs has no time")
+
+        with pytest.raises(SignatureError):
+            verifier(gateway.config)(gateway.request(gateway.arrived()), NOW + timedelta(days=3))
+
     def test_the_url_is_that_of_the_settings_whatever_a_proxy_says(self, gateway: Gateway) -> None:
         signed = gateway.request(gateway.arrived())
         behind = replace(signed, url="http://10.0.0.7:8080/elsewhere")
@@ -355,6 +399,14 @@ def _places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     elif isinstance(value, list):
         found += [place for index, each in enumerate(value) for place in _places(each, (*path, index))]
     return found
+
+
+def _replaced(value: Any, texts: Mapping[str, str]) -> Any:
+    if isinstance(value, dict):
+        return {name: _replaced(each, texts) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_replaced(each, texts) for each in value]
+    return texts.get(value, value) if isinstance(value, str) else value
 
 
 def _changed(value: Any, path: tuple[Any, ...], new: Any) -> Any:
