@@ -53,7 +53,7 @@ class Polls(Protocol):
     """Pull: the engine owns the schedule, the cursor and the admission.
 
     Attributes:
-        feeds: Names of what is polled, each with a cursor of its own.
+        feeds: Names of what is polled, each with a cursor of its own; none where the settings leave nothing to poll.
         poll_interval: Seconds between polls of one feed.
     """
 

@@ -20,6 +20,7 @@ from convergekit.model import FailureKind, Receipt, Status
 
 from .fields import Item, compiled, read_json, to_text
 from .profile import Profile, Reply, Send, Verdict, Word
+from .request import reference_of
 
 __all__ = ["Answers"]
 
@@ -182,6 +183,8 @@ class Answers:
     def _receipt(self, item: Item | None, out: Outgoing) -> Receipt:
         reply = self._reply
         ids = [] if item is None else self._ids(item)
+        if not ids and not reply.ids and self._correlates:
+            ids = [reference_of(out)]  # a gateway that gives none: its reports come with ours
         units = None if item is None or reply.units is None else _whole(item.text(reply.units))
         segments = len(ids) if reply.segments and ids else None
         if units is None and segments is not None:

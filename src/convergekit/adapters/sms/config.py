@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self, TypeAlias
-from urllib.parse import parse_qsl, quote, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, SecretStr, field_validator
 
@@ -214,8 +214,11 @@ class SmsConfig(BaseModel):
 
     def to_dsn(self) -> str:
         """The DSN with `***` in place of the account: for people to recognise."""
-        sender = f"?from={quote(self.sender)}" if self.sender else ""
-        return f"{self._profile.name}://***@default{sender}"
+        shown = {"from": self.sender, "whatsapp": self.whatsapp, "rcs": self.rcs, "region": self.region}
+        query = urlencode(
+            {name: value for name, value in (*shown.items(), ("callback_url", self.callback_url)) if value}
+        )
+        return f"{self._profile.name}://***@default" + (f"?{query}" if query else "")
 
 
 def _origin(host: str, port: int | None) -> str:

@@ -239,6 +239,7 @@ class Bench:
         """One part to `subject.to`, with a key of its own."""
         self._numbers += 1
         fields.setdefault("key", f"dispatch{self._numbers}/0")
+        fields.setdefault("delivery", f"delivery{self._numbers}")
         return outgoing(self.subject.to, self.words(self._numbers) if text is None else text, **fields)
 
     def words(self, number: int) -> str:

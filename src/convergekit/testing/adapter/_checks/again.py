@@ -82,7 +82,7 @@ def _another_process(adapter: type[Any]) -> Generator[None]:
 
 @check("keys-distinct", way=list(WAYS), alike=list(_ALIKE))
 async def _alike(bench: Bench, way: Way, alike: str) -> None:
-    said = [bench.said(number, id=id, text="yes") for number, id in enumerate(_ALIKE[alike], 1)]
+    said = [bench.said(number, id=id, text="fine") for number, id in enumerate(_ALIKE[alike], 1)]
     if said[0] == said[1]:
         raise Cannot("the medium has no ids that are alike in this way")
     async with bench.hearing(way) as ear:

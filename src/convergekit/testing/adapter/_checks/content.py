@@ -81,7 +81,8 @@ async def _takes_files(bench: Bench, adapter: Any, limit: AttachmentLimit, of: s
         size = min((each for each in (limit.size, limit.total) if each is not None), default=None)
         if size is None or size > 16 * _MOST:
             raise Cannot("it declares no size" if size is None else "the size is too large to be tried")
-        files = [files[0].model_copy(update={"data": bytes(size), "size": size})]
+        data = None if limit.by_url else bytes(size)
+        files = [files[0].model_copy(update={"data": data, "size": size})]
     attempt = await bench.attempt(adapter, _with_files(bench, files))
     what = f"{len(files)} attachments" if of == "files" else f"an attachment of {files[0].size} bytes"
     _taken(attempt, f"{what}, as many as the limit allows")
@@ -96,7 +97,9 @@ async def _attachments_whole(bench: Bench, how: str) -> None:
     async with bench.entered() as (adapter, context):
         limit = adapter.capabilities_for(conversation(bench)).attachments
         files = list(_files_for(limit, min(limit.count, 3)))
-        contents = [each.data or b"" for each in files]
+        contents = [each.url or each.data or b"" for each in files]
+        if how == "by-reference" and limit.by_url:
+            raise Cannot("it takes attachments by URL only")
         if how == "by-reference":  # as the engine hands over what is large
             files = [await context.kept(each) for each in files]
         attempt, wire = await arrived(bench, adapter, _with_files(bench, files, "" if how == "alone" else None))
@@ -119,6 +122,10 @@ def _files_for(limit: AttachmentLimit, count: int) -> Iterable[Attachment]:
     most = min((each for each in (limit.size, limit.total and limit.total // count) if each), default=_LONG)
     random = Random(1)
     for number in range(1, count + 1):
+        if limit.by_url:
+            url = f"https://files.example/{number}/file{number}.bin"
+            yield Attachment(url=url, name=f"file{number}.bin", media_type=kind, size=min(most, 3000))
+            continue
         content = (bytes(range(256)) + random.randbytes(min(most, 3000)))[: min(most, 3000)]
         yield Attachment(data=content, name=f"file{number}.bin", media_type=kind)
 

@@ -29,7 +29,7 @@ _Channel: TypeAlias = tuple[Any, BenchContext]
 #: Attributes that belong to a protocol, and what they are: they may be the class's or set in `__init__`.
 _DATA: Final[Mapping[type[Any], Mapping[str, Callable[[Any], bool]]]] = {
     Polls: {
-        "feeds": lambda value: isinstance(value, list | tuple) and bool(value) and all(map(_is_text, value)),
+        "feeds": lambda value: isinstance(value, list | tuple) and all(map(_is_text, value)),
         "poll_interval": lambda value: isinstance(value, int | float) and value > 0,
     },
     SupportsBatch: {"batch_size": lambda value: isinstance(value, int) and value > 0},
@@ -84,7 +84,8 @@ def _callable(adapter: type[Any], name: str, promised: Any) -> None:
     if inspect.isgeneratorfunction(found) or inspect.isasyncgenfunction(found):
         broken(f"{name} is a generator, whose errors come when it is read: return what it has found, as a list")
     is_async, awaited = inspect.iscoroutinefunction(promised), _is_awaited(found)
-    if awaited is not None and awaited != is_async:
+    may_be_either = not is_async and _is_awaited(promised) is None
+    if awaited is not None and awaited != is_async and not may_be_either:
         broken(f"{name} is {'to be' if is_async else 'not to be'} awaited: write {'async def' if is_async else 'def'}")
 
 

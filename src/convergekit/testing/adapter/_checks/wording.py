@@ -77,7 +77,8 @@ def _with(bench: Bench, beside: str, limits: Capabilities) -> Outgoing:
         message = Message(text, subject="A subject")
         return bench.outgoing(text, message=message, part=Part(text=text, subject="A subject"))
     kind = min(allowed.media_types or {"application/octet-stream"}).replace("*", "octet-stream")
-    files = (Attachment(data=b"file", name="file.bin", media_type=kind),)
+    where: Any = {"url": "https://files.example/file.bin"} if allowed.by_url else {"data": b"file"}
+    files = (Attachment(**where, name="file.bin", media_type=kind),)
     return bench.outgoing(text, message=Message(text, attachments=files), part=Part(text=text, attachments=files))
 
 
