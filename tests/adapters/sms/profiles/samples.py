@@ -178,7 +178,7 @@ def _vonage_in(text: str = "Hi there", **more: Any) -> dict[str, Any]:
 def _vonage_report(word: str, code: str | None = None, **more: Any) -> dict[str, Any]:
     said = {"msisdn": THEY, "to": WE, "network-code": "26201", "messageId": "out-1", "price": "0.05", "status": word}
     said |= {"scts": "2603011200", "err-code": code or "0", "client-ref": REFERENCE}
-    return said | {"message-timestamp": "2026-03-01 12:00:00"} | more
+    return said | {"message-timestamp": "2026-03-01 12:00:05"} | more
 
 
 def _messages_in(text: str = "Hi there", **more: Any) -> dict[str, Any]:

@@ -194,7 +194,7 @@ def test_words(word: str, status: Status) -> None:
     receipt = report(called(CONFIG, happened(word)))
 
     assert receipt.status is status
-    assert str(receipt.occurred_at) == "2026-03-01 11:59:00+00:00"
+    assert str(receipt.occurred_at) == "2026-03-01 12:00:00+00:00"
 
 
 def test_unknown_is_no_news() -> None:
