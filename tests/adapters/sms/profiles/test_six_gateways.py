@@ -154,11 +154,12 @@ CLICKATELL: Final = Gateway(
     account={"api_key": SECRET},
     arrived={"messageId": "in-1", "fromNumber": THEY[1:], "toNumber": WE[1:], "charset": "UTF-8", "udh": ""},
     text="text",
-    happened={"messageId": "out-1", "clientMessageId": REFERENCE, "to": THEY[1:]},
+    happened={"messageId": "out-1", "to": THEY[1:]},
     word="statusCode",
     code="errorCode",
     failed="10",
     taken=(202, {"messages": [{"apiMessageId": "out-1", "accepted": True, "error": None}]}),
+    ours=False,
 )
 JASMIN: Final = Gateway(
     name="jasmin",
