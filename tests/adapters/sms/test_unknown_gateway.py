@@ -238,11 +238,10 @@ async def test_it_reports(tmp_path: Path, anyio_backend_name: str) -> None:
 async def test_it_receives_and_what_it_says_is_answered(tmp_path: Path, anyio_backend_name: str) -> None:
     async with world(tmp_path, anyio_backend_name) as both:
         hail = {"what": "hail", "no": 41, "hour": 1772366400, "by": ANN[1:], "who": [US], "words": "Ahoi?"}
-        for _ in range(2):  # it calls again: once is enough
-            answer = await both.tower.calls(both.home, hail)
+        answers = [await both.tower.calls(both.home, hail) for _ in range(2)]  # once is enough
         await both.hub.idle()
 
-        assert (answer.status_code, answer.text) == (202, "SEEN")
+        assert [(each.status_code, each.text) for each in answers] == [(202, "SEEN")] * 2
         (message,) = both.seen
         assert isinstance(message, MessageReceived)
         assert (str(message.sender), message.text, message.message_id) == (f"sms:{ANN}", "Ahoi?", "41")
