@@ -84,12 +84,16 @@ class LmtpSubject(EmailSubject):
 
 
 class TestByImap(AdapterContract):
+    backends = ("asyncio",)
+
     @pytest.fixture
     def subject(self) -> EmailSubject:
         return EmailSubject()
 
 
 class TestByLmtp(AdapterContract):
+    backends = ("asyncio",)
+
     @pytest.fixture
     def subject(self) -> LmtpSubject:
         return LmtpSubject()

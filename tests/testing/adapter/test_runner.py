@@ -127,6 +127,26 @@ def test_a_stranger_inherits_it_with_one_fixture(tmp_path: Path) -> None:
     assert re.search(r"\n2 failed, \d+ skipped", done.stdout)
 
 
+@pytest.mark.parametrize(
+    ("declared", "asked", "told"),
+    [
+        ("asyncio", "asyncio", r"\n1 passed, 1 skipped, "),
+        ("asyncio trio", "asyncio", r"trio, and TestChatty\.backends leaves it out\n(.*\n)*1 failed, 1 passed, "),
+        ("asyncio trio", "asyncio trio", r"\n3 passed, "),
+    ],
+    ids=["by the adapter", "by its tests", "by nobody"],
+)
+def test_a_loop_is_left_out_where_the_adapter_leaves_it_out(
+    declared: str, asked: str, told: str, tmp_path: Path
+) -> None:
+    """As one skipped test; whoever leaves out another one would prove less than the adapter says."""
+    loops = STRANGER.replace("    Config = ChattyConfig", f"    backends = frozenset({declared.split()})")
+    loops = loops.replace("(AdapterContract):", f"(AdapterContract):\n    backends = {asked.split()}")
+    (tmp_path / "test_chatty.py").write_text(loops)
+    done = run_pytest(tmp_path, "-q", "-p", "no:anyio", "-k", "class-complete or asks_on_each")
+    assert re.search(told, done.stdout), done.stdout
+
+
 @pytest.mark.filterwarnings("ignore")  # Trio says what has become of it
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_an_adapter_that_never_ends_is_broken_and_the_run_goes_on(
