@@ -205,7 +205,9 @@ class Line:
 @pytest.fixture
 def line() -> Any:
     @asynccontextmanager
-    async def opened(answer: Callable[[MessageReceived], str | None] = lambda message: None) -> AsyncGenerator[Line]:
+    async def opened(
+        answer: Callable[[MessageReceived], str | None] = lambda message: None, **more: Any
+    ) -> AsyncGenerator[Line]:
         hub = Hub(store=MemoryStore(), clock=FakeClock())
         here = Line(hub)
 
@@ -216,7 +218,8 @@ def line() -> Any:
 
         async with hub:
             transport = httpx.MockTransport(here.answer)
-            await hub.add_channel("alerts", {"adapter": "sms", **SETTINGS}, transport=transport)
+            settings = {"adapter": "sms", **SETTINGS, "profile": {**PROFILE, **more}}
+            await hub.add_channel("alerts", settings, transport=transport)
             yield here
 
     return opened
@@ -248,6 +251,16 @@ async def test_a_stop_is_confirmed_once_and_a_start_is_answered(line: Any) -> No
 
         assert here.heard == ["stop", None, "start"]
         assert here.texts == ["You said STOP.", "You said START."]
+
+
+@pytest.mark.anyio
+async def test_what_the_gateway_confirms_by_itself_is_not_confirmed_twice(line: Any) -> None:
+    async with line(lambda message: f"You said {message.text}.", stops=True) as here:
+        await here.say("1", "STOP")
+        await here.say("2", "START")
+
+        assert here.heard == ["stop", "start"]
+        assert here.texts == ["You said START."]
 
 
 @pytest.mark.anyio

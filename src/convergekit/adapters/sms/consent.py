@@ -9,6 +9,8 @@ Rules kept here:
 - The gateway's own word for it counts before ours: it has acted already.
 - A refusal comes after the message, and an agreement before it, both in the lane of the conversation. So the handler
   of a STOP may still confirm it, once (47 CFR 64.1200(a)(12)), and that of a START is allowed to answer.
+- Where the gateway keeps to STOP and confirms it by itself (`Profile.stops`), the refusal comes first, too: it would
+  take no second confirmation.
 """
 
 from __future__ import annotations
@@ -71,7 +73,7 @@ def told(message: MessageReceived, config: SmsConfig, *, keyword: str | None = N
         granted=word == "start",
         evidence=" ".join(evidence.split()),
     )
-    return (consent, message) if consent.granted else (message, consent)
+    return (consent, message) if consent.granted or config.loaded.stops else (message, consent)
 
 
 def opted_out(address: Address, *, key: str, evidence: str, channel: str = "") -> ConsentChanged:
