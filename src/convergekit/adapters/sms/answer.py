@@ -98,9 +98,10 @@ class Answers:
         codes = [] if item is None else [*self._codes_in(item)]
         listed = next((code for code in codes if code.casefold() in self._codes), None)
         of_code = None if listed is None else self._codes[listed.casefold()]
-        verdict, why = self._judged(answer, item, codes, of_code)
+        ids = [] if item is None else self._ids(item)
+        verdict, why = self._judged(answer, item, ids, codes, of_code)
         if verdict == "taken":
-            return self._receipt(item, out)
+            return self._receipt(item, ids, out)
         reason = self._shown(item, out) or why or answer.reason
         code = listed or next(iter(codes), None) or str(answer.status)
         if verdict in _OUTCOMES:
@@ -125,7 +126,7 @@ class Answers:
         return item if isinstance(item.value, dict | list) else None
 
     def _judged(
-        self, answer: HttpAnswer, item: Item | None, codes: list[str], of_code: Verdict | None
+        self, answer: HttpAnswer, item: Item | None, ids: list[str], codes: list[str], of_code: Verdict | None
     ) -> tuple[Verdict, str | None]:
         """The verdict; and why, where that is for us to say."""
         key, verdict = self._of_status(answer)
@@ -146,7 +147,7 @@ class Answers:
             return "uncertain", "the answer says neither yes nor no: it may have been taken"
         if not reply.ok and of_code is not None:
             return of_code, None
-        if reply.ids and not self._ids(item) and not (reply.ok and self._correlates):
+        if reply.ids and not ids and not (reply.ok and self._correlates):
             return "uncertain", "the answer lacks the message's id: it may have been taken"
         return "taken", None
 
@@ -180,9 +181,8 @@ class Answers:
                 return list(dict.fromkeys(ids))
         return []
 
-    def _receipt(self, item: Item | None, out: Outgoing) -> Receipt:
+    def _receipt(self, item: Item | None, ids: list[str], out: Outgoing) -> Receipt:
         reply = self._reply
-        ids = [] if item is None else self._ids(item)
         if not ids and not reply.ids and self._correlates:
             ids = [reference_of(out)]  # a gateway that gives none: its reports come with ours
         units = None if item is None or reply.units is None else _whole(item.text(reply.units))

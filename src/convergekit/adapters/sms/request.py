@@ -60,6 +60,7 @@ _HEADER: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 §5.6.2
 _KINDS: Final = ("image", "video", "audio")
 _FORM: Final = "application/x-www-form-urlencoded"
 _JSON: Final = "application/json"
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 _EMPTY: Final = Template(frozenset(), lambda values: "")
 
 
@@ -133,6 +134,7 @@ class _Job:
     out: Outgoing
     medium: Medium
     now: datetime
+    home: str | None
 
     def word(self, kind: Literal["alphabet", "medium", "media_kind"], ours: str) -> str:
         return self.send.words.get(kind, {}).get(ours, ours)
@@ -187,16 +189,19 @@ def _validity(job: _Job) -> int | str | None:
 
 def _callback(job: _Job) -> str | None:
     reference = reference_of(job.out)
-    return callback_url(job.config, f"ref={quote(reference, safe='')}" if reference else "")
+    if job.home is None or not reference:
+        return job.home
+    url, hash, fragment = job.home.partition("#")
+    return f"{url}{'&' if '?' in url else '?'}ref={quote(reference, safe='')}{hash}{fragment}"
 
 
-def callback_url(config: SmsConfig, query: str = "") -> str | None:
-    """Where the gateway calls us, with the token of the channel in its path and *query* behind what it has already."""
+def callback_url(config: SmsConfig) -> str | None:
+    """Where the gateway calls us, with the token of the channel in its path."""
     if config.callback_url is None:
         return None
     url, tokens = urlsplit(config.callback_url), config.tokens()
     path = url.path.rstrip("/") + "/" + quote(tokens[0], safe="") if tokens else url.path
-    return urlunsplit(url._replace(path=path, query="&".join(filter(None, (url.query, query)))))
+    return urlunsplit(url._replace(path=path))
 
 
 def _key(job: _Job) -> str:
@@ -221,7 +226,7 @@ _PLACES: Final[Mapping[str, Callable[[_Job], Any]]] = {
     "media_kind": _media_kind,
     "media_name": lambda job: job.first and job.first.name,
     "callback": _callback,
-    "inbound": lambda job: callback_url(job.config),
+    "inbound": lambda job: job.home,
     "reference": lambda job: reference_of(job.out),
     "key": _key,
     "validity": _validity,
@@ -244,6 +249,7 @@ class Requests:
         self._config, self._profile = config, config.loaded
         self._settings = {name: config.value(name) for name in self._profile.settings}
         self._send = send = self._profile.send
+        self._home = callback_url(config)
         self._fixed: Mapping[str, str] = {}  # headers that are the same for every message
         self._open: Mapping[str, Template] = {}  # ... and the others
         self._ways: Mapping[Way, _Way] = {}
@@ -271,7 +277,7 @@ class Requests:
             raise RejectedError("its time is over", kind=FailureKind.EXPIRED)
         way = self._way_of(out)
         _refuse_what_has_no_place(out, way.names)
-        values = _values(way, _Job(self._config, send, way.validity, out, medium, now))
+        values = _values(way, _Job(self._config, send, way.validity, out, medium, now, self._home))
         url, fields = way.url.fill(values), way.fields.fill(values) or {}
         if url is None:
             raise UnsupportedContentError("send.url asks for something that this message has not")
@@ -453,7 +459,7 @@ def _pairs(fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _json(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    return _ENCODER.encode(value).encode()
 
 
 def _is_url(text: str | None) -> bool:
