@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from time import perf_counter
+from time import process_time
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -311,15 +311,12 @@ def test_a_form_is_what_was_written_into_it(fields: list[tuple[str, str]]) -> No
         ("\r\n--x\r\nContent-Disposition: form-data; " + "name " * 500 + "\r\n\r\n", "multipart/form-data; boundary=x"),
     ],
 )
-def test_a_body_of_a_megabyte_takes_the_time_of_its_length(unit: str, content_type: str) -> None:
-    def seconds(size: int) -> float:
-        body = unit * (size // len(unit))
-        if content_type.endswith("json"):
-            body = "[" + body.rstrip(",") + "]"
-        started = perf_counter()
-        with suppress(InvalidInputError):
-            read_body(call(body, content_type))
-        return perf_counter() - started
-
-    tenth, whole = min(seconds(100_000) for _ in range(3)), min(seconds(1_000_000) for _ in range(3))
-    assert whole < 40 * tenth + 0.05
+def test_a_body_of_a_megabyte_takes_a_moment(unit: str, content_type: str) -> None:
+    """What grows as the square of its input would take minutes."""
+    body = unit * (1_000_000 // len(unit))
+    if content_type.endswith("json"):
+        body = "[" + body.rstrip(",") + "]"
+    started = process_time()
+    with suppress(InvalidInputError):
+        read_body(call(body, content_type))
+    assert process_time() - started < 10

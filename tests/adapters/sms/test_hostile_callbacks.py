@@ -12,7 +12,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from time import perf_counter
+from time import process_time
 from typing import Any
 from urllib.parse import urlencode
 
@@ -310,19 +310,19 @@ LARGE: dict[str, bytes] = {
 @pytest.mark.parametrize("name", ["twilio", "infobip"])
 @pytest.mark.parametrize("what", LARGE)
 def test_a_megabyte_of_anything_takes_a_moment(name: str, what: str) -> None:
-    """On a machine that has much to do; what grows faster than its input would not come back at all."""
-    started = perf_counter()
+    """What grows as the square of its input would take minutes."""
+    started = process_time()
     read(name, LARGE[what], "")
-    assert perf_counter() - started < 20
+    assert process_time() - started < 20
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=repr)
 def test_each_field_may_be_long(sample: Sample) -> None:
-    started = perf_counter()
+    started = process_time()
     for place in places(sample.body):
         for value in ("1" * 100_000, "%4 1" * 25_000):
             read(sample.name, alone(sample, mutated(sample.body, place, "replace", value)), query="ref=d1.0")
-    assert perf_counter() - started < 20
+    assert process_time() - started < 20
 
 
 # --- through the door ------------------------------------------------------------
