@@ -130,6 +130,9 @@ class SmsConfig(BaseModel):
 
     def model_post_init(self, context: Any, /) -> None:
         """Read the profile, and see whether the account says all that it asks for."""
+        if self.profile is None and self.gateway == "generic":
+            known = ", ".join(profiles.names())
+            raise ValueError(f"gateway or profile is missing: one of {known}; or a profile of your own")
         try:
             self._profile = profiles.load(self.gateway) if self.profile is None else profiles.read(self.profile)
         except ConfigurationError as exc:
@@ -215,9 +218,8 @@ class SmsConfig(BaseModel):
     def to_dsn(self) -> str:
         """The DSN with `***` in place of the account: for people to recognise."""
         shown = {"from": self.sender, "whatsapp": self.whatsapp, "rcs": self.rcs, "region": self.region}
-        query = urlencode(
-            {name: value for name, value in (*shown.items(), ("callback_url", self.callback_url)) if value}
-        )
+        shown |= {"callback_url": self.callback_url, "callback_token": "***" if self.callback_token else None}
+        query = urlencode({name: value for name, value in shown.items() if value}, safe="*")
         return f"{self._profile.name}://***@default" + (f"?{query}" if query else "")
 
 
