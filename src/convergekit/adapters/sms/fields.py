@@ -178,7 +178,7 @@ def read_body(request: Request) -> Item:
     Raises:
         InvalidInputError: There is nothing, or nothing that can be read.
     """
-    query = _pairs(request.query.encode("latin-1", "replace"))
+    query = _pairs(request.query.encode("latin-1", "replace")) if request.query else []
     content_type = request.headers.get("content-type", "")
     charset = _charset(content_type)
     body = b"" if request.method in ("GET", "HEAD") else request.body.strip()

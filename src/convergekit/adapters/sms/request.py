@@ -310,8 +310,10 @@ class Requests:
         own: dict[Way, Variant] = {"sms": Variant(), "whatsapp": Variant(), "rcs": Variant()}
         own.update(send.variants.items())
         opened = frozenset[str]().union(*(each.names for each in self._open.values()))
-        laid = {name: _laid(variant, own.get(_INSTEAD.get(name, name), variant)) for name, variant in own.items()}
-        ways: dict[Way, _Way] = {name: self._way(send, variant, opened) for name, variant in laid.items()}
+        ways: dict[Way, _Way] = {}
+        for name, variant in own.items():
+            laid = _laid(variant, own.get(_INSTEAD.get(name) or name, variant))
+            ways[name] = self._way(send, laid, opened)
         for name, instead in _INSTEAD.items():
             ways.setdefault(name, ways[instead])
         return ways
