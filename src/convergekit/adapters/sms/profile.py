@@ -495,10 +495,10 @@ class StatusRule(_Rule):
         id: The gateway's id of the message.
         at: When.
         at_format: How that is written; see `Inbound`.
-        word: The gateway's word for it, looked up in `Profile.words`; of several the first that is there.
+        word: The gateway's word for it, looked up in `Profile.words`; of several the first that is listed there.
         reference: Our own reference, where it comes back in a field. What the callback's URL carries is always read.
         to: Who got it.
-        code: The gateway's code of a failure, looked up in `Profile.codes`; of several the first that is there.
+        code: The gateway's code of a failure, looked up in `Profile.codes`; of several the first that is listed there.
         reason: The same in words.
         segments: Where each segment is reported by itself.
         medium: By which medium.
