@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 import anyio
@@ -92,6 +92,9 @@ class LoopbackServer:
                     connection, _ = self._door.accept()
                 except (anyio.ClosedResourceError, BlockingIOError):
                     continue  # we have gone away, or whoever came has
+                with suppress(OSError):  # it may have gone already
+                    # Else what is said in two goes waits some forty milliseconds in between, for an acknowledgement.
+                    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 tasks.start_soon(self._serve_one, await SocketStream.from_socket(connection))
 
     async def _serve_one(self, stream: SocketStream) -> None:
