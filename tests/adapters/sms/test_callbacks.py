@@ -202,6 +202,8 @@ def test_a_sender_has_the_name_that_the_gateway_tells() -> None:
         ({"from": "whatsapp:+4915112345678"}, "whatsapp:+4915112345678", "whatsapp"),
         ({"from": "4915112345678", "to": "WhatsApp:+15005550006"}, "whatsapp:+4915112345678", "whatsapp"),
         ({"medium": "wa"}, "whatsapp:+4915112345678", "whatsapp"),
+        ({"medium": "WhatsApp"}, "whatsapp:+4915112345678", "whatsapp"),  # our own word needs none
+        ({"medium": "rcs"}, ANN, "sms"),  # which this gateway does not carry
         ({"medium": "carrier pigeon"}, ANN, "sms"),
         ({"from": "mm-4915112345678"}, ANN, "mms"),
         ({}, ANN, "sms"),

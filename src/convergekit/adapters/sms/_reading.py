@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -13,7 +13,7 @@ from convergekit.model import Address, ConversationRef, Event, MessageReceived
 
 from .config import SmsConfig
 from .details import Sms
-from .fields import Item
+from .fields import Item, Reader, reader
 from .numbers import Style, read_number
 from .profile import Medium, MediumWord
 
@@ -48,7 +48,7 @@ class Call:
 
 Translated: TypeAlias = "tuple[Event | Piece, ...]"
 #: Where it is said by which medium something came, and in which words.
-MediumWords: TypeAlias = tuple[str, Mapping[str, Medium]]
+MediumWords: TypeAlias = tuple[Reader, Mapping[str, Medium]]
 Translate: TypeAlias = "Callable[[Item, Any, Call], Translated]"
 
 
@@ -68,7 +68,7 @@ class Shared:
 
     def medium(self, said: MediumWords | None, entry: Item, *numbers: str | None) -> Medium:
         """By which medium *entry* came: as it says, or as the prefix of a number does."""
-        if said is not None and (word := entry.text(said[0])) is not None:
+        if said is not None and (word := said[0](entry)) is not None:
             return said[1].get(word.casefold(), self.profile.media[0])
         for number in numbers if self.prefixes else ():
             for prefix, medium in self.prefixes.items():
@@ -93,8 +93,9 @@ class Shared:
         return dict(_details(self.profile.name, medium))
 
 
-def medium_words(said: MediumWord | None) -> MediumWords | None:
-    return None if said is None else (said.path, folded(said.words))
+def medium_words(said: MediumWord | None, media: Iterable[Medium]) -> MediumWords | None:
+    """What is said of *media*: our own words, and beside them the gateway's."""
+    return None if said is None else (reader(said.path), {each: each for each in media} | folded(said.words))
 
 
 def bucket(now: datetime) -> int:

@@ -13,7 +13,7 @@ from convergekit.model import Address, Attachment, MessageReceived
 from . import values
 from ._reading import Call, Piece, Shared, Translated, bucket, folded, medium_words
 from .consent import Asked, told
-from .fields import Item, compiled
+from .fields import Item, compiled, reader
 from .profile import Inbound
 
 __all__ = ["Messages"]
@@ -28,20 +28,22 @@ class Messages:
 
     def __init__(self, rule: Inbound, shared: Shared) -> None:
         self._rule, self._shared = rule, shared
-        self._medium = medium_words(rule.medium)
+        self._medium = medium_words(rule.medium, shared.profile.media)
         self._decodings = [(compiled(each.when), each.how) for each in rule.decode]
+        self._from, self._to, self._id, self._at = map(reader, (rule.sender, rule.to, rule.id, rule.at))
+        self._said, self._subject, self._reply_to = map(reader, (rule.text, rule.subject, rule.reply_to))
         self._keywords = {} if rule.keyword is None else folded(rule.keyword.words)
 
     def __call__(self, entry: Item, native: Any, call: Call) -> Translated:
         """The message of *entry*, and what it asks for; raises `InvalidInputError` where there is nothing in it."""
         rule, shared = self._rule, self._shared
-        raw_from, raw_to = values.line(entry.text(rule.sender)), values.line(entry.text(rule.to))
-        id, text, files = values.line(entry.text(rule.id)), self._text(entry), self._files(entry)
+        raw_from, raw_to = values.line(self._from(entry)), values.line(self._to(entry))
+        id, text, files = values.line(self._id(entry)), self._text(entry), self._files(entry)
         if raw_from is None and id is None and not text and not files:
             raise InvalidInputError("a message has neither a sender, nor an id, nor a text, nor a file")
         medium = shared.medium(self._medium, entry, raw_from, raw_to)
         sender, to = shared.address(raw_from, medium), shared.address(raw_to, medium)
-        subject, at = values.line(entry.text(rule.subject), 8000), entry.text(rule.at)
+        subject, at = values.line(self._subject(entry), 8000), self._at(entry)
         message = MessageReceived(
             key=values.key("in", id) if id else _key_of(raw_from, raw_to, text, subject, files, at, call.now),
             channel=shared.channel,
@@ -53,7 +55,7 @@ class Messages:
             text=None if text == "" and files else text,
             subject=subject,
             attachments=files,
-            reply_to=values.line(entry.text(rule.reply_to)),
+            reply_to=values.line(self._reply_to(entry)),
             headers={},  # to check an empty one takes less time than to copy the default
             native=native,
             details=shared.details("mms" if medium == "sms" and (files or subject) else medium),
@@ -63,7 +65,7 @@ class Messages:
         return told(message, shared.config, keyword=self._keyword(entry))
 
     def _text(self, entry: Item) -> str:
-        text = entry.text(self._rule.text)
+        text = self._said(entry)
         if text is None:
             if any(isinstance(entry.get(path), dict | list) and entry.get(path) for path in self._rule.text):
                 raise InvalidInputError("a message has a text that is none")

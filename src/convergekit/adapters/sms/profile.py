@@ -421,11 +421,12 @@ class MediumWord(_Model):
 
     Args:
         path: Where it is said.
-        words: What is said, without regard to case; anything else is the first of the profile's `media`.
+        words: The gateway's words, where it has others than ours; without regard to case. Anything else is the first of
+            the profile's `media`.
     """
 
     path: Path
-    words: dict[str, Medium]
+    words: dict[str, Medium] = {}
 
 
 class _Rule(_Model):

@@ -21,7 +21,7 @@ from convergekit.model import (
 from . import values
 from ._reading import Call, Shared, Translated, bucket, medium_words
 from .consent import opted_out
-from .fields import Item
+from .fields import Item, Reader, reader
 from .profile import ConsentRule, Segments, StatusRule, Word
 from .request import read_reference
 
@@ -43,16 +43,18 @@ class Reports:
 
     def __init__(self, rule: StatusRule, shared: Shared) -> None:
         self._rule, self._shared = rule, shared
-        self._medium = medium_words(rule.medium)
+        self._medium = medium_words(rule.medium, shared.profile.media)
+        self._id, self._reference, self._to, self._at = map(reader, (rule.id, rule.reference, rule.to, rule.at))
+        self._word, self._code = _listed(rule.word, shared.words), _listed(rule.code, shared.codes)
         self._segment = partial(_segment_by, rule.segments) if rule.segments is not None else None
 
     def __call__(self, entry: Item, native: Any, call: Call) -> Translated:
         """The report of *entry*, and what it says of consent; raises `InvalidInputError` if it is about nothing."""
         rule, shared = self._rule, self._shared
-        word, id = _listed(entry, rule.word, shared.words), values.line(entry.text(rule.id))
+        word, id = self._word(entry), values.line(self._id(entry))
         if word is None:
             raise InvalidInputError("a report has no word for what became of the message")
-        said, raw_to = values.line(entry.text(rule.reference)), values.line(entry.text(rule.to))
+        said, raw_to = values.line(self._reference(entry)), values.line(self._to(entry))
         reference, ours = next(
             ((text, found) for text in (said, call.reference) if (found := read_reference(text))), (None, None)
         )
@@ -60,7 +62,7 @@ class Reports:
         address = shared.address(raw_to, medium)
         if id is None and ours is None and address is None:
             raise InvalidInputError("a report says of no message that it is about it")
-        code = _listed(entry, rule.code, shared.codes)
+        code = self._code(entry)
         segment, segments = self._segments(entry, id)
         about = id or reference or f"#{values.digest(native)}"
         extra = (code, segment and f"segment {segment}", raw_to and rule.each and f"to {raw_to}")
@@ -68,7 +70,7 @@ class Reports:
             "key": values.key("st", about, word, *(each for each in extra if each)),
             "channel": shared.channel,
             "conversation": shared.conversation(address),
-            "at": values.moment(entry.text(rule.at), rule.at_format),
+            "at": values.moment(self._at(entry), rule.at_format),
             "native": native,
         }
         meaning = self._meaning(word, code)
@@ -149,9 +151,15 @@ def _segment_by(segments: Segments, entry: Item) -> tuple[str | None, int | None
     return (None, None) if int(total) == 1 else (id, int(total))
 
 
-def _listed(entry: Item, paths: Sequence[str], table: Mapping[str, Any]) -> str | None:
+def _listed(paths: Sequence[str], table: Mapping[str, Any]) -> Reader:
     """What the first of *paths* leads to that leads to something in *table*; else the first that there is."""
     if len(paths) < 2:
-        return values.line(entry.text(paths))
-    found = [text for path in paths if (text := values.line(entry.text(path)))]
-    return next((text for text in found if text.casefold() in table), found[0] if found else None)
+        read = reader(paths)
+        return lambda entry: values.line(read(entry))
+    readers = [reader(path) for path in paths]
+
+    def read_listed(entry: Item) -> str | None:
+        found = [text for read in readers if (text := values.line(read(entry)))]
+        return next((text for text in found if text.casefold() in table), found[0] if found else None)
+
+    return read_listed

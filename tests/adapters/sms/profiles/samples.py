@@ -245,7 +245,12 @@ def _sinch_in(text: str = "Hi there", **more: Any) -> dict[str, Any]:
 
 
 def _sinch_report(word: str, code: str | None = None, **more: Any) -> dict[str, Any]:
-    said = {"type": "recipient_delivery_report_sms", "batch_id": "out-1", "recipient": THEY, "status": word}
+    said: dict[str, Any] = {
+        "type": "recipient_delivery_report_sms",
+        "batch_id": "out-1",
+        "recipient": THEY,
+        "status": word,
+    }
     said |= {"code": int(code or 0), "client_reference": REFERENCE, "at": "2026-03-01T12:00:00.148Z"}
     return said | more
 
