@@ -234,10 +234,19 @@ def test_what_is_no_token(vonage: Any, bird: Any, junk: str) -> None:
     assert takes(BIRD, wire) is taken_by_bird(bird, wire) is False
 
 
-@pytest.mark.parametrize("payload", [b"", b"{", b"[" * 5000, b"[]", b"null", b'{"iat": NaN}', b"\xff", b"9" * 5000])
+@pytest.mark.parametrize(
+    "payload", [b"", b"{", b"[" * 5000, b"[]", b"null", b'{"iat": NaN}', b'{"iat": 1e999}', b"\xff", b"9" * 5000]
+)
 def test_a_signed_token_that_says_nothing(vonage: Any, payload: bytes) -> None:
     wire = bearer(token(payload))
     assert not takes(VONAGE, wire)
+
+
+@pytest.mark.parametrize("parts", [0, 1, 3, 4])
+def test_a_signed_token_of_another_number_of_parts(vonage: Any, parts: int) -> None:
+    text = ".".join([encoded({"alg": "HS256"}), *[encoded(for_vonage())] * 4][:parts])
+    wire = bearer(f"{text}.{encoded(hmac.digest(SECRET.encode(), text.encode(), 'sha256'))}")
+    assert takes(VONAGE, wire) is taken_by_vonage(vonage, wire) is False
 
 
 def test_another_secret(vonage: Any, bird: Any) -> None:

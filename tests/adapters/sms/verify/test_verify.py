@@ -302,6 +302,20 @@ def test_a_million_bytes_of_anything_cost_little(name: str, media_type: str) -> 
         assert time.process_time() - began < 0.5
 
 
+@pytest.mark.parametrize(("count", "good"), [(1000, True), (1001, False)])
+def test_more_than_a_thousand_fields_are_refused_and_none_is_left_out(count: int, good: bool) -> None:
+    names = [f"n{each:04}" for each in range(count)]
+    for signed in (names, names[:1000]):
+        value = hmac_signature(SECRET.encode(), (HOME + "".join(signed)).encode(), digest="sha1", encoding="base64")
+        wire = Wire(HOME, "&".join(names).encode(), {"content-type": FORM, "x-twilio-signature": value.decode()})
+        assert takes(channel("twilio"), wire) == good
+
+
+@pytest.mark.parametrize(("size", "good"), [(8192, True), (8193, False)])
+def test_a_header_that_is_longer_than_any_is_not_looked_at(size: int, good: bool) -> None:
+    assert takes(channel("header", {"name": "x-secret"}, "a" * size), shared("a" * size)) == good
+
+
 def test_the_error_shows_nothing_that_came() -> None:
     for name in SCHEMES:
         headers = dict.fromkeys(NAMES, "hunter2")
