@@ -29,10 +29,12 @@ from convergekit.errors import InvalidInputError
 
 from .profile import Condition
 
-__all__ = ["Item", "Test", "compiled", "read_body", "read_json", "to_text"]
+__all__ = ["Item", "Reader", "Test", "compiled", "read_body", "read_json", "reader", "to_text"]
 
 #: Whether something is so of an item.
 Test: TypeAlias = "Callable[[Item], bool]"
+#: Finds a text in an item.
+Reader: TypeAlias = "Callable[[Item], str | None]"
 
 _MOST_FIELDS: Final = 2000
 _DEEPEST: Final = 100  # what is `native` may be nested 180 levels deep
@@ -242,6 +244,28 @@ def compiled(conditions: Iterable[Condition]) -> Test:
         return True
 
     return hold
+
+
+def reader(paths: str | Sequence[str]) -> Reader:
+    """`Item.text` of *paths*, for where it is asked of every call; of one path into JSON it is quicker."""
+    paths = (paths,) if isinstance(paths, str) else tuple(paths)
+    if len(paths) != 1 or not (way := _way(paths[0])).is_plain:
+        return (lambda item: item.text(paths)) if paths else (lambda item: None)
+    steps = way.steps
+
+    def read(item: Item) -> str | None:
+        if item._folded is not None:
+            return item.text(paths)
+        value = item.value
+        for step in steps:
+            if type(value) is not dict:
+                break
+            value = value.get(step)
+        if value is None or (type(value) is str and value and "\0" not in value):
+            return value
+        return item.text(paths)
+
+    return read
 
 
 def to_text(value: Any) -> str | None:
