@@ -6,7 +6,9 @@ import base64
 import subprocess
 import sys
 import time
+import tomllib
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -426,3 +428,12 @@ def test_without_a_vendors_library_its_tests_are_skipped_and_fail_where_all_must
         for name in ("no_such_vendor.validator", "json.no_such_part"):
             with pytest.raises(outcome, match="is not installed"):
                 oracle(name)
+
+
+def test_nobody_who_uses_us_gets_a_vendors_library() -> None:
+    project = tomllib.loads((Path(__file__).parents[4] / "pyproject.toml").read_text("utf-8"))
+    extras = project["project"]["optional-dependencies"].values()
+    used = {requirement for each in [project["project"]["dependencies"], *extras] for requirement in each}
+    assert not {each.partition(">")[0] for each in used} & {
+        each.partition(">")[0] for each in project["dependency-groups"]["oracles"]
+    }
