@@ -9,7 +9,7 @@ import anyio
 import pytest
 from pydantic import BaseModel
 
-from convergekit import ChannelOptions, Hub, MessageReceived, Status
+from convergekit import ChannelOptions, Hub, MessageReceived, Status, first_of
 from convergekit.abc import Adapter, Outgoing, Polled
 from convergekit.adapters.loopback import Medium
 from convergekit.engine import channels, engine
@@ -19,6 +19,7 @@ from convergekit.errors import (
     ConfigurationError,
     CreditError,
     NotSentError,
+    RejectedError,
     StoreError,
     ThrottledError,
 )
@@ -106,6 +107,36 @@ async def test_an_account_error_of_a_send_takes_it_down_and_keeps_the_message(be
         assert sent.status is Status.ACCEPTED
         assert sent.deliveries[0].attempts == 0
         assert medium.texts() == ["hello"]
+
+
+async def test_a_way_whose_account_is_known_to_be_refused_is_left_without_a_try(bench: Any) -> None:
+    """Or of two gateways the second would carry one message every five minutes, and the others would wait."""
+    async with bench() as b:
+        first, second = await b.add("first"), await b.add("second")
+        first.script(CreditError("no money left"))
+        for text in ("one", "two"):
+            sent = await b.hub.send(text, to=ANN, via=first_of("first", "second"))
+            assert sent.status is Status.ACCEPTED
+        waits = await b.hub.send("three", to=ANN, via="first")
+
+        assert second.texts() == ["one", "two"]
+        assert [each.reason for each in sent.deliveries] == ["left: the account cannot be used", None]
+        assert waits.status is Status.QUEUED
+
+
+async def test_a_way_that_failed_before_is_not_replaced_by_one_whose_account_is_refused(bench: Any) -> None:
+    """The third is asked; and the last is never left, for there is no other."""
+    async with bench() as b:
+        first, second, third = await b.add("first"), await b.add("second"), await b.add("third")
+        second.script(CreditError("no money left"))
+        await b.hub.send("waits", to=ANN, via="second")
+        first.script(RejectedError("no"), RejectedError("no"))
+        sent = await b.hub.send("hello", to=ANN, via=first_of("first", "second", "third"))
+        last = await b.hub.send("hello", to=ANN, via=first_of("first", "second"))
+
+        assert (second.texts(), third.texts()) == ([], ["hello"])
+        assert sent.status is Status.ACCEPTED
+        assert last.status is Status.QUEUED
 
 
 async def test_a_channel_that_hangs_on_opening_blocks_no_other(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:

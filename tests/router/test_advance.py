@@ -109,6 +109,18 @@ class TestOpening:
         assert result.delivery(0).due == result.delivery(0).opened_at == at(5)
         assert result.state is DispatchState.PENDING
 
+    def test_a_leg_on_a_channel_that_is_down_is_left_for_the_next_but_not_for_nothing(self) -> None:
+        left = advance(one_after_another(2), NOW, lambda channel: channel == "c0")
+        none_left = advance(one_after_another(2), NOW, lambda channel: True)
+
+        assert states(left) == states(none_left) == [DeliveryState.CANCELLED, Q]
+        assert left.delivery(0).reason == "left: the account cannot be used"
+        assert advance(left, NOW, lambda channel: channel == "c0") is left
+
+    def test_a_scheduled_leg_is_not_left_for_a_channel_that_is_down_now(self) -> None:
+        value = change(one_after_another(), 0, due=at(3600))
+        assert states(advance(value, NOW, lambda channel: channel == "c0")) == [Q, W]
+
     def test_parallel_legs_are_opened_together(self) -> None:
         plan = ParallelStep(steps=(LegStep(leg=0), LegStep(leg=1)))
         assert states(advance(dispatch(plan, leg(0), leg(1)), NOW)) == [Q, Q]

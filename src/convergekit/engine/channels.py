@@ -169,6 +169,11 @@ class ChannelRuntime:
         return self._phase is ChannelState.UP and self.adapter is not None and not self._leave.is_set()
 
     @property
+    def is_down(self) -> bool:
+        """Whether nothing goes out by it until a person acts."""
+        return self._phase is ChannelState.DOWN
+
+    @property
     def capabilities(self) -> Capabilities:
         """Its limits."""
         return (self.adapter or self._unopened).capabilities

@@ -118,6 +118,7 @@ class Engine(AsyncContextManagerMixin):
             placed=self._wake_outbox,
             woken=self._wake_inbox,
             timed=lambda moment: self._timer.set(moment),
+            is_down=self._is_down,
         )
         self.handlers = Handlers(
             store, self.ledger, clock, random, dispatcher, scope, answer, counted, consent, self.media.serve
@@ -272,6 +273,10 @@ class Engine(AsyncContextManagerMixin):
         if self._tasks is not None:
             self._tasks.cancel_scope.cancel()
             self._tasks = None
+
+    def _is_down(self, channel: str) -> bool:
+        runtime = self.channels.get(channel)
+        return runtime is not None and runtime.is_down
 
     def _channel_changed(self, runtime: ChannelRuntime) -> None:
         self._wake_inbox()

@@ -94,6 +94,7 @@ class Ledger:
         placed: Called after something may have been queued.
         timed: Called with the moment at which a dispatch has to be looked at again.
         woken: Called after something was admitted.
+        is_down: Whether the account of a channel is known to be refused.
     """
 
     def __init__(
@@ -105,6 +106,7 @@ class Ledger:
         placed: Callable[[], None],
         woken: Callable[[], None],
         timed: Callable[[datetime | None], None],
+        is_down: Callable[[str], bool],
     ) -> None:
         self._store = store
         self._clock = clock
@@ -112,6 +114,7 @@ class Ledger:
         self.placed = placed
         self._woken = woken
         self._timed = timed
+        self._is_down = is_down
         self._watches: WeakValueDictionary[str, Watch] = WeakValueDictionary()
 
     def watch(self, dispatch: Dispatch) -> Watch:
@@ -165,7 +168,7 @@ class Ledger:
                 if lease is not None and release:
                     await self._store.release(lease)
                 return None
-            after = advance(after, self._clock.now())
+            after = advance(after, self._clock.now(), self._is_down)
             events = self._events(before, after)
             saved = await self._store.save(after, lease=lease, release=release, events=events)
             if saved is not None:

@@ -189,7 +189,7 @@ class Planner:
             if key is not None:
                 fields["fingerprint"] = content_of(message, prepared.route)
             made = draft.dispatch(prepared.recipient, key, origin, derived=derived, group=group, **fields)
-            found.append(advance(made, draft.created_at))
+            found.append(advance(made, draft.created_at, self._is_down))
         return found
 
     async def operation(
@@ -307,6 +307,10 @@ class Planner:
             conversation=None if origin is None else origin.event.conversation,
             consents=consents,
         )
+
+    def _is_down(self, channel: str) -> bool:
+        runtime = self._channels.get(channel)
+        return runtime is not None and runtime.is_down
 
     def _views(self) -> dict[str, _View]:
         return {name: _View(runtime) for name, runtime in self._channels.items()}

@@ -25,7 +25,7 @@ Rules kept here (DESIGN, "first_of" and "Status"):
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
@@ -55,7 +55,11 @@ class _Verdict(Enum):
     LOST = "lost"
 
 
-def advance(dispatch: Dispatch, now: datetime) -> Dispatch:
+def _none_is(channel: str) -> bool:
+    return False
+
+
+def advance(dispatch: Dispatch, now: datetime, is_down: Callable[[str], bool] = _none_is) -> Dispatch:
     """What *dispatch* has become, and which legs are to be served now.
 
     Opened legs are QUEUED, with `opened_at` and `due` set to *now*, or to their own `due` where that is later:
@@ -64,13 +68,14 @@ def advance(dispatch: Dispatch, now: datetime) -> Dispatch:
     Args:
         dispatch: As the ledger has it, with one delivery for each leg of its plan.
         now: The current time.
+        is_down: Whether the account of a channel is known to be refused: a leg on it is left without a try.
 
     Returns:
         The same object where nothing has changed; for one *now*, a second call changes nothing.
     """
     if dispatch.plan is None:
         return dispatch
-    run = _Run(dispatch, now)
+    run = _Run(dispatch, now, is_down)
     match dispatch.state:
         case DispatchState.SATISFIED:
             # A leg that was being handed over when another one reached the goal may be back in the queue.
@@ -93,8 +98,8 @@ def reached(delivery: Delivery, goal: Status) -> bool:
 class _Run:
     """One pass over the plan; the only thing here that changes, and it does not outlive `advance`."""
 
-    def __init__(self, dispatch: Dispatch, now: datetime) -> None:
-        self.dispatch, self.now = dispatch, now
+    def __init__(self, dispatch: Dispatch, now: datetime, is_down: Callable[[str], bool]) -> None:
+        self.dispatch, self.now, self.is_down = dispatch, now, is_down
         self.legs = {delivery.leg: delivery for delivery in dispatch.deliveries}  # the newest of a leg comes last
         self.changed: dict[str, Delivery] = {}
         self.open: dict[int, Delivery] = {}
@@ -113,6 +118,11 @@ class _Run:
     def expires(self, delivery: Delivery) -> datetime | None:
         own, whole = delivery.expires_at, self.dispatch.message.expires_at
         return own if whole is None else whole if own is None else min(own, whole)
+
+    def is_stuck(self, delivery: Delivery) -> bool:
+        """Due now, on a channel that nothing goes out by until a person acts."""
+        is_due = delivery.state is DeliveryState.QUEUED and delivery.due <= self.now and delivery.supersedes is None
+        return is_due and not _is_under_way(delivery) and self.is_down(delivery.channel)
 
     # -- moving on ------------------------------------------------------------------------------------------------
 
@@ -144,6 +154,9 @@ class _Run:
             delivery = self.change(delivery, opened_at=max(self.now, delivery.due))
         elif tries is not None and delivery.supersedes is None and (why := _given_up(delivery, tries)):
             self.cancel(delivery, why)
+            return _Verdict.LOST
+        if tries is not None and self.is_stuck(delivery):
+            self.cancel(delivery, "left: the account cannot be used")
             return _Verdict.LOST
         if expires is not None:
             self.timers.append(expires)
