@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 
 from convergekit.errors import InvalidInputError
 from convergekit.model import Address, ConversationRef, Event, MessageReceived
@@ -38,8 +38,7 @@ class Piece:
     total: int
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """What all entries of a call share: our own reference in its URL, and when it came."""
 
     reference: str | None

@@ -83,7 +83,7 @@ class Callbacks:
         found = _REFERENCE.search(request.query) if request.query else None
         call = Call(unquote(found[1]) if found else None, now)
         reading = _Reading(self._channel, call)
-        for item in root.items(self._each):
+        for item in root.items(self._each) if self._each or isinstance(root.value, list) else (root,):
             self._read(item, reading)
         return reading.result()
 

@@ -140,7 +140,10 @@ def _file(url: str, media_type: Any, name: Any) -> Attachment:
 
 def _row(entry: Item, paths: Sequence[str]) -> list[Any]:
     """What the first of *paths* leads to that leads to anything, gaps included."""
-    return next(filter(None, (entry.row(path) for path in paths if entry.get(path))), [])
+    for path in paths:
+        if entry.get(path) and (row := entry.row(path)):
+            return row
+    return []
 
 
 def _padded(row: list[Any], beside: list[Any]) -> list[Any]:

@@ -55,9 +55,9 @@ class Reports:
         if word is None:
             raise InvalidInputError("a report has no word for what became of the message")
         said, raw_to = values.line(self._reference(entry)), values.line(self._to(entry))
-        reference, ours = next(
-            ((text, found) for text in (said, call.reference) if (found := read_reference(text))), (None, None)
-        )
+        reference, ours = said, read_reference(said)
+        if ours is None:
+            reference = call.reference if (ours := read_reference(call.reference)) else None
         medium = shared.medium(self._medium, entry, raw_to)
         address = shared.address(raw_to, medium)
         if id is None and ours is None and address is None:
