@@ -11,6 +11,7 @@ import anyio
 
 from .email import EMAIL
 from .measure import Effort, Line
+from .sms import SMS
 from .store import STORE
 
 #: What can be named, and the modules whose `run` measures it.
@@ -25,6 +26,8 @@ MODULES: Mapping[str, Sequence[str]] = {
     **{f"store.{part}": (f"store.{part}",) for part in STORE},
     "email": tuple(f"email.{part}" for part in EMAIL),
     **{f"email.{part}": (f"email.{part}",) for part in EMAIL},
+    "sms": tuple(f"sms.{part}" for part in SMS),
+    **{f"sms.{part}": (f"sms.{part}",) for part in SMS},
 }
 NAMES = tuple(name for name in MODULES if "." not in name)
 

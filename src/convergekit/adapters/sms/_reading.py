@@ -30,12 +30,14 @@ class Piece:
         reference: What the parts share.
         number: Which it is, from 1.
         total: How many there are.
+        halves: Of characters that were cut in two: see `values.halves`. In the text U+FFFD stands for them.
     """
 
     message: MessageReceived
     reference: str
     number: int
     total: int
+    halves: tuple[str, str] = ("", "")
 
 
 class Call(NamedTuple):
@@ -94,7 +96,10 @@ class Shared:
 
 def medium_words(said: MediumWord | None, media: Iterable[Medium]) -> MediumWords | None:
     """What is said of *media*: our own words, and beside them the gateway's."""
-    return None if said is None else (reader(said.path), {each: each for each in media} | folded(said.words))
+    if said is None:
+        return None
+    words: dict[str, Medium] = {each: each for each in media}
+    return reader(said.path), words | folded(said.words)
 
 
 def bucket(now: datetime) -> int:
