@@ -127,12 +127,16 @@ async def _said_again(bench: Bench, way: Way) -> None:
         ear.context.refuses_admission = StoreError("the disk is full")
         await bench.subject.push(bench.said(1))
         expect(await eventually(lambda: ear.context.judged > 0), "what was said was not offered to the ledger")
-        await eventually(lambda: ear.ended is not None)
+        await eventually(lambda: ear.ended is not None or ear.context.judged > 1)  # some media say it again at once
         ear.context.refuses_admission = None
-        if ear.ended is not None:
+        if ear.ended is None:
+            await bench.subject.push(bench.said(1))
+            await eventually(lambda: ear.ended is not None or bool(ear.events))
+        if ear.ended is not None and not ear.events:
             await Listening(bench, ear.adapter, ear.context).begin(tasks)
-        await bench.subject.push(bench.said(1))
-        expect(await eventually(lambda: bool(ear.events)), _LOST)
+            await bench.subject.push(bench.said(1))
+            await eventually(lambda: bool(ear.events))
+        expect(ear.events, _LOST)
         tasks.cancel_scope.cancel()
 
 
