@@ -84,10 +84,6 @@ def _messagebird_jwt(call: Call, url: str, at: int, secret: bytes, options: Mapp
     return {"messagebird-signature-jwt": _token(claims, secret)}
 
 
-def _vonage_sig(call: Call, url: str, at: int, secret: bytes, options: Mapping[str, str]) -> Mapping[str, str]:
-    raise Cannot("its signature stands in the body, and is no header")
-
-
 def _basic(call: Call, url: str, at: int, secret: bytes, options: Mapping[str, str]) -> Mapping[str, str]:
     pair = options["username"].encode() + b":" + secret
     return {"authorization": f"Basic {base64.b64encode(pair).decode()}"}
@@ -130,7 +126,6 @@ _SIGNERS: Final[Mapping[str, _Signer]] = {
     "telnyx": _telnyx,
     "sinch": _sinch,
     "vonage-jwt": _vonage_jwt,
-    "vonage-sig": _vonage_sig,
     "messagebird-jwt": _messagebird_jwt,
     "basic": _basic,
     "header": _header,
