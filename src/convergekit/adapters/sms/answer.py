@@ -19,7 +19,7 @@ from convergekit.http import OUTCOMES, HttpAnswer, Outcome, Outcomes, error_for
 from convergekit.model import FailureKind, Receipt, Status
 
 from .fields import Item, compiled, read_json, to_text
-from .profile import Profile, Reply, Send, Verdict, Word
+from .profile import Kind, Profile, Reply, Send, Verdict
 from .request import reference_of
 
 __all__ = ["Answers"]
@@ -43,8 +43,7 @@ _VERDICTS: Final[Mapping[Outcome, Verdict]] = {
     Outcome.AUTHENTICATION: "auth",
     Outcome.CREDIT: "quota",
 }
-#: What is a verdict and a word of reports alike: a kind of failure.
-_KINDS: Final[Mapping[str, Verdict]] = {each: each for each in get_args(Verdict) if each in get_args(Word)}
+_KINDS: Final[Mapping[str, Verdict]] = {each: each for each in get_args(Kind)}
 _UNITS: Final = {"milliseconds": 0.001, "seconds": 1.0, "minutes": 60.0}
 _NUMBER: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?")
 _LONGEST: Final = 200
