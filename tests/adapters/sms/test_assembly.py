@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import anyio
 import anyio.lowlevel
@@ -13,8 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from convergekit.abc import Request
+from convergekit.adapters.sms import SmsConfig
 from convergekit.adapters.sms.assembly import Assembly
-from convergekit.adapters.sms.callbacks import Piece
+from convergekit.adapters.sms.callbacks import Callbacks, Piece
 from convergekit.adapters.sms.details import Sms
 from convergekit.engine.context import StoredState
 from convergekit.errors import StoreError
@@ -42,6 +46,11 @@ def piece(number: int, total: int, text: str = "", *, reference: str = "7", key:
         **more,
     )
     return Piece(message=message, reference=reference, number=number, total=total)
+
+
+def kannel() -> Callbacks:
+    account = {"url": "http://127.0.0.1:13013", "username": "alerts", "password": "secret"}
+    return Callbacks(SmsConfig.model_validate({"gateway": "kannel", "account": account}), "alerts")
 
 
 class Worker:
@@ -85,6 +94,33 @@ class TestAWhole:
         assert message.native == [{"n": 1}, {"n": 2}, {"n": 3}]
         assert message.conversation == ConversationRef(channel="fake", address=Address(ANN))
         assert Sms.of(message) == Sms(ids=("7.1", "7.2", "7.3"), total=3)
+
+    @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0)])
+    async def test_a_character_that_was_cut_in_two_is_whole_again(self, order: tuple[int, ...]) -> None:
+        """UCS-2 is cut by code units, and many a handset does not look where (TS 23.040 §9.2.3.24.1)."""
+        text = "a" * 66 + "\U0001f600" + "b" * 65 + "\U0001f601" + "c"
+        callbacks = kannel()
+        octets = text.encode("utf-16-be")
+        context = FakeContext()
+        for number in order:
+            query = urlencode(
+                {"from": "4915112345678", "to": "12345", "id": f"i{number}", "charset": "UTF-16BE"}
+                | {"text": octets[number * 134 : (number + 1) * 134], "udh": bytes([5, 0, 3, 7, 3, number + 1])}
+            )
+            read = callbacks.read(Request("GET", query=query), now=NOON)
+            await Worker(context).hear(*read.pieces)
+
+        assert texts(context) == [text]
+
+    async def test_half_a_character_that_nothing_completes_is_no_character(self) -> None:
+        context = FakeContext()
+        worker = Worker(context)
+        await worker.hear(replace(piece(1, 3, "a\ufffd"), halves=("", "d83d")))
+        await worker.hear(replace(piece(3, 3, "\ufffdb"), halves=("de00", "")))
+        context.clock.advance(DEADLINE + 1)
+        await worker.assembly.overdue()
+
+        assert texts(context) == ["a\ufffd\ufffdb"]
 
     async def test_media_subject_and_time_come_from_whichever_part_has_them(self) -> None:
         context = FakeContext()

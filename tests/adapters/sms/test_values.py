@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convergekit.adapters.sms.values import decoded, digest, key, line, moment, position, position_in_udh
+from convergekit.adapters.sms.values import decoded, digest, halves, key, line, moment, position, position_in_udh
 from convergekit.errors import InvalidInputError
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -102,6 +102,24 @@ def test_a_text_that_is_not_encoded_so_stays_as_it_came(text: str, how: str) -> 
 def test_half_an_emoji_costs_itself_and_no_more() -> None:
     assert decoded("0041d83d0042", "utf16be-hex") == "A\ufffdB"
     assert decoded("feff0041", "utf16be-hex") == "A"
+
+
+@pytest.mark.parametrize(
+    ("text", "how", "expected"),
+    [
+        ("0041d83d", "utf16be-hex", ("", "d83d")),
+        ("de000041d83d", "utf16be-hex", ("de00", "d83d")),
+        ("feffde000041", "utf16be-hex", ("de00", "")),
+        ("d83dde00", "utf16be-hex", ("", "")),
+        ("%00A%D8%3D", "utf16be-percent", ("", "d83d")),
+        ("\xde\x00", "utf16be", ("de00", "")),
+        ("d83", "utf16be-hex", ("", "")),
+        ("", "utf16be-hex", ("", "")),
+        ("2D49", "base64", ("", "")),
+    ],
+)
+def test_which_halves_a_part_begins_and_ends_with(text: str, how: str, expected: tuple[str, str]) -> None:
+    assert halves(text, how) == expected
 
 
 @pytest.mark.parametrize(

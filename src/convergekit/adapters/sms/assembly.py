@@ -79,7 +79,7 @@ class Assembly:
         """
         if piece.total == 1 or not 1 <= piece.number <= piece.total <= _MOST:
             return piece.message
-        part = _Part.of(piece.message)
+        part = _Part.of(piece)
         if len(part.message) > _LARGEST:
             return _alone(piece)
         place, slot = _found(piece)
@@ -115,7 +115,7 @@ class Assembly:
             return False  # something came meanwhile; whoever asks, asks again
         if found.parts:
             await self._context.admit(*self._told(found.whole()))
-        mark = replace(closed, parts={}, due=self._now() + self._deadline)
+        mark = replace(closed, parts={}, halves={}, due=self._now() + self._deadline)
         await self._replace(place, name, closed, mark if leave and found.parts else None)
         return bool(found.parts)
 
@@ -140,10 +140,13 @@ class _Part(NamedTuple):
     key: str
     digest: str
     message: str
+    halves: Sequence[str]
 
     @classmethod
-    def of(cls, message: MessageReceived) -> _Part:
-        return cls(message.key, _hash(message.text or "")[:16], event_to_json(message))
+    def of(cls, piece: Piece) -> _Part:
+        message, halves = piece.message, list(piece.halves)
+        told = [message.text or "", *filter(None, halves)]
+        return cls(message.key, _hash(*told)[:16], event_to_json(message), halves)
 
     def repeats(self, seen: Sequence[str]) -> bool:
         """A gateway repeats under the same key; a network that delivers twice gives a new one."""
@@ -161,6 +164,7 @@ class _Set:
         given: Nothing joins it any more.
         seen: Key and digest of each part that came.
         parts: Each of them as JSON; empty once they are admitted.
+        halves: Of those whose text begins or ends inside of a character, what is there of it.
     """
 
     slot: str
@@ -169,13 +173,14 @@ class _Set:
     given: bool = False
     seen: Mapping[str, Sequence[str]] = field(default_factory=dict)
     parts: Mapping[str, str] = field(default_factory=dict)
+    halves: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @classmethod
     def read(cls, value: Mapping[str, Any]) -> _Set:
         return cls(**value)
 
     def write(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__slots__}
+        return {name: getattr(self, name) for name in self.__slots__ if name != "halves" or self.halves}
 
     @property
     def is_complete(self) -> bool:
@@ -183,7 +188,19 @@ class _Set:
 
     def plus(self, number: int, part: _Part) -> _Set:
         seen = {**self.seen, str(number): [part.key, part.digest]}
-        return replace(self, seen=seen, parts={**self.parts, str(number): part.message})
+        halves = {**self.halves, str(number): part.halves} if any(part.halves) else self.halves
+        return replace(self, seen=seen, parts={**self.parts, str(number): part.message}, halves=halves)
+
+    def text(self, numbers: Sequence[int], texts: Sequence[str]) -> str:
+        """All of *texts*, which have *numbers*; a character that was cut in two between two of them is whole again."""
+        whole = ""
+        for number, text in zip(numbers, texts, strict=True):
+            pair = self.halves.get(str(number - 1), ("", ""))[1], self.halves.get(str(number), ("", ""))[0]
+            seam = whole[-1:] + text[:1]
+            if all(pair) and seam == "\ufffd\ufffd":
+                whole, text = whole[:-1], bytes.fromhex("".join(pair)).decode("utf-16-be") + text[1:]
+            whole += text
+        return whole
 
     def whole(self) -> MessageReceived:
         """All that is there as one message, in order of the numbers."""
@@ -197,7 +214,7 @@ class _Set:
         return messages[0].model_copy(
             update={
                 "key": "parts#" + _hash(self.slot, *keys),
-                "text": "".join(each.text or "" for each in messages) or None,
+                "text": self.text(numbers, [each.text or "" for each in messages]) or None,
                 "subject": next((each.subject for each in messages if each.subject), None),
                 "attachments": tuple(file for each in messages for file in each.attachments),
                 "reply_to": next((each.reply_to for each in messages if each.reply_to), None),

@@ -61,7 +61,7 @@ class Messages:
             details=shared.details("mms" if medium == "sms" and (files or subject) else medium),
         )
         if (part := self._part(entry)) is not None:
-            return (Piece(message, part.reference, part.number, part.total),)
+            return (Piece(message, part.reference, part.number, part.total, self._halves(entry)),)
         return told(message, shared.config, keyword=self._keyword(entry))
 
     def _text(self, entry: Item) -> str:
@@ -70,11 +70,20 @@ class Messages:
             if any(isinstance(entry.get(path), dict | list) and entry.get(path) for path in self._rule.text):
                 raise InvalidInputError("a message has a text that is none")
             return ""
+        encoding = self._encoding(entry)
+        return text if encoding is None else values.decoded(text, *encoding)
+
+    def _halves(self, entry: Item) -> tuple[str, str]:
+        encoding = self._encoding(entry)
+        return ("", "") if encoding is None else values.halves(self._said(entry) or "", *encoding)
+
+    def _encoding(self, entry: Item) -> tuple[str, bytes | None] | None:
+        """How the text is encoded, and the bytes of it; None where it is as it came."""
         for test, how in self._decodings:
             if test(entry):
                 raw = next(filter(None, map(entry.bytes, self._rule.text)), None) if how == "utf16be" else None
-                return values.decoded(text, how, raw)
-        return text
+                return how, raw
+        return None
 
     def _files(self, entry: Item) -> tuple[Attachment, ...]:
         media = self._rule.media

@@ -18,7 +18,7 @@ from urllib.parse import unquote_to_bytes
 from convergekit.content.udh import read_header
 from convergekit.errors import InvalidInputError
 
-__all__ = ["Position", "decoded", "digest", "key", "line", "moment", "position", "position_in_udh"]
+__all__ = ["Position", "decoded", "digest", "halves", "key", "line", "moment", "position", "position_in_udh"]
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 _LONGEST_ID: Final = 500
@@ -101,25 +101,49 @@ def decoded(text: str, how: str, raw: bytes | None = None) -> str:
     """
     try:
         match how:
-            case "utf16be-percent":  # a + can only be a space there: whoever encodes bytes writes a plus as %2B
-                return _utf16be(unquote_to_bytes(text.replace("+", " ").encode("ascii")))
-            case "utf16be-hex":
-                return _utf16be(bytes.fromhex(text))
             case "latin1-hex":
                 return _clean(bytes.fromhex(text).decode("latin-1"))
-            case "utf16be":
-                return _utf16be(text.encode("latin-1") if raw is None else raw)
-            case _:
+            case "base64":
                 return _clean(base64.b64decode(text, validate=True).decode())
+            case _:  # an emoji of which a handset has cut off one half loses that half, and no more
+                return _clean(_utf16be(text, how, raw).decode("utf-16-be", "replace"))
     except (ValueError, binascii.Error):  # a UnicodeError is a ValueError
         return text
 
 
-def _utf16be(content: bytes) -> str:
-    """An emoji of which a handset has cut off one half loses that half, and no more."""
+def halves(text: str, how: str, raw: bytes | None = None) -> tuple[str, str]:
+    """The halves of characters that *text* begins and ends with, where it is a part that was cut inside of them.
+
+    Args:
+        text: As it came.
+        how: See `profile.Decoding`.
+        raw: The bytes behind *text*, or None.
+
+    Returns:
+        The low surrogate in front and the high one at the end, as four hexadecimal digits each; "" for none.
+    """
+    try:
+        content = _utf16be(text, how, raw) if how.startswith("utf16be") else b""
+    except ValueError:
+        return "", ""
+    first, last = content[:2], content[-2:]
+    return (
+        first.hex() if b"\xdc" <= first < b"\xe0" else "",
+        last.hex() if b"\xd8" <= last < b"\xdc" else "",
+    )
+
+
+def _utf16be(text: str, how: str, raw: bytes | None) -> bytes:
+    match how:
+        case "utf16be-percent":  # a + can only be a space there: whoever encodes bytes writes a plus as %2B
+            content = unquote_to_bytes(text.replace("+", " ").encode("ascii"))
+        case "utf16be-hex":
+            content = bytes.fromhex(text)
+        case _:
+            content = text.encode("latin-1") if raw is None else raw
     if len(content) % 2:
         raise ValueError("half of a code unit is missing")
-    return _clean(content.decode("utf-16-be", "replace").removeprefix("\ufeff"))
+    return content.removeprefix(b"\xfe\xff")
 
 
 def _clean(text: str) -> str:
