@@ -77,6 +77,14 @@ def read(wire: Wire) -> list[tuple[str, str]]:
     return said + list(found.items()) if isinstance(found, dict) else []
 
 
+def checked(check: Callable[[Any], bool], found: dict[str, str]) -> bool:
+    """What a library says; half a surrogate pair, which JSON can write, makes it fall over."""
+    try:
+        return check(found)
+    except UnicodeEncodeError:
+        return False
+
+
 @changed
 @pytest.mark.parametrize("how", ["form", "GET", "JSON", "both"])
 @settings(max_examples=4)
@@ -92,7 +100,7 @@ def test_signed_fields(
     found = read(wire)
     # Stricter than the libraries: a field that comes twice, and a call from another time.
     strict = len(dict(found)) == len(found) and timedelta(minutes=-5) <= wire.now - NOW <= timedelta(hours=25)
-    assert takes(OURS[method], wire) == (strict and check(dict(found)))
+    assert takes(OURS[method], wire) == (strict and checked(check, dict(found)))
 
 
 @pytest.mark.parametrize("method", METHODS)
