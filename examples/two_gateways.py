@@ -8,61 +8,104 @@ from typing import Any
 import anyio
 import httpx
 
-from convergekit import Hub, MemoryStore, first_of
-from convergekit.errors import DeliveryError
+from convergekit import Hub, MemoryStore, MessageReceived, first_of
+from convergekit.errors import UncertainError
+
+TOKEN = "yours-from-the-environment"  # in the path by which the second gateway calls us
 
 # [settings]
 SETTINGS: dict[str, dict[str, Any]] = {
-    "twilio": {
+    "sms-main": {
         "adapter": "sms",
         "gateway": "twilio",
         "account": {"account_sid": "AC0123", "auth_token": "from the environment"},
         "from": "+15005550006",
-        "default": True,  # who does not say which gets the first
+        "callback_url": "https://example.org/hooks/sms-main",
+        "default": True,  # who does not say which gets this one
     },
-    "messagebird": {
+    "sms-spare": {
         "adapter": "sms",
-        "gateway": "messagebird",
-        "account": {"access_key": "from the environment"},
-        "from": "Lantern",
+        "gateway": "vonage",
+        "account": {"api_key": "abcd", "api_secret": "from the environment"},
+        "from": "+447700900123",
+        "callback_url": "https://example.org/hooks/sms-spare",
+        "callback_token": TOKEN,
     },
 }
 # [settings end]
 
 # [route]
-alerts = first_of("twilio", "messagebird")
+alerts = first_of("sms-main", "sms-spare")
 # [route end]
 
+hub = Hub(store=MemoryStore())
+answered = anyio.Event()
 
-def twilio(request: httpx.Request) -> httpx.Response:
-    """It sends to Germany, and the account has not enabled Kenya; what is for Austria gets lost on the way back."""
-    to = dict(httpx.QueryParams(request.content.decode()))["To"]
-    print("twilio is asked:", to)
+
+# [reply]
+@hub.on_message(channel="sms-*")  # who got the alert from the spare number answers that one
+async def answer(message: MessageReceived) -> str:
+    return f"Noted, over {message.channel}."  # and hears from it: a reply goes back where the message came in
+
+
+# [reply end]
+
+
+def main_gateway(request: httpx.Request) -> httpx.Response:
+    to = httpx.QueryParams(request.content.decode())["To"]
+    print("  (the main one is asked)")
     if to.startswith("+254"):
         return httpx.Response(400, json={"code": 21408, "message": "Permission to send has not been enabled"})
     if to.startswith("+43"):
-        raise httpx.ReadError("the connection was lost")
+        raise httpx.ReadTimeout("it was written, and no answer came")
+    if to.startswith("+33"):
+        return httpx.Response(401, json={"code": 20003, "message": "Authenticate"})
     return httpx.Response(201, json={"sid": "SM1", "status": "queued"})
 
 
-def messagebird(request: httpx.Request) -> httpx.Response:
-    print("messagebird is asked")
-    return httpx.Response(201, json={"id": "mb1"})
+def spare_gateway(request: httpx.Request) -> httpx.Response:
+    said = httpx.QueryParams(request.content.decode())
+    print(f"  (the spare one is asked for {said['text']!r})")
+    if said["text"].startswith("Noted"):
+        answered.set()
+    return httpx.Response(200, json={"messages": [{"status": "0", "message-id": "v1", "to": said["to"]}]})
 
 
-async def main() -> None:
-    async with Hub(store=MemoryStore()) as hub:
-        for name, gateway in (("twilio", twilio), ("messagebird", messagebird)):
-            await hub.add_channel(name, SETTINGS[name], transport=httpx.MockTransport(gateway))
+async def send(number: str) -> None:
+    print(number)
+    # [send]
+    try:
+        sent = await hub.send("The lamp is out.", to=f"sms:{number}", via=alerts)
+        print(f"  {sent.status}")
+        for leg in sent.deliveries:
+            if leg.reason is not None:
+                print(f"  {leg.channel}: {leg.reason}")
+    except UncertainError as exc:
+        print(f"  UNKNOWN, {exc}")  # it may have gone out: to ask the other one now might make two of it
+    # [send end]
 
-        for number in ("+4915112345678", "+254700000041", "+4366412345678"):
-            # [send]
-            try:
-                sent = await hub.send("The lamp is on again.", to=f"sms:{number}", via=alerts)
-                print(f"{number}: {sent.status}")
-            except DeliveryError as exc:
-                print(f"{number}: {exc}")  # may have gone out, so nobody else is asked
-            # [send end]
+
+async def reply_comes_in() -> None:
+    print("they answer")
+    query = {"msisdn": "254700000041", "to": "447700900123", "messageId": "in-1", "text": "On my way."}
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=hub.asgi()), base_url="https://example.org") as they:
+        await they.get(f"/sms-spare/{TOKEN}", params=query)
+    await answered.wait()
 
 
-anyio.run(main)
+async def run() -> None:
+    async with hub:
+        await hub.add_channel("sms-main", SETTINGS["sms-main"], transport=httpx.MockTransport(main_gateway))
+        await hub.add_channel("sms-spare", SETTINGS["sms-spare"], transport=httpx.MockTransport(spare_gateway))
+
+        print(await hub.plan("The lamp is out.", to="sms:+4915112345678", via=alerts))
+        await send("+4915112345678")  # all is well
+        await send("+254700000041")  # refused: the account may not send there
+        await reply_comes_in()
+        await send("+4366412345678")  # the answer is lost
+        await send("+33612345678")  # the account is refused, and the channel is down ...
+        await send("+4915112345678")  # ... so it is not even asked
+        print({name: str(each.state) for name, each in hub.health().channels.items()})
+
+
+anyio.run(run)
