@@ -43,6 +43,7 @@ _LONE: Final = re.compile("[\ud800-\udfff]")
 _CHARSET: Final = re.compile(r"""charset\s*=\s*["']?([A-Za-z0-9._:+-]{1,40})""", re.IGNORECASE)
 #: Those of Python's codecs that are charsets and not, say, idna or zip; UTF-7 hides what it says.
 _CODECS: Final = re.compile(r"utf-?(8|16|32)(-[bl]e)?|iso8859-\d+|cp\d+|ascii|koi8-\w|gb\w+|big5\w*|shift_\w+|euc_\w+")
+_PLAIN: Final = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_.:+ "
 _BOUNDARY: Final = re.compile(r"""boundary\s*=\s*(?:"([^"]{1,200})"|([^\s;,"]{1,200}))""", re.IGNORECASE)
 _FIELD_NAME: Final = re.compile(
     rb"""(?:\A|\n)content-disposition:[^\r\n]*?[;\s]name\s*=\s*(?:"([^"\r\n]*)"|([^\s;"]+))""", re.I
@@ -413,7 +414,10 @@ def _codec(charset: str) -> str | None:
         name = codecs.lookup(charset).name
     except (LookupError, ValueError):
         return None
-    return name if name not in ("utf-8", "ascii") and _CODECS.fullmatch(name) else None
+    if name in ("utf-8", "ascii") or not _CODECS.fullmatch(name):
+        return None
+    # No signature covers what is declared. Where digits were others than in ASCII, an id would be another one.
+    return name if _PLAIN.decode(name, "replace") == _PLAIN.decode() else None
 
 
 def _first(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

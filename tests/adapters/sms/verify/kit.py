@@ -60,6 +60,11 @@ class Wire:
     def query(self) -> str:
         return self.url.partition("?")[2]
 
+    @property
+    def says_all_in_its_body(self) -> bool:
+        """Whether nothing is read of it but the body; where only that is signed, nothing else is taken."""
+        return bool(self.body) and not self.query and self.method == "POST"
+
 
 def posted(fields: Sequence[tuple[str, str]], query: Sequence[tuple[str, str]] = (), url: str = HOME) -> Wire:
     """A form, and a query beside it."""

@@ -31,7 +31,9 @@ from tests.adapters.sms.verify.kit import (
 METHODS = {"md5hash": None, "md5hmac": "md5", "sha1hmac": "sha1", "sha256hmac": "sha256", "sha512hmac": "sha512"}
 OURS = {method: channel("vonage-sig", {"method": method}) for method in METHODS}
 STAMP = {"timestamp": str(int(NOW.timestamp())), "nonce": "aaaaaaaa-bbbb"}
-fields = st.dictionaries(names, texts, max_size=6).map(lambda found: found | STAMP)
+fields = st.dictionaries(names.filter(lambda name: not set("&=") & set(name)), texts, max_size=6).map(
+    lambda found: found | STAMP
+)
 
 
 @pytest.fixture(scope="module")

@@ -27,8 +27,9 @@ setting of the account: `method = "{signature_method}"`.
 
 - The first of `verify` whose secret is set counts. Where `callback_token` is set, the path has to be that as well.
 - What is not signed proves nothing: `telnyx`, `sinch` and both of Vonage sign the body, and not the URL. Profiles that
-  use them let our reference ride in a field of the body and give `{inbound}` for a URL, which has no query; and
-  `vonage-sig` covers a query with the body, or it refuses it.
+  use them let our reference ride in a field of the body and give `{inbound}` for a URL, which has no query: one that
+  comes is refused, but for our reference beside an `hmac`; and `vonage-sig` covers a query with the body.
+- What is signed is what is read: a GET with a body proves nothing by it, and a form that would be read as JSON is none.
 - The public URL is that of the configuration. Host and X-Forwarded headers are anybody's.
 - Nothing that came is decoded before its signature fits, but for the fields of forms, and Telnyx' own signature.
 """

@@ -102,7 +102,7 @@ class Plivo(Scheme):
 
         def v3(call: Call) -> None:
             offered = _plivo_signatures(call)
-            signed = _plivo_signed(call) + b"." + call.header("x-plivo-signature-v3-nonce")
+            signed = _plivo_signed(call) + b"." + _nonce(call.header("x-plivo-signature-v3-nonce"))
             expected = [_base64_hmac(secret, signed) for secret in secrets]
             if True not in [hmac.compare_digest(one, each) for one in offered for each in expected]:
                 raise SignatureError("no V3 signature fits: another token or URL, or something was changed on the way")
@@ -157,15 +157,19 @@ class Sinch(Scheme):
             given = call.header("x-sinch-webhook-signature")
             nonce = call.header("x-sinch-webhook-signature-nonce")
             timestamp = call.header("x-sinch-webhook-signature-timestamp")
-            if not _NONCE.fullmatch(nonce):
-                raise SignatureError("the nonce is malformed")
             fresh(timestamp, call.now, self.tolerance)
-            verify_hmac(b".".join((call.body, nonce, timestamp)), given, secrets, encoding="base64")
+            verify_hmac(b".".join((call.body, _nonce(nonce), timestamp)), given, secrets, encoding="base64")
 
         return check
 
 
 _UNDERSCORED: Final = bytes.maketrans(b"&=", b"__")
+
+
+def _nonce(nonce: bytes) -> bytes:
+    if not _NONCE.fullmatch(nonce):
+        raise SignatureError("the nonce is malformed")
+    return nonce
 
 
 def _base64_hmac(secret: bytes, signed: bytes, digest: str = "sha256") -> bytes:
@@ -186,7 +190,7 @@ def _twilio_digest(call: Call) -> str:
 def _twilio_fields(call: Call) -> list[tuple[bytes, bytes]]:
     """The fields that are signed; raises `SignatureError` where the body is none of them and not what was digested."""
     if call.is_form:
-        return fields(call.request.body)
+        return fields(call.form)
     said = next((value for name, value in fields(call.query) if name == b"bodySHA256"), None)
     if said is not None:
         agree(said, [hashlib.sha256(call.request.body).hexdigest().encode()])
@@ -208,12 +212,14 @@ def _vonage_fields(call: Call) -> dict[bytes, bytes]:
     """All fields of query and body; raises `SignatureError` where a name comes twice, or the body has other things."""
     pairs = fields(call.query)
     if call.is_form:
-        pairs += fields(call.request.body)
+        pairs += fields(call.form)
     elif call.request.body:
         pairs += _json_fields(call.request.body)
     found = dict(pairs)
     if len(found) != len(pairs):
         raise SignatureError("a field comes twice")
+    if any(b"&" in name or b"=" in name for name in found):
+        raise SignatureError("the name of a field could be that of two")
     return found
 
 
@@ -243,7 +249,7 @@ def _plivo_signed(call: Call) -> bytes:
         raise SignatureError("the body is no form")
     url = call.signed_url.partition("?")[0].encode("utf-8", "replace")
     query = b"&".join(b"%b=%b" % pair for pair in sorted(fields(call.query)))
-    if posted := sorted(fields(call.request.body)):
+    if posted := sorted(fields(call.form)):
         return b"%b?%b%b%b" % (url, query, b"." if query else b"", b"".join(map(b"".join, posted)))
     return url + b"?" + query if query else url
 

@@ -22,6 +22,7 @@ __all__ = ["SIGNED", "Basic", "Header", "Hmac"]
 SIGNED: Final = frozenset({"timestamp", "body", "url", "id"})
 _NAME: Final = r"^[A-Za-z0-9-]{1,64}$"
 _ID: Final = re.compile(rb"[\x21-\x7e]{1,256}")
+_REFERENCE: Final = re.compile(r"ref=[^&]{1,300}")
 
 
 class Hmac(Scheme):
@@ -86,7 +87,7 @@ class Hmac(Scheme):
                 values["url"] = call.signed_url.encode("utf-8", "replace")
             # A body that is not signed must not be there; where the URL is not signed, the body is all there is.
             if "body" in names:
-                values["body"] = call.request.body if "url" in names else call.body
+                values["body"] = call.request.body if "url" in names else _body(call)
             elif call.request.body:
                 raise SignatureError("there is a body, and the signature does not cover it")
             if self.timestamp_header is not None:
@@ -141,6 +142,11 @@ class Header(Scheme):
             agree(call.header(self.name), expected)
 
         return check
+
+
+def _body(call: Call) -> bytes:
+    """The body where the URL is not signed. Beside it may be our own reference, which nobody can guess."""
+    return call.body_beside_query if _REFERENCE.fullmatch(call.request.query) else call.body
 
 
 def _told_apart(id: bytes, behind: bytes) -> bytes:

@@ -21,6 +21,8 @@ FUTURE: Final = 300.0
 _MAX_HEADER: Final = 8192
 _MAX_FIELDS: Final = 1000
 _TIMESTAMP: Final = re.compile(rb"[0-9]{1,12}")
+#: How a body begins that is JSON, or markup, whatever it says that it is.
+_NO_FORM: Final = re.compile(rb"\s*+(?:[\[{<]|\xef\xbb\xbf|.{0,3}\0)", re.DOTALL)
 _FORM: Final = "application/x-www-form-urlencoded"
 
 
@@ -59,9 +61,29 @@ class Call:
 
     @property
     def body(self) -> bytes:
-        """As it came; raises `SignatureError` where there is none, for then its signature proves nothing."""
+        """As it came, where it is all that is signed.
+
+        Raises `SignatureError` where it proves nothing: there is none, or it is not what is read, since it came with a
+        GET or has a query beside it.
+        """
+        if self.request.query:
+            raise SignatureError("there is a query, and the signature does not cover it")
+        return self.body_beside_query
+
+    @property
+    def body_beside_query(self) -> bytes:
+        """The same for whoever has looked at the query."""
         if not self.request.body:
             raise SignatureError("the signature covers the body, and there is none")
+        if self.request.method in ("GET", "HEAD"):
+            raise SignatureError("the signature covers the body, which is not read of a GET")
+        return self.request.body
+
+    @property
+    def form(self) -> bytes:
+        """The body of a form; raises `SignatureError` where it would be read as something else, JSON above all."""
+        if _NO_FORM.match(self.request.body):
+            raise SignatureError("the body says that it is a form, and looks like none")
         return self.request.body
 
     @property
