@@ -56,7 +56,8 @@ def told(message: MessageReceived, config: SmsConfig, *, keyword: str | None = N
         keyword: What the gateway itself says that the message asks for: "stop", "start", "help"; or None.
     """
     text = message.text or ""
-    word = keyword or asked(text, config)
+    is_whole = not message.details.get("missing")  # the end of a sentence may be "stop"
+    word = keyword or (asked(text, config) if is_whole else None)
     if word is None:
         return (_marked(message, maybe_opt_out=True),) if may_opt_out(text, config) else (message,)
     message = _marked(message, keyword=word)
