@@ -16,7 +16,9 @@ __all__ = ["run"]
 
 #: What fits into ten segments.
 TEXTS = {
-    "1530 characters of GSM": ("Your parcel is on its way {€}. " * 60)[:1490],
+    "1530 characters of GSM": (
+        "Your parcel is on its way, and will be with you on Tuesday. Please have 4.50 € ready. " * 20
+    )[:1510],
     "670 characters of UCS-2": ("Ваша посылка уже в пути 📦. " * 60)[:640],
 }
 LONGER = 100

@@ -21,6 +21,8 @@ _APART: Final = re.compile(
     "\u30a0-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uff01-\uff5e]*"
 )
 
+_CLOSE_BY: Final = 32
+
 _CLUSTER: Final = (
     r"[\U0001F1E6-\U0001F1FF]{2}+"
     r"[\p{Grapheme_Cluster_Break=Extend}\p{Grapheme_Cluster_Break=ZWJ}\p{Grapheme_Cluster_Break=SpacingMark}]*+"
@@ -60,6 +62,11 @@ def boundary_before(text: str, start: int, position: int) -> int:
         return position
     # GB4, GB5: nothing joins across a line feed, but for CR LF, which lies before it.
     boundary = max(start, text.rfind("\n", start, position) + 1)
+    # Nor between two of a kind that is never joined: mostly there are such close by, and there the look can begin.
+    for near in range(position, max(boundary, position - _CLOSE_BY), -1):
+        if _APART.fullmatch(text, near - 1, near + 1):
+            boundary = near
+            break
     # Whether there is a break depends on one code point behind it and no more; a cluster may go on for megabytes.
     for match in _pattern().finditer(text, boundary, position + 1):
         if match.end() > position:
