@@ -17,10 +17,10 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
 from convergekit.abc import Adapter, Clock, RetryPolicy, Store, SupportsMedia
 from convergekit.errors import ConfigurationError, NotSentError, StoreError, UnsupportedContentError
+from convergekit.http import leads_to
 from convergekit.model import Attachment, ClaimCheck, Event, MediaFetched, MediaOffered
 
 from .blobs import open_attachment
@@ -159,16 +159,7 @@ class Media:
 def _may_fetch(channel: ChannelRuntime, url: str) -> bool:
     if channel.options.fetch_media is None:
         return False
-    return issubclass(channel.adapter_class, SupportsMedia) or _is_at(channel.options.media_hosts, url)
-
-
-def _is_at(hosts: Sequence[str], url: str) -> bool:
-    """Whether *url* leads to one of *hosts*."""
-    try:
-        host = urlsplit(url).hostname or ""
-    except ValueError:
-        return False
-    return any(host == each.lower() or (each[:2] == "*." and host.endswith(each[1:].lower())) for each in hosts)
+    return issubclass(channel.adapter_class, SupportsMedia) or leads_to(url, channel.options.media_hosts)
 
 
 def _offer(event: Event, attachment: Attachment, digest: str) -> MediaOffered:
@@ -196,9 +187,9 @@ async def _served(channel: ChannelRuntime, attachment: Attachment) -> AsyncGener
             yield chunks
         return
     hosts, url = channel.options.media_hosts, attachment.url or ""
-    if not _is_at(hosts, url):
+    if not leads_to(url, hosts):
         raise UnsupportedContentError("its host is none of media_hosts", channel=channel.name)
-    async with channel.context.http.download(url, follow=lambda target: _is_at(hosts, target)) as chunks:
+    async with channel.context.http.download(url, follow=lambda target: leads_to(target, hosts)) as chunks:
         yield chunks
 
 

@@ -28,6 +28,12 @@ from .signatures import (
     hmac_signature,
     verify_hmac,
 )
+from .syntax import (
+    is_header,
+    is_this_machine,
+    leads_to,
+    origin_of,
+)
 
 __all__ = [
     "OUTCOMES",
@@ -42,6 +48,10 @@ __all__ = [
     "Verified",
     "error_for",
     "hmac_signature",
+    "is_header",
+    "is_this_machine",
+    "leads_to",
+    "origin_of",
     "outcome_for",
     "parse_retry_after",
     "verify_hmac",

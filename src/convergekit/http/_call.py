@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from ._library import fault_of
 from .answers import Fault
+from .syntax import is_header, is_token, origin_of
 
 __all__ = ["WORDS", "Call"]
-
-_UNPRINTABLE: Final = re.compile(r"[^\x20-\x7e]")
-_TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 §5.6.2
 
 #: What the error says. Never the client library's own text: it may quote the URL, or a header that is a secret.
 WORDS: Final[Mapping[Fault, str]] = {
@@ -47,7 +43,7 @@ class Call:
     failure: Exception | None = None
 
     def __post_init__(self) -> None:
-        self.origin = _origin(self)
+        self.origin = origin_of(self.url) if _can_be_written(self) else None
 
     def start(self) -> None:
         """Tell, once, that the first byte is about to be written."""
@@ -72,15 +68,5 @@ class Call:
         return fault_of(self.failure, started=self.started)
 
 
-def _origin(call: Call) -> str | None:
-    """Scheme, host and port of a request that can be written; None for one that cannot."""
-    try:
-        url = urlsplit(call.url)
-        malformed = url.scheme not in {"http", "https"} or not url.hostname or url.port == 0 or "@" in url.netloc
-    except ValueError:
-        return None
-    if malformed or " " in call.url or _UNPRINTABLE.search(call.url) or not _TOKEN.fullmatch(call.method):
-        return None
-    if any(_UNPRINTABLE.search(value) or not _TOKEN.fullmatch(name) for name, value in call.headers.items()):
-        return None
-    return f"{url.scheme}://{url.netloc}"
+def _can_be_written(call: Call) -> bool:
+    return is_token(call.method) and all(is_header(name, value) for name, value in call.headers.items())

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, SecretStr, field_validator
 
 from convergekit.errors import ConfigurationError
+from convergekit.http import is_this_machine
 from convergekit.model import Address
 
 from . import profiles
@@ -224,6 +225,6 @@ class SmsConfig(BaseModel):
 
 
 def _origin(host: str, port: int | None) -> str:
-    scheme = "http" if host in ("localhost", "127.0.0.1", "::1") else "https"
+    scheme = "http" if is_this_machine(host) else "https"
     shown = f"[{host}]" if ":" in host else host
     return f"{scheme}://{shown}" + (f":{port}" if port is not None else "")

@@ -23,6 +23,7 @@ from urllib.parse import quote, quote_plus, urlencode, urlsplit, urlunsplit
 from convergekit.abc import Outgoing
 from convergekit.content.gsm7 import is_gsm7
 from convergekit.errors import ConfigurationError, RejectedError, UnsupportedContentError
+from convergekit.http import is_header, leads_to, origin_of
 from convergekit.model import Address, Attachment, FailureKind
 
 from . import numbers
@@ -55,8 +56,6 @@ _UNITS: Final[Mapping[str, timedelta]] = {
 }
 _REFERENCE: Final = re.compile(r"([A-Za-z0-9_-]{1,100})\.([0-9]{1,4})")
 _PLAIN_KEY: Final = re.compile(r"[A-Za-z0-9_:-]{1,64}")  # what each gateway with such a header takes
-_UNPRINTABLE: Final = re.compile(r"[^\x20-\x7e]")
-_HEADER: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 §5.6.2
 _KINDS: Final = ("image", "video", "audio")
 _FORM: Final = "application/x-www-form-urlencoded"
 _JSON: Final = "application/json"
@@ -300,7 +299,7 @@ class Requests:
             RejectedError: The gateway is not known to serve files there. Whoever writes to us may have chosen the URL.
         """
         fetch = self._profile.fetch
-        if fetch is None or not _is_at(url, fetch.hosts):
+        if fetch is None or not url.lower().startswith("https://") or not leads_to(url, fetch.hosts):
             raise RejectedError(
                 f"{self._profile.title} is not known to serve files there: see fetch.hosts of its profile"
             )
@@ -334,7 +333,7 @@ class Requests:
 
     def _url(self, url: str, where: str) -> Template:
         template = compiled_url(url, self._settings)
-        if not _is_url(template.fill(dict.fromkeys(template.names, "0"))):
+        if origin_of(template.fill(dict.fromkeys(template.names, "0")) or "") is None:
             raise ConfigurationError(f"{where}: with what the account says, {url!r} is no http or https URL")
         return template
 
@@ -357,7 +356,7 @@ class Requests:
         if part.basic is not None and (basic := self._basic(part.basic, where)) is not None:
             fixed["authorization"] = basic
         for name, value in fixed.items():
-            if not _HEADER.fullmatch(name) or _UNPRINTABLE.search(value):
+            if not is_header(name, value):
                 raise ConfigurationError(
                     f"{where}.headers.{name}: with what the account says, it is no header: one line of ASCII"
                 )
@@ -377,7 +376,7 @@ class Requests:
 
     def _written(self, send: Send, url: str, fields: Mapping[str, Any], values: Mapping[str, Any]) -> GatewayRequest:
         headers = {name: value for name, each in self._open.items() if (value := each.fill(values)) is not None}
-        if any(_UNPRINTABLE.search(value) for value in headers.values()):
+        if not all(is_header(name, value) for name, value in headers.items()):
             raise UnsupportedContentError("a header of this message would not be one line of ASCII")
         try:
             if send.encoding == "json":
@@ -462,24 +461,3 @@ def _pairs(fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _json(value: Any) -> bytes:
     return _ENCODER.encode(value).encode()
-
-
-def _is_url(text: str | None) -> bool:
-    try:
-        url = urlsplit(text or "")
-        is_web = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
-    except ValueError:
-        return False
-    return is_web and "@" not in url.netloc and " " not in (text or "") and not _UNPRINTABLE.search(text or "")
-
-
-def _is_at(url: str, hosts: tuple[str, ...]) -> bool:
-    """Whether a file at *url* may be told the account's secrets: by https, from one of *hosts*."""
-    try:
-        parts = urlsplit(url)
-        host = (parts.hostname or "").lower()
-    except ValueError:
-        return False
-    return parts.scheme == "https" and any(
-        host.endswith(each[1:].lower()) if each.startswith("*.") else host == each.lower() for each in hosts
-    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from typing import Any, Final, Self
 from urllib.parse import quote, unquote, urlsplit
@@ -10,7 +9,7 @@ from urllib.parse import quote, unquote, urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from convergekit.errors import ConfigurationError
-from convergekit.http import StandardWebhooks
+from convergekit.http import StandardWebhooks, is_this_machine
 from convergekit.model import Address
 
 __all__ = ["WebhookConfig", "is_allowed"]
@@ -144,13 +143,4 @@ def is_allowed(url: str, *, allow_http: bool) -> bool:
     parts = urlsplit(url)
     if parts.scheme == "https":
         return True
-    return parts.scheme == "http" and (allow_http or _is_this_machine(parts.hostname or ""))
-
-
-def _is_this_machine(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):  # RFC 6761 §6.3
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return parts.scheme == "http" and (allow_http or is_this_machine(parts.hostname or ""))

@@ -116,7 +116,7 @@ def _problem(error: Any) -> str:
 def _named(name: str, point: EntryPoint) -> Profile:
     bringer = point.dist.name if point.dist is not None else "an unnamed distribution"
     try:
-        found = point.load()
+        found: Source | Callable[[], Any] = point.load()
         profile = read(found() if callable(found) else found)
     except KeyboardInterrupt:
         raise

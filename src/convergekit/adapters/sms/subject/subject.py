@@ -78,7 +78,7 @@ class SmsSubject(HttpSubject):
         if self.gateway.callbacks.methods == ("GET",):
             yield "nonsense-is-invalid-input", "its calls have no body"
 
-    def _settings(self, *secrets: str) -> Mapping[str, Any]:
+    def _settings(self, *secrets: str | None) -> Mapping[str, Any]:
         profile = self.gateway
         account: dict[str, Any] = {
             name: hashlib.sha256(name.encode()).hexdigest()[:24]  # which has nothing of its name
@@ -94,7 +94,7 @@ class SmsSubject(HttpSubject):
         if scheme is None:
             settings["callback_token"] = _TOKEN
         else:
-            account[profile.verify[0].secret] = [_public(scheme, each) for each in secrets]
+            account[profile.verify[0].secret] = [_public(scheme, each) for each in secrets if each]
         return settings
 
     def _table(self) -> Mapping[str, Any]:

@@ -1,0 +1,55 @@
+"""What a request can be written with, and where a URL leads. Pure."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable
+from typing import Final
+from urllib.parse import urlsplit
+
+__all__ = ["is_header", "is_this_machine", "is_token", "leads_to", "origin_of"]
+
+_UNPRINTABLE: Final = re.compile(r"[^\x20-\x7e]")
+_TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+
+
+def origin_of(url: str) -> str | None:
+    """Scheme, host and port of a URL that can be asked; None for one that cannot."""
+    try:
+        parts = urlsplit(url)
+        malformed = parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0
+    except ValueError:
+        return None
+    if malformed or "@" in parts.netloc or " " in url or _UNPRINTABLE.search(url):
+        return None
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def is_token(text: str) -> bool:
+    """Whether *text* can be a method, or the name of a header (RFC 9110 §5.6.2)."""
+    return _TOKEN.fullmatch(text) is not None
+
+
+def is_header(name: str, value: str) -> bool:
+    """Whether *name* can be that of a header, and *value* stand behind it: one line of printable ASCII."""
+    return is_token(name) and not _UNPRINTABLE.search(value)
+
+
+def leads_to(url: str, hosts: Iterable[str]) -> bool:
+    """Whether *url* leads to one of *hosts*; `*.example.org` is any host below it."""
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        return False
+    return any(host == each.lower() or (each[:2] == "*." and host.endswith(each[1:].lower())) for each in hosts)
+
+
+def is_this_machine(host: str) -> bool:
+    """Whether *host* is a name, or an address, of the machine that asks."""
+    if host == "localhost" or host.endswith(".localhost"):  # RFC 6761 §6.3
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
