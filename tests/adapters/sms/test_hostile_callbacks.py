@@ -24,7 +24,7 @@ from convergekit import Hub, MemoryStore
 from convergekit.abc import Headers, Request
 from convergekit.adapters.sms import SmsConfig, profiles
 from convergekit.adapters.sms.callbacks import Callbacks, Read
-from convergekit.adapters.sms.fields import Item
+from convergekit.adapters.sms.fields import Item, compiled
 from convergekit.adapters.sms.profile import Condition, Inbound, Profile, StatusRule
 from convergekit.errors import InvalidInputError
 from convergekit.model import ConsentChanged, CustomReceived, MessageReceived, ReceiptReceived
@@ -102,7 +102,7 @@ def body_of(rule: Inbound | StatusRule, profile: Profile, number: int = 1) -> di
         steps = path.removeprefix("^").split(".")
         tree = put(tree, steps if path.startswith("^") or not each else [*each, "0", *steps], value)
     for condition in rule.when:
-        if (value := fitting(condition)) is not None and not Item.of(tree).fits([condition]):
+        if (value := fitting(condition)) is not None and not compiled([condition])(Item(tree)):
             tree = put(tree, condition.path.split("."), value)
     assert isinstance(tree, dict)
     return tree

@@ -18,7 +18,8 @@ from convergekit.errors import InvalidInputError, RejectedError
 from convergekit.http import OUTCOMES, HttpAnswer, Outcome, Outcomes, error_for
 from convergekit.model import FailureKind, Receipt, Status
 
-from .fields import Item, compiled, read_json, to_text
+from .bodies import read_json
+from .fields import Item, compiled, to_text
 from .profile import Kind, Profile, Reply, Send, Verdict
 from .request import reference_of
 
@@ -117,7 +118,7 @@ class Answers:
             return None
         if self._pattern is not None:
             found = self._pattern.search(answer.body.decode("utf-8", "replace"))
-            return None if found is None else Item.of(found.groupdict())
+            return None if found is None else Item(found.groupdict())
         try:
             item = read_json(answer.body)
         except InvalidInputError:

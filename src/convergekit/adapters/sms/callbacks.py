@@ -27,8 +27,9 @@ from convergekit.model import CustomReceived, Event
 
 from . import values
 from ._reading import Call, Piece, Shared, Translate, Translated
+from .bodies import read_body
 from .config import SmsConfig
-from .fields import Item, Test, compiled, read_body
+from .fields import Item, Test, compiled
 from .messages import Messages
 from .reports import Consents, Reports
 
