@@ -158,7 +158,16 @@ class TestChecking:
         async with adapter:
             health = await adapter.check()
         assert not health.ok
+        assert health.detail.startswith("https://api.acme.example: ")
         assert "sesame" not in health.detail
+
+    @pytest.mark.parametrize(("status", "ok"), [(400, True), (403, False), (404, False), (500, False), (200, True)])
+    async def test_a_refusal_may_say_that_the_account_is_good(self, status: int, ok: bool) -> None:
+        """Where a gateway can only be asked by a send to nobody, which it refuses for that."""
+        profile = {**ACME, "check": {**ACME["check"], "good": [400]}}
+        adapter, _ = channel(lambda request: httpx.Response(status), profile=profile)
+        async with adapter:
+            assert (await adapter.check()).ok is ok
 
     async def test_without_such_a_question_it_says_so(self) -> None:
         profile = {name: each for name, each in ACME.items() if name != "check"}

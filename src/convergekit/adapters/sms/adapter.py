@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final
 
 from convergekit.abc import Adapter, Admission, ChannelContext, Health, Outgoing, Polled, Request, Response
 from convergekit.errors import DeliveryError, NotRunningError, RejectedError, StoreError
-from convergekit.http import Outcome, outcome_for
+from convergekit.http import Outcome, origin_of, outcome_for
 from convergekit.model import (
     Attachment,
     Capabilities,
@@ -109,16 +109,16 @@ class SmsAdapter(Adapter[SmsConfig]):
 
     async def check(self) -> Health:
         """Whether the gateway knows the account, where its profile says how to ask."""
-        request = self._requests.check()
-        if request is None:
+        request, check = self._requests.check(), self.config.loaded.check
+        if request is None or check is None:
             return Health(ok=True, detail=f"{self.config.loaded.title} has no question that sends nothing")
         try:
             answer = await self.context.http.request(
                 request.method, request.url, headers=request.headers, expect="anything", timeout=self.config.timeout
             )
         except DeliveryError as exc:
-            return Health(ok=False, detail=exc.reason)
-        ok = outcome_for(answer.status) is Outcome.TAKEN
+            return Health(ok=False, detail=f"{origin_of(request.url)}: {exc.reason}")
+        ok = outcome_for(answer.status) is Outcome.TAKEN or answer.status in check.good
         return Health(ok=ok, detail=f"the gateway answered {answer.status}" + ("" if ok else f": {answer.reason}"))
 
     def fetch(self, attachment: Attachment) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:

@@ -13,6 +13,7 @@ from anyio import to_thread
 from anyio.abc import SocketAttribute, SocketStream
 
 from convergekit import DispatchHandle, Hub, MemoryStore, MessageReceived, Status
+from convergekit.abc import Adapter
 from convergekit.errors import DeliveryError, SuppressedError, UncertainError
 from convergekit.model import DeliveryState, FailureKind
 from tests.asgi_kit import served
@@ -56,6 +57,12 @@ class Line:
         return await self.hub.send(text, to=f"sms:{to}", timeout=_LONGEST, **more)
 
 
+def adapter_of(hub: Hub, channel: str) -> Adapter[Any]:
+    adapter = hub.channel(channel).adapter
+    assert adapter is not None
+    return adapter
+
+
 @pytest.fixture
 def line(start_kannel: Callable[..., Kannel], anyio_backend_name: str) -> Any:
     @asynccontextmanager
@@ -84,6 +91,16 @@ async def test_a_message_is_delivered(line: Any) -> None:
         sent = await here.send("grüße {€}")
         assert await sent.wait(Status.DELIVERED, timeout=_LONGEST) is Status.DELIVERED
         assert await here.at_phones() == [(OURS, ANN, "grüße {€}")]
+
+
+async def test_an_account_is_looked_at_and_nothing_is_sent(line: Any) -> None:
+    async with line() as here:
+        assert (await adapter_of(here.hub, "phone").check()).ok
+        settings = channel_settings(here.kannel, here.token)
+        settings["account"] = {**settings["account"], "password": "another"}
+        await here.hub.add_channel("wrong", settings)
+        assert "403" in (await adapter_of(here.hub, "wrong").check()).detail
+        assert here.kannel.phones.messages() == []
 
 
 async def test_a_phone_is_answered(line: Any) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl, urlsplit
 
+import httpx
 import pytest
 
 from convergekit.adapters.sms import Sms, SmsConfig
+from convergekit.adapters.sms.request import Requests
 from convergekit.errors import (
     AccountError,
     DeliveryError,
@@ -240,5 +242,9 @@ def test_an_answer_to_a_call_is_content_only_with_a_200() -> None:
     assert CONFIG.loaded.callbacks.ack.status == 200
 
 
-def test_it_has_no_way_to_look_at_an_account_without_sending() -> None:
-    assert CONFIG.loaded.check is None
+def test_an_account_is_looked_at_by_a_send_to_nobody() -> None:
+    check = Requests(CONFIG).check()
+    assert check is not None
+    assert httpx.URL(check.url).params == httpx.QueryParams({"username": "tester", "password": "foobar"})
+    assert CONFIG.loaded.check is not None
+    assert CONFIG.loaded.check.good == (400,)

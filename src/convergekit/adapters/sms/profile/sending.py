@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from ._base import Condition, Model, Path, Paths, Pattern, Template
+from ._base import Condition, Model, Path, Paths, Pattern, Template, strings_in
 from .words import VariantName, Verdict
 
 __all__ = ["Check", "Idempotent", "Reply", "Send", "Validity", "Variant", "Wait"]
@@ -91,6 +91,12 @@ class Send(Model):
     idempotency: Idempotent | None = None
     variants: dict[VariantName, Variant] = {}
 
+    @property
+    def carries_reference(self) -> bool:
+        """Whether our own reference goes out with a message, so that its reports can be matched without the id."""
+        said = [text for _, text in strings_in("send", (self.url, self.fields))]
+        return any(f"{{{name}}}" in text for text in said for name in ("reference", "callback"))
+
 
 class Wait(Model):
     """Where a gateway says how long to wait, beside the header Retry-After, which is always read.
@@ -154,7 +160,9 @@ class Check(Model):
     Args:
         method: Of the request.
         url: Where to.
+        good: Statuses beside 2xx that say that the account is: of a send that lacks what the gateway looks at later.
     """
 
     method: Literal["GET", "HEAD"] = "GET"
     url: Template
+    good: tuple[Annotated[int, Field(ge=400, le=499)], ...] = ()
