@@ -12,43 +12,38 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final, get_args
+from urllib.parse import quote, quote_plus
 
 from convergekit.abc import Outgoing
 from convergekit.errors import InvalidInputError, RejectedError
-from convergekit.http import OUTCOMES, HttpAnswer, Outcome, Outcomes, error_for
+from convergekit.http import OUTCOMES, HttpAnswer, Outcome, Outcomes, error_for, keys_for
 from convergekit.model import FailureKind, Receipt, Status
 
 from .bodies import read_json
 from .fields import Item, compiled, to_text
-from .profile import Kind, Profile, Reply, Send, Verdict
+from .profile import Kind, Profile, Reply, Verdict
 from .request import reference_of
 
 __all__ = ["Answers"]
 
-_OUTCOMES: Final[Mapping[str, Outcome]] = {
+#: Verdicts that are an outcome by themselves; every other is a kind of refusal.
+_OUTCOMES: Final[Mapping[Verdict, Outcome]] = {
     "taken": Outcome.TAKEN,
     "not_sent": Outcome.NOT_SENT,
     "uncertain": Outcome.UNCERTAIN,
+    "rejected": Outcome.REJECTED,
     "account": Outcome.ACCOUNT,
     "throttled": Outcome.THROTTLED,
     "auth": Outcome.AUTHENTICATION,
     "quota": Outcome.CREDIT,
 }
-_VERDICTS: Final[Mapping[Outcome, Verdict]] = {
-    Outcome.TAKEN: "taken",
-    Outcome.NOT_SENT: "not_sent",
-    Outcome.UNCERTAIN: "uncertain",
-    Outcome.REJECTED: "rejected",
-    Outcome.ACCOUNT: "account",
-    Outcome.THROTTLED: "throttled",
-    Outcome.AUTHENTICATION: "auth",
-    Outcome.CREDIT: "quota",
-}
+_VERDICTS: Final[Mapping[Outcome, Verdict]] = {outcome: verdict for verdict, outcome in _OUTCOMES.items()}
 _KINDS: Final[Mapping[str, Verdict]] = {each: each for each in get_args(Kind)}
 _UNITS: Final = {"milliseconds": 0.001, "seconds": 1.0, "minutes": 60.0}
 _NUMBER: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?")
 _LONGEST: Final = 200
 _LONGEST_CODE: Final = 64
+_LOOKED_AT: Final = 4096  # of what a profile's regular expression is to read
 _TELLING: Final = 16  # characters of a text that betray it
 _SECRET: Final = 6  # a setting that is shorter is a word like "eu"
 
@@ -63,12 +58,14 @@ class Answers:
 
     def __init__(self, profile: Profile, *, secrets: Collection[str] = ()) -> None:
         self._reply: Final[Reply] = profile.reply
-        self._secrets = [each for each in secrets if len(each) >= _SECRET]
+        plain = [each for each in secrets if len(each) >= _SECRET]
+        in_url = [way(each, safe="") for each in plain for way in (quote, quote_plus)]
+        self._secrets = dict.fromkeys((*plain, *in_url))
         self._pattern = re.compile(profile.reply.pattern) if profile.reply.pattern is not None else None
         self._is_ok = compiled(profile.reply.ok)
         wait = profile.reply.wait
         self._waits = re.compile(wait.matches) if wait is not None and wait.matches is not None else None
-        self._correlates = _has_reference(profile.send)
+        self._correlates = profile.send is not None and profile.send.carries_reference
         self._codes: Mapping[str, Verdict] = _codes_of(profile)
         matches = profile.reply.code_matches
         self._code_matches = re.compile(matches) if matches is not None else None
@@ -103,21 +100,20 @@ class Answers:
         if verdict == "taken":
             return self._receipt(item, ids, out)
         reason = self._shown(item, out) or why or answer.reason
-        code = listed or next(iter(codes), None) or str(answer.status)
+        code = listed or next(iter(self._told(each, out) for each in codes), None) or str(answer.status)
         if verdict in _OUTCOMES:
             wait = self._wait(answer, item)
             error = error_for(_OUTCOMES[verdict], reason, code=code, retry_after=wait, channel=channel)
             assert error is not None
             raise error
-        kind = None if verdict == "rejected" else FailureKind(verdict)
-        raise RejectedError(reason, kind=kind, code=code, channel=channel)
+        raise RejectedError(reason, kind=FailureKind(verdict), code=code, channel=channel)
 
     def _read(self, answer: HttpAnswer) -> Item | None:
         """The fields of *answer*; None where it makes no sense, or is not all there."""
         if not answer.complete:
             return None
         if self._pattern is not None:
-            found = self._pattern.search(answer.body.decode("utf-8", "replace"))
+            found = self._pattern.search(answer.body[:_LOOKED_AT].decode("utf-8", "replace"))
             return None if found is None else Item(found.groupdict())
         try:
             item = read_json(answer.body)
@@ -153,13 +149,9 @@ class Answers:
 
     def _of_status(self, answer: HttpAnswer) -> tuple[int | str, Verdict]:
         """What the table says about the status, the most specific key first, and that key."""
-        keys: tuple[int | str, ...] = (answer.status, f"{answer.status // 100}xx")
-        if answer.retry_after is not None:
-            keys = (f"{answer.status}+retry-after", f"{answer.status // 100}xx+retry-after", *keys)
-        for key in keys:
-            if key in self._verdicts:
-                return key, self._verdicts[key]
-        return answer.status, "uncertain"
+        keys = keys_for(answer.status, retry_after=answer.retry_after)
+        key = next((key for key in keys if key in self._verdicts), answer.status)
+        return key, self._verdicts.get(key, "uncertain")
 
     def _codes_in(self, item: Item) -> Iterator[str]:
         for path in self._reply.code:
@@ -198,20 +190,22 @@ class Answers:
             return answer.retry_after
         text = item.text(wait.path)
         if text is not None and self._waits is not None:
-            found = self._waits.search(text)
+            found = self._waits.search(text[:_LOOKED_AT])
             text = found and found[1 if self._waits.groups else 0]
         return float(text) * _UNITS[wait.unit] if text and _NUMBER.fullmatch(text.strip()) else None
 
     def _shown(self, item: Item | None, out: Outgoing) -> str | None:
         """What the gateway says in words, without secrets and without what was sent."""
         said = None if item is None else item.text(self._reply.reason)
-        if said is None:
-            return None
+        return _one_line(self._told(said, out)) or None if said is not None else None
+
+    def _told(self, said: str, out: Outgoing) -> str:
+        """*said* without secrets, and without what was sent."""
         for secret in self._secrets:
             said = said.replace(secret, "***")
         if len(beginning := out.part.text[:_TELLING]) >= _SECRET and beginning in said:
             said = said.partition(beginning)[0] + "***"
-        return _one_line(said) or None
+        return said
 
 
 def _codes_of(profile: Profile) -> dict[str, Verdict]:
@@ -219,21 +213,6 @@ def _codes_of(profile: Profile) -> dict[str, Verdict]:
     shared = profile.codes if profile.reply.shares_codes else {}
     kinds = {code: _KINDS[word] for code, word in shared.items() if word in _KINDS}
     return {code.casefold(): verdict for code, verdict in (kinds | profile.reply.codes).items()}
-
-
-def _has_reference(send: Send | None) -> bool:
-    """Whether our own reference goes out with a message, so that its reports can be matched without the id."""
-    return send is not None and any(
-        f"{{{name}}}" in text for name in ("reference", "callback") for text in _texts((send.url, send.fields))
-    )
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping | list | tuple):
-        for each in value.values() if isinstance(value, Mapping) else value:
-            yield from _texts(each)
 
 
 def _one_line(text: str) -> str:
