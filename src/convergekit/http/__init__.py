@@ -12,6 +12,7 @@ from .answers import (
     Outcome,
     Outcomes,
     error_for,
+    keys_for,
     outcome_for,
 )
 from .client import (
@@ -50,6 +51,7 @@ __all__ = [
     "hmac_signature",
     "is_header",
     "is_this_machine",
+    "keys_for",
     "leads_to",
     "origin_of",
     "outcome_for",

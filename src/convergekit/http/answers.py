@@ -2,8 +2,8 @@
 
     QUIRKS = OUTCOMES | {409: Outcome.REJECTED, "503+retry-after": Outcome.NOT_SENT}
 
-The most specific key decides: `"503+retry-after"`, then `503`, then `"5xx"`; a `Fault` stands for what ended without
-a status. Whatever is in no table is uncertain.
+The most specific key decides: `"503+retry-after"`, `"5xx+retry-after"`, `503`, then `"5xx"`; a `Fault` stands for what
+ended without a status. Whatever is in no table is uncertain.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from convergekit.errors import (
     UncertainError,
 )
 
-__all__ = ["OUTCOMES", "Fault", "HttpAnswer", "Outcome", "Outcomes", "error_for", "outcome_for"]
+__all__ = ["OUTCOMES", "Fault", "HttpAnswer", "Outcome", "Outcomes", "error_for", "keys_for", "outcome_for"]
 
 
 class Outcome(StrEnum):
@@ -176,10 +176,14 @@ class HttpAnswer:
 
 def outcome_for(status: int, outcomes: Outcomes = OUTCOMES, *, retry_after: float | None = None) -> Outcome:
     """What *outcomes* say about *status*, with or without a `Retry-After`."""
-    keys: tuple[int | str, ...] = (status, f"{status // 100}xx")
-    if retry_after is not None:
-        keys = (f"{status}+retry-after", *keys)
+    keys = keys_for(status, retry_after=retry_after)
     return next((outcomes[key] for key in keys if key in outcomes), Outcome.UNCERTAIN)
+
+
+def keys_for(status: int, *, retry_after: float | None = None) -> tuple[int | str, ...]:
+    """Under what a table has *status*, with or without a `Retry-After`; the most specific key first."""
+    keys = (status, f"{status // 100}xx")
+    return keys if retry_after is None else (*(f"{key}+retry-after" for key in keys), *keys)
 
 
 def error_for(

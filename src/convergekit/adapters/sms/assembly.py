@@ -18,14 +18,14 @@ Each place is one value of the ledger, so that every step is one compare-and-set
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from convergekit.model import Event, MessageReceived
 from convergekit.model.wire import event_from_json, event_to_json
+
+from .values import digest
 
 if TYPE_CHECKING:
     from convergekit.abc import ChannelContext
@@ -146,7 +146,7 @@ class _Part(NamedTuple):
     def of(cls, piece: Piece) -> _Part:
         message, halves = piece.message, list(piece.halves)
         told = [message.text or "", *filter(None, halves)]
-        return cls(message.key, _hash(*told)[:16], event_to_json(message), halves)
+        return cls(message.key, digest(*told)[:16], event_to_json(message), halves)
 
     def repeats(self, seen: Sequence[str]) -> bool:
         """A gateway repeats under the same key; a network that delivers twice gives a new one."""
@@ -213,7 +213,7 @@ class _Set:
         }
         return messages[0].model_copy(
             update={
-                "key": "parts#" + _hash(self.slot, *keys),
+                "key": "parts#" + digest(self.slot, *keys),
                 "text": self.text(numbers, [each.text or "" for each in messages]) or None,
                 "subject": next((each.subject for each in messages if each.subject), None),
                 "attachments": tuple(file for each in messages for file in each.attachments),
@@ -248,7 +248,7 @@ class _Sets:
         seen = found.seen.get(str(piece.number))
         if seen is not None and not part.repeats(seen):
             # Another message under the same reference. What was there goes out soon, under the key that it has.
-            aside = {f"{slot}~{_hash(*found.parts.values())[:16]}": replace(found, due=self.now).write()}
+            aside = {f"{slot}~{digest(*found.parts.values())[:16]}": replace(found, due=self.now).write()}
             return self._begin(slot, piece, part, aside if found.parts else {})
         if seen is not None:
             is_final = bool(found.parts) and (found.given or found.is_complete)
@@ -291,7 +291,7 @@ def _told_of(*messages: MessageReceived, **more: Any) -> dict[str, Any]:
 def _found(piece: Piece) -> tuple[str, str]:
     """In which place the set of *piece* is, and under which name."""
     message = piece.message
-    slot = _hash(str(message.sender), *map(str, message.to), piece.reference, str(piece.total))[:32]
+    slot = digest(str(message.sender), *map(str, message.to), piece.reference, str(piece.total))[:32]
     return _name(int(slot[:8], 16) % _PLACES), slot
 
 
@@ -307,7 +307,3 @@ def _message(document: str) -> MessageReceived:
     event = event_from_json(document)
     assert isinstance(event, MessageReceived)
     return event
-
-
-def _hash(*texts: str) -> str:
-    return hashlib.sha256(json.dumps(texts).encode()).hexdigest()

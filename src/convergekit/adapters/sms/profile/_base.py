@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from string import Formatter
 from typing import Annotated, Any, Final, Self, TypeAlias
 
@@ -25,6 +25,19 @@ def names_in(template: str) -> Iterator[str]:
         if not name or spec or conversion:
             raise ValueError(f"{{{name}}} is no placeholder; a brace that is meant as such is written twice")
         yield name
+
+
+def strings_in(where: str, value: Any) -> Iterator[tuple[str, str]]:
+    """Every text in *value*, and where it stands."""
+    if isinstance(value, str):
+        yield where, value
+    elif isinstance(value, Mapping):
+        for key, each in value.items():
+            yield f"{where}.{key}", str(key)
+            yield from strings_in(f"{where}.{key}", each)
+    elif isinstance(value, list | tuple):
+        for index, each in enumerate(value):
+            yield from strings_in(f"{where}.{index}", each)
 
 
 def _is_template(value: str) -> str:

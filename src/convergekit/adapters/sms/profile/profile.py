@@ -5,14 +5,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any, Final, Literal, Self
+from collections.abc import Iterator
+from typing import Final, Literal, Self
 
 from pydantic import Field, model_validator
 
 from convergekit.model import Status
 
-from ._base import Model, Strings, Template, names_in
+from ._base import Model, Strings, Template, names_in, strings_in
 from .calling import Callbacks, Verification
 from .sending import Check, Reply, Send
 from .words import PLACEHOLDERS, Medium, Word
@@ -179,7 +179,7 @@ class Profile(Model):
     def _templates(self) -> Iterator[tuple[str, str]]:
         for name in ("send", "fetch", "check"):
             if (part := getattr(self, name)) is not None:
-                yield from _strings(name, part.model_dump(include={"url", "basic", "headers", "fields", "variants"}))
+                yield from strings_in(name, part.model_dump(include={"url", "basic", "headers", "fields", "variants"}))
 
     def _unknown_settings(self) -> Iterator[str]:
         yield from (
@@ -192,16 +192,3 @@ class Profile(Model):
         yield from (
             f"{where}: {name!r} is no setting of this profile" for where, name in named if name not in self.settings
         )
-
-
-def _strings(where: str, value: Any) -> Iterator[tuple[str, str]]:
-    """Every text in *value*, and where it stands."""
-    if isinstance(value, str):
-        yield where, value
-    elif isinstance(value, Mapping):
-        for key, each in value.items():
-            yield f"{where}.{key}", str(key)
-            yield from _strings(f"{where}.{key}", each)
-    elif isinstance(value, list | tuple):
-        for index, each in enumerate(value):
-            yield from _strings(f"{where}.{index}", each)
