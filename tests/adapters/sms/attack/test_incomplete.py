@@ -16,7 +16,7 @@ ANN = Address.parse("sms:+4915112345678")
 
 @pytest.mark.parametrize("word", ["stop", "END", "Yes", "start"])
 def test_the_end_of_a_longer_message_is_no_word_for_itself(word: str) -> None:
-    """ "... do not make it" and "stop" come as two segments, and the first may be lost."""
+    """It is the last of several segments, and the others may be lost."""
     (message,) = told(piece(word, total=2, missing=[1]), channel("kannel", ACCOUNT))
     assert isinstance(message, MessageReceived)
     assert Sms.of(message).keyword is None

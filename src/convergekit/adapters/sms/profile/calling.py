@@ -215,7 +215,7 @@ class Ack(Model):
 
     status: int = Field(default=204, ge=200, le=299)
     body: str = ""
-    media_type: str = Field(default="text/plain; charset=utf-8", alias="type")
+    media_type: str = Field(default="text/plain; charset=utf-8", alias="type", pattern=r"^[\x20-\x7e]{1,200}\z")
 
 
 class Callbacks(Model):

@@ -95,6 +95,8 @@ def _validated(data: Mapping[str, Any], where: str) -> Profile:
         profile = Profile.model_validate(dict(data))
     except ValidationError as exc:
         raise ConfigurationError(f"{where}: {'; '.join(_problem(each) for each in exc.errors())}") from None
+    except RecursionError:
+        raise ConfigurationError(f"{where}: it has tables or lists in one another by the hundred") from None
     return _sound(profile, where)
 
 
