@@ -48,7 +48,7 @@ async def run(effort: Effort) -> Iterator[Line]:
     metric = "a host of another channel is imported and opened (ms CPU)"
     return iter(
         [
-            Line.of(metric, cpu["with"], "the same without adapters/sms", cpu["without"], Goal("<=", 1.05)),
+            Line.of(metric, cpu["with"], "the same without adapters/sms", cpu["without"], Goal("<=", 1.1)),
             Line.never("modules and profiles of SMS loaded by it", max(loaded)),
         ]
     )
