@@ -1,5 +1,6 @@
 """What every test stands on: both event loops, and the same examples on every run."""
 
+import gc
 import os
 import shutil
 from collections.abc import Iterator
@@ -26,6 +27,16 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 _MEMORY = Path("/dev/shm")
 if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > 2 * 1024**3:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
+
+
+def pytest_collection_finish() -> None:
+    """What was collected stays until the end: to look through it again and again for garbage takes a tenth of a run.
+
+    What is really garbage is found somewhat later; pytest looks for it once more at the end, and tells of it.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000)
 
 
 @pytest.fixture(scope="module", params=["asyncio", "trio"])

@@ -132,10 +132,10 @@ def keys(leases: Iterable[Lease]) -> list[str]:
     return [each.entry.event.key if each.entry is not None else each.delivery for each in leases]
 
 
-async def served(store: Store, direction: Direction = "in") -> list[str]:
-    """Serve everything that can be served now, lane by lane; the order in which it came out."""
+async def served(store: Store, direction: Direction = "in", *, most: int = 10_000) -> list[str]:
+    """Serve what can be served now, *most* of it, lane by lane; the order in which it came out."""
     out: list[str] = []
-    while leases := (await claim(store, direction, limit=1)).leases:
+    while len(out) < most and (leases := (await claim(store, direction, limit=1)).leases):
         out += keys(leases)
         for each in leases:
             if each.entry is not None:
