@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from convergekit.adapters.sms import profiles
+from convergekit.adapters.sms import SmsConfig, profiles
+from convergekit.adapters.sms.request import Requests
 from convergekit.adapters.sms.subject import SmsSubject
 from convergekit.testing import AdapterContract
 
@@ -20,3 +21,15 @@ class TestEveryGateway(AdapterContract):
     @pytest.fixture(params=profiles.names(lambda: ()))
     def subject(self, request: pytest.FixtureRequest) -> SmsSubject:
         return speaking(request.param)()
+
+
+@pytest.mark.parametrize("name", profiles.names(lambda: ()))
+def test_the_far_side_has_a_second_account(name: str) -> None:
+    """Or that channels keep apart what is theirs would be skipped, which nobody reads."""
+    subject = speaking(name)()
+    assert subject.other_settings is not None
+    first, second = map(SmsConfig.model_validate, (subject.settings, subject.other_settings))
+
+    assert Requests(first).check() != Requests(second).check() or first.loaded.check is None
+    assert first.value("url") == second.value("url")
+    assert all(first.value(each) != second.value(each) for each in first.account if each != "url")

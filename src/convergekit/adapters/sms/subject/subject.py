@@ -65,6 +65,7 @@ class SmsSubject(HttpSubject):
         self._last = ""
         self.statuses = {} if not self.gateway.callbacks.status else dict(_statuses(self.gateway))
         self.settings = self._settings(self.secret)
+        self.other_settings = self._another_account()
         self.cannot = dict(self._unprovable())
 
     def _unprovable(self) -> Iterator[tuple[str, str]]:
@@ -96,6 +97,15 @@ class SmsSubject(HttpSubject):
         else:
             account[profile.verify[0].secret] = [_public(scheme, each) for each in secrets if each]
         return settings
+
+    def _another_account(self) -> Mapping[str, Any]:
+        """Settings of another account at the same gateway, which is at the same URL."""
+        settings = dict(self._settings(self.other_secret))
+        settings["account"] = {
+            name: each[::-1] if isinstance(each, str) and "://" not in each else each
+            for name, each in settings["account"].items()
+        }
+        return settings | ({"callback_token": _TOKEN[::-1]} if "callback_token" in settings else {})
 
     def _table(self) -> Mapping[str, Any]:
         return self.gateway.model_dump(by_alias=True, exclude_unset=True)
