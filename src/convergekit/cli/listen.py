@@ -10,7 +10,7 @@ import anyio
 
 from convergekit import Event, Hub, MemoryStore, MessageReceived, Router
 from convergekit.abc import ReceivesWebhooks
-from convergekit.model import ChannelChanged, event_to_json
+from convergekit.model import ChannelChanged, ConsentChanged, ReceiptReceived, event_to_json
 
 from ._console import Console
 from ._serving import refusals_told, server_installed, serving
@@ -69,6 +69,10 @@ def _line(event: Event) -> str:
     match event:
         case MessageReceived(text=str() as text) if text:
             said = f": {text!r}"
+        case ReceiptReceived():
+            said = f": {event.receipt.status.name}"
+        case ConsentChanged():
+            said = ": they agree" if event.granted else ": they want no more"
         case ChannelChanged():
             said = f": {event.state}" + (f", {event.reason!r}" if event.reason else "")
         case _:

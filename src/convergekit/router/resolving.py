@@ -366,7 +366,9 @@ class _Resolver:
             way = "an adapter for it has to be installed (`convergekit adapters` lists those that are)"
         else:
             install = f" (pip install 'convergekit[{extra}]', in a version that brings it)" if extra else ""
-            way = f'add one: [channels.NAME] with adapter = "{adapter}"{install}'
+            # One that is there may carry it once it knows who we are there.
+            also = f" and {address.scheme} = WHO WE ARE THERE" if address.scheme in ("whatsapp", "rcs") else ""
+            way = f'add one: [channels.NAME] with adapter = "{adapter}"{also}{install}'
         return ConfigurationError(
             f"no channel serves {address.scheme}: addresses; configured: {', '.join(served) or 'none'}; {way}"
         )
