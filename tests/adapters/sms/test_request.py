@@ -15,16 +15,11 @@ from hypothesis import strategies as st
 
 from convergekit.abc import Outgoing
 from convergekit.adapters.sms.config import SmsConfig
+from convergekit.adapters.sms.media import medium_of, way_of
+from convergekit.adapters.sms.placeholders import PLACES
 from convergekit.adapters.sms.profile import PLACEHOLDERS
-from convergekit.adapters.sms.request import (
-    _PLACES,
-    GatewayRequest,
-    Requests,
-    medium_of,
-    read_reference,
-    reference_of,
-    variant_of,
-)
+from convergekit.adapters.sms.references import read_reference, reference_of
+from convergekit.adapters.sms.request import GatewayRequest, Requests
 from convergekit.errors import ConfigurationError, RejectedError, UnsupportedContentError
 from convergekit.model import Address, Attachment, ConversationRef, FailureKind, Message, Part
 
@@ -157,7 +152,7 @@ class TestEncodings:
         assert json_of(fields) == {"text": "Hello", "list": ["Hello"]}
 
     def test_every_placeholder_has_a_place_that_it_comes_from(self) -> None:
-        assert _PLACES.keys() == PLACEHOLDERS.keys()
+        assert PLACES.keys() == PLACEHOLDERS.keys()
 
 
 class TestUrls:
@@ -501,7 +496,7 @@ class TestVariants:
     )
     def test_what_a_message_is(self, to: str, files: tuple[Attachment, ...], medium: str, variant: str) -> None:
         assert medium_of(Address.parse(to), bool(files)) == medium
-        assert variant_of(out(to=to, files=files)) == variant
+        assert way_of(out(to=to, files=files)) == variant
 
 
 class TestCallbacks:

@@ -22,7 +22,7 @@ from convergekit.model import FailureKind, Receipt, Status
 from .bodies import read_json
 from .fields import Item, compiled, to_text
 from .profile import Kind, Profile, Reply, Verdict
-from .request import reference_of
+from .references import reference_of
 
 __all__ = ["Answers"]
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Final
 
 from convergekit.model import (
     AttachmentLimit,
@@ -15,14 +13,10 @@ from convergekit.model import (
 )
 
 from .config import SmsConfig
+from .media import SCHEMES
 from .profile import Medium, Profile
 
-__all__ = ["SCHEMES", "capabilities_by_scheme", "served"]
-
-#: By which medium an address of a scheme is written to, without files.
-SCHEMES: Final[Mapping[str, Medium]] = MappingProxyType(
-    {"sms": "sms", "tel": "sms", "whatsapp": "whatsapp", "rcs": "rcs"}
-)
+__all__ = ["capabilities_by_scheme", "served"]
 
 
 def served(config: SmsConfig) -> frozenset[str]:

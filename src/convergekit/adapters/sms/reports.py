@@ -23,7 +23,7 @@ from ._reading import Call, Shared, Translated, bucket, medium_words
 from .consent import opted_out
 from .fields import Item, Reader, reader
 from .profile import ConsentRule, Segments, StatusRule, Word
-from .request import read_reference
+from .references import read_reference
 
 __all__ = ["Consents", "Reports"]
 

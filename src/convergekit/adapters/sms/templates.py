@@ -14,7 +14,7 @@ from string import Formatter
 from typing import Any, Final, TypeAlias
 from urllib.parse import quote
 
-__all__ = ["Template", "compiled", "compiled_url", "written"]
+__all__ = ["Template", "Values", "compiled", "compiled_url", "written"]
 
 #: What a message says, by placeholder; all of `Template.names` are in it.
 Values: TypeAlias = Mapping[str, Any]
@@ -99,7 +99,7 @@ def _single(name: str) -> Template:
 
     def fill(values: Values) -> Any:
         value = values[name]
-        return None if _is_nothing(value) else value
+        return value if value or not _is_nothing(value) else None
 
     return Template(frozenset((name,)), fill)
 
