@@ -61,6 +61,13 @@ SHOWN = {
         "to 4915112345678: Your parcel is on its way.",
         "to 4915112345678: You wrote 'Thanks!'.",
     ],
+    "support_by_sms.py": [
+        "a person decides about: Please stop writing to me",
+        "not sent: support: consent: they opted out of everything",
+        "we: Thank you. A person will write to you today.",
+        "we: Lantern support. Tell us what is broken, or write STOP.",
+        "we: You will hear no more of us. START takes that back.",
+    ],
     "two_gateways.py": [
         "to sms:+4915112345678 by first_of(via('sms-main'), via('sms-spare'))",
         "  one after another:",
