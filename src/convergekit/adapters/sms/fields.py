@@ -81,6 +81,8 @@ class Item:
 
     def all(self, path: str) -> list[Any]:
         """Everything that *path* leads to; a list at its end is opened."""
+        if self._folded is None and self.get(path) in (None, []):
+            return []
         return [value for value in self.row(path) if value is not None]
 
     def row(self, path: str) -> list[Any]:
