@@ -74,10 +74,21 @@ class TestProfile:
             ({"reply": {"codes": {"1": "refused"}}}, "reply.codes.1"),
             ({"reply": {"format": "text"}}, "reply: a text is read by `pattern`"),
             ({"reply": {"format": "text", "pattern": "("}}, "reply.pattern"),
+            ({"reply": {"pattern": "(?P<id>.)", "ids": "ident"}}, "reply: `pattern` has no group (?P<ident>...)"),
+            ({"reply": {"ids": "$.id"}}, "reply.ids.0: '$.id' is no path"),
+            ({"reply": []}, "reply: must be a table"),
             ({"words": {"done": "arrived"}}, "words.done"),
             ({"verify": [{"scheme": "rot13", "secret": "api_key"}]}, "verify.0.scheme"),
             ({"verify": [{"scheme": "hmac", "secret": "kee"}]}, "verify.0.secret: 'kee' is no setting"),
-            ({"settings": {"to": {"description": "x"}}}, "settings.to"),
+            (
+                {"verify": [{"scheme": "hmac", "secret": "api_key", "options": {"heder": "X"}}]},
+                "verify.0.options.header: it is missing; verify.0.options.heder: there is no such key",
+            ),
+            ({"verify": {"scheme": "hmac"}}, "verify: must be a list, and one of tables has two brackets: [[verify]]"),
+            ({"settings": {"to": {"description": "x"}}}, "settings.to: {to} is a placeholder already"),
+            ({"settings": {"To": {"description": "x"}}}, "settings.To: a name is lower-case letters"),
+            ({"callbacks": {"inbound": {"from": "f"}}}, "two brackets: [[callbacks.inbound]]"),
+            ({"callbacks": {"status": [{"at_format": "epoch"}]}}, "callbacks.status.0.at_format: is none of iso"),
             ({"limits": {"rcs": {"text": 10}}}, "limits.rcs: it is not one of `media`"),
             ({"callbacks": {"inbound": [{"text": "t"}]}}, "callbacks.inbound.0.from"),
             ({"send": None, "callbacks": {}}, "it neither sends nor receives"),
@@ -136,6 +147,7 @@ class TestDsn:
             ("twilio://AC1:secret@default?form=1", "takes no 'form'"),
             ("twilio://AC1:secret@default/path", "a DSN of sms is made like"),
             ("twilo://AC1:secret@default", "did you mean 'twilio'?"),
+            ("twilio://AC1:secret@default?from=+15005550006", "that of a number is %2B"),
             ("clickatell://key:secret@default", "takes no PASSWORD there"),
         ],
     )
@@ -161,10 +173,11 @@ class TestSchemes:
     [
         ({"callback_url": "ftp://x.example"}, "callback_url"),
         ({"callback_url": "https://x.example/?a=b"}, "without a query"),
+        ({"callback_url": "x.example/hooks"}, "such as https://"),
         ({"callback_token": "short"}, "nobody must guess it"),
         ({"from": "a\nb"}, "printable ASCII"),
         ({"stop_words": ["two words"]}, "single words"),
-        ({"region": "Germany"}, "region"),
+        ({"region": "Germany"}, "such as DE"),
     ],
 )
 def test_a_setting_that_makes_no_sense_is_named(settings: dict[str, Any], told: str) -> None:

@@ -21,6 +21,7 @@ __all__ = ["SmsConfig"]
 _DSN: Final = "a DSN of sms is made like GATEWAY://USERNAME:PASSWORD@HOST?from=NUMBER, with `default` for no HOST"
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_~.-]{16,200}")
 _SENDER: Final = re.compile(r"[\x20-\x7e]{1,100}")
+_URL: Final = re.compile(r"(?i)https?://")
 _WORD: Final = re.compile(r"\w{1,40}")
 #: Settings that a DSN may say behind its "?".
 _IN_QUERY: Final = frozenset({"from", "whatsapp", "rcs", "callback_url", "callback_token", "region"})
@@ -75,7 +76,7 @@ class SmsConfig(BaseModel):
     )
     region: str | None = Field(
         default=None,
-        pattern=r"^[A-Z]{2}$",
+        json_schema_extra={"pattern": r"^[A-Z]{2}$"},
         description="ISO 3166 code of the country whose numbers may come without their country code.",
     )
     stop_words: tuple[str, ...] = Field(
@@ -103,9 +104,9 @@ class SmsConfig(BaseModel):
     def _is_url(cls, value: str | None) -> str | None:
         if value is None:
             return None
-        address = Address.parse(value)
-        if address.scheme not in ("http", "https") or "?" in value or "#" in value:
-            raise ValueError("must be an http or https URL without a query")
+        if not _URL.match(value) or "?" in value or "#" in value:
+            raise ValueError("must be an http or https URL without a query, such as https://example.org/hooks/alerts")
+        Address.parse(value)
         return value.rstrip("/")
 
     @field_validator("callback_token")
@@ -120,6 +121,13 @@ class SmsConfig(BaseModel):
     def _is_sender(cls, value: str | None) -> str | None:
         if value is not None and (not _SENDER.fullmatch(value) or value != value.strip()):
             raise ValueError("must be a number, a short code or a name: printable ASCII")
+        return value
+
+    @field_validator("region")
+    @classmethod
+    def _is_region(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"[A-Z]{2}", value):
+            raise ValueError("must be the two capital letters of a country (ISO 3166), such as DE")
         return value
 
     @field_validator("stop_words", "start_words", "help_words")
@@ -202,6 +210,8 @@ class SmsConfig(BaseModel):
             raise ConfigurationError(f"{_DSN}; in it / ? # @ : and % are percent-encoded") from None
         if not parts.hostname or parts.path not in ("", "/") or parts.fragment:
             raise ConfigurationError(_DSN)
+        if any(value.startswith(" ") for value in query.values()):
+            raise ConfigurationError(f"{_DSN}; a + stands for a blank there, so that of a number is %2B")
         profile = profiles.load(parts.scheme)
         account = {name: query.pop(name) for name in list(query) if name in profile.settings}
         host = None if parts.hostname == "default" else _origin(parts.hostname, port)

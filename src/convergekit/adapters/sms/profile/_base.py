@@ -47,7 +47,7 @@ def _is_template(value: str) -> str:
 
 def _is_path(value: str) -> str:
     rest = value.removeprefix("^")
-    if not rest or not all(_SEGMENT.fullmatch(each) for each in rest.split(".")):
+    if rest.startswith("$.") or not all(_SEGMENT.fullmatch(each) for each in rest.split(".")):
         raise ValueError(f"{value[:80]!a} is no path: names, numbers or * with dots between, such as messages.0.id")
     return value
 

@@ -4,9 +4,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from ._base import Condition, Model, Path, Paths, Pattern
 from .words import Medium
@@ -102,12 +102,18 @@ class MediumWord(Model):
     words: dict[str, Medium] = {}
 
 
+def _is_format(value: str) -> str:
+    if value not in ("iso", "unix", "unix_ms") and "%" not in value:
+        raise ValueError("is none of iso, unix and unix_ms, and no format of strptime, such as %Y-%m-%d %H:%M:%S")
+    return value
+
+
 class _Rule(Model):
     when: tuple[Condition, ...] = ()
     each: Path | None = None
     id: Paths = ()
     at: Paths = ()
-    at_format: str = "iso"
+    at_format: Annotated[str, Field(max_length=100), AfterValidator(_is_format)] = "iso"
 
 
 class Inbound(_Rule):

@@ -182,11 +182,11 @@ class Profile(Model):
                 yield from strings_in(name, part.model_dump(include={"url", "basic", "headers", "fields", "variants"}))
 
     def _unknown_settings(self) -> Iterator[str]:
-        yield from (
-            f"settings.{name}: a name is lower-case letters, digits and _, and none of the placeholders"
-            for name in self.settings
-            if name in PLACEHOLDERS or not _SETTING.fullmatch(name)
-        )
+        for name in self.settings:
+            if name in PLACEHOLDERS:
+                yield f"settings.{name}: {{{name}}} is a placeholder already; give the setting another name"
+            elif not _SETTING.fullmatch(name):
+                yield f"settings.{name}: a name is lower-case letters, digits and _"
         named = [(f"verify.{index}.secret", each.secret) for index, each in enumerate(self.verify)]
         named += [(f"dsn.{place}", name) for place, name in self.dsn if name is not None]
         yield from (

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -151,7 +152,15 @@ class Reply(Model):
     def _can_be_read(self) -> Self:
         if self.format == "text" and self.pattern is None:
             raise ValueError("a text is read by `pattern`, which is missing")
+        if self.pattern is not None and (
+            strange := sorted(self._looked_for() - re.compile(self.pattern).groupindex.keys())
+        ):
+            raise ValueError(f"`pattern` has no group (?P<{strange[0]}>...)")
         return self
+
+    def _looked_for(self) -> set[str]:
+        paths = [*self.ids, *self.code, *self.reason, *(each.path for each in self.ok)]
+        return {*paths, *([self.units] if self.units else []), *([self.wait.path] if self.wait else [])}
 
 
 class Check(Model):

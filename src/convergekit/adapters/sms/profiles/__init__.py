@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from convergekit.errors import ConfigurationError
 
 from ..profile import Profile
+from ..profile.flaws import told
 from ..verify import problems
 
 __all__ = ["GROUP", "Source", "load", "names", "read"]
@@ -94,7 +95,7 @@ def _validated(data: Mapping[str, Any], where: str) -> Profile:
     try:
         profile = Profile.model_validate(dict(data))
     except ValidationError as exc:
-        raise ConfigurationError(f"{where}: {'; '.join(_problem(each) for each in exc.errors())}") from None
+        raise ConfigurationError(f"{where}: {'; '.join(map(told, exc.errors()))}") from None
     except RecursionError:
         raise ConfigurationError(f"{where}: it has tables or lists in one another by the hundred") from None
     return _sound(profile, where)
@@ -104,15 +105,6 @@ def _sound(profile: Profile, where: str) -> Profile:
     if flaws := problems(profile):
         raise ConfigurationError(f"{where}: {'; '.join(flaws)}")
     return profile
-
-
-def _problem(error: Any) -> str:
-    """One of pydantic's errors as "key: what is wrong"; what Profile found itself names its keys already."""
-    place = ".".join(str(each) for each in error["loc"])
-    said = str(error["msg"]).removeprefix("Value error, ")
-    if error["type"] == "extra_forbidden":
-        said = "there is no such key"
-    return f"{place}: {said}" if place else said
 
 
 def _named(name: str, point: EntryPoint) -> Profile:

@@ -49,6 +49,7 @@ from convergekit.abc import Request
 from convergekit.errors import ConfigurationError, SignatureError
 
 from ..profile import Profile, Verification
+from ..profile.flaws import told
 from ._gateways import Plivo, Sinch, Telnyx, Twilio, VonageSig
 from ._generic import SIGNED, Basic, Header, Hmac
 from ._jwt import MessagebirdJwt, VonageJwt
@@ -143,7 +144,7 @@ def _flaws(where: str, scheme: type[Scheme], options: Mapping[str, str], open_on
         for each in exc.errors(include_url=False, include_input=False, include_context=False):
             name = ".".join(map(str, each["loc"]))
             if each["type"] != "missing" or name not in open_ones:
-                yield f"{where}.{name}".rstrip(".") + f": {each['msg'].removeprefix('Value error, ')}"
+                yield told(each, where)
 
 
 def _chosen(config: SmsConfig) -> Check | None:
