@@ -8,7 +8,7 @@ import hmac
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode
 
@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from convergekit.abc import Headers, Request
 from convergekit.adapters.sms.config import SmsConfig
-from tests.adapters.sms.gateway_kit import HOME, NOW, REFERENCE, channel
+from tests.adapters.sms.gateway_kit import HOME, NOW, REFERENCE, call, channel
 
 THEY: Final = "4915112345678"  # as THEM, without what stands before it
 WE: Final = "15005550006"
@@ -69,6 +69,28 @@ class Gateway:
     @cached_property
     def config(self) -> SmsConfig:
         return channel(self.name, self.account, **self.more)
+
+    @property
+    def answer(self) -> tuple[int, Any]:
+        return self.status, self.taken
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        return ("out-1",)
+
+    @property
+    def ours(self) -> bool:
+        return self.name != "telnyx"  # has no field for a reference, and does not sign the URL: its id is all
+
+    def said(self) -> list[tuple[Mapping[str, Any], Callable[[Any], Request]]]:
+        fields = (self.arrived(), self.happened(self.delivered))
+        return [(each, partial(call, form=self.form)) for each in fields]
+
+    def message(self, text: str = "Hi there") -> Request:
+        return call(self.arrived(text), form=self.form)
+
+    def report(self, word: str, code: str | None = None) -> Request:
+        return call(self.happened(word, code), query=self.query(), form=self.form)
 
     def query(self) -> str:
         return f"ref={REFERENCE}" if self.in_url else ""

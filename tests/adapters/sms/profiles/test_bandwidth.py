@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import base64
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from convergekit.abc import Headers, Request
 from convergekit.adapters.sms.request import Requests
-from convergekit.errors import AccountError, RejectedError, ThrottledError, UncertainError
+from convergekit.adapters.sms.verify import verifier
+from convergekit.errors import AccountError, RejectedError, SignatureError, ThrottledError, UncertainError
 from convergekit.model import ConsentChanged, FailureKind, MessageReceived, ReceiptReceived, Status
 from tests.adapters.sms.gateway_kit import (
+    NOW,
     PICTURE,
     REFERENCE,
     answered,
@@ -22,6 +27,7 @@ from tests.adapters.sms.gateway_kit import (
     report,
     sent,
 )
+from tests.adapters.sms.profiles.unsigned import BANDWIDTH
 
 CONFIG = channel(
     "bandwidth",
@@ -207,3 +213,19 @@ def test_the_list_of_our_files_tells_whether_the_account_is_good() -> None:
     assert check is not None
     assert check.url == "https://messaging.bandwidth.com/api/v2/users/5500001/media"
     assert "authorization" in check.headers
+
+
+class TestPassword:
+    CONFIG = channel("bandwidth", {**BANDWIDTH.account, "callback_username": "band", "callback_password": "w1dth"})
+
+    def _call(self, pair: str | None) -> Request:
+        said = {} if pair is None else {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
+        return replace(BANDWIDTH.message(), path="", headers=Headers({"Content-Type": "application/json", **said}))
+
+    def test_the_right_one_is_taken(self) -> None:
+        verifier(self.CONFIG)(self._call("band:w1dth"), NOW)
+
+    @pytest.mark.parametrize("pair", [None, "band:", "band:w1dth2", "other:w1dth", ":"])
+    def test_any_other_is_not(self, pair: str | None) -> None:
+        with pytest.raises(SignatureError):
+            verifier(self.CONFIG)(self._call(pair), NOW)

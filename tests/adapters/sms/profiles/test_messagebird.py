@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
+import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 
-from convergekit.errors import AccountError, RejectedError, ThrottledError, UncertainError
+from convergekit.abc import Headers, Request
+from convergekit.adapters.sms.verify import verifier
+from convergekit.errors import AccountError, RejectedError, SignatureError, ThrottledError, UncertainError
 from convergekit.model import FailureKind, Status
 from tests.adapters.sms.gateway_kit import (
     HOME,
+    NOW,
     PICTURE,
     REFERENCE,
     answered,
@@ -24,6 +32,7 @@ from tests.adapters.sms.gateway_kit import (
     report,
     sent,
 )
+from tests.adapters.sms.profiles.unsigned import MESSAGEBIRD, SECRET
 
 CONFIG = channel("messagebird", {"access_key": "live_wonderland"})
 ID = "9f41aa"
@@ -198,3 +207,39 @@ def test_it_expects_to_hear_ok() -> None:
     ack = CONFIG.loaded.callbacks.ack
 
     assert (ack.status, ack.body) == (200, "OK")
+
+
+class TestSignature:
+    """MessageBird signs the URL and the body of a call, in a token."""
+
+    CONFIG = channel("messagebird", {"access_key": "very-secret", "signing_key": SECRET})
+
+    def _call(self, request: Request, key: str = SECRET) -> Request:
+        request = replace(request, path="", url=HOME + (f"?{request.query}" if request.query else ""))
+        claims = {"iss": "MessageBird", "nbf": int(NOW.timestamp()), "exp": int(NOW.timestamp()) + 60, "jti": "j-1"}
+        claims["url_hash"] = hashlib.sha256((request.url or "").encode()).hexdigest()
+        if request.body:
+            claims["payload_hash"] = hashlib.sha256(request.body).hexdigest()
+        head = ".".join(_base64(json.dumps(part).encode()) for part in ({"alg": "HS256", "typ": "JWT"}, claims))
+        token = f"{head}.{_base64(hmac.digest(key.encode(), head.encode(), 'sha256'))}"
+        kept = {name: request.headers[name] for name in request.headers}
+        return replace(request, headers=Headers({**kept, "MessageBird-Signature-JWT": token}))
+
+    def test_a_signed_message_and_a_signed_report_are_taken(self) -> None:
+        verifier(self.CONFIG)(self._call(MESSAGEBIRD.message()), NOW)
+        verifier(self.CONFIG)(self._call(MESSAGEBIRD.report("delivered")), NOW)
+
+    def test_another_key_another_body_and_another_query_are_not(self) -> None:
+        report, arrived = self._call(MESSAGEBIRD.report("delivered")), self._call(MESSAGEBIRD.message())
+        for forged in (
+            self._call(MESSAGEBIRD.message(), "another-key"),
+            replace(arrived, body=arrived.body.replace(b"there", b"where")),
+            replace(report, query=report.query.replace("delivered", "expired")),
+            replace(arrived, headers=Headers({"Content-Type": "application/x-www-form-urlencoded"})),
+        ):
+            with pytest.raises(SignatureError):
+                verifier(self.CONFIG)(forged, NOW)
+
+
+def _base64(value: bytes) -> str:
+    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
