@@ -34,6 +34,8 @@ _LONGEST_WORD: Final = 60
 _LONGEST_PHRASE: Final = 2000
 _ONE_WORD: Final = re.compile(r"[\W_]*+(\w*[^\W_])[\W_]*+\Z")
 _FEW_WORDS: Final = re.compile(r"\W*+(\w++\W*+){1,3}\Z")
+#: Soft hyphens, joiners, marks of direction: a keyboard, or whatever a word was copied from, puts them in between.
+_INVISIBLE: Final = re.compile("[\u00ad\u034f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufe0f\ufeff]")
 #: How people say it who do not use the word. Each is a stem that hardly anybody writes for another reason.
 _PHRASES: Final = re.compile(
     r"\b(unsubscri|opt(ed|ing)?[ -]?out|revoke\b|leave me alone\b|wrong number\b"
@@ -98,7 +100,7 @@ def opted_out(address: Address, *, key: str, evidence: str, channel: str = "") -
 
 def asked(text: str, config: SmsConfig) -> Asked | None:
     """What *text* asks for, being one of the channel's words and nothing else; or None."""
-    found = _ONE_WORD.match(text) if len(text) <= _LONGEST_WORD else None
+    found = _ONE_WORD.match(_seen(text)) if len(text) <= _LONGEST_WORD else None
     if found is None:
         return None
     return _words(config.stop_words, config.start_words, config.help_words).get(_folded(found[1]))
@@ -106,7 +108,9 @@ def asked(text: str, config: SmsConfig) -> Asked | None:
 
 def may_opt_out(text: str, config: SmsConfig) -> bool:
     """Whether *text* reads as if its sender wants no more messages."""
-    folded = " ".join(_folded(text[:_LONGEST_PHRASE]).replace("\u2019", "'").split())
+    if asked(text.lstrip().partition("\n")[0], config) == "stop":
+        return True  # above a signature, or what it answers
+    folded = " ".join(_folded(_seen(text[:_LONGEST_PHRASE])).replace("\u2019", "'").split())
     if len(folded) <= _LONGEST_WORD and _FEW_WORDS.match(folded):
         known = _words(config.stop_words, config.start_words, config.help_words)
         if any(known.get(word) == "stop" for word in re.findall(r"\w+", folded)):
@@ -116,6 +120,11 @@ def may_opt_out(text: str, config: SmsConfig) -> bool:
 
 def _marked(message: MessageReceived, **marks: object) -> MessageReceived:
     return message.model_copy(update={"details": {**message.details, **marks}})
+
+
+def _seen(text: str) -> str:
+    """*text* without what nobody sees of it."""
+    return text if text.isascii() else _INVISIBLE.sub("", text)
 
 
 def _folded(text: str) -> str:

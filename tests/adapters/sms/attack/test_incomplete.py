@@ -36,3 +36,29 @@ def piece(text: str, **details: Any) -> MessageReceived:
     return MessageReceived(
         key="in:1", channel="alerts", sender=ANN, conversation=conversation, text=text, details=details
     )
+
+
+@pytest.mark.parametrize(
+    "text", ["S\u200bTOP", "st\u00adop", "\u202eSTOP\u202c", "S\u2060T\u2060O\u2060P.", "stop\ufe0f"]
+)
+def test_what_nobody_sees_does_not_hide_a_word(text: str) -> None:
+    (message, consent) = told(piece(text), channel("kannel", ACCOUNT))
+    assert isinstance(consent, ConsentChanged)
+    assert Sms.of(message).keyword == "stop"
+
+
+@pytest.mark.parametrize(
+    "text", ["STOP\n-- \nsent from my telephone, which is new", "Stop.\n\n> Our offer of the week: 3 for 2!"]
+)
+def test_a_word_above_something_else_is_marked(text: str) -> None:
+    (message,) = told(piece(text), channel("kannel", ACCOUNT))
+    assert Sms.of(message).maybe_opt_out
+    assert Sms.of(message).keyword is None
+
+
+@pytest.mark.parametrize(
+    "text", ["I can't stop laughing at that one!", "The bus stop\nis where we meet, at eight", "end of the week, then?"]
+)
+def test_a_text_that_has_such_a_word_is_a_text(text: str) -> None:
+    (message,) = told(piece(text), channel("kannel", ACCOUNT))
+    assert not Sms.of(message).maybe_opt_out
