@@ -45,8 +45,9 @@ torture: $(VENV)/.with-test ## workers are killed by the hundred, and every sum 
 torture-email: $(VENV)/.with-test peers ## mail goes round through Postfix and Dovecot, and its worker is killed; TORTURE="--kills 9"
 	@$(BIN)/python -m tests.adapters.email.round_trip $(TORTURE)
 
-torture-sms: $(VENV)/.with-test peers ## SMS out and in through Kannel, which comes and goes, as our endpoint does; TORTURE="--only trio"
+torture-sms: $(VENV)/.with-test peers ## SMS out and in through Kannel, which comes and goes, as our endpoint does; a worker is killed; TORTURE="--only trio"
 	@$(BIN)/python -m tests.adapters.sms.kannel $(TORTURE)
+	@$(BIN)/python -m tests.adapters.sms.attack.killed $(TORTURE)
 
 mutants: $(VENV)/.with-test ## adapters that are broken on purpose, and the rule that finds each of them
 	@$(BIN)/python -m tests.mutants
