@@ -15,10 +15,8 @@ from hypothesis import strategies as st
 
 from convergekit.abc import Outgoing
 from convergekit.adapters.sms.config import SmsConfig
-from convergekit.adapters.sms.media import medium_of, way_of
 from convergekit.adapters.sms.placeholders import PLACES
 from convergekit.adapters.sms.profile import PLACEHOLDERS
-from convergekit.adapters.sms.references import read_reference, reference_of
 from convergekit.adapters.sms.request import GatewayRequest, Requests
 from convergekit.errors import ConfigurationError, RejectedError, UnsupportedContentError
 from convergekit.model import Address, Attachment, ConversationRef, FailureKind, Message, Part
@@ -482,22 +480,6 @@ class TestVariants:
         with pytest.raises(RejectedError, match="only receives"):
             requests.build(out(), now=NOW)
 
-    @pytest.mark.parametrize(
-        ("to", "files", "medium", "variant"),
-        [
-            ("sms:+4915112345678", (), "sms", "sms"),
-            ("tel:+4915112345678", (), "sms", "sms"),
-            ("sms:+4915112345678", (CAT,), "mms", "mms"),
-            ("whatsapp:+4915112345678", (), "whatsapp", "whatsapp"),
-            ("whatsapp:+4915112345678", (CAT,), "whatsapp", "whatsapp-media"),
-            ("rcs:+4915112345678", (), "rcs", "rcs"),
-            ("rcs:+4915112345678", (CAT,), "rcs", "rcs-media"),
-        ],
-    )
-    def test_what_a_message_is(self, to: str, files: tuple[Attachment, ...], medium: str, variant: str) -> None:
-        assert medium_of(Address.parse(to), bool(files)) == medium
-        assert way_of(out(to=to, files=files)) == variant
-
 
 class TestCallbacks:
     """Where reports go, and how they find their message."""
@@ -539,17 +521,6 @@ class TestCallbacks:
         fields = body(Requests(settings).build(out(), now=NOW))
 
         assert fields["report"] == "https://example.org/hooks?tenant=a%26b&ref=d41.0#rc=2"
-
-    @pytest.mark.parametrize("delivery", ["d41", "0" * 32, "a-b_C"])
-    @pytest.mark.parametrize("index", [0, 7, 9999])
-    def test_a_reference_is_read_as_it_was_written(self, delivery: str, index: int) -> None:
-        assert read_reference(reference_of(out(delivery=delivery, index=index))) == (delivery, index)
-
-    @pytest.mark.parametrize(
-        "text", [None, "", "d41", ".0", "d41.", "d41.x", "d41.-1", "d 41.0", "d41.0\n", "d41.00000"]
-    )
-    def test_what_is_no_reference(self, text: str | None) -> None:
-        assert read_reference(text) is None
 
 
 class TestNative:
