@@ -65,9 +65,9 @@ class Reports:
         code = self._code(entry)
         segment, segments = self._segments(entry, id)
         about = id or reference or f"#{values.digest(native)}"
-        extra = (code, segment and f"segment {segment}", raw_to and rule.each and f"to {raw_to}")
+        beside = (code, segment and f"segment {segment}", raw_to and rule.each and f"to {raw_to}")
         common: dict[str, Any] = {
-            "key": values.key("st", about, word, *(each for each in extra if each)),
+            "key": values.key("st", about, word, *filter(None, beside)),
             "channel": shared.channel,
             "conversation": shared.conversation(address),
             "at": values.moment(self._at(entry), rule.at_format),
@@ -77,12 +77,9 @@ class Reports:
         if meaning == "none":
             data = {"word": word, "id": id, "reference": reference or said}
             return (CustomReceived(**common, name="sms.report", data=data),)
-        status, failure = _STATUSES.get(meaning, Status.FAILED), None
-        if status is Status.FAILED:
-            reason = values.line((entry.text(rule.reason) or "")[:500])
-            failure = Failure(kind=_KINDS.get(meaning), code=code, text=reason)
+        failure = self._failure(meaning, code, entry)
         receipt = Receipt(
-            status,
+            _STATUSES.get(meaning, Status.FAILED),
             ids=() if id is None else (id,),
             delivery=ours[0] if ours else None,
             part=ours[1] if ours else None,
@@ -93,10 +90,16 @@ class Reports:
             segments=segments,
         )
         report = ReceiptReceived(**common, receipt=receipt, details=shared.details(medium))
-        if failure is None or failure.kind is not FailureKind.OPTED_OUT or address is None:
+        if meaning != "opted_out" or address is None:
             return (report,)
         evidence = f"{shared.profile.name}:{code or word}"
         return (report, opted_out(address, key=report.key, evidence=evidence, channel=shared.channel))
+
+    def _failure(self, meaning: Word, code: str | None, entry: Item) -> Failure | None:
+        if meaning in _STATUSES:
+            return None
+        reason = values.line((entry.text(self._rule.reason) or "")[:500])
+        return Failure(kind=_KINDS.get(meaning), code=code, text=reason)
 
     def _meaning(self, word: str, code: str | None) -> Word:
         """Of a failure the code says more than the word; also that it is none."""
