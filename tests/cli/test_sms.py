@@ -62,12 +62,13 @@ def test_what_a_gateway_may_carry_and_this_one_does_not_is_named(
 
 
 def test_what_is_heard_is_printed_in_words(config: Path) -> None:
-    """Also which way a consent went, and what a report says."""
+    """Also which way a consent went, what a report says, and what nobody has understood."""
     command = "import sys; from convergekit.cli import main; sys.exit(main())"
     calls = [
         {"from": "+4915112345678", "to": "+4930123456", "text": "STOP", "id": "1"},
         {"from": "+4915112345678", "to": "+4930123456", "text": "Start", "id": "2"},
         {"status": "1", "ref": "delivery.0"},
+        {"status": "99", "ref": "delivery.0"},
     ]
     with subprocess.Popen(
         [sys.executable, "-c", command, "listen", "--config", str(config), "--port", "0"],
@@ -80,7 +81,7 @@ def test_what_is_heard_is_printed_in_words(config: Path) -> None:
             url = next(line for line in process.stdout if "takes webhooks at" in line).split()[-1]
             for query in calls:
                 httpx.get(f"{url}/{TOKEN}", params=query, trust_env=False).raise_for_status()
-            heard = {process.stdout.readline().strip() for _ in range(5)}
+            heard = {process.stdout.readline().strip() for _ in range(6)}
         finally:
             process.send_signal(signal.SIGTERM)
     assert heard == {
@@ -89,6 +90,7 @@ def test_what_is_heard_is_printed_in_words(config: Path) -> None:
         "alerts: message.received from sms:+4915112345678: 'Start'",
         "alerts: consent.changed from sms:+4915112345678: they agree",
         "alerts: receipt.received: DELIVERED",
+        "alerts: custom.received: 'sms.report': {'word': '99', 'id': None, 'reference': 'delivery.0'}",
     }
 
 

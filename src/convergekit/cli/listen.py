@@ -10,7 +10,7 @@ import anyio
 
 from convergekit import Event, Hub, MemoryStore, MessageReceived, Router
 from convergekit.abc import ReceivesWebhooks
-from convergekit.model import ChannelChanged, ConsentChanged, ReceiptReceived, event_to_json
+from convergekit.model import ChannelChanged, ConsentChanged, CustomReceived, ReceiptReceived, event_to_json
 
 from ._console import Console
 from ._serving import refusals_told, server_installed, serving
@@ -18,6 +18,7 @@ from ._serving import refusals_told, server_installed, serving
 __all__ = ["run"]
 
 _INTERRUPTED = 130
+_LONGEST = 1000  # characters of what has no event of its own; --json shows all of it
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
@@ -73,6 +74,8 @@ def _line(event: Event) -> str:
             said = f": {event.receipt.status.name}"
         case ConsentChanged():
             said = ": they agree" if event.granted else ": they want no more"
+        case CustomReceived():
+            said = f": {event.name!a}: {event.data!a}"[:_LONGEST]
         case ChannelChanged():
             said = f": {event.state}" + (f", {event.reason!r}" if event.reason else "")
         case _:

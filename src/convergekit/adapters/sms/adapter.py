@@ -111,7 +111,7 @@ class SmsAdapter(Adapter[SmsConfig]):
         """Whether the gateway knows the account, where its profile says how to ask."""
         request, check = self._requests.check(), self.config.loaded.check
         if request is None or check is None:
-            return Health(ok=True, detail=f"{self.config.loaded.title} has no question that sends nothing")
+            return Health(ok=True, detail=f"not asked: the profile of {self.config.loaded.title} has no `check`")
         try:
             answer = await self.context.http.request(
                 request.method, request.url, headers=request.headers, expect="anything", timeout=self.config.timeout

@@ -8,7 +8,7 @@ from typing import Any, Final
 __all__ = ["told"]
 
 _TABLE: Final = "must be a table"
-_LIST: Final = "must be a list, and one of tables has two brackets: [[{place}]]"
+_LIST: Final = "must be a list; one of tables is written [{ ... }, { ... }], or begins with [[...]]"
 _SAID: Final[Mapping[str, str]] = {
     "extra_forbidden": "there is no such key",
     "missing": "it is missing",
@@ -23,7 +23,5 @@ _SAID: Final[Mapping[str, str]] = {
 def told(error: Mapping[str, Any], *where: str) -> str:
     """One of pydantic's errors as "key: what is wrong", the key below *where*; the model may have named it itself."""
     place = ".".join((*where, *map(str, error["loc"])))
-    said = str(error["msg"]).removeprefix("Value error, ")
-    if (ours := _SAID.get(error["type"])) is not None:
-        said = ours.format(place=place)
+    said = _SAID.get(error["type"]) or str(error["msg"]).removeprefix("Value error, ")
     return f"{place}: {said}" if place else said
