@@ -112,6 +112,7 @@ async def test_nothing_is_stranded_on_sqlite(quick_path: Path) -> None:
 async def test_without_locks_something_is(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """So the race does take place, and this is how it would be seen."""
     monkeypatch.setattr(Statements, "_locked", lambda self, statement, **more: statement)
+    monkeypatch.setattr("convergekit.stores.sql.store.statements", Statements)  # and not those that there are already
 
     with pytest.raises((AssertionError, BaseExceptionGroup, StoreError, TimeoutError)):
         await raced(postgres_url, patience=10)

@@ -1,6 +1,7 @@
 """Statements that go past SQLAlchemy say the same as those that do not, for one row and for many."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -18,7 +19,11 @@ from sqlalchemy import (
 )
 from sqlalchemy import select as select_
 
+from convergekit.stores import SqlStore
+from convergekit.stores.sql import statements
 from convergekit.stores.sql.prepared import Prepared, Values, together
+from convergekit.testing import FakeClock
+from tests.stores.kit import dispatch
 
 thing = Table(
     "thing",
@@ -96,3 +101,24 @@ def test_what_fails_comes_before_what_was_asked_after_it(connection: Connection)
 
     with pytest.raises(psycopg.errors.StringDataRightTruncation):
         ask()
+
+
+@pytest.mark.anyio
+async def test_what_one_store_has_compiled_is_compiled_for_all_of_them(
+    quick_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process with a store for each tenant would else do so for each of them, which takes longer than to open it."""
+    compiled: list[object] = []
+
+    def prepared(statement: object, *rest: object) -> Prepared:
+        compiled.append(statement)
+        return Prepared(statement, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(statements, "Prepared", prepared)
+    for number in range(2):
+        compiled.clear()
+        store = SqlStore(f"sqlite:///{quick_path}/{number}.db")
+        async with store.opened(FakeClock()):
+            await store.submit([dispatch("a")])
+            assert await store.load("a") is not None
+    assert compiled == []

@@ -1,17 +1,18 @@
-"""Every statement of the ledger's hot paths, made once for a database, so that SQLAlchemy compiles each only once.
+"""Every statement of the ledger's hot paths, made once for a process, so that SQLAlchemy compiles each only once.
 
 Lists of any length are one parameter (`dialects.among`), and so the text of a statement never changes.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     BindParameter,
     ColumnElement,
+    Dialect,
     Insert,
     Integer,
     Select,
@@ -27,27 +28,27 @@ from sqlalchemy import (
     union_all,
     update,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 
 from . import schema as s
-from .database import Database
 from .dialects import NOW, among, insertion
 from .prepared import Prepared, Values
 from .said import said
 from .schema import EntryStates, ItemState
 
-__all__ = ["Statements"]
+__all__ = ["Statements", "statements"]
 
 
 class Statements:
     """See the module.
 
     Args:
-        database: Whose.
+        is_sqlite: Whether they are for SQLite; else they are for PostgreSQL.
     """
 
-    def __init__(self, database: Database) -> None:
-        self.is_sqlite = self._sqlite = database.is_sqlite
-        self._dialect = database.engine.dialect
+    def __init__(self, is_sqlite: bool) -> None:
+        self.is_sqlite = self._sqlite = is_sqlite
+        self._dialect: Dialect = (sqlite if is_sqlite else postgresql).dialect()
         self._prepared: dict[Any, Prepared] = {}
         item, lane = s.item.c, s.lane.c
         one = _one
@@ -185,11 +186,12 @@ class Statements:
         self.channels_in = self._channels()
         self.new_entries, self.new_said = _numbers(s.entry), _numbers(said)
 
-    def prepared(self, statement: Any, example: Values) -> Prepared:
-        """*statement* for the driver itself, to be given values like *example*."""
-        known = self._prepared.get(statement)
+    def prepared(self, statement: Any, example: Values, dialect: Dialect) -> Prepared:
+        """*statement* for the driver itself, to be given values like *example*, in a database that is connected."""
+        key = statement, dialect.server_version_info
+        known = self._prepared.get(key)
         if known is None:
-            known = self._prepared[statement] = Prepared(statement, self._dialect, example)
+            known = self._prepared[key] = Prepared(statement, dialect, example)
         return known
 
     def _among(self, column: ColumnElement[Any], name: str, *, numbers: bool = False) -> ColumnElement[bool]:
@@ -267,6 +269,12 @@ class Statements:
             return parts[0]
         # In subqueries: a union itself takes neither an order (SQLite) nor a lock (PostgreSQL) in its parts.
         return union_all(*[select(part.subquery()) for part in parts])
+
+
+@cache
+def statements(is_sqlite: bool) -> Statements:
+    """The only ones of this process; see `Statements`."""
+    return Statements(is_sqlite)
 
 
 def _numbers(table: Table) -> Select[Any]:

@@ -52,7 +52,7 @@ from .owners import Owners
 from .rows import dispatch_row, entry_row, micros, moment
 from .said import prepared
 from .signals import Signals
-from .statements import Statements
+from .statements import statements
 from .upkeep import keep_checkpoints, keep_lanes
 from .versions import ensure
 from .writer import Writer
@@ -93,11 +93,11 @@ class SqlStore:
         self._create = create
         self._clock = LedgerClock(is_its_own=not self._database.is_sqlite if database_clock is None else database_clock)
         self._signals = Signals(self._database, uuid4().hex, self._data_version)
-        statements = Statements(self._database)
-        self._committer = Committer(self._database, statements, self._clock, self._signals.placed)
+        known = statements(self._database.is_sqlite)
+        self._committer = Committer(self._database, known, self._clock, self._signals.placed)
         self._writer: Writer | None = None
         self._beside = Connections(self._database, self._clock)
-        self._owners = Owners(self._database, statements, self._clock, self._do)
+        self._owners = Owners(self._database, known, self._clock, self._do)
         self._blobs = self._kept_where(blobs)
         self._turns: Counter[str] = Counter()
         self.archive: Archive = SqlArchive(

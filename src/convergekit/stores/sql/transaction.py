@@ -47,7 +47,7 @@ class Transaction:
         return self._asked(statement, values or {})()
 
     def _asked(self, statement: Any, values: Values) -> Callable[[], list[Any]]:
-        return self.sql.prepared(statement, values).ask(self.connection, values)
+        return self.sql.prepared(statement, values, self.connection.dialect).ask(self.connection, values)
 
     def ask_all(self, *questions: tuple[Any, Values] | None) -> list[list[Any]]:
         """Execute each statement, in this order; the rows of each, and none where None was asked."""
@@ -57,7 +57,7 @@ class Transaction:
 
     def tell(self, statement: Any, *rows: Values) -> None:
         """Execute *statement* for each of *rows*, of which there is at least one."""
-        self.sql.prepared(statement, rows[0]).run(self.connection, rows)
+        self.sql.prepared(statement, rows[0], self.connection.dialect).run(self.connection, rows)
 
     def token(self) -> int:
         """Greater than any before; one for all that this transaction claims, for each is of other lanes."""
