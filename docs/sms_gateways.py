@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import get_args
 
 from convergekit.adapters.sms import profiles
-from convergekit.adapters.sms.profile import Medium, Profile, Word
+from convergekit.adapters.sms.profile import UNITS, Medium, Profile, Word
 from convergekit.model import Status
 
 PAGE = Path(__file__).parent / "adapters" / "sms.md"
@@ -16,7 +16,6 @@ END_WORDS = "<!-- End of the table of words. -->\n"
 
 _MEDIA: Mapping[Medium, str] = {"sms": "SMS", "mms": "MMS", "whatsapp": "WhatsApp", "rcs": "RCS"}
 _UNITS: Mapping[str, str] = {"gsm7": "septets", "codepoint": "characters", "utf16": "UTF-16 units", "byte": "bytes"}
-_SECONDS: Mapping[str, float] = {"milliseconds": 0.001, "seconds": 1, "minutes": 60, "hours": 3600}
 _MEANINGS: frozenset[str] = frozenset(get_args(Word))
 _NO = "–"
 
@@ -166,7 +165,7 @@ def _validity(profile: Profile) -> str:
         return _NO
     if rule.unit == "instant":
         return "until a time"
-    unit = _SECONDS[rule.unit]
+    unit = UNITS[rule.unit].total_seconds()
     least = _span((rule.min or 1) * unit)
     return f"{least} and more" if rule.max is None else f"{least} to {_span(rule.max * unit)}"
 

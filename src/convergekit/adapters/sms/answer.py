@@ -21,7 +21,7 @@ from convergekit.model import FailureKind, Receipt, Status
 
 from .bodies import read_json
 from .fields import Item, compiled, to_text
-from .profile import Kind, Profile, Reply, Verdict
+from .profile import UNITS, Kind, Profile, Reply, Verdict
 from .references import reference_of
 
 __all__ = ["Answers"]
@@ -39,7 +39,6 @@ _OUTCOMES: Final[Mapping[Verdict, Outcome]] = {
 }
 _VERDICTS: Final[Mapping[Outcome, Verdict]] = {outcome: verdict for verdict, outcome in _OUTCOMES.items()}
 _KINDS: Final[Mapping[str, Verdict]] = {each: each for each in get_args(Kind)}
-_UNITS: Final = {"milliseconds": 0.001, "seconds": 1.0, "minutes": 60.0}
 _NUMBER: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?")
 _LONGEST: Final = 200
 _LONGEST_CODE: Final = 64
@@ -72,13 +71,12 @@ class Answers:
         self._statuses: dict[int | str, Verdict] = {
             (int(status) if status.isdigit() else status): verdict for status, verdict in profile.reply.statuses.items()
         }
+        usual: dict[int | str, Verdict] = {key: _VERDICTS[outcome] for key, outcome in OUTCOMES.items()}
+        self._verdicts = usual | self._statuses
         #: What an answer, or none, means by itself: for `context.http`.
         self.outcomes: Outcomes = {
-            **OUTCOMES,
-            **{status: _OUTCOMES.get(verdict, Outcome.REJECTED) for status, verdict in self._statuses.items()},
+            key: _OUTCOMES.get(verdict, Outcome.REJECTED) for key, verdict in self._verdicts.items()
         }
-        self._verdicts: dict[int | str, Verdict] = {key: _VERDICTS[outcome] for key, outcome in OUTCOMES.items()}
-        self._verdicts.update(self._statuses)
 
     def receipt(self, answer: HttpAnswer, out: Outgoing, channel: str) -> Receipt:
         """What *answer* says became of *out*.
@@ -100,7 +98,7 @@ class Answers:
         if verdict == "taken":
             return self._receipt(item, ids, out)
         reason = self._shown(item, out) or why or answer.reason
-        code = listed or next(iter(self._told(each, out) for each in codes), None) or str(answer.status)
+        code = listed or next((self._told(each, out) for each in codes), None) or str(answer.status)
         if verdict in _OUTCOMES:
             wait = self._wait(answer, item)
             error = error_for(_OUTCOMES[verdict], reason, code=code, retry_after=wait, channel=channel)
@@ -179,8 +177,7 @@ class Answers:
             ids = [reference_of(out)]  # a gateway that gives none: its reports come with ours
         units = None if item is None or reply.units is None else _whole(item.text(reply.units))
         segments = len(ids) if reply.segments and ids else None
-        if units is None and segments is not None:
-            units = segments
+        units = segments if units is None else units
         return Receipt(Status.ACCEPTED, ids=ids, part=out.index, units=units, segments=segments)
 
     def _wait(self, answer: HttpAnswer, item: Item | None) -> float | None:
@@ -192,7 +189,7 @@ class Answers:
         if text is not None and self._waits is not None:
             found = self._waits.search(text[:_LOOKED_AT])
             text = found and found[1 if self._waits.groups else 0]
-        return float(text) * _UNITS[wait.unit] if text and _NUMBER.fullmatch(text.strip()) else None
+        return float(text) * UNITS[wait.unit].total_seconds() if text and _NUMBER.fullmatch(text.strip()) else None
 
     def _shown(self, item: Item | None, out: Outgoing) -> str | None:
         """What the gateway says in words, without secrets and without what was sent."""

@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from convergekit.abc import Outgoing
@@ -15,7 +15,7 @@ from convergekit.errors import RejectedError, UnsupportedContentError
 from convergekit.model import Attachment, FailureKind
 
 from . import numbers
-from .profile import Medium, Send, Validity
+from .profile import UNITS, Medium, Send, Validity
 from .references import reference_of, with_reference
 
 if TYPE_CHECKING:
@@ -23,13 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["PLACES", "Job"]
 
-_UNITS: Final[Mapping[str, timedelta]] = {
-    "milliseconds": timedelta(milliseconds=1),
-    "seconds": timedelta(seconds=1),
-    "instant": timedelta(seconds=1),
-    "minutes": timedelta(minutes=1),
-    "hours": timedelta(hours=1),
-}
 _PLAIN_KEY: Final = re.compile(r"[A-Za-z0-9_:-]{1,64}")  # what each gateway with such a header takes
 _KINDS: Final = ("image", "video", "audio")
 
@@ -88,7 +81,7 @@ def _validity(job: Job) -> int | str | None:
     rule, expires = job.validity, job.out.message.expires_at
     if rule is None or expires is None:
         return None
-    unit = _UNITS[rule.unit]
+    unit = UNITS[rule.unit]
     left = (expires - job.now) // unit
     if left < (1 if rule.min is None else rule.min):
         raise RejectedError("less time is left than this gateway can be told of", kind=FailureKind.EXPIRED)

@@ -30,10 +30,11 @@ from .calling import (
 )
 from .profile import Attachments, Dsn, Fetch, Limits, Profile, Setting
 from .sending import Check, Idempotent, Reply, Send, Validity, Variant, Wait
-from .words import PLACEHOLDERS, Kind, Medium, VariantName, Verdict, Word
+from .words import PLACEHOLDERS, UNITS, Kind, Medium, VariantName, Verdict, Word
 
 __all__ = [
     "PLACEHOLDERS",
+    "UNITS",
     "Ack",
     "Attachments",
     "Callbacks",

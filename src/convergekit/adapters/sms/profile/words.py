@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Final, Literal, TypeAlias
 
-__all__ = ["PLACEHOLDERS", "Kind", "Medium", "VariantName", "Verdict", "Word"]
+__all__ = ["PLACEHOLDERS", "UNITS", "Kind", "Medium", "VariantName", "Verdict", "Word"]
 
 Medium: TypeAlias = Literal["sms", "mms", "whatsapp", "rcs"]
 #: What an attempt carries: a medium, with or without files. An `sms` with files is an `mms`, and one whose text has
@@ -35,6 +36,14 @@ Verdict: TypeAlias = Literal["taken", "not_sent", "uncertain", "rejected", "acco
 #: What a report's word means: a status ("failed" without more), a kind of failure, or "none": noted, and no change.
 Word: TypeAlias = Literal["none", "accepted", "sent", "relayed", "delivered", "read", "failed", Kind, "connection"]
 
+#: In what gateways count time; an instant is told to the second.
+UNITS: Final[Mapping[str, timedelta]] = {
+    "milliseconds": timedelta(milliseconds=1),
+    "seconds": timedelta(seconds=1),
+    "minutes": timedelta(minutes=1),
+    "hours": timedelta(hours=1),
+    "instant": timedelta(seconds=1),
+}
 #: What the engine fills in, beside the account's settings.
 PLACEHOLDERS: Final[Mapping[str, str]] = {
     "to": "the recipient's number, as `numbers` writes it",
