@@ -51,7 +51,7 @@ class Messages:
             sender=self._named(sender, entry),
             conversation=shared.conversation(sender),
             to=() if to is None else (to,),
-            at=values.moment(at, rule.at_format),
+            at=values.moment(at, rule.at_format, call.now),
             text=None if text == "" and files else text,
             subject=subject,
             attachments=files,

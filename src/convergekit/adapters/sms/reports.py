@@ -135,7 +135,7 @@ class Consents:
                 key=values.key("consent", about, str(rule.granted)),
                 channel=shared.channel,
                 conversation=shared.conversation(address),
-                at=values.moment(at, rule.at_format),
+                at=values.moment(at, rule.at_format, call.now),
                 address=address,
                 granted=rule.granted,
                 evidence=f"{shared.profile.name}: told by the gateway",

@@ -11,7 +11,7 @@ import binascii
 import hashlib
 import json
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 from urllib.parse import unquote_to_bytes
 
@@ -24,6 +24,7 @@ _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 _LONGEST_ID: Final = 500
 _ZONE: Final = re.compile(r"\s+(?=[+-]\d\d:?\d\d$|Z$)")
 #: SMS is younger than the one, and nobody has to write after the other.
+_AHEAD: Final = timedelta(days=1)
 _FIRST, _LAST = datetime(1992, 12, 3, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 
 
@@ -60,11 +61,13 @@ def digest(*pieces: Any) -> str:
     return hashlib.sha256(json.dumps(pieces, sort_keys=True).encode()).hexdigest()
 
 
-def moment(text: str | None, form: str) -> datetime | None:
+def moment(text: str | None, form: str, now: datetime | None = None) -> datetime | None:
     """When *text* is: ISO 8601 in any of its usual spellings ("iso"), "unix", "unix_ms", or as `strptime` reads it.
 
     Returns:
-        None where it is no such thing, or before there was SMS, or after this century.
+        None where it is no such thing, or before there was SMS, or after this century; with *now*, which is when it
+        came, also where that is more than a day later. What is dated later than it was told would stand against all
+        that is said after it.
     """
     if text is None or len(text) > 100:
         return None
@@ -72,7 +75,7 @@ def moment(text: str | None, form: str) -> datetime | None:
         found = _moment(text.strip(), form)
         if found.tzinfo is None:
             found = found.replace(tzinfo=UTC)
-        if not _FIRST <= found < _LAST:
+        if not _FIRST <= found < (_LAST if now is None else now + _AHEAD):
             return None
         return found if found.tzinfo is UTC else found.astimezone(UTC)
     except (ValueError, OverflowError, OSError):
