@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from importlib import import_module
 from typing import Any, Final
 
 from .answers import Fault
 
-__all__ = ["body_of", "fault_of", "library", "library_of", "tells_when_it_writes", "tls"]
+__all__ = ["body_of", "fault_of", "library", "library_of", "tells_when_it_writes", "tls", "url_of"]
 
 #: Exception class, found by name among its bases, to (fault before the first byte, fault after it).
 _FAULTS: Final[Mapping[str, tuple[Fault, Fault]]] = {
@@ -61,6 +61,12 @@ def library_of(thing: object, marker: str) -> str:
 def library(name: str = "httpx") -> Any:
     """The package itself; loaded now, if it was not."""
     return import_module(name)
+
+
+@lru_cache(maxsize=64)
+def url_of(name: str, url: str) -> Any:
+    """*url* as the package *name* has it; most requests of a channel go to the same one, which is taken apart once."""
+    return library(name).URL(url)
 
 
 class _Once:

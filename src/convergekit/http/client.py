@@ -316,7 +316,8 @@ class Http:
 
     def _prepared(self, make: Callable[..., Any], name: str, call: Call) -> Any:
         extensions = {"timeout": self._timeouts, "trace": call.trace}
-        request = make(call.method, call.url, headers=call.headers, content=call.content, extensions=extensions)
+        url = _library.url_of(name, call.url)
+        request = make(call.method, url, headers=call.headers, content=call.content, extensions=extensions)
         request.stream = _library.body_of(name)(call.content)
         return request
 
