@@ -67,6 +67,12 @@ async def test_starttls_is_spoken(mail: MailServers, account: Account) -> None:
     async with listening(reading(at_dovecot(mail, account, port=mail.imap, security="starttls"), context)):
         await until(lambda: context.admitted)
 
+    def logins() -> list[str]:
+        return [line for line in mail.logs().splitlines() if f"Login: user=<{account.user}>" in line]
+
+    await until(logins)
+    assert all(", TLS," in line for line in logins()), "Dovecot lets in whoever comes over loopback, without TLS too"
+
 
 @pytest.mark.parametrize("crash", [False, True])
 async def test_idle_survives_a_restart_of_the_server(mail: MailServers, account: Account, crash: bool) -> None:
