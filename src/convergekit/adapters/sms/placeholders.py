@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from convergekit.abc import Outgoing
@@ -25,6 +26,7 @@ __all__ = ["PLACES", "Job"]
 
 _PLAIN_KEY: Final = re.compile(r"[A-Za-z0-9_:-]{1,64}")  # what each gateway with such a header takes
 _KINDS: Final = ("image", "video", "audio")
+_ours = lru_cache(maxsize=256)(numbers.written)  # a channel has one sender for each medium
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ def _sender(job: Job) -> str | None:
         raise RejectedError(f"nobody is set to send by {job.medium}: set `{job.medium}`", kind=FailureKind.CONFIG)
     # Only a number with a + is certain to be one: a service, an agent or a name stands for itself.
     is_number = sender is not None and sender.startswith("+")
-    return numbers.written(sender, job.send.numbers, job.config.region) if sender and is_number else sender
+    return _ours(sender, job.send.numbers, job.config.region) if sender and is_number else sender
 
 
 def _media(job: Job) -> list[str]:
