@@ -124,6 +124,34 @@ async def test_a_way_whose_account_is_known_to_be_refused_is_left_without_a_try(
         assert waits.status is Status.QUEUED
 
 
+async def test_what_waited_when_an_account_was_refused_goes_the_next_way_and_the_rest_keeps_its_place(
+    bench: Any,
+) -> None:
+    """All of a hundred alerts, and not only those that were on their way."""
+    async with bench() as b:
+        first = await b.add("first", concurrency=2)
+        second = await b.add("second")
+        held = anyio.Event()
+
+        async def refused(out: Outgoing) -> None:
+            await held.wait()
+            raise CreditError("no money left")
+
+        first.script(refused, refused)
+        people = [f"loopback:p{number}" for number in range(150)]
+        for each in people:
+            await b.hub.submit("alert", to=each, via=first_of("first", "second"))
+        patient = await b.hub.submit("only there", to=people[0], via="first")
+        held.set()
+        await b.settle()
+
+        assert sorted(str(each.to) for each in second.sent) == sorted(people)
+        assert patient.status is Status.QUEUED
+        await b.pass_time(700, step=20)
+
+        assert first.texts() == ["only there"]
+
+
 async def test_a_way_that_failed_before_is_not_replaced_by_one_whose_account_is_refused(bench: Any) -> None:
     """The third is asked; and the last is never left, for there is no other."""
     async with bench() as b:

@@ -24,6 +24,7 @@ from convergekit.router import Dispatcher, Scope
 from .channels import ChannelRuntime
 from .clock import Alarm, Patience, within
 from .context import EngineContext
+from .detour import detour
 from .handlers import Handlers
 from .intake import Intake
 from .lanes import LEASE_SECONDS, LanePool
@@ -282,6 +283,8 @@ class Engine(AsyncContextManagerMixin):
         self._wake_inbox()
         self._wake_outbox()
         self.ledger.channels_changed()
+        if runtime.is_down and self._tasks is not None and not self.only_submits:
+            self._tasks.start_soon(detour, runtime, self.store, self.ledger, self._lease)
         if self._tasks is None or not self.intake.is_open or not self._wanted(ChannelChanged):
             return  # nobody is there to be told
         changed = ChannelChanged(

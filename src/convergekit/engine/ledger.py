@@ -177,6 +177,21 @@ class Ledger:
             before = await self._store.load(before.id)
         raise StoreError(f"dispatch {dispatch if isinstance(dispatch, str) else dispatch.id} changes all the time")
 
+    async def pass_on(self, lease: Lease) -> bool:
+        """Let a dispatch go its next way, where it has one and waits for a channel that is down; tells whether it did.
+
+        If it did, the lane is given back.
+        """
+
+        def goes(current: Dispatch) -> Dispatch | None:
+            left = advance(current, self._clock.now(), self._is_down).by_id(lease.delivery)
+            return current if left.state is DeliveryState.CANCELLED else None
+
+        if lease.dispatch is None or goes(lease.dispatch) is None:
+            return False
+        await self.update(lease.dispatch, goes, lease=lease, release=True)
+        return True
+
     async def submit(
         self, dispatches: Sequence[Dispatch], *, unless: Sequence[tuple[str, str]] = ()
     ) -> tuple[Dispatch, ...]:

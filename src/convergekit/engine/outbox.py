@@ -175,7 +175,8 @@ class Outbox:
             await self._ledger.update(dispatch, done, lease=lease, release=True)
             return None
         if not await self._has_turn(channel) or not channel.is_serving:
-            await self._store.release(lease)  # it keeps its place, and any worker that has a turn may have it
+            if not (channel.is_down and await self._ledger.pass_on(lease)):
+                await self._store.release(lease)  # it keeps its place, and any worker that has a turn may have it
             return None
         if lease.until <= self._clock.now():
             raise LeaseLostError(f"the lease of {delivery.id} was not renewed in time")
