@@ -15,6 +15,9 @@ from convergekit.adapters.sms import SmsConfig, profiles
 from docs.sms_gateways import BEGIN, END, PAGE, ours_by_name, page
 
 TEXT = PAGE.read_text(encoding="utf-8")
+_TOML = re.compile(r"```toml\n(.*?)```", re.DOTALL)
+_START = _TOML.findall((PAGE.parents[1] / "getting-started.md").read_text(encoding="utf-8"))
+SETTINGS = _TOML.findall(TEXT) + [block for block in _START if 'adapter = "sms"' in block]
 _ROW = re.compile(r"^\| `(\w+)` \|.*\| ([^|]*) \|$", re.MULTILINE)
 
 
@@ -83,9 +86,9 @@ def test_the_headings_are_those_of_every_page() -> None:
     ]
 
 
-@pytest.mark.parametrize("block", re.findall(r"```toml\n(.*?)```", TEXT, re.DOTALL))
+@pytest.mark.parametrize("block", SETTINGS)
 def test_settings_on_the_page_are_right(block: str) -> None:
-    """As a reader would copy them, with something in place of what comes from the environment."""
+    """And those of getting started; as a reader would copy them, with something for what comes from the environment."""
     settings = _resolved(tomllib.loads(block)["channels"]["alerts"])
     assert settings.pop("adapter") == "sms"
     if dsn := settings.pop("dsn", None):
