@@ -6,7 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from convergekit.adapters.sms.references import read_reference, reference_of, with_reference
+from convergekit.adapters.sms.references import (
+    is_reference,
+    read_reference,
+    reference_in,
+    reference_of,
+    with_reference,
+)
 from tests.adapters.sms.gateway_kit import out
 
 
@@ -35,3 +41,20 @@ def test_it_rides_in_a_query_and_leaves_the_rest_as_it_is(url: str | None, said:
 
 def test_what_has_no_name_adds_nothing() -> None:
     assert with_reference("https://a.example/b", "") == "https://a.example/b"
+
+
+@pytest.mark.parametrize(
+    ("query", "found", "alone"),
+    [
+        ("ref=d41.0", "d41.0", True),
+        ("status=1&ref=d%3441.0", "d441.0", False),
+        ("ref=d41.0&status=1", "d41.0", False),
+        ("&ref=d41.0", "d41.0", False),
+        ("xref=d41.0", None, False),
+        ("ref=", None, False),
+        ("", None, False),
+    ],
+)
+def test_it_is_found_in_a_query(query: str, found: str | None, alone: bool) -> None:
+    assert reference_in(query) == found
+    assert is_reference(query) is alone

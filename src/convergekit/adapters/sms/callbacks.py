@@ -13,11 +13,9 @@ Rules kept here:
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
-from urllib.parse import unquote
 
 from pydantic import ValidationError
 
@@ -31,12 +29,12 @@ from .bodies import read_body
 from .config import SmsConfig
 from .fields import Item, Test, compiled
 from .messages import Messages
+from .references import reference_in
 from .reports import Consents, Reports
 
 __all__ = ["Callbacks", "Piece", "Read"]
 
 _MOST_ITEMS: Final = 10_000
-_REFERENCE: Final = re.compile(r"(?:^|&)ref=([^&]{1,300})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +79,7 @@ class Callbacks:
             InvalidInputError: Nothing of it can be read.
         """
         root = read_body(request)
-        found = _REFERENCE.search(request.query) if request.query else None
-        call = Call(unquote(found[1]) if found else None, now)
+        call = Call(reference_in(request.query) if request.query else None, now)
         reading = _Reading(self._channel, call)
         for item in root.items(self._each) if self._each or isinstance(root.value, list) else (root,):
             self._read(item, reading)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from convergekit.abc import Outgoing
 
 if TYPE_CHECKING:
     from .config import SmsConfig
 
-__all__ = ["callback_url", "read_reference", "reference_of", "with_reference"]
+__all__ = ["callback_url", "is_reference", "read_reference", "reference_in", "reference_of", "with_reference"]
 
 _REFERENCE: Final = re.compile(r"([A-Za-z0-9_-]{1,100})\.([0-9]{1,4})")
+_IN_QUERY: Final = re.compile(r"(?:^|&)ref=([^&]{1,300})")
 
 
 def reference_of(out: Outgoing) -> str:
@@ -42,3 +43,14 @@ def with_reference(url: str | None, reference: str) -> str | None:
         return url
     plain, hash, fragment = url.partition("#")
     return f"{plain}{'&' if '?' in plain else '?'}ref={quote(reference, safe='')}{hash}{fragment}"
+
+
+def reference_in(query: str) -> str | None:
+    """What *query* says where `with_reference` has put ours, readable or not; None where it says nothing there."""
+    found = _IN_QUERY.search(query)
+    return unquote(found[1]) if found else None
+
+
+def is_reference(query: str) -> bool:
+    """Whether *query* says that and nothing else."""
+    return query.startswith("ref=") and _IN_QUERY.fullmatch(query) is not None

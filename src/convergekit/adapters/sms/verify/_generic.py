@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 from convergekit.errors import SignatureError
 from convergekit.http import verify_hmac
 
+from ..references import is_reference
 from ._scheme import Call, Check, Scheme, agree, fresh
 
 __all__ = ["SIGNED", "Basic", "Header", "Hmac"]
@@ -22,7 +23,6 @@ __all__ = ["SIGNED", "Basic", "Header", "Hmac"]
 SIGNED: Final = frozenset({"timestamp", "body", "url", "id"})
 _NAME: Final = r"^[A-Za-z0-9-]{1,64}$"
 _ID: Final = re.compile(rb"[\x21-\x7e]{1,256}")
-_REFERENCE: Final = re.compile(r"ref=[^&]{1,300}")
 
 
 class Hmac(Scheme):
@@ -146,7 +146,7 @@ class Header(Scheme):
 
 def _body(call: Call) -> bytes:
     """The body where the URL is not signed. Beside it may be our own reference, which nobody can guess."""
-    return call.body_beside_query if _REFERENCE.fullmatch(call.request.query) else call.body
+    return call.body_beside_query if is_reference(call.request.query) else call.body
 
 
 def _told_apart(id: bytes, behind: bytes) -> bytes:
