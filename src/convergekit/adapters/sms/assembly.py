@@ -273,12 +273,12 @@ class _Sets:
 
 
 def _alone(piece: Piece) -> MessageReceived:
-    """A part as a message of its own, which says what is missing."""
-    message = piece.message
+    """A part as a message of its own, which says what is missing; all parts may have come under one id."""
+    message, key = piece.message, digest(_found(piece)[1], str(piece.number), piece.message.key)
     missing = [number for number in range(1, piece.total + 1) if number != piece.number]
     ids = [message.message_id] if message.message_id else []
     return message.model_copy(
-        update={"details": _told_of(message, total=piece.total, ids=ids, missing=missing)},
+        update={"key": f"part#{key}", "details": _told_of(message, total=piece.total, ids=ids, missing=missing)},
     )
 
 
