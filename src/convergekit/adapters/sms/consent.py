@@ -108,7 +108,7 @@ def asked(text: str, config: SmsConfig) -> Asked | None:
 
 def may_opt_out(text: str, config: SmsConfig) -> bool:
     """Whether *text* reads as if its sender wants no more messages."""
-    if asked(text.lstrip().partition("\n")[0], config) == "stop":
+    if "\n" in text and asked(text.lstrip().partition("\n")[0], config) == "stop":
         return True  # above a signature, or what it answers
     folded = " ".join(_folded(_seen(text[:_LONGEST_PHRASE])).replace("\u2019", "'").split())
     if len(folded) <= _LONGEST_WORD and _FEW_WORDS.match(folded):
