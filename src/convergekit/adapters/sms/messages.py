@@ -61,7 +61,9 @@ class Messages:
             details=shared.details("mms" if medium == "sms" and (files or subject) else medium),
         )
         if (part := self._part(entry)) is not None:
-            return (Piece(message, part.reference, part.number, part.total, self._halves(entry)),)
+            # Whoever has no address is known by the name alone; parts of two of them are of two messages.
+            reference = part.reference if sender is not None else f"{part.reference} {raw_from}"
+            return (Piece(message, reference, part.number, part.total, self._halves(entry)),)
         return told(message, shared.config, keyword=self._keyword(entry))
 
     def _text(self, entry: Item) -> str:
