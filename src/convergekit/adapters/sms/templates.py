@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from string import Formatter
 from typing import Any, Final, TypeAlias
 from urllib.parse import quote
+
+from .profile import pieces_of
 
 __all__ = ["Template", "Values", "compiled", "compiled_url", "written"]
 
@@ -58,7 +59,7 @@ def compiled(value: Any, settings: Mapping[str, str]) -> Template:
 
 def compiled_url(template: str, settings: Mapping[str, str]) -> Template:
     """Take a URL apart: what is filled in is percent-encoded, but for a setting that the URL begins with."""
-    first = next((name for literal, name, _, _ in Formatter().parse(template) if not literal), None)
+    first = next((name for literal, name in pieces_of(template) if not literal), None)
     if first is not None and template.startswith("{") and first in settings:
         base = settings[first].rstrip("/").replace("{", "{{").replace("}", "}}")
         template = base + template.removeprefix(f"{{{first}}}") if base else ""
@@ -76,7 +77,7 @@ def written(value: Any) -> str:
 
 def _text(template: str, settings: Mapping[str, str], encode: Callable[[str], str]) -> Template:
     text, parts = "", list[tuple[str, str]]()  # what stands before an open placeholder, and its name
-    for literal, name, _, _ in Formatter().parse(template):
+    for literal, name in pieces_of(template):
         text += literal
         if name is None:
             continue

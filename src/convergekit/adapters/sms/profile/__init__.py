@@ -13,7 +13,7 @@ A profile is a TOML file, or the same as a dict. Words in it:
 
 from __future__ import annotations
 
-from ._base import Condition, Path, Paths, Pattern, Strings, Template
+from ._base import Condition, Path, Paths, Pattern, Strings, Template, pieces_of
 from .calling import (
     Ack,
     Callbacks,
@@ -71,4 +71,5 @@ __all__ = [
     "Verification",
     "Wait",
     "Word",
+    "pieces_of",
 ]

@@ -17,14 +17,25 @@ def _one_or_more(value: Any) -> Any:
     return value if isinstance(value, list | tuple) else (value,)
 
 
+def pieces_of(template: str) -> Iterator[tuple[str, str | None]]:
+    """What stands before each placeholder in *template*, and its name; what stands at the end has None behind it.
+
+    Raises:
+        ValueError: It is no template.
+    """
+    try:
+        found = [*Formatter().parse(template)]
+    except ValueError:
+        raise ValueError("a brace that is meant as such is written twice") from None
+    for literal, name, spec, conversion in found:
+        if name == "" or spec or conversion:
+            raise ValueError(f"{{{name}}} is no placeholder; a brace that is meant as such is written twice")
+        yield literal, name
+
+
 def names_in(template: str) -> Iterator[str]:
     """The placeholders in *template*; raises `ValueError` where it is none."""
-    for _, name, spec, conversion in Formatter().parse(template):
-        if name is None:
-            continue
-        if not name or spec or conversion:
-            raise ValueError(f"{{{name}}} is no placeholder; a brace that is meant as such is written twice")
-        yield name
+    return (name for _, name in pieces_of(template) if name is not None)
 
 
 def strings_in(where: str, value: Any) -> Iterator[tuple[str, str]]:

@@ -6,7 +6,6 @@ import base64
 import re
 from collections.abc import Sequence
 from itertools import pairwise
-from string import Formatter
 from typing import ClassVar, Final, Literal, Self
 
 from pydantic import Field, model_validator
@@ -14,6 +13,7 @@ from pydantic import Field, model_validator
 from convergekit.errors import SignatureError
 from convergekit.http import verify_hmac
 
+from ..profile import pieces_of
 from ..references import is_reference
 from ._scheme import Call, Check, Scheme, agree, fresh
 
@@ -68,12 +68,9 @@ class Hmac(Scheme):
     def _parts(self) -> list[tuple[str, str]]:
         """Literals, each with the name behind it, if any."""
         try:
-            parts = [*Formatter().parse(self.signed)]
-        except ValueError:
-            parts = [("", "", "", None)]
-        if any(name == "" or spec or conversion for _, name, spec, conversion in parts):
-            raise ValueError("signed: a brace that is meant as such is written twice")
-        return [(literal, name or "") for literal, name, _, _ in parts]
+            return [(literal, name or "") for literal, name in pieces_of(self.signed)]
+        except ValueError as exc:
+            raise ValueError(f"signed: {exc}") from None
 
     def prepared(self, secrets: Sequence[bytes]) -> Check:
         parts = [(literal.encode(), name) for literal, name in self._parts()]
