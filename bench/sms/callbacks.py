@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
+from typing import TypeVar
 
 from convergekit.abc import Headers, Request
 from convergekit.adapters.sms import SmsConfig
-from convergekit.adapters.sms.callbacks import Callbacks
+from convergekit.adapters.sms.callbacks import Callbacks, Read
 
 from ..measure import Effort, Goal, Line, Side, Timer, compare
 from .bodies import CALLS, Call
 
-__all__ = ["run"]
+__all__ = ["check", "run"]
+
+T = TypeVar("T")
 
 PEER = f"json.loads, and pydantic {version('pydantic')} of the same body"
 GOAL = Goal("<=", 6)
@@ -27,8 +30,9 @@ async def run(effort: Effort) -> Iterator[Line]:
     sides: dict[str, Side] = {}
     for call in CALLS:
         bodies = call.bodies(effort.items(3_000 // call.events, at_least=20))
-        sides[f"ours {call.title}"] = _side(_ours(call), bodies)
-        sides[f"theirs {call.title}"] = _side(_theirs(call), bodies)
+        check(call, bodies[:10])
+        sides[f"ours {call.title}"] = _side(ours(call), list(map(request_of, bodies)))
+        sides[f"theirs {call.title}"] = _side(theirs(call), bodies)
     cpu = await compare(sides, effort.rounds)
     return iter(
         [
@@ -44,28 +48,38 @@ async def run(effort: Effort) -> Iterator[Line]:
     )
 
 
-def _side(read: Callable[[bytes], object], bodies: list[bytes]) -> Side:
+def check(call: Call, bodies: list[bytes]) -> None:
+    """Raise where ours finds other events in *bodies* than there are, or theirs anything wrong with them."""
+    read, is_fine = ours(call), theirs(call)
+    for body in bodies:
+        is_fine(body)
+        kinds = [event.type for event in read(request_of(body)).events]
+        if len(kinds) != call.events or "custom.received" in kinds:
+            raise RuntimeError(f"{call.title} was read as {kinds}")
+
+
+def request_of(body: bytes) -> Request:
+    """The call, as our app hands it on."""
+    return Request(method="POST", headers=_HEADERS, body=body)
+
+
+def ours(call: Call) -> Callable[[Request], Read]:
+    """What the profile makes of it."""
+    config = SmsConfig.model_validate({"gateway": call.gateway, "account": call.account, "from": "+15005550006"})
+    callbacks = Callbacks(config, "alerts")
+    return lambda request: callbacks.read(request, now=NOW)
+
+
+def theirs(call: Call) -> Callable[[bytes], object]:
+    """What a host makes of it that knows this one gateway."""
+    return lambda body: call.check(json.loads(body))
+
+
+def _side(read: Callable[[T], object], calls: Sequence[T]) -> Side:
     async def one_round() -> float:
-        with Timer(len(bodies)) as timer:
-            for body in bodies:
-                read(body)
+        with Timer(len(calls)) as timer:
+            for call in calls:
+                read(call)
         return timer.figure
 
     return one_round
-
-
-def _ours(call: Call) -> Callable[[bytes], object]:
-    config = SmsConfig.model_validate({"gateway": call.gateway, "account": call.account, "from": "+15005550006"})
-    callbacks = Callbacks(config, "alerts")
-
-    def read(body: bytes) -> object:
-        found = callbacks.read(Request(method="POST", headers=_HEADERS, body=body), now=NOW)
-        if len(found.events) != call.events or any(event.type == "custom" for event in found.events):
-            raise RuntimeError(f"{call.title} was read as {[event.type for event in found.events]}")
-        return found
-
-    return read
-
-
-def _theirs(call: Call) -> Callable[[bytes], object]:
-    return lambda body: call.check(json.loads(body))
