@@ -175,6 +175,23 @@ class TestChecking:
         async with adapter:
             assert "Acme" in (await adapter.check()).detail
 
+    @pytest.mark.parametrize(
+        ("more", "told"),
+        [
+            ({"callback_url": None}, "200; no reports are asked for before callback_url is set"),
+            ({"callback_token": ()}, "200; calls are not taken before callback_token is set"),
+            ({}, "200"),
+        ],
+    )
+    async def test_what_keeps_it_from_calling_is_told_too(self, more: dict[str, Any], told: str) -> None:
+        """It is well all the same: many only send."""
+        given = {"callback_url": "https://example.org/hooks/acme", **more}
+        adapter, _ = channel(lambda request: httpx.Response(200), **given)
+        async with adapter:
+            health = await adapter.check()
+        assert health.ok
+        assert health.detail.endswith(told)
+
 
 class TestFiles:
     async def test_a_file_that_came_is_fetched_with_the_account_from_the_gateway_alone(self) -> None:

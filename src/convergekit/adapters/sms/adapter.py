@@ -26,7 +26,7 @@ from .config import SmsConfig
 from .consent import opted_out, told
 from .limits import capabilities_by_scheme, served
 from .request import Requests
-from .verify import verifier
+from .verify import unheard, verifier
 
 __all__ = ["SmsAdapter"]
 
@@ -108,7 +108,11 @@ class SmsAdapter(Adapter[SmsConfig]):
             raise
 
     async def check(self) -> Health:
-        """Whether the gateway knows the account, where its profile says how to ask."""
+        """Whether the gateway knows the account, where its profile says how to ask; and what keeps it from calling."""
+        health, why = await self._asked(), unheard(self.config)
+        return health if why is None else Health(ok=health.ok, detail=f"{health.detail}; {why}")
+
+    async def _asked(self) -> Health:
         request, check = self._requests.check(), self.config.loaded.check
         if request is None or check is None:
             return Health(ok=True, detail=f"not asked: the profile of {self.config.loaded.title} has no `check`")

@@ -95,8 +95,16 @@ class Send(Model):
     @property
     def carries_reference(self) -> bool:
         """Whether our own reference goes out with a message, so that its reports can be matched without the id."""
+        return self._says("reference", "callback")
+
+    @property
+    def asks_for_calls(self) -> bool:
+        """Whether the gateway is told with each message where to call."""
+        return self._says("callback", "inbound")
+
+    def _says(self, *names: str) -> bool:
         said = [text for _, text in strings_in("send", (self.url, self.fields))]
-        return any(f"{{{name}}}" in text for text in said for name in ("reference", "callback"))
+        return any(f"{{{name}}}" in text for text in said for name in names)
 
 
 class Wait(Model):

@@ -58,7 +58,7 @@ from ._scheme import Call, Check, Scheme
 if TYPE_CHECKING:
     from ..config import SmsConfig
 
-__all__ = ["SCHEMES", "Call", "Check", "Scheme", "Verifier", "problems", "public_url", "verifier"]
+__all__ = ["SCHEMES", "Call", "Check", "Scheme", "Verifier", "problems", "public_url", "unheard", "verifier"]
 
 #: Raises `SignatureError`, and nothing else, for a request that came at an (aware) time.
 Verifier: TypeAlias = Callable[[Request, datetime], None]
@@ -107,6 +107,14 @@ def verifier(config: SmsConfig) -> Verifier:
             check(Call(request, public_url(config, request), now.timestamp()))
 
     return verify
+
+
+def unheard(config: SmsConfig) -> str | None:
+    """Why calls would not come, or would not be taken; None where no setting speaks against them."""
+    send = config.loaded.send
+    if config.callback_url is None and send is not None and send.asks_for_calls:
+        return "no reports are asked for before callback_url is set"
+    return _missing(config.loaded) if _chosen(config) is None and not config.tokens() else None
 
 
 def public_url(config: SmsConfig, request: Request) -> str | None:
@@ -180,13 +188,17 @@ def _from_account(verification: Verification, config: SmsConfig) -> str:
 
 def _refusal(profile: Profile) -> Verifier:
     """For a channel that nobody can prove anything to."""
-    settings = [f"account.{each.secret}" for each in profile.verify]
-    text = f"calls are not taken before {' or '.join([*settings, 'callback_token'])} is set"
+    text = _missing(profile)
 
     def refuse(request: Request, now: datetime) -> None:
         raise SignatureError(text)
 
     return refuse
+
+
+def _missing(profile: Profile) -> str:
+    settings = [f"account.{each.secret}" for each in profile.verify]
+    return f"calls are not taken before {' or '.join([*settings, 'callback_token'])} is set"
 
 
 def _has_token(request: Request, tokens: Sequence[bytes]) -> None:
