@@ -139,6 +139,7 @@ class Hanging(Probe):
 
     @asynccontextmanager
     async def __asynccontextmanager__(self) -> AsyncGenerator[Self]:
+        self.parts.setdefault("entered", []).append(self)
         try:
             yield self
         finally:
@@ -148,7 +149,7 @@ class Hanging(Probe):
 async def test_an_adapter_that_hangs_on_leaving_is_given_up_and_opened_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """It was down for good, though its account was in order again, and `remove_channel` never returned."""
     monkeypatch.setattr(channels, "_LEAVING", 0.01)
-    clock, made, refused = FakeClock(), list[Any](), True
+    clock, entered, refused = FakeClock(), list[Any](), True
 
     async def sending(out: Outgoing) -> Receipt:
         if refused:
@@ -156,14 +157,14 @@ async def test_an_adapter_that_hangs_on_leaving_is_given_up_and_opened_again(mon
         return Receipt(Status.ACCEPTED)
 
     async with opened(clock) as hub:
-        await hub.add_channel("hang", HangingConfig(), sending=sending, made=made)
+        await hub.add_channel("hang", HangingConfig(), sending=sending, entered=entered)
         handle = await hub.submit("hello", to="hanging:ann")
         await settle(hub, clock)
         refused = False
         await anyio.sleep(0.05)
         await settle(hub, clock, 700, 10)
 
-        assert (len(made), handle.status) == (2, Status.ACCEPTED)
+        assert (len(entered), handle.status) == (2, Status.ACCEPTED)
         await hub.remove_channel("hang")
 
 

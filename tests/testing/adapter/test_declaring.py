@@ -39,7 +39,7 @@ async def _with_another_name(self: Any, message: Outgoing) -> Receipt:
     raise AssertionError
 
 
-async def _parse(self: Any, request: Any) -> Any:
+async def _awaited(self: Any, *given: Any) -> Any:
     raise AssertionError
 
 
@@ -63,7 +63,7 @@ def _at_once(self: Any, *given: Any) -> None:
             {"send": _takes_two},
             "send(self: 'Any', out: 'Outgoing', again: 'bool') -> 'Receipt' cannot be called as the",
         ),
-        ({"parse": _parse}, "parse is not to be awaited: write def"),
+        ({"reply": _awaited}, "reply is not to be awaited: write def"),
         ({"edit": _at_once}, "edit is to be awaited: write async def"),
         ({"check": _at_once}, "check is to be awaited: write async def"),
         ({"history": _history}, "got an unexpected keyword argument 'cursor'"),
@@ -74,6 +74,11 @@ def _at_once(self: Any, *given: Any) -> None:
 def test_a_verb_that_cannot_be_called_is_named(changed: dict[str, Any], said: str) -> None:
     (text,) = told("verbs-callable", LoopbackSubject, **changed)
     assert said in text
+
+
+def test_a_translation_may_be_awaited() -> None:
+    """It may have to ask what it stored: parts of one message that come in several calls."""
+    assert told("verbs-callable", LoopbackSubject, parse=_awaited) == []
 
 
 @pytest.mark.parametrize("send", [_takes_more, _with_another_name, partial(_takes_more, None)])
