@@ -42,7 +42,7 @@ from convergekit.errors import (
     UncertainError,
     UnsupportedContentError,
 )
-from convergekit.model import ConversationKind, DispatchState, Operation
+from convergekit.model import ConversationKind, DispatchState, FailureKind, Operation
 from convergekit.testing import FakeClock
 
 pytestmark = pytest.mark.anyio
@@ -312,13 +312,17 @@ async def test_wait_gives_up_in_time_or_when_it_is_hopeless() -> None:
         sent = await world.hub.send("hello", to=ANN)
         with pytest.raises(TimeoutError, match=f"^waited 0.01 s for READ; dispatch {sent.id} is ACCEPTED$"):
             await sent.wait(Status.READ, timeout=0.01)
-        report = {"status": "failed", "ids": [world.medium.sent[0].id], "failure": {"code": "5.1.1", "text": "gone"}}
+        report = {
+            "status": "failed",
+            "ids": [world.medium.sent[0].id],
+            "failure": {"kind": "opted_out", "code": "5.1.1", "text": "gone"},
+        }
         world.medium.say(type="receipt.received", receipt=report)
         await world.pass_time(1)
         assert sent.status is Status.FAILED
         with pytest.raises(RejectedError, match="gone") as caught:
             await sent.wait(Status.DELIVERED, timeout=60)
-        assert caught.value.code == "5.1.1"
+        assert (caught.value.code, caught.value.kind) == ("5.1.1", FailureKind.OPTED_OUT)
 
 
 async def test_a_wait_that_ends_without_its_status_says_what_is_waited_for() -> None:

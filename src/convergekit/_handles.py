@@ -221,7 +221,10 @@ class DispatchHandle:
         kind = failure.kind if failure is not None else None
         error = _ERRORS.get(kind, RejectedError) if last.state is not DeliveryState.DEAD else NotSentError
         text = (failure.text if failure is not None else None) or last.reason or "refused"
-        return error(text, channel=last.channel, code=failure.code if failure else None, dispatch=dispatch.id)
+        told = error(text, channel=last.channel, code=failure.code if failure else None, dispatch=dispatch.id)
+        if isinstance(told, RejectedError):
+            told.kind = kind
+        return told
 
     def __repr__(self) -> str:
         return f"<DispatchHandle {self.id} {self.status} {self.state.value}>"
