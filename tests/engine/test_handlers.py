@@ -20,6 +20,8 @@ from convergekit.model import (
     DeliveryChanged,
     DispatchState,
     Event,
+    Failure,
+    FailureKind,
     Receipt,
     ReceiptReceived,
     TypingChanged,
@@ -431,6 +433,34 @@ async def test_who_opts_out_gets_nothing_more(bench: Any) -> None:
         await b.hub.send("welcome back", to=ANN)
 
         assert medium.texts(ANN) == ["welcome back"]
+
+
+@pytest.mark.parametrize("told", ["when it is sent", "by a report"])
+async def test_whom_a_medium_refuses_for_an_opt_out_gets_nothing_more(bench: Any, told: str) -> None:
+    """Whose it is, the ledger knows, and no adapter has to say; a report repeated tells it once."""
+    changes: list[ConsentChanged] = []
+    failure = Failure(kind=FailureKind.OPTED_OUT, code="21610")
+    async with bench() as b:
+
+        @b.hub.on_event(ConsentChanged)
+        async def handle(event: ConsentChanged) -> None:
+            changes.append(event)
+
+        medium = await b.add()
+        if told == "by a report":
+            sent = await b.hub.send("news", to=ANN)
+            for key in ("1", "2"):
+                receipt = Receipt(Status.FAILED, delivery=sent.deliveries[0].id, failure=failure)
+                await b.hub._engine.channels["loop"].context.admit(ReceiptReceived(key=key, receipt=receipt))
+        else:
+            medium.script(RejectedError("unsubscribed", code="21610", kind=FailureKind.OPTED_OUT))
+            with pytest.raises(RejectedError):
+                await b.hub.send("news", to=ANN)
+        await b.settle()
+        with pytest.raises(SuppressedError, match="opted out"):
+            await b.hub.send("more news", to=ANN)
+
+    assert [(each.address.uri, each.granted, each.evidence) for each in changes] == [(ANN, False, "21610")]
 
 
 async def test_an_agreement_is_asked_for_where_a_message_names_a_category(bench: Any) -> None:

@@ -58,24 +58,9 @@ _NOT_THEIRS: Final = frozenset({"convergekit", "importlib", "pydantic"})
 #: What people write, and the extra that brings it.
 _EXTRAS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("email", "e-mail", "mail", "smtp", "imap", "lmtp", "mailto"), "email"),
-    **dict.fromkeys(
-        (
-            "sms",
-            "tel",
-            "mms",
-            "whatsapp",
-            "rcs",
-            "twilio",
-            "vonage",
-            "telnyx",
-            "plivo",
-            "infobip",
-            "sinch",
-            "messagebird",
-        )
-        + ("bandwidth", "clickatell", "africastalking", "kannel", "jasmin"),
-        "sms",
-    ),
+    **dict.fromkeys(("sms", "tel", "mms", "whatsapp", "rcs", "smpp"), "sms"),
+    **dict.fromkeys(("twilio", "vonage", "telnyx", "plivo", "infobip", "sinch", "messagebird", "bandwidth"), "sms"),
+    **dict.fromkeys(("clickatell", "africastalking", "kannel", "jasmin"), "sms"),
     **dict.fromkeys(("x", "twitter"), "x"),
     **dict.fromkeys(("xmpp", "jabber"), "xmpp"),
 }

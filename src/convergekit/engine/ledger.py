@@ -16,12 +16,15 @@ import anyio
 from convergekit.abc import Clock, Lease, Store
 from convergekit.errors import NotRunningError, StoreError
 from convergekit.model import (
+    ConsentChanged,
     DeadLettered,
     Delivery,
     DeliveryChanged,
     DeliveryState,
     Dispatch,
     Event,
+    Failure,
+    FailureKind,
     Receipt,
     Status,
 )
@@ -256,7 +259,9 @@ class Ledger:
 
     def _events(self, before: Dispatch, after: Dispatch) -> list[Event]:
         changed, dead = self._wanted(DeliveryChanged), self._wanted(DeadLettered)
-        if not (changed or dead):
+        # Whoever has opted out is asked for again by the consent gate, whether or not a handler wants to know.
+        opted_out = {each.id: failure for each in after.deliveries if (failure := _opt_out(each)) is not None}
+        if not (changed or dead or opted_out):
             return []
         old = {delivery.id: delivery for delivery in before.deliveries}
         events: list[Event] = []
@@ -264,6 +269,8 @@ class Ledger:
             known = old.get(delivery.id)
             was = known.status if known is not None else Status.QUEUED
             dispute = delivery.disputed and not (known is not None and known.disputed)
+            if delivery.id in opted_out and (known is None or _opt_out(known) is None):
+                events.append(_opted_out(delivery, opted_out[delivery.id], self._clock.now()))
             if changed and (was is not delivery.status or dispute):
                 events.append(_delivery_changed(delivery, was, after.version))
             if (
@@ -274,6 +281,25 @@ class Ledger:
             ):
                 events.append(_dead_lettered(delivery, after.version))
         return events
+
+
+def _opt_out(delivery: Delivery) -> Failure | None:
+    """Where the medium says that the recipient wants to hear no more, when it was sent or in a later report: that."""
+    reports = (delivery.report.whole, *delivery.report.parts.values())
+    failures = (delivery.failure, *(report.failure for report in reports))
+    return next((each for each in failures if each is not None and each.kind is FailureKind.OPTED_OUT), None)
+
+
+def _opted_out(delivery: Delivery, failure: Failure, now: datetime) -> ConsentChanged:
+    return ConsentChanged(
+        key=f"opted-out:{delivery.id}",
+        channel=delivery.channel,
+        conversation=delivery.conversation,
+        at=now,
+        address=delivery.address,
+        granted=False,
+        evidence=failure.code or failure.text or "the medium says so",
+    )
 
 
 def _delivery_changed(delivery: Delivery, was: Status, version: int) -> DeliveryChanged:

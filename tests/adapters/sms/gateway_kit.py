@@ -25,6 +25,7 @@ from convergekit.model import (
     ConversationRef,
     CustomReceived,
     Event,
+    FailureKind,
     Message,
     MessageReceived,
     Part,
@@ -163,8 +164,18 @@ def report(read: Read) -> Receipt:
 
 
 def consents(read: Read) -> list[tuple[str, bool]]:
-    """Who agrees, or no longer does."""
-    return [(event.address.uri, event.granted) for event in read.events if isinstance(event, ConsentChanged)]
+    """Who agrees, or no longer does: as it is told, or as the ledger takes it from a report."""
+    return [found for event in read.events if (found := _consent(event)) is not None]
+
+
+def _consent(event: Event) -> tuple[str, bool] | None:
+    if isinstance(event, ConsentChanged):
+        return event.address.uri, event.granted
+    receipt = event.receipt if isinstance(event, ReceiptReceived) else None
+    if receipt is None or receipt.failure is None or receipt.failure.kind is not FailureKind.OPTED_OUT:
+        return None
+    assert receipt.address is not None
+    return receipt.address.uri, False
 
 
 def notes(read: Read) -> list[str]:

@@ -421,13 +421,13 @@ def test_where_each_id_of_the_reply_is_a_segments_the_id_names_it() -> None:
     assert event.receipt.segment == "x1"
 
 
-def test_an_opt_out_that_a_report_tells_is_a_change_of_consent() -> None:
-    report, consent = call(dlr(status="failed", code="E21", to="4915112345678")).events
-    assert isinstance(report, ReceiptReceived)
-    assert isinstance(consent, ConsentChanged)
-    assert (consent.address, consent.granted, consent.evidence) == (Address(ANN), False, "all-of-it:E21")
-    assert consent.key == f"consent:{report.key}"
-    assert isinstance(one(call(dlr(status="failed", code="E21"))), ReceiptReceived)  # nobody knows whose it is
+def test_an_opt_out_that_a_report_tells_is_a_failure_of_its_kind() -> None:
+    """Whose it is, the ledger knows: so it takes consent back also where the report names nobody."""
+    for who in ({"to": "4915112345678"}, {}):
+        report = one(call(dlr(status="failed", code="E21", **who)))
+        assert isinstance(report, ReceiptReceived)
+        assert report.receipt.failure is not None
+        assert report.receipt.failure.kind is FailureKind.OPTED_OUT
 
 
 def test_what_somebody_has_told_the_gateway_itself_is_a_change_of_consent() -> None:

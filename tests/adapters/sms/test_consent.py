@@ -14,7 +14,7 @@ import pytest
 from convergekit import Hub, MemoryStore
 from convergekit.abc import Request
 from convergekit.adapters.sms import Sms, SmsConfig
-from convergekit.adapters.sms.consent import asked, may_opt_out, opted_out, told
+from convergekit.adapters.sms.consent import asked, may_opt_out, told
 from convergekit.errors import SuppressedError
 from convergekit.model import Address, ConsentChanged, MessageReceived, Status
 from convergekit.testing import FakeClock
@@ -165,13 +165,6 @@ def test_a_long_text_takes_a_moment() -> None:
         started = process_time()
         told(said(piece * (1_000_000 // len(piece))), CONFIG)
         assert process_time() - started < 5
-
-
-def test_an_opt_out_that_the_gateway_tells() -> None:
-    consent = opted_out(Address(ANN), key="st:1", evidence="tiny:103", channel="alerts")
-    assert (consent.key, consent.granted, consent.evidence) == ("consent:st:1", False, "tiny:103")
-    assert consent.conversation is not None
-    assert consent.conversation.address == Address(ANN)
 
 
 # --- through a hub -----------------------------------------------------------

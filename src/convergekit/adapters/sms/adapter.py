@@ -7,14 +7,13 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, ClassVar, Final
 
 from convergekit.abc import Adapter, Admission, ChannelContext, Health, Outgoing, Polled, Request, Response
-from convergekit.errors import DeliveryError, NotRunningError, RejectedError, StoreError
+from convergekit.errors import DeliveryError
 from convergekit.http import Outcome, origin_of, outcome_for
 from convergekit.model import (
     Attachment,
     Capabilities,
     ConversationRef,
     Event,
-    FailureKind,
     Receipt,
     TextLimit,
 )
@@ -23,7 +22,7 @@ from .answer import Answers
 from .assembly import Assembly
 from .callbacks import Callbacks
 from .config import SmsConfig
-from .consent import opted_out, told
+from .consent import told
 from .limits import capabilities_by_scheme, served
 from .request import Requests
 from .verify import unheard, verifier
@@ -100,12 +99,7 @@ class SmsAdapter(Adapter[SmsConfig]):
             timeout=self.config.timeout,
             limit=_MOST,
         )
-        try:
-            return self._answers.receipt(answer, out, self.context.channel)
-        except RejectedError as exc:
-            if exc.kind == FailureKind.OPTED_OUT:
-                await self._tell_opted_out(out, exc.code)
-            raise
+        return self._answers.receipt(answer, out, self.context.channel)
 
     async def check(self) -> Health:
         """Whether the gateway knows the account, where its profile says how to ask; and what keeps it from calling."""
@@ -159,11 +153,3 @@ class SmsAdapter(Adapter[SmsConfig]):
         """Give out parts of messages whose others have not come in time."""
         await self._assembly.overdue()
         return Polled()
-
-    async def _tell_opted_out(self, out: Outgoing, code: str | None) -> None:
-        evidence = f"{self.config.loaded.name}: {code or 'refused'}"
-        try:
-            await self.context.admit(opted_out(out.to, key=f"refused:{out.key}", evidence=evidence))
-        except (NotRunningError, StoreError):  # the first while the hub drains
-            # The refusal is what matters to this message; the next one to this number brings it again.
-            self.context.log.warning("the gateway says that somebody has opted out, which could not be stored")

@@ -21,11 +21,11 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final, Literal, TypeAlias
 
-from convergekit.model import Address, ConsentChanged, ConversationRef, Event, MessageReceived
+from convergekit.model import ConsentChanged, Event, MessageReceived
 
 from .config import SmsConfig
 
-__all__ = ["Asked", "asked", "may_opt_out", "opted_out", "told"]
+__all__ = ["Asked", "asked", "may_opt_out", "told"]
 
 #: What a word asks for.
 Asked: TypeAlias = Literal["stop", "start", "help"]
@@ -77,25 +77,6 @@ def told(message: MessageReceived, config: SmsConfig, *, keyword: str | None = N
         evidence=" ".join(evidence.split()),
     )
     return (consent, message) if consent.granted or config.loaded.stops else (message, consent)
-
-
-def opted_out(address: Address, *, key: str, evidence: str, channel: str = "") -> ConsentChanged:
-    """What a report says that was refused since its recipient wants no more.
-
-    Args:
-        address: Of the recipient.
-        key: Of the report.
-        evidence: Who says so: "twilio:21610".
-        channel: Its name.
-    """
-    return ConsentChanged(
-        key=f"consent:{key}",
-        channel=channel,
-        conversation=ConversationRef(channel=channel, address=address),
-        address=address,
-        granted=False,
-        evidence=evidence,
-    )
 
 
 def asked(text: str, config: SmsConfig) -> Asked | None:

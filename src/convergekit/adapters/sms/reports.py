@@ -20,7 +20,6 @@ from convergekit.model import (
 
 from . import values
 from ._reading import Call, Shared, Translated, bucket, medium_words
-from .consent import opted_out
 from .fields import Item, Reader, reader
 from .profile import ConsentRule, Segments, StatusRule, Word
 from .references import read_reference
@@ -89,11 +88,7 @@ class Reports:
             segment=segment,
             segments=segments,
         )
-        report = ReceiptReceived(**common, receipt=receipt, details=shared.details(medium))
-        if meaning != "opted_out" or address is None:
-            return (report,)
-        evidence = f"{shared.profile.name}:{code or word}"
-        return (report, opted_out(address, key=report.key, evidence=evidence, channel=shared.channel))
+        return (ReceiptReceived(**common, receipt=receipt, details=shared.details(medium)),)
 
     def _failure(self, meaning: Word, code: str | None, entry: Item) -> Failure | None:
         if meaning in _STATUSES:
