@@ -52,9 +52,8 @@ class SmsAdapter(Adapter[SmsConfig]):
     Config = SmsConfig
     capabilities = Capabilities(text=TextLimit(max=1530, unit="gsm7"))
     calls_started = True
-    send_timeout: ClassVar[float] = (
-        65.0  # above the longest `timeout` of the settings, which tells better what happened
-    )
+    #: Above the longest `timeout` of the settings, which tells better what happened.
+    send_timeout: ClassVar[float] = 65.0
     poll_interval: float = 60.0
 
     def __init__(self, config: SmsConfig, context: ChannelContext) -> None:
