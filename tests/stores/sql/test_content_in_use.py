@@ -80,6 +80,7 @@ async def test_what_was_forgotten_is_swept_at_once_and_what_others_name_is_not(
         assert adapter is not None
         ours, hers = (Attachment(data=os.urandom(70_000), name=name) for name in "ab")
         sent = await hub.submit(Message("x", attachments=[ours, hers]), to="loopback:ann")
+        here, gone = (each.claim for each in sent.dispatch.message.attachments)  # the handle learns what was erased
         await adapter.context.admit(
             MessageReceived(key="1", sender="loopback:ann", text="y", native=os.urandom(70_000))
         )
@@ -95,7 +96,6 @@ async def test_what_was_forgotten_is_swept_at_once_and_what_others_name_is_not(
         else:
             await hub.archive.retain(DAY + 2)
         assert await store.sweep() == 0  # it has been, with the words
-        here, gone = (each.claim for each in sent.dispatch.message.attachments)
         assert await read(store, here) == ours.data
         with pytest.raises(StoreError, match="is not in this store"):
             await read(store, gone)
