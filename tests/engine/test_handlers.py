@@ -10,7 +10,7 @@ import anyio
 import pytest
 from anyio.lowlevel import checkpoint
 
-from convergekit import Conversation, Hub, MemoryStore, Message, MessageReceived, Router, Skip, Status
+from convergekit import Conversation, Hub, MemoryStore, Message, MessageReceived, Router, Skip, Status, first_of, via
 from convergekit.abc import EntryState, Lease
 from convergekit.engine.handlers import CRASH_RETRY, HANDLER_RETRY
 from convergekit.errors import RejectedError, SuppressedError
@@ -461,6 +461,20 @@ async def test_whom_a_medium_refuses_for_an_opt_out_gets_nothing_more(bench: Any
             await b.hub.send("more news", to=ANN)
 
     assert [(each.address.uri, each.granted, each.evidence) for each in changes] == [(ANN, False, "21610")]
+
+
+async def test_no_second_way_is_tried_to_whom_the_first_refuses_for_an_opt_out(bench: Any) -> None:
+    """The consent gate learns of it a moment later; another address of theirs is another matter."""
+    async with bench() as b:
+        first, second = await b.add("first"), await b.add("second")
+        first.script(*[RejectedError("unsubscribed", kind=FailureKind.OPTED_OUT)] * 2)
+        with pytest.raises(RejectedError, match="unsubscribed"):
+            await b.hub.send("news", to=ANN, via=first_of("first", "second"))
+        assert second.texts() == []
+        await b.hub.send(
+            "news", to=BOB, via=first_of(via(BOB, channel="first"), via("loopback:bob2", channel="second"))
+        )
+        assert second.texts() == ["news"]
 
 
 async def test_an_agreement_is_asked_for_where_a_message_names_a_category(bench: Any) -> None:

@@ -24,7 +24,6 @@ from convergekit.model import (
     Dispatch,
     Event,
     Failure,
-    FailureKind,
     Receipt,
     Status,
 )
@@ -260,7 +259,7 @@ class Ledger:
     def _events(self, before: Dispatch, after: Dispatch) -> list[Event]:
         changed, dead = self._wanted(DeliveryChanged), self._wanted(DeadLettered)
         # Whoever has opted out is asked for again by the consent gate, whether or not a handler wants to know.
-        opted_out = {each.id: failure for each in after.deliveries if (failure := _opt_out(each)) is not None}
+        opted_out = {each.id: failure for each in after.deliveries if (failure := each.opt_out) is not None}
         if not (changed or dead or opted_out):
             return []
         old = {delivery.id: delivery for delivery in before.deliveries}
@@ -269,7 +268,7 @@ class Ledger:
             known = old.get(delivery.id)
             was = known.status if known is not None else Status.QUEUED
             dispute = delivery.disputed and not (known is not None and known.disputed)
-            if delivery.id in opted_out and (known is None or _opt_out(known) is None):
+            if delivery.id in opted_out and (known is None or known.opt_out is None):
                 events.append(_opted_out(delivery, opted_out[delivery.id], self._clock.now()))
             if changed and (was is not delivery.status or dispute):
                 events.append(_delivery_changed(delivery, was, after.version))
@@ -281,13 +280,6 @@ class Ledger:
             ):
                 events.append(_dead_lettered(delivery, after.version))
         return events
-
-
-def _opt_out(delivery: Delivery) -> Failure | None:
-    """Where the medium says that the recipient wants to hear no more, when it was sent or in a later report: that."""
-    reports = (delivery.report.whole, *delivery.report.parts.values())
-    failures = (delivery.failure, *(report.failure for report in reports))
-    return next((each for each in failures if each is not None and each.kind is FailureKind.OPTED_OUT), None)
 
 
 def _opted_out(delivery: Delivery, failure: Failure, now: datetime) -> ConsentChanged:

@@ -16,7 +16,7 @@ from ._base import Line, Moment, Tagged, Text, Value
 from .address import Address
 from .conversation import ConversationRef
 from .message import Attachment, Importance, Message
-from .receipt import Failure, Report, Status
+from .receipt import Failure, FailureKind, Report, Status
 
 __all__ = [
     "Attempt",
@@ -224,6 +224,13 @@ class Delivery(Value):
             return None
         reported = (self.report.part(part).failure for part in range(len(self.parts)))
         return next((failure for failure in reported if failure is not None), self.failure)
+
+    @property
+    def opt_out(self) -> Failure | None:
+        """Where the medium says that the recipient wants to hear no more, at the send or in a later report: that."""
+        reports = (self.report.whole, *self.report.parts.values())
+        failures = (self.failure, *(report.failure for report in reports))
+        return next((each for each in failures if each is not None and each.kind is FailureKind.OPTED_OUT), None)
 
     @property
     def why(self) -> str | None:

@@ -31,6 +31,7 @@ from enum import Enum
 from typing import Any
 
 from convergekit.model import (
+    Address,
     Delivery,
     DeliveryState,
     Dispatch,
@@ -119,6 +120,10 @@ class _Run:
         own, whole = delivery.expires_at, self.dispatch.message.expires_at
         return own if whole is None else whole if own is None else min(own, whole)
 
+    def has_opted_out(self, address: Address) -> bool:
+        """Whether another way to *address* was refused since they want no more; the consent gate learns it later."""
+        return any(each.address == address and each.opt_out is not None for each in self.legs.values())
+
     def is_stuck(self, delivery: Delivery) -> bool:
         """Due now, on a channel that nothing goes out by until a person acts."""
         is_due = delivery.state is DeliveryState.QUEUED and delivery.due <= self.now and delivery.supersedes is None
@@ -147,6 +152,9 @@ class _Run:
         expires = self.expires(delivery)
         if expires is not None and expires <= self.now:
             return self.expire(delivery)
+        if not _is_started(delivery) and self.has_opted_out(delivery.address):
+            self.cancel(delivery, "the recipient has opted out")
+            return _Verdict.LOST
         if delivery.state is DeliveryState.WAITING:
             due = max(self.now, delivery.due)
             delivery = self.change(delivery, state=DeliveryState.QUEUED, due=due, opened_at=due)
