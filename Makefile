@@ -6,8 +6,8 @@ VENV ?= .venv
 BENCH_VENV ?= .venv-bench
 DEMO ?=
 TESTS ?=
-# Processes that the suite runs in; 0 for this one alone. One more than most machines have cores, for a third of the time is waiting.
-JOBS ?= 3
+# Processes that the suite runs in; 0 for this one alone.
+JOBS ?= 2
 # Compiled once, also where the machine says that nothing is to be kept: each process of the suite would compile all anew.
 export PYTHONDONTWRITEBYTECODE :=
 BENCH ?=
