@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from threading import Lock
 from typing import Final
 
 from convergekit.abc import Clock, SettableClock
@@ -26,6 +27,8 @@ class LedgerClock:
         self.is_its_own = is_its_own
         self._clock: Clock | None = None
         self._settable: SettableClock | None = None
+        self._moved = 0  # microseconds by which we have set the hub's clock ahead
+        self._lock = Lock()  # several threads ask
 
     def start(self, clock: Clock) -> None:
         """The ledger is open, with the clock of its hub; raises `StoreError` where it was open already."""
@@ -52,11 +55,29 @@ class LedgerClock:
         """What a transaction is told: microseconds, or None where it has to ask."""
         return None if self.is_its_own else micros(self.now())
 
-    def follow(self, now: int) -> None:
+    def asked(self) -> int:
+        """When the database is asked for its time, for `follow`: microseconds, by the machine's clock."""
+        clock = self._settable
+        if clock is None:
+            return 0
+        with self._lock:
+            return micros(clock.now()) - self._moved
+
+    def follow(self, now: int, asked: int) -> None:
         """Let the hub's clock show the database's time, so that all workers mean the same by it.
 
-        Not at every little difference: how long the answer took is no step of time.
+        Its *now* was at some moment between *asked* and this one, and which is not known: the process may have stood
+        still in between. So the clock is set only where it was ahead before, or is behind after; and not at every
+        little difference.
         """
         clock = self._settable
-        if clock is not None and abs(now - micros(clock.now())) >= _STEP:
-            clock.set(moment(now))
+        if clock is None:
+            return
+        with self._lock:
+            shown = micros(clock.now())
+            ahead, behind = asked + self._moved - now, now - shown
+            if max(ahead, behind) < _STEP:
+                return
+            step = behind if behind > 0 else -ahead
+            clock.set(moment(shown + step))
+            self._moved += step

@@ -106,9 +106,8 @@ class Committer:
         self._database.see_to_file()
         self._database.keep_wal_small(connection)
         begun = connection.begin()
-        transaction = Transaction(connection, self._statements, self._clock.given(), unsure=self._unsure)
+        transaction = Transaction(connection, self._statements, self._clock, unsure=self._unsure)
         steps.run(transaction, operations)
-        self._clock.follow(transaction.now)
         try:
             begun.commit()
         except Exception as error:

@@ -64,9 +64,8 @@ class Owners:
 
         def apart(connection: Connection) -> T:
             connection.execute(_OWNING)
-            transaction = Transaction(connection, self._statements, self._clock.given())
+            transaction = Transaction(connection, self._statements, self._clock)
             transaction.begin()
-            self._clock.follow(transaction.now)
             return work(transaction)
 
         return await self._connections.write(apart)

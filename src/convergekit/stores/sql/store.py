@@ -152,7 +152,8 @@ class SqlStore:
             ensure(self._database, create=self._create)
             if self._clock.is_its_own:
                 with self._database.reading() as connection:
-                    self._clock.follow(self._database.now(connection))
+                    asked = self._clock.asked()
+                    self._clock.follow(self._database.now(connection), asked)
         except StoreError:
             self._database.dispose()
             raise

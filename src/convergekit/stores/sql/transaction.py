@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, select, update
 
 from . import schema as s
+from .clock import LedgerClock
 from .prepared import Values, together
 from .statements import Statements
 
@@ -20,26 +21,29 @@ class Transaction:
     Args:
         connection: In a transaction.
         statements: Of its database.
-        now: Microseconds; None for the database's own time, which `begin` asks for.
+        clock: The ledger's; `now` is its time in microseconds, or the database's own, for which `begin` asks.
         unsure: Whether the same was committed before and the answer was lost: what is found may be our own.
     """
 
     def __init__(
-        self, connection: Connection, statements: Statements, now: int | None, *, unsure: bool = False
+        self, connection: Connection, statements: Statements, clock: LedgerClock, *, unsure: bool = False
     ) -> None:
         self.connection = connection
         self.sql = statements
-        self.given = now
-        self.now = now or 0
+        self.given = clock.given()
+        self.now = self.given or 0
         self.unsure = unsure
         self.placed = False  # whether something may be served that could not be before
+        self._clock = clock
         self._token: int | None = None
 
     def begin(self, *questions: tuple[Any, Values]) -> list[list[Any]]:
         """Learn what time it is, and ask *questions* with that; the rows of each."""
         if self.given is not None:
             return self.ask_all(*questions)
+        asked = self._clock.asked()
         ((self.now,),), *answers = self.ask_all((self.sql.now, {}), *questions)
+        self._clock.follow(self.now, asked)
         return answers
 
     def ask(self, statement: Any, values: Values | None = None) -> list[Any]:
