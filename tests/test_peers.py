@@ -119,7 +119,7 @@ done
 """
     done, log = installed(tmp_path, noted)
     assert (done.returncode, done.stderr) == (0, "")
-    *_, postgresql, ngircd, mail, kannel = log.split("-qq ")
+    *_, postgresql, ngircd, mail, kannel, prosody, ejabberd = log.split("-qq ")
     assert postgresql.startswith("install --yes --no-install-recommends postgresql-15")
     assert "create_main_cluster = false" in postgresql
     assert ngircd.startswith("install --yes --no-install-recommends ngircd")
@@ -133,6 +133,12 @@ done
     assert kannel.startswith("install --yes --no-install-recommends kannel kannel-extras")
     assert "exit 101" in kannel
     assert "update-rc.d kannel disable" in kannel
+    assert prosody.startswith("install --yes --no-install-recommends prosody lua-sec lua-event lua-dbi-sqlite3")
+    assert "exit 101" in prosody
+    assert "update-rc.d prosody disable" in prosody
+    assert ejabberd.startswith("install --yes --no-install-recommends ejabberd")
+    assert "exit 101" in ejabberd
+    assert "update-rc.d ejabberd disable" in ejabberd
     assert (tmp_path / "createcluster.conf").read_text() == "own = 1\n", "the machine's settings are as they were"
     assert not (tmp_path / "policy-rc.d").exists()
 

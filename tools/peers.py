@@ -84,6 +84,19 @@ def _kannel() -> None:
     _run("update-rc.d", "kannel", "disable")
 
 
+def _prosody() -> None:
+    with _no_service():
+        # lua-sec speaks TLS; the last keeps an archive in SQLite, which does not slow down as it grows.
+        _apt_get("install", "prosody", "lua-sec", "lua-event", "lua-dbi-sqlite3")
+    _run("update-rc.d", "prosody", "disable")
+
+
+def _ejabberd() -> None:
+    with _no_service():
+        _apt_get("install", "ejabberd")
+    _run("update-rc.d", "ejabberd", "disable")
+
+
 def _mail() -> None:
     # Unless it is told, Postfix asks what it is to be, and writes settings for this machine: ours have their own.
     _run("debconf-set-selections", told="postfix postfix/main_mailer_type select No configuration\n")
@@ -98,6 +111,8 @@ PEERS: Final = (
     Peer("ngircd", lambda: _lacking("ngircd", "ngircd"), _ngircd),
     Peer("Postfix and Dovecot", mail.not_installed, _mail),
     Peer("Kannel", lambda: _lacking("Kannel", "bearerbox", "smsbox"), _kannel),
+    Peer("Prosody", lambda: _lacking("Prosody", "prosody", "prosodyctl"), _prosody),
+    Peer("ejabberd", lambda: _lacking("ejabberd", "ejabberdctl", "erl"), _ejabberd),
 )
 
 

@@ -15,11 +15,11 @@ from pathlib import Path
 
 
 def running_in(folder: Path) -> list[int]:
-    """The processes whose current folder is *folder*."""
+    """The processes whose current folder is *folder*, or in it."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):  # it has ended, or is somebody else's
-            if Path(os.readlink(process / "cwd")) == folder:
+            if Path(os.readlink(process / "cwd")).is_relative_to(folder):
                 found.append(int(process.name))
     return found
 
