@@ -48,6 +48,7 @@ _OURS: Final[Mapping[str, str]] = {
     "loopback": "convergekit.adapters.loopback:LoopbackAdapter",
     "sms": "convergekit.adapters.sms:SmsAdapter",
     "webhook": "convergekit.adapters.webhook:WebhookAdapter",
+    "xmpp": "convergekit.adapters.xmpp:XmppAdapter",
 }
 
 _LONGEST: Final = 300  # characters of somebody else's error

@@ -1,0 +1,1 @@
+"""XML from and to the model: pure, by the standard library's elements, without a network."""
