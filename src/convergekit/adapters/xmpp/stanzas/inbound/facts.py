@@ -15,34 +15,36 @@ __all__ = ["Archived", "Facts", "Occupant", "Reading", "RoomFacts"]
 
 
 class Occupant(Protocol):
-    """Somebody in a room, as the room itself says.
-
-    Attributes:
-        jid: Their real JID, where the room shows it.
-        occupant_id: Theirs in this room whatever they call themselves (XEP-0421), where the room's is to be believed.
-        stay: Another one each time that somebody enters under this nickname.
-    """
+    """Somebody in a room, as the room itself says."""
 
     @property
-    def jid(self) -> str | None: ...
+    def jid(self) -> str | None:
+        """Their real JID, where the room shows it."""
+        ...
+
     @property
-    def occupant_id(self) -> str | None: ...
+    def occupant_id(self) -> str | None:
+        """Theirs in this room whatever they call themselves (XEP-0421), where the room's is to be believed."""
+        ...
+
     @property
-    def stay(self) -> int: ...
+    def stay(self) -> int:
+        """Another one each time that somebody enters under this nickname."""
+        ...
 
 
 class RoomFacts(Protocol):
-    """A room that we are in, or are about to be in.
-
-    Attributes:
-        nickname: Ours.
-        trusts_occupant_ids: Whether the room says that it makes them (XEP-0421): then nobody else can.
-    """
+    """A room that we are in, or are about to be in."""
 
     @property
-    def nickname(self) -> str: ...
+    def nickname(self) -> str:
+        """Ours."""
+        ...
+
     @property
-    def trusts_occupant_ids(self) -> bool: ...
+    def trusts_occupant_ids(self) -> bool:
+        """Whether the room says that it makes occupant ids (XEP-0421): then nobody else can."""
+        ...
 
     def occupant(self, nickname: str) -> Occupant | None:
         """Who is in it under *nickname* now, or None where nobody is known to be."""
@@ -50,26 +52,32 @@ class RoomFacts(Protocol):
 
 
 class Facts(Protocol):
-    """What is known about us and around us. All JIDs are normalised (`jids`).
-
-    Attributes:
-        own: Our bare JID; of a component its domain.
-        full: Our full JID, as it was bound; of a component its domain.
-        is_component: Whether everybody at our domain is us.
-        receipts: Whether who asks for it is told that a message arrived (XEP-0184).
-        identities: What names which message; reading tells it of each.
-    """
+    """What is known about us and around us. All JIDs are normalised (`jids`)."""
 
     @property
-    def own(self) -> str: ...
+    def own(self) -> str:
+        """Our bare JID; of a component its domain."""
+        ...
+
     @property
-    def full(self) -> str: ...
+    def full(self) -> str:
+        """Our full JID, as it was bound; of a component its domain."""
+        ...
+
     @property
-    def is_component(self) -> bool: ...
+    def is_component(self) -> bool:
+        """Whether everybody at our domain is us."""
+        ...
+
     @property
-    def receipts(self) -> bool: ...
+    def receipts(self) -> bool:
+        """Whether who asks for it is told that a message arrived (XEP-0184)."""
+        ...
+
     @property
-    def identities(self) -> Identities: ...
+    def identities(self) -> Identities:
+        """What names which message; reading tells it of each."""
+        ...
 
     def trusts_ids(self, by: str) -> bool:
         """Whether *by*, our own bare JID or a room's, says that it removes forged stanza-ids (XEP-0359)."""
