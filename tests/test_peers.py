@@ -136,7 +136,7 @@ done
     assert prosody.startswith("install --yes --no-install-recommends prosody lua-sec lua-event lua-dbi-sqlite3")
     assert "exit 101" in prosody
     assert "update-rc.d prosody disable" in prosody
-    assert ejabberd.startswith("install --yes --no-install-recommends ejabberd")
+    assert ejabberd.startswith("install --yes --no-install-recommends ejabberd erlang-p1-sqlite3")
     assert "exit 101" in ejabberd
     assert "update-rc.d ejabberd disable" in ejabberd
     assert (tmp_path / "createcluster.conf").read_text() == "own = 1\n", "the machine's settings are as they were"

@@ -13,6 +13,7 @@ from tools.mail.processes import is_listening
 from tools.xmpp import Account, CutProxy, Peer, Prosody, StreamError, XmppServer, body, eventually, servers
 
 ROOT = Path(__file__).parent.parent
+Start = Callable[..., XmppServer]
 Connect = Callable[..., Awaitable[Peer]]
 
 pytestmark = pytest.mark.anyio
@@ -27,25 +28,32 @@ def test_without_it_it_says_what_installs_it(monkeypatch: pytest.MonkeyPatch, tm
     assert "make peers" in Prosody.missing()
 
 
-def test_it_listens_on_loopback_only(prosody: XmppServer) -> None:
+def test_it_listens_on_loopback_only(xmpp_server: XmppServer) -> None:
     lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     where = {int(fields[1][9:], 16): fields[1][:8] for fields in lines if fields[3] == "0A"}
-    for port in (prosody.port, prosody.tls_port, prosody.component_port, prosody.http_port, prosody.https_port):
+    for port in (
+        xmpp_server.port,
+        xmpp_server.tls_port,
+        xmpp_server.component_port,
+        xmpp_server.http_port,
+        xmpp_server.https_port,
+    ):
         assert where[port] == "0100007F"
 
 
-def test_when_it_is_closed_nothing_is_left(start_prosody: Callable[..., Prosody]) -> None:
-    server = start_prosody(accounts=())
+def test_when_it_is_closed_nothing_is_left(start_xmpp_server: Start) -> None:
+    server = start_xmpp_server(accounts=())
     ours = guard.running_in(server.folder)
-    assert len(ours) == 1
+    assert ours
     server.close()
     assert not server.folder.exists()
-    assert not any(Path(f"/proc/{pid}").exists() for pid in ours)
+    eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in ours))
 
 
-@pytest.mark.usefixtures("start_prosody")
-def test_a_killed_run_leaves_nothing_behind() -> None:
-    code = "from tools.xmpp import Prosody; s = Prosody(accounts=()); print(s.folder, s.port, flush=True); input()"
+@pytest.mark.usefixtures("xmpp_server")
+def test_a_killed_run_leaves_nothing_behind(xmpp_kind: str) -> None:
+    kind = xmpp_kind.capitalize()
+    code = f"from tools.xmpp import *; s = {kind}(accounts=()); print(s.folder, s.port, flush=True); input()"
     with subprocess.Popen(
         [sys.executable, "-c", code], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as run:
@@ -57,24 +65,22 @@ def test_a_killed_run_leaves_nothing_behind() -> None:
     eventually(lambda: not is_listening(int(port)))
 
 
-def test_a_start_that_fails_leaves_nothing_behind_and_says_why(
-    start_prosody: Callable[..., Prosody], quick_path: Path
-) -> None:
-    with pytest.raises(RuntimeError, match=r"ended with[\s\S]*near .is"):
-        start_prosody(more="this is nonsense", where=quick_path)
+def test_a_start_that_fails_leaves_nothing_behind_and_says_why(start_xmpp_server: Start, quick_path: Path) -> None:
+    with pytest.raises(RuntimeError, match=r"ended with[\s\S]*nonsense"):
+        start_xmpp_server(more={"nonsense nonsense": 1}, where=quick_path)
     assert not list(quick_path.iterdir())
 
 
-def test_a_feature_that_is_none_is_said(start_prosody: Callable[..., Prosody]) -> None:
-    with pytest.raises(ValueError, match=r"no \['telepathy'\]; it has .*smacks"):
-        start_prosody(without=["telepathy"])
+def test_a_feature_that_is_none_is_said(start_xmpp_server: Start) -> None:
+    with pytest.raises(ValueError, match=r"\['telepathy'\]; there are .*smacks"):
+        start_xmpp_server(without=["telepathy"])
 
 
 # --- talking ----------------------------------------------------------------------------------------------------------
 
 
-async def test_two_talk(prosody: XmppServer, connect_peer: Connect) -> None:
-    one, other = await connect_peer(prosody), await connect_peer(prosody)
+async def test_two_talk(xmpp_server: XmppServer, connect_peer: Connect) -> None:
+    one, other = await connect_peer(xmpp_server), await connect_peer(xmpp_server)
     await one.say(other.jid, "<hello> & more")
     got = await other.until("<hello> & more")
     assert (got.get("from"), body(got)) == (one.jid, "<hello> & more")
@@ -82,40 +88,43 @@ async def test_two_talk(prosody: XmppServer, connect_peer: Connect) -> None:
     await one.until("to all devices")
 
 
-async def test_a_wrong_password_is_refused(prosody: XmppServer, connect_peer: Connect) -> None:
+async def test_a_wrong_password_is_refused(xmpp_server: XmppServer, connect_peer: Connect) -> None:
     with pytest.raises(StreamError, match="not-authorized"):
-        await connect_peer(prosody, Account("alice@localhost", "wrong"))
+        await connect_peer(xmpp_server, Account("alice@localhost", "wrong"))
 
 
-async def test_a_component_talks(prosody: XmppServer, connect_peer: Connect) -> None:
-    client = await connect_peer(prosody)
-    async with Peer(prosody, None) as component:
+async def test_a_component_talks(xmpp_server: XmppServer, connect_peer: Connect) -> None:
+    client = await connect_peer(xmpp_server)
+    async with Peer(xmpp_server, None) as component:
         await client.say(f"somebody@{component.bare}", "to the gateway")
         await component.until("to the gateway")
         await component.say(client.jid, "from the gateway")
         await client.until("from the gateway")
 
 
-async def test_a_room_is_made_and_entered(prosody: XmppServer, connect_peer: Connect) -> None:
-    room, one, other = prosody.fresh_room(), await connect_peer(prosody), await connect_peer(prosody)
+async def test_a_room_is_made_and_entered(xmpp_server: XmppServer, connect_peer: Connect) -> None:
+    room, one, other = xmpp_server.fresh_room(), await connect_peer(xmpp_server), await connect_peer(xmpp_server)
     await one.join(room, "one")
     await other.join(room, "other")
     await one.say(room, "hello room", kind="groupchat")
     assert (await other.until("hello room")).get("from") == f"{room}/one"
 
 
-async def test_two_devices_hear_each_other(prosody: XmppServer, connect_peer: Connect) -> None:
-    account, other = prosody.fresh_account(), await connect_peer(prosody)
-    phone, laptop = await connect_peer(prosody, account, "phone"), await connect_peer(prosody, account, "laptop")
+async def test_two_devices_hear_each_other(xmpp_server: XmppServer, connect_peer: Connect) -> None:
+    account, other = xmpp_server.fresh_account(), await connect_peer(xmpp_server)
+    phone, laptop = (
+        await connect_peer(xmpp_server, account, "phone"),
+        await connect_peer(xmpp_server, account, "laptop"),
+    )
     await laptop.carbons()
     await phone.say(other.jid, "sent by the phone")
     copy = await laptop.until(lambda each: each.find("{urn:xmpp:carbons:2}sent") is not None)
     assert copy.findtext(".//{jabber:client}body") == "sent by the phone"
 
 
-async def test_of_a_line_that_is_cut_both_sides_hear(prosody: XmppServer, connect_peer: Connect) -> None:
-    with CutProxy(prosody.tls_port) as line:
-        peer = await connect_peer(prosody, None, port=line.port)
+async def test_of_a_line_that_is_cut_both_sides_hear(xmpp_server: XmppServer, connect_peer: Connect) -> None:
+    with CutProxy(xmpp_server.tls_port) as line:
+        peer = await connect_peer(xmpp_server, None, port=line.port)
         line.cut()
         assert await peer.ended() is None
     assert not peer.connected
@@ -124,8 +133,8 @@ async def test_of_a_line_that_is_cut_both_sides_hear(prosody: XmppServer, connec
 # --- coming back ------------------------------------------------------------------------------------------------------
 
 
-async def test_what_is_on_disk_outlives_a_crash(start_prosody: Callable[..., Prosody], connect_peer: Connect) -> None:
-    server = start_prosody(archive="disk")
+async def test_what_is_on_disk_outlives_a_crash(start_xmpp_server: Start, connect_peer: Connect) -> None:
+    server = start_xmpp_server(archive="disk")
     alice, bob = (Account(f"{name}@localhost", name) for name in ("alice", "bob"))
     peer = await connect_peer(server, alice)
     for number in range(60):
@@ -139,10 +148,9 @@ async def test_what_is_on_disk_outlives_a_crash(start_prosody: Callable[..., Pro
     assert archived == [str(number) for number in range(60)]
 
 
-async def test_one_that_is_stopped_says_good_bye(start_prosody: Callable[..., Prosody], connect_peer: Connect) -> None:
-    server = start_prosody()
+async def test_one_that_is_stopped_mostly_says_good_bye(start_xmpp_server: Start, connect_peer: Connect) -> None:
+    server = start_xmpp_server()
     peer = await connect_peer(server)
     await server.stop()
     error = await peer.ended()
-    assert error is not None
-    assert error[0].tag == "{urn:ietf:params:xml:ns:xmpp-streams}system-shutdown"
+    assert error is None or error[0].tag == "{urn:ietf:params:xml:ns:xmpp-streams}system-shutdown"

@@ -6,31 +6,78 @@ from contextlib import AsyncExitStack, ExitStack
 import pytest
 
 from tests.peers import lacking
-from tools.xmpp import Account, Peer, Prosody, XmppServer
+from tools.xmpp import Account, Ejabberd, Peer, Prosody, XmppServer
 
-__all__ = ["connect_peer", "prosody", "start_prosody"]
+__all__ = [
+    "connect_peer",
+    "ejabberd",
+    "prosody",
+    "start_ejabberd",
+    "start_prosody",
+    "start_xmpp_server",
+    "xmpp_kind",
+    "xmpp_server",
+]
+
+KINDS = {"prosody": Prosody, "ejabberd": Ejabberd}
 
 
-def _server(kind: type[XmppServer]) -> Iterator[XmppServer]:
+def _shared(kind: type[XmppServer]) -> Iterator[XmppServer]:
     if why := kind.missing():
         lacking(why)
     with kind() as server:
         yield server
 
 
+def _started(kind: type[XmppServer]) -> Iterator[Callable[..., XmppServer]]:
+    if why := kind.missing():
+        lacking(why)
+    with ExitStack() as stack:
+        yield lambda **settings: stack.enter_context(kind(**settings))
+
+
 @pytest.fixture(scope="session")
 def prosody() -> Iterator[XmppServer]:
-    """One for all tests: take `fresh_account()` and `fresh_room()`, and do not stop it."""
-    yield from _server(Prosody)
+    """A Prosody for all tests: take `fresh_account()` and `fresh_room()`, and do not stop it."""
+    yield from _shared(Prosody)
+
+
+@pytest.fixture(scope="session")
+def ejabberd() -> Iterator[XmppServer]:
+    """An ejabberd for all tests: take `fresh_account()` and `fresh_room()`, and do not stop it."""
+    yield from _shared(Ejabberd)
 
 
 @pytest.fixture
-def start_prosody() -> Iterator[Callable[..., Prosody]]:
-    """Start one with settings of the test's own, to be killed and started at will; it ends with the test."""
-    if why := Prosody.missing():
-        lacking(why)
-    with ExitStack() as stack:
-        yield lambda **settings: stack.enter_context(Prosody(**settings))
+def start_prosody() -> Iterator[Callable[..., XmppServer]]:
+    """Start a Prosody with settings of the test's own, to be killed and started at will; it ends with the test."""
+    yield from _started(Prosody)
+
+
+@pytest.fixture
+def start_ejabberd() -> Iterator[Callable[..., XmppServer]]:
+    """Start an ejabberd with settings of the test's own, to be killed and started at will; it ends with the test."""
+    yield from _started(Ejabberd)
+
+
+@pytest.fixture(params=KINDS)
+def xmpp_kind(request: pytest.FixtureRequest) -> str:
+    """Run the test with each kind of server."""
+    return str(request.param)
+
+
+@pytest.fixture
+def xmpp_server(xmpp_kind: str, request: pytest.FixtureRequest) -> XmppServer:
+    """The one for all tests, of each kind in turn."""
+    server = request.getfixturevalue(xmpp_kind)
+    assert isinstance(server, XmppServer)
+    return server
+
+
+@pytest.fixture
+def start_xmpp_server(xmpp_kind: str) -> Iterator[Callable[..., XmppServer]]:
+    """Start one of the test's own, of each kind in turn."""
+    yield from _started(KINDS[xmpp_kind])
 
 
 @pytest.fixture

@@ -86,14 +86,14 @@ def _kannel() -> None:
 
 def _prosody() -> None:
     with _no_service():
-        # lua-sec speaks TLS; the last keeps an archive in SQLite, which does not slow down as it grows.
+        # lua-sec speaks TLS; the last keeps an archive in SQLite, as does ejabberd's second.
         _apt_get("install", "prosody", "lua-sec", "lua-event", "lua-dbi-sqlite3")
     _run("update-rc.d", "prosody", "disable")
 
 
 def _ejabberd() -> None:
     with _no_service():
-        _apt_get("install", "ejabberd")
+        _apt_get("install", "ejabberd", "erlang-p1-sqlite3")
     _run("update-rc.d", "ejabberd", "disable")
 
 

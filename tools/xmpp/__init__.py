@@ -6,6 +6,17 @@ from tools.mail.processes import eventually
 from tools.mail.proxies import CutProxy, DelayProxy
 
 from .peer import Peer, StreamError, body
-from .servers import Account, Prosody, XmppServer
+from .servers import Account, Ejabberd, Prosody, XmppServer
 
-__all__ = ["Account", "CutProxy", "DelayProxy", "Peer", "Prosody", "StreamError", "XmppServer", "body", "eventually"]
+__all__ = [
+    "Account",
+    "CutProxy",
+    "DelayProxy",
+    "Ejabberd",
+    "Peer",
+    "Prosody",
+    "StreamError",
+    "XmppServer",
+    "body",
+    "eventually",
+]

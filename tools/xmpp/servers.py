@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import ssl
 import subprocess
 import sys
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
+from types import MappingProxyType
 from typing import ClassVar, Final, Literal, NamedTuple, Self
 
 from anyio import to_thread
@@ -21,11 +24,12 @@ from tools.kannel import guard
 from tools.mail.processes import eventually, free_ports, is_listening
 
 from ._register import register
-from .settings import PROSODY_FEATURES, prosody_lua
+from .settings import FEATURES, ejabberd_yml, prosody_lua
 
-__all__ = ["Account", "Prosody", "XmppServer"]
+__all__ = ["Account", "Ejabberd", "Prosody", "XmppServer"]
 
 _SBIN: Final = ("/usr/sbin", "/usr/local/sbin")  # is not on everybody's PATH
+_LIBRARIES: Final = (Path("/usr/lib"), Path("/usr/local/lib"))
 _MEMORY: Final = Path("/dev/shm")
 _NUMBERS: Final = count(1)
 
@@ -51,14 +55,14 @@ class XmppServer(ABC):
     """One server, running until it is closed.
 
     Args:
-        archive: Where archives and what waits for somebody are kept: in "memory", or on "disk", where they outlive
-            `kill` and `stop`. ejabberd keeps them on disk in any case.
+        archive: Where archives and what waits for somebody are kept: in "memory" (of ejabberd, in Mnesia), or on
+            "disk", in SQLite, where all of it outlives `kill`.
         hibernation: Seconds for which a stream may be resumed, XEP-0198.
         stanza_limit: Bytes of the largest stanza that it takes from a client.
         page: How many messages it gives at most for one question to an archive.
         file_limit: Bytes of the largest file.
-        without: Which features are left out; see `features`.
-        more: Settings over ours, in the server's own language.
+        without: Which features are left out, by their names in `FEATURES`.
+        more: Settings that the server has, over ours.
         accounts: Who can log in from the beginning; their password is their name.
         where: In which folder its own one is made; None for memory where there is enough, or temporary files.
 
@@ -73,7 +77,6 @@ class XmppServer(ABC):
     """
 
     kind: ClassVar[str]
-    features: ClassVar[Collection[str]]
     host: Final = "127.0.0.1"
     domain: Final = "localhost"
     rooms: Final = "conference.localhost"
@@ -91,12 +94,12 @@ class XmppServer(ABC):
         page: int = 50,
         file_limit: int = 10_485_760,
         without: Collection[str] = (),
-        more: str = "",
+        more: Mapping[str, object] = MappingProxyType({}),
         accounts: Collection[str] = ("alice", "bob", "carol"),
         where: Path | None = None,
     ) -> None:
-        if unknown := set(without) - set(self.features):
-            raise ValueError(f"{self.kind} has no {sorted(unknown)}; it has {sorted(self.features)}")
+        if unknown := set(without) - set(FEATURES):
+            raise ValueError(f"there is no feature {sorted(unknown)}; there are {sorted(FEATURES)}")
         self.archive, self.hibernation, self.stanza_limit = archive, hibernation, stanza_limit
         self.page, self.file_limit = page, file_limit
         self._process: subprocess.Popen[bytes] | None = None
@@ -125,7 +128,7 @@ class XmppServer(ABC):
         """Why there can be none here; empty where there can."""
 
     @abstractmethod
-    def _configure(self, without: Collection[str], more: str) -> None: ...
+    def _configure(self, without: Collection[str], more: Mapping[str, object]) -> None: ...
 
     @abstractmethod
     def _command(self) -> tuple[list[str], dict[str, str]]:
@@ -139,7 +142,9 @@ class XmppServer(ABC):
         authority = trustme.CA(key_type=trustme.KeyType.ECDSA)
         authority.cert_pem.write_to_path(self.ca)
         names = (self.domain, self.rooms, self.uploads, self.pubsub, self.component, self.host)
-        own = authority.issue_cert(*names, key_type=trustme.KeyType.ECDSA)
+        # ejabberd sets itself an alarm for the end of it, and fails where that is further away than its clock reaches.
+        end = datetime.now(UTC) + timedelta(days=30)
+        own = authority.issue_cert(*names, not_after=end, key_type=trustme.KeyType.ECDSA)
         chain = b"".join(blob.bytes() for blob in own.cert_chain_pems)
         key = own.private_key_pem.bytes()
         for name, content in (("localhost.crt", chain), ("localhost.key", key), ("all.pem", chain + key)):
@@ -240,7 +245,6 @@ class Prosody(XmppServer):
     """A Prosody, running until it is closed."""
 
     kind = "prosody"
-    features = (*PROSODY_FEATURES, "room_archive")
 
     @classmethod
     def missing(cls) -> str:
@@ -248,13 +252,59 @@ class Prosody(XmppServer):
         there = _program("prosody")
         return "" if there else "Prosody is not installed (as root on Debian, `make peers` does it)"
 
-    def _configure(self, without: Collection[str], more: str) -> None:
+    def _configure(self, without: Collection[str], more: Mapping[str, object]) -> None:
         (self.folder / "data").chmod(0o700)
         text = prosody_lua(self._values(), without=without, more=more)
         (self.folder / "prosody.cfg.lua").write_text(text, "utf-8")
 
     def _command(self) -> tuple[list[str], dict[str, str]]:
         return [_program("prosody") or "prosody", "--config", str(self.folder / "prosody.cfg.lua"), "-F"], {}
+
+
+class Ejabberd(XmppServer):
+    """An ejabberd, running until it is closed.
+
+    It is started without the package's script, for that starts Erlang's port mapper, a server for the whole machine,
+    which stays.
+    """
+
+    kind = "ejabberd"
+
+    @classmethod
+    def missing(cls) -> str:
+        """Why there can be none here; empty where there can."""
+        there = _program("erl") and _library()
+        return "" if there else "ejabberd is not installed (as root on Debian, `make peers` does it)"
+
+    def _configure(self, without: Collection[str], more: Mapping[str, object]) -> None:
+        text = ejabberd_yml(self._values(), without=without, more=more)
+        (self.folder / "ejabberd.yml").write_text(text, "utf-8")
+        if self.archive == "disk":
+            tables = (self._library() / "priv" / "sql" / "lite.sql").read_text("utf-8")
+            with closing(sqlite3.connect(self.folder / "data" / "archive.sqlite")) as database:
+                database.executescript(tables)
+
+    def _library(self) -> Path:
+        library = _library()
+        assert library is not None, self.missing()
+        return library
+
+    def _command(self) -> tuple[list[str], dict[str, str]]:
+        # Without a name of its own the node talks with no other, and needs no port mapper.
+        command = [_program("erl") or "erl", "-noinput", "-mnesia", "dir", f'"{self.folder}/data"', "-s", "ejabberd"]
+        environment = {
+            "ERL_LIBS": str(self._library().parent),
+            "EJABBERD_CONFIG_PATH": str(self.folder / "ejabberd.yml"),
+            "EJABBERD_LOG_PATH": str(self.folder / "log" / "ejabberd.log"),
+            "ERL_CRASH_DUMP_SECONDS": "0",
+            "HOME": str(self.folder),
+        }
+        return command, environment
+
+
+def _library() -> Path | None:
+    """The folder of ejabberd among Erlang's libraries, where the distribution has put it."""
+    return next((path for top in _LIBRARIES for path in top.glob("**/ejabberd-[0-9]*") if path.is_dir()), None)
 
 
 def _program(name: str) -> str | None:
