@@ -1,16 +1,15 @@
-"""The hub's handles: on a dispatch, on a conversation, on a channel."""
+"""The hub's handles on a dispatch and on a conversation."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
+from typing import TYPE_CHECKING, ClassVar, Final, Protocol
 
 import anyio
 from pydantic import ValidationError
 
-from .abc import Adapter, Clock
-from .engine.channels import ChannelRuntime, ChannelState
+from .abc import Clock
 from .engine.ledger import Watch
 from .errors import (
     DeliveryError,
@@ -40,7 +39,7 @@ from .router import Recipient, RouteLike
 if TYPE_CHECKING:
     from datetime import datetime
 
-__all__ = ["Channel", "Content", "Conversation", "DispatchHandle", "Side", "Target", "about", "as_message"]
+__all__ = ["Content", "Conversation", "DispatchHandle", "Side", "Target", "about", "as_message"]
 
 
 #: What can be sent.
@@ -323,35 +322,3 @@ class Conversation:
 
     def __repr__(self) -> str:
         return f"<Conversation {self.ref.key} on {self.ref.channel}>"
-
-
-class Channel:
-    """The hub's handle on one channel."""
-
-    __convergekit_inject__: ClassVar[str] = "channel"
-
-    def __init__(self, runtime: ChannelRuntime) -> None:
-        self._runtime = runtime
-
-    @property
-    def name(self) -> str:
-        """As the configuration has it."""
-        return self._runtime.name
-
-    @property
-    def state(self) -> ChannelState:
-        """How it is."""
-        return self._runtime.state
-
-    @property
-    def reason(self) -> str | None:
-        """Why it is not up, or None."""
-        return self._runtime.reason
-
-    @property
-    def adapter(self) -> Adapter[Any] | None:
-        """What connects it, while it is open: for what only this medium knows."""
-        return self._runtime.adapter
-
-    def __repr__(self) -> str:
-        return f"<Channel {self.name} {self.state.value}>"

@@ -16,8 +16,9 @@ import anyio
 from anyio import AsyncContextManagerMixin
 from pydantic import BaseModel
 
+from ._channel import Channel
 from ._dead_letters import DeadLetter, DeadLetters
-from ._handles import Channel, Content, Conversation, DispatchHandle, as_message
+from ._handles import Content, Conversation, DispatchHandle, as_message
 from ._recipients import Several, To, as_recipient, recipients
 from ._sending import Sending
 from .abc import Adapter, Archive, Clock, ReceivesWebhooks, Store

@@ -21,11 +21,12 @@ from pydantic import BaseModel
 
 from . import hub as _asynchronous
 from ._dead_letters import DeadLetter
-from ._handles import Channel, Target
+from ._handles import Target
 from .abc import Adapter, Direction, Erased, Found, Page
 from .abc import Archive as _Archive
 from .abc import Contacts as _Contacts
 from .config import channel_settings
+from .engine.channels import ChannelState
 from .engine.options import ChannelOptions
 from .errors import NotRunningError
 from .hub import Content, HubHealth, Several, To
@@ -41,11 +42,12 @@ from .model import (
     DispatchState,
     Event,
     MessageReceived,
+    PresenceChanged,
     Status,
 )
 from .router import Plan, RouteLike
 
-__all__ = ["Archive", "Consents", "Contacts", "Conversation", "DeadLetters", "DispatchHandle", "Hub"]
+__all__ = ["Archive", "Channel", "Consents", "Contacts", "Conversation", "DeadLetters", "DispatchHandle", "Hub"]
 
 T = TypeVar("T")
 
@@ -107,6 +109,87 @@ class DispatchHandle:
 
     def __repr__(self) -> str:
         return repr(self._handle)
+
+
+class Channel:
+    """See `convergekit.Channel`; every verb blocks."""
+
+    def __init__(self, hub: Hub, channel: _asynchronous.Channel) -> None:
+        self._hub = hub
+        self._channel = channel
+
+    @property
+    def name(self) -> str:
+        """As the configuration has it."""
+        return self._channel.name
+
+    @property
+    def state(self) -> ChannelState:
+        """How it is."""
+        return self._channel.state
+
+    @property
+    def reason(self) -> str | None:
+        """Why it is not up, or None."""
+        return self._channel.reason
+
+    @property
+    def adapter(self) -> Adapter[Any] | None:
+        """What connects it, while it is open; it lives in the hub's own thread."""
+        return self._channel.adapter
+
+    def create_room(self, name: str, **options: Any) -> ConversationRef:
+        """See `convergekit.Channel.create_room`."""
+        return self._hub._call(lambda: self._channel.create_room(name, **options))
+
+    def join(self, room: Address | str, *, nickname: str | None = None) -> ConversationRef:
+        """See `convergekit.Channel.join`."""
+        return self._hub._call(lambda: self._channel.join(room, nickname=nickname))
+
+    def leave(self, room: Address | str) -> None:
+        """See `convergekit.Channel.leave`."""
+        self._hub._call(lambda: self._channel.leave(room))
+
+    def invite(self, room: Address | str, who: Address | str, text: str | None = None) -> None:
+        """See `convergekit.Channel.invite`."""
+        self._hub._call(lambda: self._channel.invite(room, who, text))
+
+    def members(self, room: Address | str) -> Sequence[Address]:
+        """See `convergekit.Channel.members`."""
+        return self._hub._call(lambda: self._channel.members(room))
+
+    def set_presence(self, presence: str, text: str | None = None) -> None:
+        """See `convergekit.Channel.set_presence`."""
+        self._hub._call(lambda: self._channel.set_presence(presence, text))
+
+    def presence_of(self, who: Address | str) -> PresenceChanged:
+        """See `convergekit.Channel.presence_of`."""
+        return self._hub._call(lambda: self._channel.presence_of(who))
+
+    def subscribe(self, who: Address | str, text: str | None = None) -> None:
+        """See `convergekit.Channel.subscribe`."""
+        self._hub._call(lambda: self._channel.subscribe(who, text))
+
+    def unsubscribe(self, who: Address | str) -> None:
+        """See `convergekit.Channel.unsubscribe`."""
+        self._hub._call(lambda: self._channel.unsubscribe(who))
+
+    def accept_subscription(self, who: Address | str) -> None:
+        """See `convergekit.Channel.accept_subscription`."""
+        self._hub._call(lambda: self._channel.accept_subscription(who))
+
+    def refuse_subscription(self, who: Address | str) -> None:
+        """See `convergekit.Channel.refuse_subscription`."""
+        self._hub._call(lambda: self._channel.refuse_subscription(who))
+
+    def history(
+        self, where: ConversationRef | Address | str, *, cursor: Any = None, limit: int = 100
+    ) -> tuple[Sequence[Event], Any]:
+        """See `convergekit.Channel.history`."""
+        return self._hub._call(lambda: self._channel.history(where, cursor=cursor, limit=limit))
+
+    def __repr__(self) -> str:
+        return repr(self._channel)
 
 
 class Conversation:
@@ -437,12 +520,12 @@ class Hub:
 
     def channel(self, name: str) -> Channel:
         """See `convergekit.Hub.channel`."""
-        return self._hub.channel(name)
+        return Channel(self, self._hub.channel(name))
 
     @property
     def channels(self) -> Sequence[Channel]:
         """See `convergekit.Hub.channels`."""
-        return self._hub.channels
+        return [Channel(self, each) for each in self._hub.channels]
 
     def add_channel(
         self,
@@ -455,8 +538,10 @@ class Hub:
     ) -> Channel:
         """See `convergekit.Hub.add_channel`; before the hub is entered it is only made known."""
         if self._portal is None:
-            return self._hub._add(channel_settings(name, config, adapter=adapter, options=options), parts)
-        return self._call(lambda: self._hub.add_channel(name, config, adapter=adapter, options=options, **parts))
+            settings = channel_settings(name, config, adapter=adapter, options=options)
+            return Channel(self, self._hub._add(settings, parts))
+        added = self._call(lambda: self._hub.add_channel(name, config, adapter=adapter, options=options, **parts))
+        return Channel(self, added)
 
     def remove_channel(self, name: str) -> None:
         """See `convergekit.Hub.remove_channel`."""

@@ -61,6 +61,7 @@ from .verbs import (
     SupportsReconcile,
     SupportsRetract,
     SupportsRooms,
+    SupportsSubscriptions,
     SupportsTyping,
     SupportsUpload,
 )
@@ -111,6 +112,7 @@ __all__ = [
     "SupportsReconcile",
     "SupportsRetract",
     "SupportsRooms",
+    "SupportsSubscriptions",
     "SupportsTyping",
     "SupportsUpload",
     "Write",

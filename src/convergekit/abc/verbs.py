@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
 from convergekit.errors import DeliveryError
-from convergekit.model import Address, Attachment, ConversationRef, Event, Receipt
+from convergekit.model import Address, Attachment, ConversationRef, Event, PresenceChanged, Receipt
 
 from .adapter import Outgoing
 
@@ -28,6 +28,7 @@ __all__ = [
     "SupportsReconcile",
     "SupportsRetract",
     "SupportsRooms",
+    "SupportsSubscriptions",
     "SupportsTyping",
     "SupportsUpload",
 ]
@@ -84,6 +85,34 @@ class SupportsPresence(Protocol):
 
     async def set_presence(self, presence: str, text: str | None = None) -> None:
         """Show *presence*: "available", "away", "busy" or "offline"."""
+        ...
+
+
+@runtime_checkable
+class SupportsSubscriptions(Protocol):
+    """Whether somebody is there is seen by those whom they let see it: either side asks, and the other decides.
+
+    Who asks us comes as `SubscriptionRequested`, and is neither accepted nor refused by itself.
+    """
+
+    async def presence_of(self, who: Address) -> PresenceChanged:
+        """What is known of whether *who* is there; "offline" where nothing is. Asks nobody."""
+        ...
+
+    async def subscribe(self, who: Address, text: str | None = None) -> None:
+        """Ask *who* to let us see their presence."""
+        ...
+
+    async def unsubscribe(self, who: Address) -> None:
+        """See it no more."""
+        ...
+
+    async def accept_subscription(self, who: Address) -> None:
+        """Let *who* see ours."""
+        ...
+
+    async def refuse_subscription(self, who: Address) -> None:
+        """Do not let *who* see it, or no more."""
         ...
 
 

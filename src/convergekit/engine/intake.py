@@ -106,7 +106,7 @@ class Intake:
         return self._ephemeral.popitem(last=False)[1] if self._ephemeral else None
 
 
-def completed(event: Event, channel: str, *, ephemeral: bool = False) -> Event:
+def completed(event: EventT, channel: str, *, ephemeral: bool = False) -> EventT:
     """*event* with its channel, and with a direct conversation where it named none."""
     if not event.key and not ephemeral:
         raise InvalidInputError(f"{channel}: an event of type {event.type} has no key, so a repeat could not be told")

@@ -28,6 +28,7 @@ from convergekit.abc import (
     SupportsReconcile,
     SupportsRetract,
     SupportsRooms,
+    SupportsSubscriptions,
     SupportsTyping,
     SupportsUpload,
 )
@@ -52,7 +53,7 @@ ANN = "loopback:ann"
 VERBS = (
     *(Listens, Polls, ReceivesWebhooks, SupportsBatch, SupportsEdit, SupportsHistory, SupportsPresence),
     *(SupportsReactions, SupportsReadMarkers, SupportsReconcile, SupportsRetract, SupportsRooms, SupportsTyping),
-    SupportsUpload,
+    *(SupportsSubscriptions, SupportsUpload),
 )
 
 

@@ -33,6 +33,7 @@ from convergekit.model import (
     Idempotency,
     IdempotencyKind,
     Markup,
+    PresenceChanged,
     Receipt,
     Status,
     TextLimit,
@@ -164,6 +165,24 @@ class LoopbackAdapter(Adapter[LoopbackConfig]):
     async def set_presence(self, presence: str, text: str | None = None) -> None:
         """Show *presence*."""
         self.medium.presence[self.context.channel] = presence
+
+    async def presence_of(self, who: Address) -> PresenceChanged:
+        """What the medium has of them."""
+        return PresenceChanged.model_validate({"sender": who, "presence": self.medium.presence.get(who.uri, "offline")})
+
+    async def subscribe(self, who: Address, text: str | None = None) -> None:
+        """Ask."""
+        self.medium.subscriptions[self.context.channel, who.uri] = "asked"
+
+    async def accept_subscription(self, who: Address) -> None:
+        """Let them."""
+        self.medium.subscriptions[self.context.channel, who.uri] = "accepted"
+
+    async def unsubscribe(self, who: Address) -> None:
+        """No more."""
+        self.medium.subscriptions.pop((self.context.channel, who.uri), None)
+
+    refuse_subscription = unsubscribe
 
     async def create_room(self, name: str, **options: Any) -> ConversationRef:
         """A room with nobody in it."""

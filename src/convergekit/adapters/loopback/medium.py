@@ -72,7 +72,9 @@ class Medium:
         refuses_login: Raised when a channel is opened, or listens, or None.
         idempotent: Whether a repeated key is recognised, and answered with the first receipt.
         remembers: Whether it can be asked what became of a key.
-        presence: What each channel shows.
+        presence: What each channel shows, and what others do, by their address.
+        subscriptions: By (channel, address), "asked" or "accepted": whether one of ours has asked to see somebody's
+            presence, or has let them see ours.
         typing: (channel, conversation key) where a channel types.
         rooms: Members of each room.
         uploads: Content that is served, by URL; what was uploaded, and what a test puts there.
@@ -83,6 +85,7 @@ class Medium:
     idempotent: bool = False
     remembers: bool = False
     presence: dict[str, str] = field(default_factory=dict)
+    subscriptions: dict[tuple[str, str], str] = field(default_factory=dict)
     typing: set[tuple[str, str]] = field(default_factory=set)
     rooms: dict[Address, list[Address]] = field(default_factory=dict)
     uploads: dict[str, bytes] = field(default_factory=dict)

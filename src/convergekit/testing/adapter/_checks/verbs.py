@@ -15,11 +15,12 @@ from convergekit.abc import (
     SupportsPresence,
     SupportsReconcile,
     SupportsRooms,
+    SupportsSubscriptions,
     SupportsTyping,
     SupportsUpload,
 )
 from convergekit.errors import AccountError, DeliveryError, InvalidInputError, NotSentError, RejectedError
-from convergekit.model import Address, Attachment, Content, ConversationRef, Receipt
+from convergekit.model import Address, Attachment, Content, ConversationRef, PresenceChanged, Receipt
 
 from .._bench import Bench
 from .._subject import Cannot, Fault
@@ -102,6 +103,19 @@ async def _may_fail(call: Awaitable[Any], verb: str) -> None:
         pass
     except Exception as error:
         raise broken(f"`{verb}` raised {type(error).__name__}") from error
+
+
+@check("verbs-work", SupportsSubscriptions, that=["subscriptions"])
+async def _subscriptions(bench: Bench, that: str) -> None:
+    who = Address(bench.subject.to)
+    async with bench.entered() as (adapter, _):
+        with _works("`presence_of`"):
+            known = await adapter.presence_of(who)
+        expect(isinstance(known, PresenceChanged), f"`presence_of` returned {type(known).__name__}")
+        expect(known.presence == "offline", "somebody of whom nothing is known was there")
+        for verb in ("subscribe", "unsubscribe", "accept_subscription", "refuse_subscription", "refuse_subscription"):
+            with _works(f"`{verb}`"):
+                await getattr(adapter, verb)(who)
 
 
 @check("verbs-work", SupportsRooms, that=["rooms"])
