@@ -23,31 +23,16 @@ from convergekit.model import Dispatch
 from .launch import Launcher
 from .link import Link, LostError, RefusedError
 from .plan import Incoming, Outgoing, Plan
-from .recorder import TURN, Recorder, until
+from .recorder import TURN, Gap, Recorder, until
 from .worker import Terms
 
-__all__ = ["Gap", "Outcome", "tortured"]
+__all__ = ["Outcome", "tortured"]
 
 _SUBMITTERS: Final = 32
 _CALLERS: Final = 16
 #: What a submit, or a call, may end with while workers are being killed; then it is repeated.
 _EXPECTED: Final = {"NotRunningError", "StoreError", "AssertionError"}
 Outage = Callable[[Random], Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """A time in which a worker stood still.
-
-    Args:
-        worker: Which.
-        start: Since when.
-        end: Until when.
-    """
-
-    worker: str
-    start: float
-    end: float
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""Lines of JSON over one socket; either end may ask the other.
+"""Lines of JSON over one socket; either end may ask the other, and says when (both are on one machine).
 
 A question leaves at once, in the very step in which it is asked: between an engine's last look at its lease and the
 first byte there is no await of ours in which a process could be stopped for long.
@@ -11,6 +11,7 @@ import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from itertools import count
+from time import monotonic
 from typing import Any
 
 import anyio
@@ -35,6 +36,9 @@ class Link:
     Args:
         connection: Connected.
         answers: Called with each question of the other end, which awaits nothing else meanwhile.
+
+    Attributes:
+        asked_at: When the other end asked what is just being answered.
     """
 
     def __init__(self, connection: socket.socket, answers: Answers) -> None:
@@ -45,6 +49,7 @@ class Link:
         self._waiting: dict[int, tuple[anyio.Event, list[Any]]] = {}
         self.lost = anyio.Event()
         self.name = ""
+        self.asked_at = 0.0
 
     async def run(self) -> None:
         """Read until the other end is gone."""
@@ -78,7 +83,7 @@ class Link:
         number = next(self._numbers)
         event, answer = self._waiting[number] = (anyio.Event(), [])
         try:
-            self._write({"ask": what, "id": number, **more})
+            self._write({"ask": what, "id": number, "at": monotonic(), **more})
             await event.wait()
         finally:
             del self._waiting[number]
@@ -91,7 +96,7 @@ class Link:
     def tell(self, what: str, /, **more: Any) -> None:
         """Ask, and wait for nothing; also when the other end is gone."""
         with suppress(LostError):
-            self._write({"ask": what, "id": 0, **more})
+            self._write({"ask": what, "id": 0, "at": monotonic(), **more})
 
     def _read(self, line: dict[str, Any], start: Callable[..., Any]) -> None:
         if "ask" not in line:
@@ -100,7 +105,7 @@ class Link:
                 waiting[1].append(line["answer"])
                 waiting[0].set()
             return
-        what, number = line.pop("ask"), line.pop("id")
+        what, number, self.asked_at = line.pop("ask"), line.pop("id"), line.pop("at")
         answer = self._answers(self, what, line)
         if isinstance(answer, Awaitable):
             start(self._later, number, answer)

@@ -1,7 +1,8 @@
 """What outlives a worker: the media, the feeds, and the record of what happened.
 
 Everything here is done in the driver, in the step in which a question arrives. So what a worker wrote before it was
-killed counts, and the order of the record is the order in which things arrived.
+killed counts, and hand-overs are in the order in which they arrived. What a worker does by itself, as handlers do, has
+the time at which it was done: a driver that is slow makes nothing overlap.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import anyio
 from .link import Link
 from .plan import MEDIA, WAYS_IN, Incoming, Plan
 
-__all__ = ["TURN", "Handover", "Recorder", "Run", "until"]
+__all__ = ["TURN", "Gap", "Handover", "Recorder", "Run", "until"]
 
 #: Seconds between two looks at whether something has happened.
 TURN: Final = 0.01
@@ -29,6 +30,21 @@ async def until(holds: Callable[[], bool], turn: float = TURN) -> None:
     """Return once something *holds*; looked at each *turn* seconds, for other processes are waited for."""
     while not holds():  # noqa: ASYNC110 - nobody would set an event
         await anyio.sleep(turn)
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A time in which a worker stood still.
+
+    Args:
+        worker: Which.
+        start: Since when.
+        end: Until when.
+    """
+
+    worker: str
+    start: float
+    end: float
 
 
 @dataclass(slots=True, eq=False)
@@ -69,6 +85,7 @@ class Run:
         until: ... and when it ended, or nobody was there any more to end it.
         finished: Whether it came to its end.
         failed: Whether it failed because it was to.
+        committed: Whether the ledger took it for done.
     """
 
     what: str
@@ -77,6 +94,7 @@ class Run:
     until: float | None = None
     finished: bool = False
     failed: bool = False
+    committed: bool = False
 
 
 @dataclass
@@ -97,6 +115,8 @@ class Recorder:
     notes: Counter[str] = field(default_factory=Counter)
     silent: Counter[str] = field(default_factory=Counter)  # channel -> answers that the medium kept to itself
     strange: list[str] = field(default_factory=list)  # what nobody planned
+    stalls: list[Gap] = field(default_factory=list)  # as the workers themselves have found out
+    done: Counter[str] = field(default_factory=Counter)  # what -> times that the ledger took it for done
     progress: int = 0
     moved_at: float = field(default_factory=monotonic)
     _keys: dict[tuple[str, str], str] = field(default_factory=dict)  # of a medium: key -> its own id of what it took
@@ -188,7 +208,7 @@ class Recorder:
         self.silent[channel] += 1
         for each in reversed(self.handovers):
             if each.what == what and each.worker == link.name and each.until is None:
-                each.until = monotonic()
+                each.until = link.asked_at
 
     # The feeds: what was not acknowledged is offered again
 
@@ -229,7 +249,7 @@ class Recorder:
     # The handlers
 
     def _on_begin(self, link: Link, what: str) -> Any:
-        run = Run(what, link.name, monotonic())
+        run = Run(what, link.name, link.asked_at)
         self.runs.append(run)
         number = len(self.runs)
         self._runs[number] = run
@@ -241,7 +261,7 @@ class Recorder:
         if error != "PlannedError":
             self.notes[f"handlers failed with {error}"] += 1
         ended = self._runs.pop(run)
-        ended.until, ended.finished, ended.failed = monotonic(), finished, not finished
+        ended.until, ended.finished, ended.failed = link.asked_at, finished, not finished
         self._failed[ended.what] += not finished
         if finished and ended.what not in self._done:
             self._done.add(ended.what)
@@ -249,11 +269,23 @@ class Recorder:
             self.moves()
         return True
 
-    def _on_cancelled(self, link: Link, run: int) -> Any:
-        self._runs.pop(run).until = monotonic()
-        return True
+    def _on_cancelled(self, link: Link, what: str) -> None:
+        """Maybe before the worker has learned which run it was, or after its end."""
+        run = self._last(link, what)
+        if run.until is None:
+            run.until = link.asked_at
+
+    def _on_committed(self, link: Link, what: str) -> None:
+        self._last(link, what).committed = True
+        self.done[what] += 1
+
+    def _last(self, link: Link, what: str) -> Run:
+        return next(run for run in reversed(self.runs) if run.what == what and run.worker == link.name)
 
     # What a worker says of itself
+
+    def _on_stood_still(self, link: Link, since: float) -> None:
+        self.stalls.append(Gap(link.name, since, link.asked_at))
 
     def _on_strange(self, link: Link, text: str) -> None:
         self.strange.append(f"{link.name}: {text}")

@@ -12,13 +12,13 @@ from convergekit.abc import EntryState
 from convergekit.engine.handlers import CRASH_RETRY
 from convergekit.model import Delivery, DeliveryState, Dispatch, Status
 
-from .driver import Gap, Outcome
+from .driver import Outcome
 from .plan import MEDIA, WAYS_IN, Medium
-from .recorder import Handover, Run
+from .recorder import Gap, Handover, Run
 
 __all__ = ["Sums", "summed"]
 
-#: Seconds: between the driver's stopping a worker and what it had on its way being noted.
+#: Seconds: between a worker's going on and what it had on its way being noted, or what it had lost being left.
 _ON_ITS_WAY = 0.25
 _SHOWN = 10
 #: Runs that did not come to their end, after which an event is given up.
@@ -192,6 +192,7 @@ def _into(outcome: Outcome, sums: Sums) -> None:
     failed = Counter(each.what for each in record.runs if each.failed)
     sums.none("events never finished", record.plan.into.keys() - finished.keys())
     sums.none("events admitted twice", (what for what, number in record.news.items() if number > 1))
+    sums.none("events done twice", (what for what, number in record.done.items() if number > 1))
     again = sum(number - 1 - failed[what] for what, number in runs.items())
     limit = outcome.blows * torture.at_once
     sums.expect(again <= limit, f"{again} runs were begun again, more than {limit}")
@@ -207,10 +208,9 @@ def _into(outcome: Outcome, sums: Sums) -> None:
 
 
 def _order(outcome: Outcome, sums: Sums) -> None:
-    record = outcome.recorder
-    wrong, passed = _overtaken(
-        (run for run in record.runs if not _just_continued(outcome.gaps, run)), record.offered_at
-    )
+    record, gaps = outcome.recorder, _gaps(outcome)
+    runs = sorted(record.runs, key=lambda run: run.at)
+    wrong, passed = _overtaken((run for run in runs if not _just_continued(gaps, run)), record.offered_at)
     late = 0
     last: dict[tuple[str, str], tuple[int, int]] = {}
     for each in record.handovers:
@@ -218,12 +218,12 @@ def _order(outcome: Outcome, sums: Sums) -> None:
         lane = (each.channel, each.to)
         if not each.arrived or place >= last.get(lane, (0, 0)):
             last[lane] = max(place, last.get(lane, (0, 0))) if each.arrived else last.get(lane, (0, 0))
-        elif _just_continued(outcome.gaps, each):
+        elif _just_continued(gaps, each):
             late += 1
         elif each.what.removeprefix("re:") not in passed:
             wrong.append(f"{each.what} part {each.part} after {last[lane]}")
     sums.none("out of order", wrong)
-    sums.expect(late <= len(outcome.gaps), f"{late} parts came late, more than the stops")
+    sums.expect(late <= len(gaps), f"{late} parts came late, more than the stops")
     sums.figures |= {"out of order": len(wrong), "passed after the hold": len(passed), "late after a stop": late}
 
 
@@ -253,33 +253,62 @@ def _overtaken(runs: Iterable[Run], offered_at: Mapping[str, float]) -> tuple[li
 
 
 def _overlap(outcome: Outcome, sums: Sums) -> None:
-    handovers: defaultdict[tuple[str, str], list[Handover | Run]] = defaultdict(list)
+    """One after another in each lane, but for a worker that stood still and has not yet found out that it has lost it.
+
+    No lease can keep that from happening. It is to happen only then, to be over at once, and to change nothing.
+    """
+    lanes: defaultdict[tuple[str, str], list[Handover | Run]] = defaultdict(list)
     for handover in outcome.recorder.handovers:
-        handovers[handover.channel, handover.to].append(handover)
+        lanes[handover.channel, handover.to].append(handover)
     for run in outcome.recorder.runs:
         channel, lane, _ = run.what.split("/")
-        handovers["run", f"{channel}/{lane}"].append(run)
-    found, late = [], 0
-    for lane_of in handovers.values():
-        busy_until, by = 0.0, ""
-        for each in lane_of:
-            if each.at < busy_until:
-                if _just_continued(outcome.gaps, each):
-                    late += 1
-                    continue
-                found.append(f"{each.what} by {each.worker} while {by}")
-            end = _end(outcome.gaps, each)
-            if end > busy_until:
-                busy_until, by = end, f"{each.what} by {each.worker}"
+        lanes["run", f"{channel}/{lane}"].append(run)
+    gaps, found, committed, behind, late = _gaps(outcome), [], [], 0, 0
+    for former, latter in (pair for lane_of in lanes.values() for pair in _pairs(lane_of)):
+        shown = f"{latter.what} by {latter.worker} while {former.what} by {former.worker}"
+        if isinstance(former, Run) and former.committed:
+            committed.append(shown)
+        elif _just_continued(gaps, latter):
+            late += 1
+        elif _left_in_time(gaps, former, latter):
+            behind += 1
+        else:
+            found.append(shown)
     sums.none("overlaps inside a lane", found)
-    sums.expect(late <= len(outcome.gaps), f"{late} begun late after a stop, more than the stops")
-    sums.figures |= {"overlaps": len(found), "begun late after a stop": late}
+    sums.none("done by a worker whose lane was another's", committed)
+    sums.expect(late <= len(gaps), f"{late} begun late after a stop, more than the stops")
+    sums.figures |= {"overlaps": len(found), "begun late after a stop": late, "left late after a stop": behind}
 
 
-def _end(gaps: Iterable[Gap], each: Handover | Run) -> float:
-    """Until when it held its lane: a worker that stands still for long holds nothing."""
-    end = float("inf") if each.until is None else each.until
-    return min((gap.start for gap in gaps if gap.worker == each.worker and each.at <= gap.start < end), default=end)
+def _pairs(lane_of: Iterable[Handover | Run]) -> Iterator[tuple[Handover | Run, Handover | Run]]:
+    """Those that were in a lane at the same time: who was there, and who came."""
+    there: list[Handover | Run] = []
+    for each in sorted(lane_of, key=lambda each: each.at):
+        there = [former for former in there if former.until is None or former.until > each.at]
+        yield from ((former, each) for former in there)
+        there.append(each)
+
+
+def _left_in_time(gaps: Iterable[Gap], former: Handover | Run, latter: Handover | Run) -> bool:
+    """Whether *former* stood still when *latter* came, and found out soon after it went on."""
+    return former.until is not None and any(
+        gap.worker == former.worker
+        and former.at <= gap.end
+        and gap.start <= latter.at <= gap.end + _ON_ITS_WAY
+        and former.until <= gap.end + _ON_ITS_WAY
+        for gap in gaps
+    )
+
+
+def _gaps(outcome: Outcome) -> list[Gap]:
+    """When workers stood still: because the driver stopped them, or because the machine had no time for them."""
+    gaps: list[Gap] = []
+    for each in sorted((*outcome.gaps, *outcome.recorder.stalls), key=lambda gap: (gap.worker, gap.start)):
+        if gaps and gaps[-1].worker == each.worker and each.start <= gaps[-1].end:
+            gaps[-1] = Gap(each.worker, gaps[-1].start, max(gaps[-1].end, each.end))
+        else:
+            gaps.append(each)
+    return gaps
 
 
 def _just_continued(gaps: Iterable[Gap], each: Handover | Run) -> bool:
@@ -296,7 +325,7 @@ def _ledger(outcome: Outcome, sums: Sums) -> None:
         offered = sum(each.channel == channel for each in plan.into.values())
         states = {state: counts.entries.get((channel, state), 0) for state in EntryState}
         # An event in whose handling the process dies again and again is taken for the cause, as it well may be.
-        suspects = sum(plan.into[what].channel == channel and number >= _LIMIT for what, number in runs.items())
+        suspects = sum(what.startswith(f"{channel}/") and number >= _LIMIT for what, number in runs.items())
         dead = states[EntryState.DEAD]
         right = states[EntryState.DONE] + dead == offered and not states[EntryState.READY] and dead <= suspects
         sums.figures["events given up"] = sums.figures.get("events given up", 0) + dead

@@ -19,10 +19,10 @@ from convergekit.abc import Admission, Claim, Direction, Lease, LedgerCounts
 from convergekit.errors import LeaseLostError
 from convergekit.model import DeliveryState, Dispatch, DispatchState, Event, Report
 
-from .driver import Gap, Outcome, tortured
+from .driver import Outcome, tortured
 from .launch import InProcess
 from .plan import Torture, planned
-from .recorder import Handover, Recorder, Run
+from .recorder import Gap, Handover, Recorder, Run
 from .sums import Sums, summed
 
 pytestmark = pytest.mark.anyio
@@ -103,6 +103,16 @@ class LeasesTwice(Broken):
         return claim._replace(leases=[*claim.leases, *map(copy, claim.leases)]) if direction == "in" else claim
 
 
+class AsksForNoLease(LeasesTwice):
+    """Whoever comes with a lease that has ended is believed."""
+
+    async def finish(self, lease: Lease, **more: Any) -> tuple[Dispatch, ...]:
+        try:
+            return await super().finish(lease, **more)
+        except LeaseLostError:
+            return ()
+
+
 class ForgetsThatItIsDone(Broken):
     async def finish(self, lease: Lease, **more: Any) -> tuple[Dispatch, ...]:
         if self.now_and_then():
@@ -163,6 +173,7 @@ class DropsAtEnd(Broken):
         (ForgetsEvents, "the ledger counts"),
         (TurnsEventsRound, "out of order"),
         (LeasesTwice, "overlaps inside a lane"),
+        (AsksForNoLease, "events done twice"),
         (ForgetsThatItIsDone, "runs were begun again"),
         (ForgetsOutcomes, "doubles on"),
         (LosesOutcomes, "it did not come to its end"),
@@ -218,10 +229,11 @@ async def test_a_broken_medium_is_found(medium: type[Recorder], says: str) -> No
     assert any(says in each for each in sums.wrong), sums.wrong
 
 
-def _record(*happened: Handover | Run, gaps: Sequence[Gap] = ()) -> Sums:
+def _record(*happened: Handover | Run, gaps: Sequence[Gap] = (), stalls: Sequence[Gap] = ()) -> Sums:
     record = Recorder(planned(Torture(seed=1, out=0, into=0)))
     record.handovers += [each for each in happened if isinstance(each, Handover)]
     record.runs += [each for each in happened if isinstance(each, Run)]
+    record.stalls += stalls
     return summed(Outcome(record, gaps=list(gaps)))
 
 
@@ -232,7 +244,7 @@ def _part(what: str, worker: str, at: float, until: float | None) -> Handover:
 def test_a_worker_that_stands_still_holds_nothing() -> None:
     """Its hand-over ends where it was stopped; what it sends just after it was continued is counted, and bounded."""
     gap = Gap("a", 2.0, 9.0)
-    behind = (_part("plain/0/1", "a", 1.0, 10.0), _part("plain/0/2", "b", 6.0, 6.5))
+    behind = (_part("plain/0/1", "a", 1.0, 9.1), _part("plain/0/2", "b", 6.0, 6.5))
     assert _record(*behind, gaps=[gap]).figures["overlaps"] == 0
     assert _record(*behind).figures["overlaps"] == 1
 
@@ -240,3 +252,25 @@ def test_a_worker_that_stands_still_holds_nothing() -> None:
     assert _record(*late, gaps=[gap]).figures["out of order"] == 0
     assert _record(*late).figures["out of order"] == 1
     assert "1 parts came late, more than the stops" not in _record(*late, gaps=[gap]).wrong
+
+
+def test_a_run_that_goes_on_beside_another_is_found() -> None:
+    """Unless its worker stood still when the other began, left at once when it went on, and changed nothing."""
+
+    def overlaps(until: float | None = 6.3, *, committed: bool = False, **still: Sequence[Gap]) -> list[str]:
+        former = Run("heard/0/1", "a", 1.0, until, committed=committed)
+        return _record(former, Run("heard/0/1", "b", 6.0, 6.2, finished=True), **still).wrong
+
+    def says(text: str, wrong: Sequence[str]) -> bool:
+        return any(text in each for each in wrong)
+
+    stood = [Gap("a", 5.5, 6.2)]
+    assert not says("lane", overlaps(stalls=stood))
+    assert not says("lane", overlaps(gaps=stood))
+    assert not says("lane", overlaps(gaps=[Gap("a", 2.0, 5.7)], stalls=stood))
+    assert says("1 overlaps inside a lane", overlaps())
+    assert says("1 overlaps inside a lane", overlaps(stalls=[Gap("c", 5.5, 6.2)]))
+    assert says("1 overlaps inside a lane", overlaps(stalls=[Gap("a", 4.0, 5.0)]))
+    assert says("1 overlaps inside a lane", overlaps(7.0, stalls=stood))
+    assert says("1 overlaps inside a lane", overlaps(None, stalls=stood))
+    assert says("done by a worker whose lane was another's", overlaps(committed=True, stalls=stood))

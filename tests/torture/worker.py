@@ -11,9 +11,10 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from time import monotonic, process_time
 from typing import Any, ClassVar, Final, cast
 
 import anyio
@@ -22,7 +23,7 @@ from anyio.abc import TaskStatus
 from pydantic import BaseModel
 
 from convergekit import Conversation, Hub, MessageReceived
-from convergekit.abc import Adapter, Admission, EntryState, Outgoing, Polled, Reconciliation, RetryPolicy, Store
+from convergekit.abc import Adapter, Admission, EntryState, Lease, Outgoing, Polled, Reconciliation, RetryPolicy, Store
 from convergekit.engine.options import ChannelOptions
 from convergekit.errors import NotSentError, RejectedError, ThrottledError, UncertainError
 from convergekit.model import (
@@ -42,6 +43,8 @@ from .plan import MEDIA
 __all__ = ["Terms", "work"]
 
 _TEXT: Final = TextLimit(max=160)
+_TICK: Final = 0.05
+_STALL: Final = 0.1  # seconds; a lease is given up a quarter of one before its end
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,12 +237,40 @@ class PlannedError(Exception):
     """A handler fails because it is to."""
 
 
+class _Telling:
+    """A store, which tells the driver what it has taken for done."""
+
+    def __init__(self, store: Store) -> None:
+        self.link: Link | None = None
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def finish(self, lease: Lease, **more: Any) -> Any:
+        stored = await self._store.finish(lease, **more)
+        if self.link is not None and lease.entry is not None:
+            self.link.tell("committed", what=lease.entry.event.key)
+        return stored
+
+
+@contextmanager
+def _telling_of_its_end(link: Link, what: str) -> Generator[None]:
+    """Around a handler: its lease may be lost, or the hub left."""
+    try:
+        yield
+    except anyio.get_cancelled_exc_class():
+        link.tell("cancelled", what=what)
+        raise
+
+
 class Worker:
     """Answers the driver."""
 
     def __init__(self, terms: Terms, store: Store) -> None:
+        self._store = _Telling(store)
         self.hub = Hub(
-            store=store,
+            store=cast(Store, self._store),
             role=cast(Any, terms.role),
             handlers=terms.at_once,
             sends=terms.at_once,
@@ -250,26 +281,23 @@ class Worker:
 
     async def open(self, link: Link) -> None:
         """Open the hub with its channels, and stay until the driver says that it may leave."""
-        hub = self.hub
+        hub, self._store.link = self.hub, link
 
         @hub.on_message
         async def handle(message: MessageReceived, conversation: Conversation) -> str | None:
-            run = await link.ask("begin", what=message.key)
-            try:
-                if run["reply"] == "submitted":
-                    await conversation.reply(f"re:{message.key} submitted")
-                if run["pause"]:
-                    await anyio.sleep(run["pause"])
-                if run["fails"]:
-                    raise PlannedError
-            except anyio.get_cancelled_exc_class():  # its lease is lost, or the hub is left
-                with anyio.move_on_after(1, shield=True), suppress(Exception):
-                    await link.ask("cancelled", run=run["run"])
-                raise
-            except Exception as error:
-                await link.ask("end", run=run["run"], finished=False, error=type(error).__name__)
-                raise
-            await link.ask("end", run=run["run"], finished=True)
+            with _telling_of_its_end(link, message.key):
+                run = await link.ask("begin", what=message.key)
+                try:
+                    if run["reply"] == "submitted":
+                        await conversation.reply(f"re:{message.key} submitted")
+                    if run["pause"]:
+                        await anyio.sleep(run["pause"])
+                    if run["fails"]:
+                        raise PlannedError
+                except Exception as error:
+                    await link.ask("end", run=run["run"], finished=False, error=type(error).__name__)
+                    raise
+                await link.ask("end", run=run["run"], finished=True)
             return f"re:{message.key} returned" if run["reply"] == "returned" else None
 
         # Before it is entered: it handles what is in the ledger at once, and answers by these.
@@ -315,10 +343,21 @@ async def _linked(terms: Terms, worker: Worker) -> AsyncGenerator[Link]:
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(link.run)
         link.tell("hello", name=terms.name)
+        tasks.start_soon(_watch, link)
         try:
             yield link
         finally:
             tasks.cancel_scope.cancel()
+
+
+async def _watch(link: Link) -> None:
+    """Tell when this process was not let run; what it did itself all that time is no such thing."""
+    while True:
+        began, worked = monotonic(), process_time()
+        await anyio.sleep(_TICK)
+        stood = monotonic() - began - _TICK - (process_time() - worked)
+        if stood > _STALL:
+            link.tell("stood_still", since=began)
 
 
 async def work(terms: Terms, store: Store) -> None:
