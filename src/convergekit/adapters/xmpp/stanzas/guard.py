@@ -1,0 +1,116 @@
+"""What must not be written to a stream: it would end the stream, and with it all that is under way.
+
+Rules kept here:
+
+- XML 1.0 §2.2: a NUL, an ESC, a VT, U+FFFE, half a surrogate pair cannot be said, in no way. They are refused, in text
+  and in names alike, before anything has left us. A carriage return can be said and does not arrive: readers make a
+  line feed of it (§2.11), so it is sent as one.
+- A server ends the stream of who sends a stanza above its limit, and has to take 10,000 octets only (RFC 6120 §13.12).
+- An error names the character and its place, and never shows the text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+from xml.etree.ElementTree import Element
+
+from convergekit.errors import UnsupportedContentError
+from convergekit.model import FailureKind
+
+from .namespaces import NS
+
+__all__ = ["DEEPEST", "check_stanza", "is_legal", "legal", "octets"]
+
+DEEPEST: Final = 64  # levels; extensions need about ten, and some readers fail at hundreds
+
+_ILLEGAL: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_CR: Final = re.compile("\r\n?")
+#: What escaping adds to a character at most: `'` may become `&apos;`.
+_ESCAPED: Final = {"&": 4, "<": 3, ">": 3, '"': 5, "'": 5}
+_XML: Final = "{http://www.w3.org/XML/1998/namespace}"
+
+
+def is_legal(text: str) -> bool:
+    """Whether XML has a way to say *text*."""
+    return _ILLEGAL.search(text) is None
+
+
+def legal(what: str, text: str) -> str:
+    """*text* as it arrives: with the ends of its lines as line feeds.
+
+    Args:
+        what: What it is, for the error: "the text".
+        text: Anything.
+
+    Raises:
+        UnsupportedContentError: XML cannot say it.
+    """
+    if (bad := _ILLEGAL.search(text)) is not None:
+        raise UnsupportedContentError(
+            f"{what} has the character U+{ord(bad[0]):04X} at position {bad.start()}, counted from 0, "
+            "which XML cannot carry: leave it out",
+            kind=FailureKind.CONTENT,
+        )
+    return _CR.sub("\n", text) if "\r" in text else text
+
+
+def check_stanza(stanza: Element, limit: int) -> None:
+    """Look at all of *stanza*, just before it is handed over.
+
+    Args:
+        stanza: In the namespace `jabber:client`.
+        limit: Octets that the server takes.
+
+    Raises:
+        UnsupportedContentError: It would end the stream.
+    """
+    at_most = 0
+    for element, level in _walk(stanza):
+        if level > DEEPEST:
+            raise UnsupportedContentError(
+                f"the XML of this message has more than {DEEPEST} levels", kind=FailureKind.CONTENT
+            )
+        at_most += 40 + 2 * len(element.tag)
+        for said in (element.tag, element.text, element.tail, *element.attrib, *element.attrib.values()):
+            if said:
+                at_most += 6 * len(said) + 4
+                if _ILLEGAL.search(said):
+                    name = element.tag.rpartition("}")[2]
+                    legal(f"<{name}/>" if is_legal(name) else "the name of an element", said)
+    # Counting takes longer than all the rest, and few are anywhere near.
+    if at_most > limit and (size := octets(stanza)) > limit:
+        raise UnsupportedContentError(
+            f"this message makes a stanza of {size} octets, the server takes {limit}: send it as a file, or in parts",
+            kind=FailureKind.TOO_LARGE,
+        )
+
+
+def octets(stanza: Element) -> int:
+    """How many octets *stanza* has at most once it is written, whatever a writer escapes."""
+    namespaces: dict[Element, str] = {}
+    total = 0
+    for element, _ in _walk(stanza):
+        namespace, _, name = element.tag.rpartition("}")
+        total += 2 * len(name.encode()) + len("<></>")
+        if namespace[1:] != namespaces.get(element, NS.CLIENT):
+            total += len(" xmlns=''") + _escaped(namespace[1:])
+        for key, value in element.attrib.items():
+            total += len(" =''") + len(key.replace(_XML, "xml:").encode()) + _escaped(value)
+        total += _escaped(element.text or "") + _escaped(element.tail or "")
+        namespaces.update(dict.fromkeys(element, namespace[1:]))
+    return total
+
+
+def _walk(stanza: Element) -> Iterator[tuple[Element, int]]:
+    """Every element and its level, without recursion: it may be deeper than a stack."""
+    left = [(stanza, 1)]
+    while left:
+        element, level = left.pop()
+        yield element, level
+        left += [(child, level + 1) for child in reversed(element)]
+
+
+def _escaped(text: str) -> int:
+    return len(text.encode()) + sum(text.count(character) * more for character, more in _ESCAPED.items())
