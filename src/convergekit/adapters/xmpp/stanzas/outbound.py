@@ -1,0 +1,325 @@
+"""What goes out: a finished part, or what is done to an earlier one, as messages. Pure.
+
+Rules kept here:
+
+- Ids are made of the engine's key (`identities`), so that a repeat is known as one: it is the id attribute, and the
+  origin-id of XEP-0359 beside it, since a room is free to change the first.
+- A part may be several messages, since a file is one of its own (XEP-0066, as clients have it). Reports are asked of
+  the last: who has it has those before it.
+- Between two, what is said of a message names the id that its sender chose; in a room that of the room (XEP-0359), but
+  for corrections, which name the sender's also there (XEP-0308 §3).
+- What a client that does not know an extension would show is marked as such (XEP-0428), with places in code points.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+from xml.etree.ElementTree import Element, SubElement
+
+from convergekit.abc import Outgoing
+from convergekit.content import clusters
+from convergekit.errors import NotSentError, RejectedError, UnsupportedContentError
+from convergekit.model import Address, FailureKind, Receipt, Status, shared_id
+
+from ..identities import Identities, is_ours, origin_id
+from ..jids import address_of
+from .guard import legal
+from .namespaces import NS, tag
+from .native import XmppNative, elements_of, native_of
+
+__all__ = ["Place", "PlaceKind", "edit", "mark_read", "react", "retract", "send", "to_receipt", "typing"]
+
+_LANG: Final = "{http://www.w3.org/XML/1998/namespace}lang"
+_PATIENCE: Final = 5  # attempts: so long a room is waited for to show us what we have said in it
+_QUOTED: Final = 3  # lines
+_WIDTH: Final = 100  # code points of each
+_STYLES: Final = frozenset("*_~`>")
+_TAKEN_BACK: Final = "(I have taken back a message; this program cannot show which.)"
+
+
+class PlaceKind(Enum):
+    """Among whom something is said."""
+
+    DIRECT = "direct"
+    """To somebody's account, or to one device of it."""
+    ROOM = "room"
+    """To all in a room."""
+    PRIVATE = "private"
+    """To one occupant of a room, through it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something is said.
+
+    Args:
+        to: The JID, as it is written on the wire.
+        kind: What it is.
+        conversation: The JID, normalised, by which `Identities` and reports know it: bare, or of the occupant.
+        sender: Of a component, from whom, as it is written on the wire; else None, for the server says it.
+    """
+
+    to: str
+    kind: PlaceKind
+    conversation: str
+    sender: str | None = None
+
+    @property
+    def address(self) -> Address:
+        """Whose reports are about what is said here."""
+        return address_of(self.conversation)
+
+
+def send(out: Outgoing, place: Place, *, files: Sequence[str] = (), identities: Identities) -> tuple[Element, ...]:
+    """The messages that *out* is.
+
+    Args:
+        out: What to say.
+        place: Where.
+        files: URLs of its attachments, in order.
+        identities: What is known of the message that it answers.
+
+    Raises:
+        UnsupportedContentError: XMPP cannot say it; the text names what, and shows nothing of it.
+    """
+    native = native_of(out.native)
+    if native.subject is not None and place.kind is PlaceKind.ROOM:
+        return (_room_subject(out, place, native, files),)
+    messages: list[Element] = []
+    if out.text or native.xml or not files:
+        messages.append(_said(out, place, native, identities))
+    for url in files:
+        messages.append(_file(out, place, url, len(messages)))
+    _ask_for_reports(messages[-1], place)
+    return tuple(messages)
+
+
+def edit(out: Outgoing, place: Place) -> tuple[Element, ...]:
+    """A correction (XEP-0308), which names the first message of what is corrected.
+
+    Raises:
+        UnsupportedContentError: XMPP cannot say it.
+        RejectedError: The message has no id that could be named.
+    """
+    if out.part.attachments:
+        raise _refused("a correction has no attachments: send them as a new message")
+    names = _names(out, place)
+    target = next((id for id in names if is_ours(id) and "-" not in id), names[0])
+    message = _message(place, origin_id(out.key))
+    _body(message, out)
+    SubElement(message, tag(NS.CORRECTION, "replace"), {"id": target})
+    message.extend(elements_of(native_of(out.native).xml))
+    _ask_for_reports(message, place)
+    return (message,)
+
+
+def retract(out: Outgoing, place: Place) -> tuple[Element, ...]:
+    """A retraction (XEP-0424) of each message that it was.
+
+    Raises:
+        NotSentError: The room has not said yet by which id it knows the message.
+        RejectedError: The message has no id that could be named.
+    """
+    return tuple(_retraction(out, place, target, number) for number, target in enumerate(_targets(out, place)))
+
+
+def react(out: Outgoing, place: Place, *, identities: Identities) -> tuple[Element, ...]:
+    """All our reactions to a message (XEP-0444); none takes them back.
+
+    Raises:
+        UnsupportedContentError: One of them is no emoji.
+        NotSentError: As for `retract`.
+        RejectedError: Likewise.
+    """
+    message = _message(place, origin_id(out.key))
+    target = _first(_targets(out, place), place, identities)
+    reactions = SubElement(message, tag(NS.REACTIONS, "reactions"), {"id": target})
+    for emoji in dict.fromkeys(out.text.split()):
+        if not _is_emoji(emoji):
+            raise _refused("a reaction is one emoji (XEP-0444); several are separated by spaces")
+        SubElement(reactions, tag(NS.REACTIONS, "reaction")).text = emoji
+    SubElement(message, tag(NS.HINTS, "store"))
+    return (message,)
+
+
+def mark_read(out: Outgoing, place: Place, *, identities: Identities) -> tuple[Element, ...]:
+    """A marker (XEP-0333): this message, and what came before it, has been read. Raises as `retract` does."""
+    message = _message(place, origin_id(out.key))
+    target = _first(_targets(out, place), place, identities)
+    SubElement(message, tag(NS.MARKERS, "displayed"), {"id": target})
+    SubElement(message, tag(NS.HINTS, "store"))
+    return (message,)
+
+
+def typing(place: Place, is_typing: bool) -> Element:
+    """A chat state (XEP-0085), for nobody to keep."""
+    message = _message(place)
+    SubElement(message, tag(NS.CHAT_STATES, "composing" if is_typing else "paused"))
+    SubElement(message, tag(NS.HINTS, "no-store"))
+    return message
+
+
+def to_receipt(out: Outgoing, place: Place, messages: Iterable[Element]) -> Receipt:
+    """The server has *messages*. Each id is kept with the addressee as well: what others report is not theirs."""
+    ids = [message.attrib["id"] for message in messages]
+    both = [name for id in ids for name in (id, shared_id(id, place.address))]
+    return Receipt(Status.ACCEPTED, ids=both, part=out.index, delivery=out.delivery or None)
+
+
+# --- the messages --------------------------------------------------------------------------------------------------
+
+
+def _message(place: Place, id: str | None = None) -> Element:
+    # RFC 6121 §5.2.2, XEP-0045 §7.4 and §7.5
+    type = "groupchat" if place.kind is PlaceKind.ROOM else "chat"
+    attributes = {"to": legal("the address", place.to), "type": type}
+    if place.sender is not None:
+        attributes["from"] = legal("the sender's address", place.sender)
+    if id is not None:
+        attributes["id"] = id
+    message = Element(tag(NS.CLIENT, "message"), attributes)
+    if id is not None:
+        SubElement(message, tag(NS.SID, "origin-id"), {"id": id})
+    if place.kind is PlaceKind.PRIVATE:
+        SubElement(message, tag(NS.MUC_USER, "x"))  # XEP-0045 §7.5: so that copies for other devices are understood
+    return message
+
+
+def _said(out: Outgoing, place: Place, native: XmppNative, identities: Identities) -> Element:
+    message = _message(place, origin_id(out.key))
+    if native.subject is not None:
+        SubElement(message, tag(NS.CLIENT, "subject")).text = legal("the subject", native.subject)
+    if out.text:
+        _body(message, out, _reply(message, out, place, identities))
+        if place.kind is not PlaceKind.ROOM:
+            SubElement(message, tag(NS.CHAT_STATES, "active"))
+    elif not native.xml and native.subject is None:
+        raise _refused("there is nothing to say: no text, no attachment, no native elements")
+    if (thread := out.message.thread) is not None:
+        SubElement(message, tag(NS.CLIENT, "thread")).text = legal("the thread", thread)
+    message.extend(elements_of(native.xml))
+    return message
+
+
+def _body(message: Element, out: Outgoing, quote: str = "") -> None:
+    if not out.text:
+        raise _refused("a message cannot be corrected to nothing: retract it")
+    SubElement(message, tag(NS.CLIENT, "body")).text = quote + legal("the text", out.text)
+    if (language := out.message.language) is not None:
+        message.set(_LANG, legal("the language", language))
+    if out.message.markdown is None and out.message.html is None and not _STYLES.isdisjoint(out.text):
+        # XEP-0393 §6: whoever wrote plain text means an asterisk by an asterisk.
+        SubElement(message, tag(NS.STYLING, "unstyled"))
+
+
+def _file(out: Outgoing, place: Place, url: str, number: int) -> Element:
+    """Only what has the URL, and nothing else, for its body is shown as a file by those who show files."""
+    message = _message(place, origin_id(out.key, number))
+    SubElement(message, tag(NS.CLIENT, "body")).text = legal("the URL of an attachment", url)
+    SubElement(SubElement(message, tag(NS.OOB, "x")), tag(NS.OOB, "url")).text = url
+    return message
+
+
+def _room_subject(out: Outgoing, place: Place, native: XmppNative, files: Sequence[str]) -> Element:
+    if out.text or files or native.xml:
+        raise _refused("native of xmpp: subject: in a room it is set by a message without a text (XEP-0045 §8.1)")
+    message = _message(place, origin_id(out.key))
+    SubElement(message, tag(NS.CLIENT, "subject")).text = legal("the subject", native.subject or "")
+    return message
+
+
+def _retraction(out: Outgoing, place: Place, target: str, number: int) -> Element:
+    message = _message(place, origin_id(out.key, number))
+    SubElement(message, tag(NS.RETRACTION, "retract"), {"id": target})
+    SubElement(message, tag(NS.FALLBACK, "fallback"), {"for": NS.RETRACTION.value})
+    SubElement(message, tag(NS.CLIENT, "body")).text = _TAKEN_BACK
+    SubElement(message, tag(NS.HINTS, "store"))
+    return message
+
+
+def _ask_for_reports(message: Element, place: Place) -> None:
+    """Of one addressee: a room would answer with as many reports as it has occupants (XEP-0184 §5.3)."""
+    if place.kind is not PlaceKind.ROOM and message.find(tag(NS.CLIENT, "body")) is not None:
+        SubElement(message, tag(NS.RECEIPTS, "request"))
+        SubElement(message, tag(NS.MARKERS, "markable"))
+
+
+# --- what is answered ----------------------------------------------------------------------------------------------
+
+
+def _reply(message: Element, out: Outgoing, place: Place, identities: Identities) -> str:
+    """Say which message is answered (XEP-0461); returns what stands before the text for those who do not see that."""
+    if (target := out.message.reply_to) is None:
+        return ""
+    known = identities.find(place.conversation, target)
+    attributes = {"id": legal("the id of the message that is answered", target)}
+    if known is not None:
+        attributes["to"] = known.sender
+    elif place.kind is not PlaceKind.ROOM and not is_ours(target):
+        attributes["to"] = place.conversation
+    SubElement(message, tag(NS.REPLY, "reply"), attributes)
+    # Between two, what is answered stands right above; in a room others have spoken meanwhile.
+    if known is None or place.kind is not PlaceKind.ROOM or not (quote := _quoted(known.text)):
+        return ""
+    fallback = SubElement(message, tag(NS.FALLBACK, "fallback"), {"for": NS.REPLY.value})
+    SubElement(fallback, tag(NS.FALLBACK, "body"), {"start": "0", "end": str(len(quote))})
+    return quote
+
+
+def _quoted(text: str) -> str:
+    """How *text* begins, without what it quotes itself, as XEP-0393 quotes; "" where nothing is known of it."""
+    lines = [line.rstrip() for line in text.split("\n") if line.strip() and not line.startswith(">")]
+    return "".join(f"> {line if len(line) <= _WIDTH else line[:_WIDTH] + '…'}\n" for line in lines[:_QUOTED])
+
+
+# --- what something is done to -------------------------------------------------------------------------------------
+
+
+def _names(out: Outgoing, place: Place) -> list[str]:
+    """The ids of what *out* is about, without those that are ours alone and only tell addressees apart."""
+    apart = f" {place.address.uri}"
+    names = [id for id in out.target if not (id.endswith(apart) and id[: -len(apart)] in out.target)]
+    if not names:
+        raise RejectedError("the message that this is about has no id", kind=FailureKind.INVALID_MESSAGE)
+    for id in names:
+        legal("the id of the message that this is about", id)
+    return names
+
+
+def _targets(out: Outgoing, place: Place) -> list[str]:
+    """By which ids others know what *out* is about: of each of its messages one, in the order in which they went."""
+    names = _names(out, place)
+    if place.kind is not PlaceKind.ROOM:
+        return sorted(names, key=_number)
+    of_room = [id for id in names if not is_ours(id)]
+    if of_room:
+        return of_room
+    if out.attempt < _PATIENCE:
+        raise NotSentError("the room has not shown us the message yet that this is about")
+    return sorted(names, key=_number)  # a room without stanza-ids: then the sender's are all that there are
+
+
+def _first(targets: Sequence[str], place: Place, identities: Identities) -> str:
+    """Of several messages that were one part, the first: in a room that is told by what they were sent as."""
+    known = ((identities.find(place.conversation, id), id) for id in targets)
+    return next((id for each, id in known if each is not None and "-" not in each.origin), targets[0])
+
+
+def _number(id: str) -> int:
+    """Which of the messages of one part *id* is."""
+    return int(id.rpartition("-")[2]) if is_ours(id) and "-" in id else 0
+
+
+def _is_emoji(text: str) -> bool:
+    import regex  # type: ignore[import-untyped, unused-ignore]  # here: few react
+
+    # UTS #51: what is shown as one picture has a pictograph in it, or is a flag, or a key.
+    is_picture = regex.search(r"\p{Extended_Pictographic}|\p{Regional_Indicator}{2}|\u20e3", text)
+    return is_picture is not None and len(clusters(text)) == 1
+
+
+def _refused(reason: str) -> UnsupportedContentError:
+    return UnsupportedContentError(reason, kind=FailureKind.CONTENT)
