@@ -16,7 +16,7 @@ TORTURE ?=
 BIN := $(VENV)/bin
 MADE_FROM := pyproject.toml src/convergekit/_version.py
 
-.PHONY: help demo test peers check torture torture-email torture-sms mutants format bench docs test-all constraints changelog clean
+.PHONY: help demo test peers check torture torture-email torture-sms torture-xmpp mutants format bench docs test-all constraints changelog clean
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 
@@ -48,6 +48,9 @@ torture-email: $(VENV)/.with-test peers ## mail goes round through Postfix and D
 torture-sms: $(VENV)/.with-test peers ## SMS out and in through Kannel, which comes and goes, as our endpoint does; a worker is killed; TORTURE="--only trio"
 	@$(BIN)/python -m tests.adapters.sms.kannel $(TORTURE)
 	@$(BIN)/python -m tests.adapters.sms.attack.killed $(TORTURE)
+
+torture-xmpp: $(VENV)/.with-test peers ## Prosody is killed and the line is cut, while messages go both ways; TORTURE="--messages 500 --seed 7"
+	@$(BIN)/python -m tests.adapters.xmpp.torture $(TORTURE)
 
 mutants: $(VENV)/.with-test ## adapters that are broken on purpose, and the rule that finds each of them
 	@$(BIN)/python -m tests.mutants
