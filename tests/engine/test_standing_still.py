@@ -40,6 +40,11 @@ class StandsStill(MemoryStore):
         self._stands(claim)
         return claim
 
+    async def find(self, *args: Any, **options: Any) -> tuple[str, str] | None:
+        found = await super().find(*args, **options)
+        self._stands("found")
+        return found
+
     async def save(self, dispatch: Dispatch, **options: Any) -> Dispatch | None:
         saved = await super().save(dispatch, **options)
         self._stands(saved)
@@ -72,21 +77,54 @@ async def test_what_was_claimed_long_ago_is_not_begun(bench: Any) -> None:
     assert begun_after[0] > 1
 
 
-async def test_what_was_marked_long_ago_is_not_sent(bench: Any) -> None:
-    """Whoever came after has called it unknown, or sent it; whoever marked it must not send it as well."""
+async def test_what_was_looked_at_long_ago_is_not_handled(bench: Any) -> None:
+    """What the engine itself does about an event comes before its handler, and takes its time."""
     clock = FakeClock()
+    looks: list[str] = []
+    begun: list[int] = []
 
-    def marked(answer: Any) -> bool:
-        return isinstance(answer, Dispatch) and answer.deliveries[0].state is DeliveryState.SENDING
+    def first_look(answer: Any) -> bool:
+        looks.extend([answer] if answer == "found" else [])
+        return answer == "found" and len(looks) == 1
 
-    async with bench(clock=clock, store=StandsStill(clock, marked)) as b:
+    async with bench(clock=clock, store=StandsStill(clock, first_look)) as b:
+
+        @b.hub.on_message
+        async def handle(message: MessageReceived) -> None:
+            begun.append(len(looks))
+
         medium = await b.add()
-        sent = await b.hub.submit("hello", to=ANN)
+        medium.say(text="hello", sender=ANN, reply_to="m1")
         await b.settle()
         await b.pass_time(10)
 
-    assert medium.sent == []
-    assert sent.status is Status.UNKNOWN
+    assert begun == [2]
+
+
+def marked_once() -> Any:
+    """For the first mark of a part that is about to be sent."""
+    marks: list[Dispatch] = []
+
+    def when(answer: Any) -> bool:
+        is_mark = isinstance(answer, Dispatch) and answer.deliveries[0].state is DeliveryState.SENDING
+        marks.extend([answer] if is_mark else [])
+        return is_mark and len(marks) == 1
+
+    return when
+
+
+async def test_what_was_marked_long_ago_is_not_sent_but_claimed_again(bench: Any) -> None:
+    """Nobody has come meanwhile, and nothing has left: that is certain, so it is sent now."""
+    clock = FakeClock()
+    async with bench(clock=clock, store=StandsStill(clock, marked_once())) as b:
+        medium = await b.add()
+        sent = await b.hub.submit("hello", to=ANN)
+        await b.settle()
+        assert medium.sent == []
+        await b.pass_time(10)
+
+    assert medium.texts() == ["hello"]
+    assert sent.status is Status.ACCEPTED
 
 
 async def test_a_lease_that_a_send_may_outlast_is_refused() -> None:

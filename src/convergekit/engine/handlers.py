@@ -174,7 +174,7 @@ class Handlers:
             await self._crashed(lease, entry)
             return
         try:
-            replies, writes = await self._handle(entry.event)
+            replies, writes = await self._handle(lease, entry.event)
             stored = await self._finished(lease, replies, writes)
             if stored:
                 self._ledger.stored(stored)
@@ -218,12 +218,14 @@ class Handlers:
             what = (event.type, event.channel, type(error).__name__, place_of(error))
             _log.error("a handler failed on an ephemeral %s of %s: %s at %s", *what)
 
-    async def _handle(self, event: Event) -> tuple[Sequence[Dispatch], Sequence[Write]]:
+    async def _handle(self, lease: Lease, event: Event) -> tuple[Sequence[Dispatch], Sequence[Write]]:
         if isinstance(event, MediaOffered):
             await self._fetch(event)
             return (), ()
         if not isinstance(event, MessageReceived) or event.reply_to is not None:
             await self._react(event)
+            if lease.until <= self._clock.now():  # this process stood still, and another may be handling it
+                raise LeaseLostError(f"the lease of event {event.key} ended before it was handled")
         return await self._dispatched(event)
 
     async def _dispatched(self, event: Event, *, ephemeral: bool = False) -> tuple[Sequence[Dispatch], Sequence[Write]]:

@@ -1,7 +1,8 @@
 """The way out: one claimed delivery, handed to its adapter part by part.
 
 Marks, in this order: leased; *sending*, durable, just before I/O; the outcome. A lease that ends before *sending*
-goes back as it was. One that ends after it is unknown, and so is one whose holder was cancelled in between.
+goes back as it was. One that ends after it is unknown to whoever comes next, and so is one whose holder was cancelled
+in between. A holder that finds its lease ended before the first byte sends nothing, and says so while nobody has come.
 """
 
 from __future__ import annotations
@@ -188,8 +189,6 @@ class Outbox:
         if sending is None:  # cancelled meanwhile, or a report said that it had arrived
             await self._store.release(lease)
             return None
-        if lease.until <= self._clock.now():  # this process stood still, and another may be asking what became of it
-            raise LeaseLostError(f"the lease of {delivery.id} ended before the first byte left")
         outcome = await self._attempt(lease, channel, sending, sending.by_id(delivery.id), index)
         return await self._settle(lease, channel, sending, delivery.id, index, outcome)
 
@@ -218,6 +217,9 @@ class Outbox:
             except StoreError as error:
                 return NotSentError(f"what it refers to cannot be read: {error}", channel=delivery.channel)
             await channel.pace.leave()
+            # Or this process stood still, and another may be asking what became of it.
+            if lease.until <= self._clock.now():
+                return NotSentError("the lease had ended before the first byte left", channel=delivery.channel)
             with anyio.move_on_after(channel.send_timeout):
                 receipt = await channel.perform(out)
                 if isinstance(receipt, Receipt):
