@@ -19,20 +19,33 @@ from .split import Broken, Piece, TooNarrow, pieces
 if TYPE_CHECKING:
     from .document import Block, Document
 
-__all__ = ["Body", "Measure", "Ruler", "alternative", "body"]
+__all__ = ["Body", "Measure", "Ruler", "Said", "alternative", "body"]
 
 Measure = Callable[[str], int]
-Writer = Callable[["Sequence[Block]"], str]
 
 _NARROW: Final = "a part of this channel holds less than one character takes; its limit is too small"
 _BODY: Final = re.compile(r"<body\b[^>]*>", re.IGNORECASE)
 
 
+class Said(NamedTuple):
+    """Text of a part.
+
+    Args:
+        text: In the channel's format.
+        unsaid: Names of what the format has marks for, and could not mark where it stands.
+        unstyled: Whether it is plain text that the channel would read marks into.
+    """
+
+    text: str
+    unsaid: frozenset[str] = frozenset()
+    unstyled: bool = False
+
+
 class Body(NamedTuple):
     """Text of the parts, none of them blank, and what had to give way."""
 
-    parts: tuple[str, ...]
-    degradations: tuple[Degradation, ...]
+    parts: tuple[Said, ...]
+    degradations: tuple[Degradation, ...] = ()
 
 
 class Ruler:
@@ -77,16 +90,28 @@ def body(message: Content, markup: Markup, heading: str | None, links: Sequence[
     """
     if markup.format == "plain":
         return _plain(message, markup, heading, links, ruler)
+    if markup.format == "styling" and not (message.markdown or message.html):
+        return _unstyled(_plain(message, markup, heading, links, ruler))
     source = _as_it_stands(message, markup, links)
     if source:
         whole = _around(source, heading, links, markup.format)
         if ruler.fits(whole):
-            return Body((whole,) if whole.strip() else (), ())
+            return Body((Said(whole),) if whole.strip() else ())
     return _formatted(message, markup, heading, links, ruler)
+
+
+def _unstyled(plain: Body) -> Body:
+    """The parts of plain text, where others might read marks into it."""
+    from . import _styling
+
+    parts = (Said(part.text, unstyled=_styling.looks_styled(part.text)) for part in plain.parts)
+    return plain._replace(parts=tuple(parts))
 
 
 def _as_it_stands(message: Content, markup: Markup, links: Sequence[Attachment]) -> str | None:
     """What the author wrote, where it is in the channel's format already."""
+    if markup.format == "styling":
+        return None
     if markup.format == "html":
         return message.html if markup.nodes is None else None
     if message.markdown or message.html:
@@ -123,12 +148,12 @@ def _plain(message: Content, markup: Markup, heading: str | None, links: Sequenc
     if ruler.limit is not None and ruler.limit.unit == "gsm7" and ruler.limit.transliterate != "never":
         whole = _in_alphabet(whole, ruler.limit.transliterate, code, notes)
     if ruler.fits(whole):
-        return Body((whole,) if whole.strip() else (), tuple(notes))
+        return Body((Said(whole),) if whole.strip() else (), tuple(notes))
     try:
         found = _cut(whole, ruler.on(whole), ruler)
     except TooNarrow as exc:
         raise UnsupportedContentError(_NARROW) from exc
-    return _finished([whole[piece.start : piece.end] for piece in found], found, ruler, notes)
+    return _finished([Said(whole[piece.start : piece.end]) for piece in found], found, ruler, notes)
 
 
 def _in_alphabet(text: str, how: Literal["punctuation", "full"], code: Sequence[str], notes: list[Degradation]) -> str:
@@ -147,38 +172,51 @@ def _in_alphabet(text: str, how: Literal["punctuation", "full"], code: Sequence[
 def _formatted(
     message: Content, markup: Markup, heading: str | None, links: Sequence[Attachment], ruler: Ruler
 ) -> Body:
-    from . import _degrade, _html, _markdown
+    from . import _degrade
 
-    write = _html.write if markup.format == "html" else _markdown.write
     document = _read(message, "html" if markup.format == "html" else "markdown")
-    notes = _losses(document, markup.nodes)
+    nodes = _can_mark(markup)
     blocks: Sequence[Block] = _framed(document, heading, links).blocks
     if ruler.limit is not None:
         blocks = _degrade.without_long_targets(blocks, ruler.limit.max // 2)
+    notes: list[Degradation] = []
     try:
-        parts, found = _drawn(_degrade.degraded(blocks, markup.nodes), write, ruler)
+        parts, found = _drawn(_degrade.degraded(blocks, nodes), markup, ruler)
     except TooNarrow:
         # Marks and boxes alone fill a part; without them it may go.
         notes.append(Degradation(what="markup", detail="left out, since a part is too small for it"))
         try:
-            parts, found = _drawn(_degrade.degraded(blocks, frozenset()), write, ruler)
+            parts, found = _drawn(_degrade.degraded(blocks, frozenset()), markup, ruler)
         except TooNarrow as exc:
             raise UnsupportedContentError(_NARROW) from exc
-    return _finished(parts, found, ruler, notes)
+    unsaid = frozenset[str]().union(*(part.unsaid for part in parts))
+    return _finished(parts, found, ruler, [*_losses(document, nodes, unsaid), *notes])
 
 
-def _drawn(blocks: Sequence[Block], write: Writer, ruler: Ruler) -> tuple[list[str], list[Piece]]:
+def _can_mark(markup: Markup) -> frozenset[str] | None:
+    if markup.format != "styling":
+        return markup.nodes
+    from .styling import NODES
+
+    return NODES if markup.nodes is None else NODES & markup.nodes
+
+
+def _drawn(blocks: Sequence[Block], markup: Markup, ruler: Ruler) -> tuple[list[Said], list[Piece]]:
     """Cut by what is to be seen, measured as it is written."""
+    from . import _html, _markdown, _styling
     from .document import Canvas
 
     canvas = Canvas(blocks)
+    draft = {"html": _html.write, "styling": _styling.draft}.get(markup.format, _markdown.write)
 
     @lru_cache(maxsize=1)  # what is found to fit is most often what is then taken
     def rendered(start: int, end: int) -> str:
-        return write(canvas.slice(start, end))
+        return draft(canvas.slice(start, end))
 
     found = _cut(canvas.text, ruler.searched(len(canvas.text), rendered), ruler)
-    return [rendered(piece.start, piece.end) for piece in found], found
+    if markup.format == "styling":
+        return [_styling.write(canvas.slice(piece.start, piece.end)) for piece in found], found
+    return [Said(rendered(piece.start, piece.end)) for piece in found], found
 
 
 def _cut(text: str, fitting: measures.Fitting, ruler: Ruler) -> list[Piece]:
@@ -199,12 +237,12 @@ def _cut(text: str, fitting: measures.Fitting, ruler: Ruler) -> list[Piece]:
     return found
 
 
-def _finished(parts: Sequence[str], found: Sequence[Piece], ruler: Ruler, notes: list[Degradation]) -> Body:
+def _finished(parts: Sequence[Said], found: Sequence[Piece], ruler: Ruler, notes: list[Degradation]) -> Body:
     """With the report on cuts; refuses a measure that contradicts itself."""
-    shown = tuple(part for part in parts if part.strip())
+    shown = tuple(part for part in parts if part.text.strip())
     limit = ruler.limit
     if len(shown) > 1 and limit is not None:
-        if not all(map(ruler.fits, shown)):
+        if not all(ruler.fits(part.text) for part in shown):
             raise UnsupportedContentError("the channel's measure finds a piece of text longer than the whole")
         notes.append(Degradation(what="length", detail=f"sent in {len(shown)} parts", severity="lossless"))
     broken = {piece.broken for piece in found}
@@ -221,10 +259,12 @@ _BROKEN: Final[dict[Broken, Degradation]] = {
 }
 
 
-def _losses(document: Document, nodes: frozenset[str] | None) -> list[Degradation]:
+def _losses(
+    document: Document, nodes: frozenset[str] | None, unsaid: frozenset[str] = frozenset()
+) -> list[Degradation]:
     from ._degrade import LOSSY
 
-    missing = frozenset() if nodes is None else document.nodes() - nodes
+    missing = unsaid if nodes is None else document.nodes() - nodes | unsaid
     notes = []
     if missing:
         severity: Literal["lossless", "lossy"] = "lossy" if missing & LOSSY else "lossless"

@@ -12,17 +12,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from convergekit.errors import UnsupportedContentError
 from convergekit.model import Capabilities, Content, Degradation, Part
 
 from . import attachments as files
-from ._body import Measure, Ruler, alternative, body
+from ._body import Measure, Ruler, Said, alternative, body
 
 __all__ = ["Measure", "Policy", "Rendering", "render"]
 
 Policy = Literal["allow", "warn", "refuse"]
+
+_NO_TEXT: Final = Said("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ class _Job:
         html = self._html(len(text.parts))
         if not (text.parts or html or self._files.groups or self._is_said_otherwise()):
             raise UnsupportedContentError("there is nothing to say: no text to be seen, no attachment")
-        parts = self._joined(text.parts or ("",), html)
+        parts = self._joined(text.parts or (_NO_TEXT,), html)
         most = self._capabilities.text.max_parts if self._capabilities.text else None
         if most is not None and len(parts) > most:
             raise UnsupportedContentError(f"it takes {len(parts)} parts, and the channel's max_parts is {most}")
@@ -127,13 +129,26 @@ class _Job:
             return None
         return html
 
-    def _joined(self, texts: Sequence[str], html: str | None) -> list[Part]:
+    def _joined(self, texts: Sequence[Said], html: str | None) -> list[Part]:
         """Attachments go with the last piece of text, and what it cannot take behind it."""
         subject = self._message.subject if self._capabilities.subject else None
         if len(texts) == 1 and len(self._files.groups) < 2:
             attachments = self._files.groups[0] if self._files.groups else ()
-            return [Part(text=texts[0], html=html, subject=subject, attachments=attachments)]
+            text, _, unstyled = texts[0]
+            return [Part(text=text, html=html, subject=subject, attachments=attachments, unstyled=unstyled)]
         groups = self._files.groups or ((),)
-        pairs = [*((text, ()) for text in texts[:-1]), (texts[-1], groups[0]), *(("", group) for group in groups[1:])]
-        first = Part(text=pairs[0][0], html=html, subject=subject, attachments=pairs[0][1])
-        return [first, *(Part(text=text, subject=subject, attachments=group) for text, group in pairs[1:])]
+        pairs = [
+            *((text, ()) for text in texts[:-1]),
+            (texts[-1], groups[0]),
+            *((_NO_TEXT, group) for group in groups[1:]),
+        ]
+        return [
+            Part(
+                text=text.text,
+                html=None if number else html,
+                subject=subject,
+                attachments=group,
+                unstyled=text.unstyled,
+            )
+            for number, (text, group) in enumerate(pairs)
+        ]

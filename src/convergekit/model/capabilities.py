@@ -40,14 +40,16 @@ class Markup(Value):
     """Which form text takes on this channel.
 
     Args:
-        format: What the part's text is written in.
-        nodes: For "markdown" and "html", the marks that the medium shows: "strong", "em", "s", "code", "code_block",
-            "link", "image", "heading", "list", "blockquote", "hr", "table". Others are rendered as plain text.
-            None is all of them.
+        format: What the part's text is written in. "styling" is what instant messengers have (XEP-0393): `*strong*`,
+            `_em_`, `~s~`, code between grave accents, "> " for quotes. It has no escapes, so an adapter that declares
+            it tells the medium which parts are `unstyled`.
+        nodes: The marks that the medium shows, of those that the format has: "strong", "em", "s", "code", "code_block",
+            "blockquote", and but for "styling" "link", "image", "heading", "list", "hr", "table". Others are rendered
+            as plain text. None is all of them.
         html_alternative: Whether a part carries HTML beside its text (email).
     """
 
-    format: Literal["plain", "markdown", "html"] = "plain"
+    format: Literal["plain", "markdown", "html", "styling"] = "plain"
     nodes: frozenset[Line] | None = None
     html_alternative: bool = False
 

@@ -57,6 +57,8 @@ class Part(Value):
         html: Beside the text, where the channel takes both.
         subject: Where the channel has a subject line.
         attachments: What goes with this part.
+        unstyled: On a channel with "styling": whether `text` is plain, though marks might be read into it. There is
+            no escaping them, so the medium is told.
     """
 
     # A printed delivery is a line of a log, and content is not for logs.
@@ -64,6 +66,7 @@ class Part(Value):
     html: Text | None = Field(default=None, repr=False)
     subject: Line | None = Field(default=None, repr=False)
     attachments: tuple[Attachment, ...] = ()
+    unstyled: bool = False
 
 
 class Degradation(Value):
