@@ -11,6 +11,7 @@ class NS(StrEnum):
     """What an extension calls itself on the wire."""
 
     CLIENT = "jabber:client"
+    XML = "http://www.w3.org/XML/1998/namespace"
     STANZAS = "urn:ietf:params:xml:ns:xmpp-stanzas"
     ROSTER = "jabber:iq:roster"
     DATA = "jabber:x:data"  # 0004
@@ -26,6 +27,7 @@ class NS(StrEnum):
     RECEIPTS = "urn:xmpp:receipts"  # 0184
     BLOCKING = "urn:xmpp:blocking"  # 0191
     PING = "urn:xmpp:ping"  # 0199
+    NICK = "http://jabber.org/protocol/nick"  # 0172
     DELAY = "urn:xmpp:delay"  # 0203
     CONFERENCE = "jabber:x:conference"  # 0249
     CARBONS = "urn:xmpp:carbons:2"  # 0280
@@ -40,7 +42,10 @@ class NS(StrEnum):
     STYLING = "urn:xmpp:styling:0"  # 0393
     OCCUPANT_ID = "urn:xmpp:occupant-id:0"  # 0421
     RETRACTION = "urn:xmpp:message-retract:1"  # 0424
+    RETRACTION_0 = "urn:xmpp:message-retract:0"  # 0424, as it was until 2022
     MODERATION = "urn:xmpp:message-moderate:1"  # 0425
+    MODERATION_0 = "urn:xmpp:message-moderate:0"  # 0425, likewise
+    FASTENING = "urn:xmpp:fasten:0"  # 0422, which both stood in then
     FALLBACK = "urn:xmpp:fallback:0"  # 0428
     REACTIONS = "urn:xmpp:reactions:0"  # 0444
     REPLY = "urn:xmpp:reply:0"  # 0461

@@ -1,0 +1,315 @@
+"""Who says something, where, when, and which of the ids that it bears are to be believed.
+
+Rules kept here:
+
+- A stanza-id counts from our own server and from the room, where they say that they remove forged ones (XEP-0359 §5),
+  and only if there is one: a server that leaves a forged one in place adds its own to it.
+- An occupant id counts from a room that says that it makes them (XEP-0421 §4).
+- A time counts from those who can have kept the message: our own server, and the room (XEP-0203 §6).
+- A room speaks for itself alone, live and in its archive.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, Final, Literal
+
+from convergekit.errors import InvalidInputError
+from convergekit.model import Address, ConversationKind, ConversationRef
+
+from ...identities import is_ours
+from ...jids import address_of, bare, split
+from ..namespaces import NS, tag
+from ..times import moment
+from . import authors
+from .facts import Archived, Facts, RoomFacts
+from .keys import key_of
+from .stanza import Stanza, identifier, line
+
+__all__ = ["Arrival", "Carbon", "arrive"]
+
+Carbon = Literal["received", "sent"]
+
+_MUC_USER: Final = tag(NS.MUC_USER, "x")
+_ITEM: Final = tag(NS.MUC_USER, "item")
+_STANZA_ID: Final = tag(NS.SID, "stanza-id")
+_OCCUPANT_ID: Final = tag(NS.OCCUPANT_ID, "occupant-id")
+_DELAY: Final = tag(NS.DELAY, "delay")
+_NICK: Final = tag(NS.NICK, "nick")
+_BODY: Final = tag(NS.CLIENT, "body")
+#: Without them a server has no reason not to archive what has a body (XEP-0334).
+_NOT_STORED: Final = (tag(NS.HINTS, "no-store"), tag(NS.HINTS, "no-permanent-store"))
+_LONGEST_NAME: Final = 256
+
+
+@dataclass(slots=True)
+class Arrival:
+    """A message, and what is certain about it.
+
+    Args:
+        stanza: It.
+        facts: What is known around it.
+        sender: Who says so; in a room the occupant, or the room itself.
+        conversation: Where an answer goes.
+        place: Bare JID of peer or room, of a private message in a room the occupant's: what `Identities` calls it.
+        author: Whose it is; see `authors`.
+        is_own: Whether it is from this account.
+        is_group: Whether it was said in a room, to all.
+        is_private: Whether an occupant of a room said it to us alone.
+        at: When it was said.
+        is_late: Whether it was kept somewhere meanwhile.
+        key: What is known by it.
+        carbon: Which kind of copy for another device it was.
+        room: The room that it came through.
+        nickname: Whose nickname there, or None for the room's own words.
+        resource: From which device, where it came from no room.
+        stanza_id: What the room, or our own server, calls it.
+        occupant_id: The room's id of who said it.
+        real_jid: Who that is, where the room shows it.
+        archived: Where it stands in an archive.
+        found: Whether it comes out of an archive.
+    """
+
+    stanza: Stanza
+    facts: Facts
+    sender: Address
+    conversation: ConversationRef
+    place: str
+    author: str
+    is_own: bool
+    is_group: bool
+    is_private: bool
+    at: datetime
+    is_late: bool
+    key: str
+    carbon: Carbon | None
+    room: RoomFacts | None
+    nickname: str | None
+    resource: str | None
+    stanza_id: str | None
+    occupant_id: str | None
+    real_jid: str | None
+    archived: Archived | None
+    found: bool
+
+    @property
+    def message_id(self) -> str | None:
+        """What replies, corrections and reactions call it: in a room the room's id, else its sender's."""
+        if self.is_group and self.stanza_id is not None:
+            return self.stanza_id
+        return self.stanza.id or self.stanza.origin_id
+
+    @property
+    def is_automated(self) -> bool:
+        """Whether no person says it: a server, a room, a headline (RFC 6121 §5.2.2)."""
+        if self.is_group:
+            return self.nickname is None
+        return self.stanza.type == "headline" or "@" not in self.place
+
+    def fields(self, suffix: str = "", **details: Any) -> dict[str, Any]:
+        """What every event has of it.
+
+        Args:
+            suffix: Parts events of one stanza.
+            **details: More of them.
+        """
+        return {
+            "key": f"{self.key}:{suffix}" if suffix else self.key,
+            "conversation": self.conversation,
+            "sender": self.sender,
+            "at": self.at,
+            "automated": self.is_automated,
+            "details": self._details() | details if details else self._details(),
+        }
+
+    def _details(self) -> dict[str, Any]:
+        """See `Xmpp`; what is as it mostly is, is left out."""
+        stanza, origin_id, message_id = self.stanza, self.stanza.origin_id, self.message_id
+        details: dict[str, Any] = {
+            "resource": self.resource,
+            "type": stanza.type if stanza.type != "chat" else None,
+            "id": stanza.id if stanza.id != message_id else None,
+            "origin_id": origin_id if origin_id not in (stanza.id, message_id) else None,
+            "stanza_id": self.stanza_id if self.stanza_id != message_id else None,
+            "occupant_id": self.occupant_id,
+            "real_jid": self.real_jid,
+            "nickname": self.nickname if self.room is not None else _name(stanza),
+            "private": self.is_private or None,
+            "delayed": self.is_late or None,
+            "carbon": self.carbon,
+        }
+        return {name: value for name, value in details.items() if value is not None}
+
+
+def arrive(
+    stanza: Stanza,
+    facts: Facts,
+    *,
+    now: datetime,
+    archived: Archived | None,
+    carbon: Carbon | None = None,
+    stamped: datetime | None = None,
+) -> Arrival:
+    """What is certain about *stanza*.
+
+    Args:
+        stanza: A message.
+        facts: What is known around it.
+        now: When it came.
+        archived: Where it was found in an archive that we asked.
+        carbon: Which kind of copy it was.
+        stamped: When our own server says that it was said.
+
+    Raises:
+        InvalidInputError: It is from nobody whom one could name.
+    """
+    # RFC 6120 §8.1.2.1: what our own server sends without a sender is our account's own.
+    jid = stanza.element.get("from") or facts.own
+    sender, resource = split(jid)
+    room = facts.room(sender)
+    is_group = stanza.type == "groupchat"
+    is_private = not is_group and resource is not None and (room is not None or _is_private(stanza))
+    is_occupant = is_private or (is_group and resource is not None)
+    who = address_of(jid) if is_occupant else address_of(sender, _name(stanza))
+    is_ours = not is_group and _is_ours(sender, facts)
+    place = sender if is_group else _peer(stanza, facts) if is_ours else who.value
+    stanza_id = _stanza_id(stanza, sender if is_group else None, facts, archived)
+    kept = archived
+    if kept is None and stanza_id is not None:
+        kept = Archived(f"room:{sender}" if is_group else "", stanza_id)
+    stamped = (archived.at if archived is not None else stamped) or _stamped(stanza, facts, sender)
+    is_late = stamped is not None or archived is not None
+    present = room.occupant(resource) if room is not None and resource is not None and not is_late else None
+    occupant_id = _occupant_id(stanza, room) if is_occupant else None
+    arrival = Arrival(
+        stanza=stanza,
+        facts=facts,
+        sender=who,
+        conversation=_conversation(place, is_group),
+        place=place,
+        author=authors.occupant(who.value, occupant_id, present) if is_occupant else sender,
+        is_own=is_ours,
+        is_group=is_group,
+        is_private=is_private,
+        at=min(stamped, now) if stamped is not None else now,
+        is_late=is_late,
+        key=key_of(stanza, _scope(stanza, facts, who, place if is_ours else None), kept),
+        carbon=carbon,
+        room=room,
+        nickname=resource if is_occupant else None,
+        resource=None if is_occupant else resource,
+        stanza_id=stanza_id,
+        occupant_id=occupant_id,
+        real_jid=_real_jid(stanza, archived) if present is None else present.jid,
+        archived=kept,
+        found=archived is not None,
+    )
+    arrival.is_own = is_ours or (is_group and _is_our_occupant(arrival))
+    return arrival
+
+
+@lru_cache(maxsize=1024)
+def _conversation(place: str, is_group: bool) -> ConversationRef:
+    kind = ConversationKind.GROUP if is_group else ConversationKind.DIRECT
+    return ConversationRef(address=address_of(place), kind=kind)
+
+
+def _is_ours(sender: str, facts: Facts) -> bool:
+    return sender == facts.own or (facts.is_component and sender.endswith(f"@{facts.own}"))
+
+
+def _peer(stanza: Stanza, facts: Facts) -> str:
+    """To whom this account wrote: a bare JID, or that of an occupant."""
+    to = stanza.element.get("to") or facts.own
+    peer, resource = split(to)
+    if resource is not None and (facts.room(peer) is not None or _is_private(stanza)):
+        return address_of(to).value
+    return peer
+
+
+def _is_private(stanza: Stanza) -> bool:
+    """Whether it says of itself that it goes by way of a room (XEP-0045 §7.5)."""
+    mark = stanza.first(_MUC_USER)
+    return mark is not None and not len(mark)
+
+
+def _scope(stanza: Stanza, facts: Facts, who: Address, peer: str | None) -> str:
+    if peer is not None:
+        return f"{who.uri}>{address_of(peer).uri}"
+    if facts.is_component and (to := stanza.element.get("to")):
+        return f"{who.uri}>{address_of(bare(to)).uri}"  # many are at our domain
+    return who.uri
+
+
+def _stanza_id(stanza: Stanza, room: str | None, facts: Facts, archived: Archived | None) -> str | None:
+    by = room or facts.own
+    if not facts.trusts_ids(by):
+        return None
+    if archived is not None:
+        return archived.id
+    if room is None and (_BODY not in stanza.children or any(hint in stanza.children for hint in _NOT_STORED)):
+        return None  # what is not archived gets no id, and keeps one that is forged
+    found = [each for each in stanza.all(_STANZA_ID) if _is(each.get("by"), by)]
+    return identifier(found[0].get("id")) if len(found) == 1 else None
+
+
+def _stamped(stanza: Stanza, facts: Facts, sender: str) -> datetime | None:
+    """When it was said, where somebody kept it who says so."""
+    keepers = {facts.own, facts.own.rpartition("@")[2]}
+    if stanza.type == "groupchat":
+        keepers.add(sender)
+    stamps = (moment(each.get("stamp")) for each in stanza.all(_DELAY) if _is(each.get("from"), *keepers))
+    return min((at for at in stamps if at is not None), default=None)
+
+
+def _occupant_id(stanza: Stanza, room: RoomFacts | None) -> str | None:
+    found = stanza.all(_OCCUPANT_ID)
+    if room is None or not room.trusts_occupant_ids or len(found) != 1:
+        return None
+    return identifier(found[0].get("id"))
+
+
+def _real_jid(stanza: Stanza, archived: Archived | None) -> str | None:
+    """Of an occupant, as a room's archive shows it; live, a sender could have written it (XEP-0313 §5.1.2)."""
+    marks = stanza.all(_MUC_USER)
+    if archived is None or not archived.feed or len(marks) != 1 or (item := marks[0].find(_ITEM)) is None:
+        return None
+    try:
+        return address_of(item.get("jid") or "").value
+    except InvalidInputError:
+        return None
+
+
+def _is_our_occupant(arrival: Arrival) -> bool:
+    """Whether we, or another device of this account, said it in a room."""
+    room, nickname, facts = arrival.room, arrival.nickname, arrival.facts
+    if room is None or nickname is None:
+        return False
+    if arrival.real_jid is not None:
+        return bare(arrival.real_jid) == facts.own
+    ourselves = room.occupant(room.nickname)
+    if arrival.occupant_id is not None and ourselves is not None and ourselves.occupant_id is not None:
+        return arrival.occupant_id == ourselves.occupant_id
+    if nickname != room.nickname:
+        return False
+    # What was said earlier, somebody else may have said who had this nickname then.
+    return not arrival.is_late or is_ours(arrival.stanza.origin_id or arrival.stanza.id)
+
+
+def _is(jid: str | None, *bares: str) -> bool:
+    """Whether *jid* is one of *bares*: these themselves, and not a resource of theirs."""
+    if not jid:
+        return False
+    try:
+        bare, resource = split(jid)
+    except InvalidInputError:
+        return False
+    return resource is None and bare in bares
+
+
+def _name(stanza: Stanza) -> str | None:
+    """What they call themselves (XEP-0172): a decoration."""
+    nick = stanza.first(_NICK)
+    return None if nick is None else line(nick.text, _LONGEST_NAME)

@@ -1,0 +1,83 @@
+"""A stanza as text: to be kept beside what was understood of it."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Final
+from xml.etree.ElementTree import Element
+
+from .namespaces import NS
+
+__all__ = ["DEEPEST", "LARGEST", "written"]
+
+#: Levels of elements in one another; what people say has no more than ten.
+DEEPEST: Final = 64
+#: Characters of one stanza. Servers take a quarter of that from clients.
+LARGEST: Final = 1_048_576
+
+_ODD_IN_TEXT: Final = re.compile(r"[&<>\r]")
+_ODD_IN_ATTRIBUTE: Final = re.compile(r"[&<>\"\t\n\r]")
+
+
+def written(element: Element, *, largest: int = LARGEST, deepest: int = DEEPEST) -> str | None:
+    """*element* with all that is in it, as XML; None where it is larger, or deeper nested, than that.
+
+    Faster than the standard library's, which asks for every namespace twice, and bounded.
+    """
+    pieces: list[str] = []
+    if not _write(pieces, element, "", deepest):
+        return None
+    text = "".join(pieces)
+    return text if len(text) <= largest else None
+
+
+def _write(pieces: list[str], element: Element, outside: str, levels: int) -> bool:
+    if not levels:
+        return False
+    namespace, name = _names(element.tag)
+    pieces.append(f"<{name}" if namespace == outside else f'<{name} xmlns="{_attribute(namespace)}"')
+    for number, (key, value) in enumerate(element.items()):
+        pieces.append(f' {_key(key, number)}="{_attribute(value)}"')
+    if not len(element) and not element.text:
+        pieces.append("/>")
+        return True
+    pieces.append(">")
+    if element.text:
+        pieces.append(_text(element.text))
+    for child in element:
+        if not _write(pieces, child, namespace, levels - 1):
+            return False
+        if child.tail:
+            pieces.append(_text(child.tail))
+    pieces.append(f"</{name}>")
+    return True
+
+
+@lru_cache(maxsize=1024)
+def _names(tag: str) -> tuple[str, str]:
+    """`{namespace}name` in its parts."""
+    namespace, _, name = tag.rpartition("}")
+    return namespace[1:], name
+
+
+def _key(key: str, number: int) -> str:
+    if key[0] != "{":
+        return key
+    namespace, name = _names(key)
+    if namespace == NS.XML:
+        return f"xml:{name}"
+    return f'xmlns:a{number}="{_attribute(namespace)}" a{number}:{name}'
+
+
+def _text(text: str) -> str:
+    if not _ODD_IN_TEXT.search(text):
+        return text
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\r", "&#13;")
+
+
+def _attribute(text: str) -> str:
+    if not _ODD_IN_ATTRIBUTE.search(text):
+        return text
+    # An attribute's line ends and tabs would be read as spaces (XML 1.0 §3.3.3).
+    return _text(text).replace('"', "&quot;").replace("\n", "&#10;").replace("\t", "&#9;")
