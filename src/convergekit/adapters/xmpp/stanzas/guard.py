@@ -12,6 +12,7 @@ Rules kept here:
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from typing import Final
 from xml.etree.ElementTree import Element
@@ -19,17 +20,13 @@ from xml.etree.ElementTree import Element
 from convergekit.errors import UnsupportedContentError
 from convergekit.model import FailureKind
 
-from .namespaces import NS
+from .written import DEEPEST, written
 
-__all__ = ["DEEPEST", "check_stanza", "is_legal", "legal", "octets"]
-
-DEEPEST: Final = 64  # levels; extensions need about ten, and some readers fail at hundreds
+__all__ = ["check_stanza", "is_legal", "legal", "octets"]
 
 _ILLEGAL: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _CR: Final = re.compile("\r\n?")
-#: What escaping adds to a character at most: `'` may become `&apos;`.
-_ESCAPED: Final = {"&": 4, "<": 3, ">": 3, '"': 5, "'": 5}
-_XML: Final = "{http://www.w3.org/XML/1998/namespace}"
+_LONGEST: Final = 6  # octets that one character becomes: `&quot;`
 
 
 def is_legal(text: str) -> bool:
@@ -75,7 +72,7 @@ def check_stanza(stanza: Element, limit: int) -> None:
         at_most += 40 + 2 * len(element.tag)
         for said in (element.tag, element.text, element.tail, *element.attrib, *element.attrib.values()):
             if said:
-                at_most += 6 * len(said) + 4
+                at_most += _LONGEST * len(said) + 4
                 if _ILLEGAL.search(said):
                     name = element.tag.rpartition("}")[2]
                     legal(f"<{name}/>" if is_legal(name) else "the name of an element", said)
@@ -88,19 +85,8 @@ def check_stanza(stanza: Element, limit: int) -> None:
 
 
 def octets(stanza: Element) -> int:
-    """How many octets *stanza* has at most once it is written, whatever a writer escapes."""
-    namespaces: dict[Element, str] = {}
-    total = 0
-    for element, _ in _walk(stanza):
-        namespace, _, name = element.tag.rpartition("}")
-        total += 2 * len(name.encode()) + len("<></>")
-        if namespace[1:] != namespaces.get(element, NS.CLIENT):
-            total += len(" xmlns=''") + _escaped(namespace[1:])
-        for key, value in element.attrib.items():
-            total += len(" =''") + len(key.replace(_XML, "xml:").encode()) + _escaped(value)
-        total += _escaped(element.text or "") + _escaped(element.tail or "")
-        namespaces.update(dict.fromkeys(element, namespace[1:]))
-    return total
+    """How many octets *stanza* has once it is written."""
+    return len((written(stanza, largest=sys.maxsize) or "").encode())
 
 
 def _walk(stanza: Element) -> Iterator[tuple[Element, int]]:
@@ -110,7 +96,3 @@ def _walk(stanza: Element) -> Iterator[tuple[Element, int]]:
         element, level = left.pop()
         yield element, level
         left += [(child, level + 1) for child in reversed(element)]
-
-
-def _escaped(text: str) -> int:
-    return len(text.encode()) + sum(text.count(character) * more for character, more in _ESCAPED.items())

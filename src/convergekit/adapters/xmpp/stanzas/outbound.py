@@ -30,17 +30,16 @@ from .guard import legal
 from .namespaces import NS, tag
 from .native import XmppNative, elements_of, native_of
 
-__all__ = ["Place", "PlaceKind", "edit", "mark_read", "react", "retract", "send", "to_receipt", "typing"]
+__all__ = ["Destination", "DestinationKind", "edit", "mark_read", "react", "retract", "send", "to_receipt", "typing"]
 
 _LANG: Final = "{http://www.w3.org/XML/1998/namespace}lang"
 _PATIENCE: Final = 5  # attempts: so long a room is waited for to show us what we have said in it
 _QUOTED: Final = 3  # lines
 _WIDTH: Final = 100  # code points of each
-_STYLES: Final = frozenset("*_~`>")
 _TAKEN_BACK: Final = "(I have taken back a message; this program cannot show which.)"
 
 
-class PlaceKind(Enum):
+class DestinationKind(Enum):
     """Among whom something is said."""
 
     DIRECT = "direct"
@@ -52,20 +51,25 @@ class PlaceKind(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Destination:
     """Where something is said.
 
     Args:
-        to: The JID, as it is written on the wire.
+        jid: As it is written on the wire.
         kind: What it is.
         conversation: The JID, normalised, by which `Identities` and reports know it: bare, or of the occupant.
         sender: Of a component, from whom, as it is written on the wire; else None, for the server says it.
     """
 
-    to: str
-    kind: PlaceKind
+    jid: str
+    kind: DestinationKind
     conversation: str
     sender: str | None = None
+
+    @property
+    def is_room(self) -> bool:
+        """Whether all in a room are meant."""
+        return self.kind is DestinationKind.ROOM
 
     @property
     def address(self) -> Address:
@@ -73,12 +77,12 @@ class Place:
         return address_of(self.conversation)
 
 
-def send(out: Outgoing, place: Place, *, files: Sequence[str] = (), identities: Identities) -> tuple[Element, ...]:
+def send(out: Outgoing, to: Destination, *, files: Sequence[str] = (), identities: Identities) -> tuple[Element, ...]:
     """The messages that *out* is.
 
     Args:
         out: What to say.
-        place: Where.
+        to: Where.
         files: URLs of its attachments, in order.
         identities: What is known of the message that it answers.
 
@@ -86,18 +90,18 @@ def send(out: Outgoing, place: Place, *, files: Sequence[str] = (), identities: 
         UnsupportedContentError: XMPP cannot say it; the text names what, and shows nothing of it.
     """
     native = native_of(out.native)
-    if native.subject is not None and place.kind is PlaceKind.ROOM:
-        return (_room_subject(out, place, native, files),)
+    if native.subject is not None and to.is_room:
+        return (_room_subject(out, to, native, files),)
     messages: list[Element] = []
     if out.text or native.xml or not files:
-        messages.append(_said(out, place, native, identities))
+        messages.append(_said(out, to, native, identities))
     for url in files:
-        messages.append(_file(out, place, url, len(messages)))
-    _ask_for_reports(messages[-1], place)
+        messages.append(_file(out, to, url, len(messages)))
+    _ask_for_reports(messages[-1], to)
     return tuple(messages)
 
 
-def edit(out: Outgoing, place: Place) -> tuple[Element, ...]:
+def edit(out: Outgoing, to: Destination) -> tuple[Element, ...]:
     """A correction (XEP-0308), which names the first message of what is corrected.
 
     Raises:
@@ -106,27 +110,27 @@ def edit(out: Outgoing, place: Place) -> tuple[Element, ...]:
     """
     if out.part.attachments:
         raise _refused("a correction has no attachments: send them as a new message")
-    names = _names(out, place)
+    names = _names(out, to)
     target = next((id for id in names if is_ours(id) and "-" not in id), names[0])
-    message = _message(place, origin_id(out.key))
+    message = _message(to, origin_id(out.key))
     _body(message, out)
     SubElement(message, tag(NS.CORRECTION, "replace"), {"id": target})
     message.extend(elements_of(native_of(out.native).xml))
-    _ask_for_reports(message, place)
+    _ask_for_reports(message, to)
     return (message,)
 
 
-def retract(out: Outgoing, place: Place) -> tuple[Element, ...]:
+def retract(out: Outgoing, to: Destination) -> tuple[Element, ...]:
     """A retraction (XEP-0424) of each message that it was.
 
     Raises:
         NotSentError: The room has not said yet by which id it knows the message.
         RejectedError: The message has no id that could be named.
     """
-    return tuple(_retraction(out, place, target, number) for number, target in enumerate(_targets(out, place)))
+    return tuple(_retraction(out, to, target, number) for number, target in enumerate(_targets(out, to)))
 
 
-def react(out: Outgoing, place: Place, *, identities: Identities) -> tuple[Element, ...]:
+def react(out: Outgoing, to: Destination, *, identities: Identities) -> tuple[Element, ...]:
     """All our reactions to a message (XEP-0444); none takes them back.
 
     Raises:
@@ -134,8 +138,8 @@ def react(out: Outgoing, place: Place, *, identities: Identities) -> tuple[Eleme
         NotSentError: As for `retract`.
         RejectedError: Likewise.
     """
-    message = _message(place, origin_id(out.key))
-    target = _first(_targets(out, place), place, identities)
+    message = _message(to, origin_id(out.key))
+    target = _first(_targets(out, to), to, identities)
     reactions = SubElement(message, tag(NS.REACTIONS, "reactions"), {"id": target})
     for emoji in dict.fromkeys(out.text.split()):
         if not _is_emoji(emoji):
@@ -145,56 +149,56 @@ def react(out: Outgoing, place: Place, *, identities: Identities) -> tuple[Eleme
     return (message,)
 
 
-def mark_read(out: Outgoing, place: Place, *, identities: Identities) -> tuple[Element, ...]:
+def mark_read(out: Outgoing, to: Destination, *, identities: Identities) -> tuple[Element, ...]:
     """A marker (XEP-0333): this message, and what came before it, has been read. Raises as `retract` does."""
-    message = _message(place, origin_id(out.key))
-    target = _first(_targets(out, place), place, identities)
+    message = _message(to, origin_id(out.key))
+    target = _first(_targets(out, to), to, identities)
     SubElement(message, tag(NS.MARKERS, "displayed"), {"id": target})
     SubElement(message, tag(NS.HINTS, "store"))
     return (message,)
 
 
-def typing(place: Place, is_typing: bool) -> Element:
+def typing(to: Destination, is_typing: bool) -> Element:
     """A chat state (XEP-0085), for nobody to keep."""
-    message = _message(place)
+    message = _message(to)
     SubElement(message, tag(NS.CHAT_STATES, "composing" if is_typing else "paused"))
     SubElement(message, tag(NS.HINTS, "no-store"))
     return message
 
 
-def to_receipt(out: Outgoing, place: Place, messages: Iterable[Element]) -> Receipt:
+def to_receipt(out: Outgoing, to: Destination, messages: Iterable[Element]) -> Receipt:
     """The server has *messages*. Each id is kept with the addressee as well: what others report is not theirs."""
     ids = [message.attrib["id"] for message in messages]
-    both = [name for id in ids for name in (id, shared_id(id, place.address))]
+    both = [name for id in ids for name in (id, shared_id(id, to.address))]
     return Receipt(Status.ACCEPTED, ids=both, part=out.index, delivery=out.delivery or None)
 
 
 # --- the messages --------------------------------------------------------------------------------------------------
 
 
-def _message(place: Place, id: str | None = None) -> Element:
+def _message(to: Destination, id: str | None = None) -> Element:
     # RFC 6121 §5.2.2, XEP-0045 §7.4 and §7.5
-    type = "groupchat" if place.kind is PlaceKind.ROOM else "chat"
-    attributes = {"to": legal("the address", place.to), "type": type}
-    if place.sender is not None:
-        attributes["from"] = legal("the sender's address", place.sender)
+    type = "groupchat" if to.is_room else "chat"
+    attributes = {"to": legal("the address", to.jid), "type": type}
+    if to.sender is not None:
+        attributes["from"] = legal("the sender's address", to.sender)
     if id is not None:
         attributes["id"] = id
     message = Element(tag(NS.CLIENT, "message"), attributes)
     if id is not None:
         SubElement(message, tag(NS.SID, "origin-id"), {"id": id})
-    if place.kind is PlaceKind.PRIVATE:
+    if to.kind is DestinationKind.PRIVATE:
         SubElement(message, tag(NS.MUC_USER, "x"))  # XEP-0045 §7.5: so that copies for other devices are understood
     return message
 
 
-def _said(out: Outgoing, place: Place, native: XmppNative, identities: Identities) -> Element:
-    message = _message(place, origin_id(out.key))
+def _said(out: Outgoing, to: Destination, native: XmppNative, identities: Identities) -> Element:
+    message = _message(to, origin_id(out.key))
     if native.subject is not None:
         SubElement(message, tag(NS.CLIENT, "subject")).text = legal("the subject", native.subject)
     if out.text:
-        _body(message, out, _reply(message, out, place, identities))
-        if place.kind is not PlaceKind.ROOM:
+        _body(message, out, _reply(message, out, to, identities))
+        if not to.is_room:
             SubElement(message, tag(NS.CHAT_STATES, "active"))
     elif not native.xml and native.subject is None:
         raise _refused("there is nothing to say: no text, no attachment, no native elements")
@@ -210,29 +214,28 @@ def _body(message: Element, out: Outgoing, quote: str = "") -> None:
     SubElement(message, tag(NS.CLIENT, "body")).text = quote + legal("the text", out.text)
     if (language := out.message.language) is not None:
         message.set(_LANG, legal("the language", language))
-    if out.message.markdown is None and out.message.html is None and not _STYLES.isdisjoint(out.text):
-        # XEP-0393 §6: whoever wrote plain text means an asterisk by an asterisk.
+    if out.part.unstyled:
         SubElement(message, tag(NS.STYLING, "unstyled"))
 
 
-def _file(out: Outgoing, place: Place, url: str, number: int) -> Element:
+def _file(out: Outgoing, to: Destination, url: str, number: int) -> Element:
     """Only what has the URL, and nothing else, for its body is shown as a file by those who show files."""
-    message = _message(place, origin_id(out.key, number))
+    message = _message(to, origin_id(out.key, number))
     SubElement(message, tag(NS.CLIENT, "body")).text = legal("the URL of an attachment", url)
     SubElement(SubElement(message, tag(NS.OOB, "x")), tag(NS.OOB, "url")).text = url
     return message
 
 
-def _room_subject(out: Outgoing, place: Place, native: XmppNative, files: Sequence[str]) -> Element:
+def _room_subject(out: Outgoing, to: Destination, native: XmppNative, files: Sequence[str]) -> Element:
     if out.text or files or native.xml:
         raise _refused("native of xmpp: subject: in a room it is set by a message without a text (XEP-0045 §8.1)")
-    message = _message(place, origin_id(out.key))
+    message = _message(to, origin_id(out.key))
     SubElement(message, tag(NS.CLIENT, "subject")).text = legal("the subject", native.subject or "")
     return message
 
 
-def _retraction(out: Outgoing, place: Place, target: str, number: int) -> Element:
-    message = _message(place, origin_id(out.key, number))
+def _retraction(out: Outgoing, to: Destination, target: str, number: int) -> Element:
+    message = _message(to, origin_id(out.key, number))
     SubElement(message, tag(NS.RETRACTION, "retract"), {"id": target})
     SubElement(message, tag(NS.FALLBACK, "fallback"), {"for": NS.RETRACTION.value})
     SubElement(message, tag(NS.CLIENT, "body")).text = _TAKEN_BACK
@@ -240,9 +243,9 @@ def _retraction(out: Outgoing, place: Place, target: str, number: int) -> Elemen
     return message
 
 
-def _ask_for_reports(message: Element, place: Place) -> None:
+def _ask_for_reports(message: Element, to: Destination) -> None:
     """Of one addressee: a room would answer with as many reports as it has occupants (XEP-0184 §5.3)."""
-    if place.kind is not PlaceKind.ROOM and message.find(tag(NS.CLIENT, "body")) is not None:
+    if not to.is_room and message.find(tag(NS.CLIENT, "body")) is not None:
         SubElement(message, tag(NS.RECEIPTS, "request"))
         SubElement(message, tag(NS.MARKERS, "markable"))
 
@@ -250,19 +253,19 @@ def _ask_for_reports(message: Element, place: Place) -> None:
 # --- what is answered ----------------------------------------------------------------------------------------------
 
 
-def _reply(message: Element, out: Outgoing, place: Place, identities: Identities) -> str:
+def _reply(message: Element, out: Outgoing, to: Destination, identities: Identities) -> str:
     """Say which message is answered (XEP-0461); returns what stands before the text for those who do not see that."""
     if (target := out.message.reply_to) is None:
         return ""
-    known = identities.find(place.conversation, target)
+    known = identities.find(to.conversation, target)
     attributes = {"id": legal("the id of the message that is answered", target)}
     if known is not None:
         attributes["to"] = known.sender
-    elif place.kind is not PlaceKind.ROOM and not is_ours(target):
-        attributes["to"] = place.conversation
+    elif not to.is_room and not is_ours(target):
+        attributes["to"] = to.conversation
     SubElement(message, tag(NS.REPLY, "reply"), attributes)
     # Between two, what is answered stands right above; in a room others have spoken meanwhile.
-    if known is None or place.kind is not PlaceKind.ROOM or not (quote := _quoted(known.text)):
+    if known is None or not to.is_room or not (quote := _quoted(known.text)):
         return ""
     fallback = SubElement(message, tag(NS.FALLBACK, "fallback"), {"for": NS.REPLY.value})
     SubElement(fallback, tag(NS.FALLBACK, "body"), {"start": "0", "end": str(len(quote))})
@@ -278,9 +281,9 @@ def _quoted(text: str) -> str:
 # --- what something is done to -------------------------------------------------------------------------------------
 
 
-def _names(out: Outgoing, place: Place) -> list[str]:
+def _names(out: Outgoing, to: Destination) -> list[str]:
     """The ids of what *out* is about, without those that are ours alone and only tell addressees apart."""
-    apart = f" {place.address.uri}"
+    apart = f" {to.address.uri}"
     names = [id for id in out.target if not (id.endswith(apart) and id[: -len(apart)] in out.target)]
     if not names:
         raise RejectedError("the message that this is about has no id", kind=FailureKind.INVALID_MESSAGE)
@@ -289,10 +292,10 @@ def _names(out: Outgoing, place: Place) -> list[str]:
     return names
 
 
-def _targets(out: Outgoing, place: Place) -> list[str]:
+def _targets(out: Outgoing, to: Destination) -> list[str]:
     """By which ids others know what *out* is about: of each of its messages one, in the order in which they went."""
-    names = _names(out, place)
-    if place.kind is not PlaceKind.ROOM:
+    names = _names(out, to)
+    if not to.is_room:
         return sorted(names, key=_number)
     of_room = [id for id in names if not is_ours(id)]
     if of_room:
@@ -302,9 +305,9 @@ def _targets(out: Outgoing, place: Place) -> list[str]:
     return sorted(names, key=_number)  # a room without stanza-ids: then the sender's are all that there are
 
 
-def _first(targets: Sequence[str], place: Place, identities: Identities) -> str:
+def _first(targets: Sequence[str], to: Destination, identities: Identities) -> str:
     """Of several messages that were one part, the first: in a room that is told by what they were sent as."""
-    known = ((identities.find(place.conversation, id), id) for id in targets)
+    known = ((identities.find(to.conversation, id), id) for id in targets)
     return next((id for each, id in known if each is not None and "-" not in each.origin), targets[0])
 
 
