@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NoReturn, Protocol
+from typing import Final, NoReturn, Protocol
 from xml.etree.ElementTree import Element
 
-__all__ = ["Bound", "StanzaError", "Stream"]
+__all__ = ["CUT", "Bound", "StanzaError", "Stream"]
+
+#: The attribute that a stanza has of which no more than its tag and attributes were kept: too much "depth" or "size".
+CUT: Final = "{urn:convergekit:xmpp}cut"
 
 
 class StanzaError(Exception):
