@@ -2,7 +2,7 @@
 
 import pytest
 
-from convergekit.adapters.xmpp.jids import address_of, bare, jid_of, resource, same_bare, shown, split
+from convergekit.adapters.xmpp.jids import address_of, bare, is_of, jid_of, resource, same_bare, shown, split
 from convergekit.errors import InvalidInputError
 from convergekit.model import Address
 
@@ -57,3 +57,10 @@ def test_what_others_chose_is_harmless_in_a_log() -> None:
     assert shown("ann@example.org/\n\u202etxt") == "ann@example.org/\\n\\u202etxt"
     assert len(shown("\u202e" * 100_000)) < 2000
     assert shown(None) == "nobody"
+
+
+def test_who_is_at_a_domain() -> None:
+    assert is_of("ann@gw.example/x", "gw.example")
+    assert is_of("gw.example", "gw.example")
+    assert not is_of("ann@sub.gw.example", "gw.example")
+    assert not is_of("", "gw.example")

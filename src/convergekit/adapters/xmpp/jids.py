@@ -17,7 +17,7 @@ from typing import Final
 from convergekit.errors import InvalidInputError
 from convergekit.model import Address
 
-__all__ = ["address_of", "bare", "jid_of", "resource", "same_bare", "shown", "split"]
+__all__ = ["address_of", "bare", "is_of", "jid_of", "resource", "same_bare", "shown", "split"]
 
 _KEPT: Final = 4096
 
@@ -49,6 +49,14 @@ def same_bare(one: str, other: str) -> bool:
     """Whether both are of one account, room or domain. What is no JID is nobody's."""
     try:
         return bare(one) == bare(other)
+    except InvalidInputError:
+        return False
+
+
+def is_of(jid: str, domain: str) -> bool:
+    """Whether *jid* is at *domain*, which is normalised. What is no JID is nowhere."""
+    try:
+        return bare(jid).rpartition("@")[2] == domain
     except InvalidInputError:
         return False
 

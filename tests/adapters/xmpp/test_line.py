@@ -1,0 +1,118 @@
+"""Who holds the session."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import anyio
+import pytest
+from anyio.abc import TaskStatus
+from anyio.lowlevel import checkpoint
+
+from convergekit.adapters.xmpp.line import Line
+from convergekit.errors import AuthenticationError, NotSentError
+from convergekit.testing import FakeContext
+
+pytestmark = pytest.mark.anyio
+
+
+class Sessions:
+    """Holds sessions, and counts them."""
+
+    def __init__(self) -> None:
+        self.held = self.made = 0
+        self.refuses: Exception | None = None
+        self.over = anyio.Event()
+        self.why: Exception = NotSentError("the connection was lost")
+
+    async def run(self, *, task_status: TaskStatus[None]) -> None:
+        await checkpoint()
+        if self.refuses is not None:
+            raise self.refuses
+        self.made += 1
+        self.held += 1
+        assert self.held == 1, "two at a time"
+        try:
+            task_status.started()
+            await self.over.wait()
+            raise self.why
+        finally:
+            self.held -= 1
+
+    def end(self) -> None:
+        over, self.over = self.over, anyio.Event()
+        over.set()
+
+
+@asynccontextmanager
+async def lines(context: FakeContext | None = None) -> AsyncGenerator[tuple[Line, Sessions]]:
+    sessions = Sessions()
+    async with anyio.create_task_group() as tasks:
+        yield Line(sessions.run, tasks, context or FakeContext()), sessions
+        tasks.cancel_scope.cancel()
+
+
+async def settled() -> None:
+    for _ in range(50):
+        await checkpoint()
+
+
+async def test_who_sends_where_nobody_listens_makes_a_session_for_all() -> None:
+    async with lines() as (line, sessions):
+        async with anyio.create_task_group() as tasks:
+            for _ in range(5):
+                tasks.start_soon(line.ready)
+        assert (sessions.made, sessions.held) == (1, 1)
+
+
+async def test_where_somebody_is_about_to_listen_nobody_else_makes_one() -> None:
+    """The engine enters, and then listens: what is sent in between waits for that session."""
+    async with lines() as (line, sessions), anyio.create_task_group() as tasks:
+        tasks.start_soon(line.ready)
+        tasks.start_soon(line.listen)
+        await settled()
+        assert sessions.made == 1
+        tasks.cancel_scope.cancel()
+
+
+async def test_who_listens_takes_the_session_over() -> None:
+    async with lines() as (line, sessions), anyio.create_task_group() as tasks:
+        await line.ready()
+        await tasks.start(lambda *, task_status: line.listen(task_status=task_status))
+        assert (sessions.made, sessions.held) == (2, 1)
+        tasks.cancel_scope.cancel()
+
+
+async def test_once_somebody_has_listened_sends_make_no_sessions() -> None:
+    """A thousand of them that wait would hammer a server that is down; the engine knows when to try again."""
+    async with lines() as (line, sessions):
+        sessions.refuses = NotSentError("refused")
+        with pytest.raises(NotSentError):
+            await line.listen()
+        sessions.refuses = None
+        await line.ready()
+        assert sessions.made == 0
+
+
+@pytest.mark.parametrize("error", [NotSentError("unreachable"), AuthenticationError("refused")])
+async def test_who_needs_a_session_that_cannot_be_made_is_told_why(error: Exception) -> None:
+    async with lines() as (line, sessions):
+        sessions.refuses = error
+        with pytest.raises(type(error)):
+            await line.ready()
+        sessions.refuses = None
+        await line.ready()  # and the next one is made
+        assert sessions.made == 1
+
+
+async def test_a_session_that_is_lost_is_made_anew_by_who_needs_it_next_and_ends_nothing_else() -> None:
+    context = FakeContext()
+    async with lines(context) as (line, sessions):
+        await line.ready()
+        sessions.end()
+        await settled()
+        assert sessions.held == 0
+        await line.ready()
+        assert (sessions.made, sessions.held) == (2, 1)
+    assert "the session is over" in context.logged
