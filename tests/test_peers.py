@@ -133,7 +133,7 @@ done
     assert kannel.startswith("install --yes --no-install-recommends kannel kannel-extras")
     assert "exit 101" in kannel
     assert "update-rc.d kannel disable" in kannel
-    assert prosody.startswith("install --yes --no-install-recommends prosody lua-sec lua-event lua-dbi-sqlite3")
+    assert prosody.startswith("install --yes --no-install-recommends prosody lua-dbi-sqlite3 prosody-modules")
     assert "exit 101" in prosody
     assert "update-rc.d prosody disable" in prosody
     assert ejabberd.startswith("install --yes --no-install-recommends ejabberd erlang-p1-sqlite3")

@@ -133,8 +133,8 @@ async def test_of_a_line_that_is_cut_both_sides_hear(xmpp_server: XmppServer, co
 # --- coming back ------------------------------------------------------------------------------------------------------
 
 
-async def test_what_is_on_disk_outlives_a_crash(start_xmpp_server: Start, connect_peer: Connect) -> None:
-    server = start_xmpp_server(archive="disk")
+async def test_an_archive_outlives_a_crash(start_xmpp_server: Start, connect_peer: Connect) -> None:
+    server = start_xmpp_server()
     alice, bob = (Account(f"{name}@localhost", name) for name in ("alice", "bob"))
     peer = await connect_peer(server, alice)
     for number in range(60):

@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -18,6 +18,8 @@ import mail
 import postgres
 
 _CREATION: Final = Path("/etc/postgresql-common/createcluster.conf")
+_PROSODY_FILES: Final = ("lib/*/lua/*/dbd/sqlite3.so", "lib/prosody/modules/mod_muc_moderation")
+_EJABBERD_FILES: Final = ("lib/*/ejabberd-[0-9]*", "lib/erlang/lib/p1_sqlite3-*")
 _SBIN: Final = Path("/usr/sbin")  # is not on everybody's PATH
 
 
@@ -65,10 +67,11 @@ def _postgresql() -> None:
         _apt_get("install", "postgresql-15")
 
 
-def _lacking(name: str, *programs: str) -> str:
-    """Why there is no *name*, which is made of *programs*; empty where there is."""
+def _lacking(name: str, *programs: str, files: Sequence[str] = ()) -> str:
+    """Why there is no *name*, which is made of *programs*, and of *files* below /usr; empty where there is."""
     path = os.pathsep.join((os.environ.get("PATH", ""), str(_SBIN)))
     found = all(shutil.which(program, path=path) for program in programs)
+    found = found and all(next(Path("/usr").glob(file), None) for file in files)
     return "" if found else f"{name} is not installed (as root on Debian, `make peers` does it)"
 
 
@@ -86,14 +89,14 @@ def _kannel() -> None:
 
 def _prosody() -> None:
     with _no_service():
-        # lua-sec speaks TLS; the last keeps an archive in SQLite, as does ejabberd's second.
-        _apt_get("install", "prosody", "lua-sec", "lua-event", "lua-dbi-sqlite3")
+        # The second keeps an archive that outlives a crash; in the third is the moderation of rooms.
+        _apt_get("install", "prosody", "lua-dbi-sqlite3", "prosody-modules")
     _run("update-rc.d", "prosody", "disable")
 
 
 def _ejabberd() -> None:
     with _no_service():
-        _apt_get("install", "ejabberd", "erlang-p1-sqlite3")
+        _apt_get("install", "ejabberd", "erlang-p1-sqlite3")  # in Mnesia, its own, an archive of thousands is too slow
     _run("update-rc.d", "ejabberd", "disable")
 
 
@@ -111,8 +114,8 @@ PEERS: Final = (
     Peer("ngircd", lambda: _lacking("ngircd", "ngircd"), _ngircd),
     Peer("Postfix and Dovecot", mail.not_installed, _mail),
     Peer("Kannel", lambda: _lacking("Kannel", "bearerbox", "smsbox"), _kannel),
-    Peer("Prosody", lambda: _lacking("Prosody", "prosody", "prosodyctl"), _prosody),
-    Peer("ejabberd", lambda: _lacking("ejabberd", "ejabberdctl", "erl"), _ejabberd),
+    Peer("Prosody", lambda: _lacking("Prosody", "prosody", files=_PROSODY_FILES), _prosody),
+    Peer("ejabberd", lambda: _lacking("ejabberd", "erl", files=_EJABBERD_FILES), _ejabberd),
 )
 
 

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from types import MappingProxyType
-from typing import ClassVar, Final, Literal, NamedTuple, Self
+from typing import ClassVar, Final, NamedTuple, Self
 
 from anyio import to_thread
 
@@ -29,7 +29,7 @@ from .settings import FEATURES, ejabberd_yml, prosody_lua
 __all__ = ["Account", "Ejabberd", "Prosody", "XmppServer"]
 
 _SBIN: Final = ("/usr/sbin", "/usr/local/sbin")  # is not on everybody's PATH
-_LIBRARIES: Final = (Path("/usr/lib"), Path("/usr/local/lib"))
+_LIBRARIES: Final = ("lib/*", "lib/erlang/lib", "local/lib/erlang/lib")
 _MEMORY: Final = Path("/dev/shm")
 _NUMBERS: Final = count(1)
 
@@ -55,8 +55,6 @@ class XmppServer(ABC):
     """One server, running until it is closed.
 
     Args:
-        archive: Where archives and what waits for somebody are kept: in "memory" (of ejabberd, in Mnesia), or on
-            "disk", in SQLite, where all of it outlives `kill`.
         hibernation: Seconds for which a stream may be resumed, XEP-0198.
         stanza_limit: Bytes of the largest stanza that it takes from a client.
         page: How many messages it gives at most for one question to an archive.
@@ -88,7 +86,6 @@ class XmppServer(ABC):
     def __init__(
         self,
         *,
-        archive: Literal["memory", "disk"] = "memory",
         hibernation: int = 60,
         stanza_limit: int = 262_144,
         page: int = 50,
@@ -100,7 +97,7 @@ class XmppServer(ABC):
     ) -> None:
         if unknown := set(without) - set(FEATURES):
             raise ValueError(f"there is no feature {sorted(unknown)}; there are {sorted(FEATURES)}")
-        self.archive, self.hibernation, self.stanza_limit = archive, hibernation, stanza_limit
+        self.hibernation, self.stanza_limit = hibernation, stanza_limit
         self.page, self.file_limit = page, file_limit
         self._process: subprocess.Popen[bytes] | None = None
         self.folder = Path(tempfile.mkdtemp(prefix=f"convergekit-{self.kind}-", dir=where or _place())).resolve()
@@ -149,6 +146,12 @@ class XmppServer(ABC):
         key = own.private_key_pem.bytes()
         for name, content in (("localhost.crt", chain), ("localhost.key", key), ("all.pem", chain + key)):
             (self.folder / "tls" / name).write_bytes(content)
+
+    def _make_database(self, tables: str = "") -> None:
+        """What is archived outlives a crash of the server, if not one of the machine."""
+        with closing(sqlite3.connect(self.folder / "data" / "archive.sqlite")) as database:
+            database.execute("PRAGMA journal_mode = WAL")
+            database.executescript(tables)
 
     def _values(self) -> Mapping[str, object]:
         names = ("host", "domain", "rooms", "uploads", "pubsub", "component", "component_secret")
@@ -249,11 +252,12 @@ class Prosody(XmppServer):
     @classmethod
     def missing(cls) -> str:
         """Why there can be none here; empty where there can."""
-        there = _program("prosody")
-        return "" if there else "Prosody is not installed (as root on Debian, `make peers` does it)"
+        there = _program("prosody") and next(Path("/usr").glob("lib/*/lua/5.4/dbd/sqlite3.so"), None)
+        return "" if there else "Prosody with SQLite is not installed (as root on Debian, `make peers` does it)"
 
     def _configure(self, without: Collection[str], more: Mapping[str, object]) -> None:
         (self.folder / "data").chmod(0o700)
+        self._make_database()
         text = prosody_lua(self._values(), without=without, more=more)
         (self.folder / "prosody.cfg.lua").write_text(text, "utf-8")
 
@@ -273,19 +277,16 @@ class Ejabberd(XmppServer):
     @classmethod
     def missing(cls) -> str:
         """Why there can be none here; empty where there can."""
-        there = _program("erl") and _library()
-        return "" if there else "ejabberd is not installed (as root on Debian, `make peers` does it)"
+        there = _program("erl") and _library("ejabberd") and _library("p1_sqlite3")
+        return "" if there else "ejabberd with SQLite is not installed (as root on Debian, `make peers` does it)"
 
     def _configure(self, without: Collection[str], more: Mapping[str, object]) -> None:
         text = ejabberd_yml(self._values(), without=without, more=more)
         (self.folder / "ejabberd.yml").write_text(text, "utf-8")
-        if self.archive == "disk":
-            tables = (self._library() / "priv" / "sql" / "lite.sql").read_text("utf-8")
-            with closing(sqlite3.connect(self.folder / "data" / "archive.sqlite")) as database:
-                database.executescript(tables)
+        self._make_database((self._library() / "priv" / "sql" / "lite.sql").read_text("utf-8"))
 
     def _library(self) -> Path:
-        library = _library()
+        library = _library("ejabberd")
         assert library is not None, self.missing()
         return library
 
@@ -302,9 +303,9 @@ class Ejabberd(XmppServer):
         return command, environment
 
 
-def _library() -> Path | None:
-    """The folder of ejabberd among Erlang's libraries, where the distribution has put it."""
-    return next((path for top in _LIBRARIES for path in top.glob("**/ejabberd-[0-9]*") if path.is_dir()), None)
+def _library(name: str) -> Path | None:
+    """The folder of *name* among Erlang's libraries, where the distribution has put it."""
+    return next((path for place in _LIBRARIES for path in Path("/usr").glob(f"{place}/{name}-[0-9]*")), None)
 
 
 def _program(name: str) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
 from typing import Final
 
 __all__ = ["FEATURES", "ejabberd_yml", "prosody_lua"]
@@ -17,6 +18,7 @@ FEATURES: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "csi": (("csi_simple",), ("mod_client_state",)),
     "offline": (("offline",), ("mod_offline",)),
     "pep": (("pep", "bookmarks"), ("mod_pubsub",)),
+    "moderation": (("muc_moderation",), ()),
     "ping": (("ping",), ("mod_ping",)),
     "room_archive": (("muc_mam",), ()),
     "smacks": (("smacks",), ("mod_stream_mgmt",)),
@@ -50,8 +52,6 @@ _PROSODY_MODULES: Final = (
     "version",
 )
 
-_STORAGES: Final[Mapping[object, str]] = {"memory": "memory", "disk": "sql", "internal": "internal"}
-
 # What is told before the first VirtualHost is for all.
 _PROSODY: Final = """\
 run_as_root = {as_root}  -- as root Prosody refuses without it
@@ -80,10 +80,8 @@ allow_registration = true
 default_archive_policy = true
 max_archive_query_results = {page}
 smacks_hibernation_time = {hibernation}
-storage = {{
-  archive = "{storage}", muc_log = "{storage}", offline = "{storage}";
-  accounts = "internal", smacks_h = "memory";
-}}
+-- In SQLite they outlive a crash; in files, and in memory, an archive of thousands slows down, and is cut off.
+storage = {{ archive = "sql", muc_log = "sql", offline = "sql", smacks_h = "memory" }}
 sql = {{ driver = "SQLite3", database = "{folder}/data/archive.sqlite" }}
 plugin_paths = {{ {plugin_paths} }}
 modules_enabled = {{ {enabled} }}
@@ -121,13 +119,17 @@ def prosody_lua(values: Mapping[str, object], *, without: Collection[str], more:
         **values,
         as_root=str(os.geteuid() == 0).lower(),
         plugin_paths="",
-        storage=_STORAGES[values["archive"]],
         enabled=_quoted(_PROSODY_MODULES),
         disabled=_quoted(sorted(out)),
-        room_modules=_quoted({"muc_mam"} - out),
+        room_modules=_quoted(sorted({"muc_mam", *_moderation()} - out)),
         upload_component="" if "uploads" in without else _UPLOADS.format(**values),
         more="\n".join(f"{name} = {_lua(value)}" for name, value in more.items()),
     )
+
+
+def _moderation() -> list[str]:
+    """The module that is in a package of its own, if that is installed: without the file there would be no rooms."""
+    return ["muc_moderation"] if next(Path("/usr/lib/prosody").glob("modules/mod_muc_moderation*"), None) else []
 
 
 def ejabberd_yml(values: Mapping[str, object], *, without: Collection[str], more: Mapping[str, object]) -> str:
@@ -150,6 +152,8 @@ def ejabberd_yml(values: Mapping[str, object], *, without: Collection[str], more
         "auth_method": "internal",
         "auth_password_format": "scram",
         "auth_scram_hash": "sha256",
+        # In Mnesia, its own database, an archive of some thousands gets slower than one can wait for, and a crash
+        # costs its last messages.
         "sql_type": "sqlite",
         "sql_database": f"{values['folder']}/data/archive.sqlite",
         "default_db": "mnesia",
@@ -182,7 +186,6 @@ def _ejabberd_ports(values: Mapping[str, object]) -> list[dict[str, object]]:
 
 def _ejabberd_modules(values: Mapping[str, object], *, room_archive: bool) -> dict[str, Mapping[str, object]]:
     """All there are, with their options."""
-    kept = {"db_type": "sql" if values["archive"] == "disk" else "mnesia"}
     return {
         "mod_adhoc": {},
         "mod_blocking": {},
@@ -197,7 +200,7 @@ def _ejabberd_modules(values: Mapping[str, object], *, room_archive: bool) -> di
             "max_size": values["file_limit"],
         },
         "mod_last": {},
-        "mod_mam": {**kept, "assume_mam_usage": True, "default": "always"},
+        "mod_mam": {"db_type": "sql", "assume_mam_usage": True, "default": "always"},
         "mod_muc": {
             "host": values["rooms"],
             "access": "all",
@@ -205,7 +208,7 @@ def _ejabberd_modules(values: Mapping[str, object], *, room_archive: bool) -> di
             "access_persistent": "all",
             "default_room_options": {"mam": room_archive},
         },
-        "mod_offline": kept,
+        "mod_offline": {"db_type": "sql"},
         "mod_ping": {},
         "mod_privacy": {},
         "mod_private": {},
