@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -31,7 +31,7 @@ class Call:
     method: str
     url: str
     headers: Mapping[str, str]
-    content: bytes
+    content: bytes | AsyncIterable[bytes]
     limit: int
     tell: Callable[[], None]
     origin: str | None = None

@@ -9,9 +9,10 @@ Traps:
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping
 from functools import cache, lru_cache
 from importlib import import_module
+from pathlib import Path
 from typing import Any, Final
 
 from .answers import Fault
@@ -75,6 +76,9 @@ class _Once:
     def __init__(self, content: bytes) -> None:
         self._content: bytes | None = content
 
+    def __aiter__(self) -> _Once:
+        return self
+
     async def __anext__(self) -> bytes:
         if self._content is None:
             raise StopAsyncIteration
@@ -83,19 +87,19 @@ class _Once:
 
 
 @cache
-def body_of(name: str) -> Callable[[bytes], Any]:
-    """Makes a request body for the package *name*.
+def body_of(name: str) -> Callable[[bytes | AsyncIterable[bytes]], Any]:
+    """Makes a request body for the package *name*: of bytes, or of what gives them and is its owner's to close.
 
     Its own is an asynchronous generator, which stays behind where a server hangs up before it has read all, and Trio
     warns of it; this one has nothing to clean up.
     """
 
     class Body(library(name).AsyncByteStream):  # type: ignore[misc]
-        def __init__(self, content: bytes) -> None:
+        def __init__(self, content: bytes | AsyncIterable[bytes]) -> None:
             self._content = content
 
-        def __aiter__(self) -> _Once:
-            return _Once(self._content)
+        def __aiter__(self) -> AsyncIterator[bytes]:
+            return _Once(self._content) if isinstance(self._content, bytes) else aiter(self._content)
 
     return Body
 
@@ -106,8 +110,14 @@ def tells_when_it_writes(transport: object) -> bool:
 
 
 @cache
-def tls() -> ssl.SSLContext:
-    """The one TLS context: reading the authorities costs far more than a client does. Frozen by convention."""
+def tls(more: Path | None = None) -> ssl.SSLContext:
+    """The one TLS context, or one that trusts the authorities in the file *more* as well. Frozen by convention.
+
+    Reading the authorities costs far more than a client does. Raises `OSError` where *more* cannot be read.
+    """
     import certifi  # comes with httpx, which trusts the same list
 
-    return ssl.create_default_context(cafile=certifi.where())
+    context = ssl.create_default_context(cafile=certifi.where())
+    if more is not None:
+        context.load_verify_locations(more)
+    return context

@@ -17,13 +17,14 @@ from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callab
 from contextlib import aclosing, asynccontextmanager, suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Any, Final, Literal, Protocol
+from pathlib import Path
+from typing import Any, Final, Literal, Protocol, Self
 from urllib.parse import urljoin
 
 import anyio
 
 from convergekit._version import __version__
-from convergekit.errors import InvalidInputError, NotSentError, RejectedError
+from convergekit.errors import AccountError, InvalidInputError, NotSentError, RejectedError
 
 from . import _library
 from ._call import WORDS, Call
@@ -129,6 +130,18 @@ class Http:
         self._keep_alive = keep_alive
         self._pools = Pools(self._make_transport, connections)
         self._quiet = _Quiet(_library.library_of(client, "AsyncClient"))
+        self._authorities: Path | None = None
+
+    def trust(self, authorities: Path) -> None:
+        """Believe servers that are certified by *authorities* too, from the next connection on.
+
+        A transport or client of the host's own is not asked: it has its own list.
+
+        Args:
+            authorities: A file of certificates (PEM), beside the well-known ones. Where it cannot be read, requests
+                over TLS are an `AccountError`.
+        """
+        self._authorities = authorities
 
     async def aclose(self) -> None:
         """Close every connection of ours. May be called twice; a later request opens new ones."""
@@ -179,6 +192,40 @@ class Http:
         if fault is None and expect == "anything":
             return answer
         self._raise_for(fault, answer, call, outcomes, json=expect == "json", safe=out is None and method in _SAFE)
+        return answer
+
+    async def upload(
+        self,
+        url: str,
+        chunks: AsyncIterable[bytes],
+        *,
+        size: int,
+        method: str = "PUT",
+        headers: Mapping[str, str] | None = None,
+        outcomes: Outcomes = OUTCOMES,
+        timeout: float = 300.0,
+    ) -> HttpAnswer:
+        """Hand over what *chunks* give, as they come; nobody gets a message by that, and to do it again does no harm.
+
+        Args:
+            url: With http or https, percent-encoded, and without user name or password.
+            chunks: Read once. What they raise comes out as it is.
+            size: Bytes in all. If there are more or fewer, the request is not finished.
+            method: In upper case.
+            headers: Beside Host, Content-Length, User-Agent and Accept; printable ASCII.
+            outcomes: The table that judges the answer.
+            timeout: Seconds for all of it.
+
+        Raises:
+            DeliveryError: The answer is none that *outcomes* call taken, or there is none. What is uncertain in a
+                request that is not repeated is a `NotSentError` here.
+        """
+        headers = {**_HEADERS, **(headers or {}), "content-length": str(size)}
+        call = Call(method, url, headers, _Measured(chunks, size, self.channel), 65536, _nobody)
+        if call.origin is not None:
+            await self._run(call, timeout)
+        answer = self._answer(call)
+        self._raise_for(call.fault, answer, call, outcomes, json=False, safe=True)
         return answer
 
     @asynccontextmanager
@@ -324,7 +371,12 @@ class Http:
     def _make_transport(self) -> Any:
         httpx = _library.library()
         limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=self._keep_alive)
-        return httpx.AsyncHTTPTransport(verify=_library.tls(), trust_env=False, limits=limits)
+        try:
+            verify = _library.tls(self._authorities)
+        except OSError as exc:  # also what is no certificate
+            reason = f"the certificates to trust cannot be read: {exc.strerror or 'they are none'}"
+            raise AccountError(reason, channel=self.channel) from exc
+        return httpx.AsyncHTTPTransport(verify=verify, trust_env=False, limits=limits)
 
     def _answer(self, call: Call) -> HttpAnswer:
         headers: dict[str, str] = {}
@@ -333,6 +385,25 @@ class Http:
             headers[name] = f"{headers[name]}, {value}" if name in headers else value
         retry_after = parse_retry_after(headers.get("retry-after"), self._clock.now())
         return HttpAnswer(call.status, headers, bytes(call.body[: call.limit]), call.complete, retry_after)
+
+
+class _Measured:
+    """*chunks*, which are to be *size* bytes in all; anything else comes out before the request is complete."""
+
+    def __init__(self, chunks: AsyncIterable[bytes], size: int, channel: str) -> None:
+        self._chunks, self._left, self._channel = aiter(chunks), size, channel
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        chunk = await anext(self._chunks, None)
+        self._left -= len(chunk or b"")
+        if self._left < 0 or (chunk is None and self._left):
+            raise RejectedError("the content has another size than was said", channel=self._channel)
+        if chunk is None:
+            raise StopAsyncIteration
+        return chunk
 
 
 async def _cut_off(stream: AsyncIterator[bytes]) -> None:
