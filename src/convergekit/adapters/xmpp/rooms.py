@@ -1,0 +1,449 @@
+"""The rooms that we are in: going in, staying in, coming back (XEP-0045, XEP-0410).
+
+Rules kept here:
+
+- Those of the settings are entered whenever a session begins; those that the host has joined as well, and they are
+  kept in the channel's state, so that they outlive this process.
+- A nickname that is taken, be it by the ghost of an earlier connection of ours, has a number added.
+- Who refuses us for good, or puts us out, is not asked again until the host wants it. What merely fails is tried again
+  with back-off, and no room that fails keeps the session from going on.
+- A room does not tell everybody that it has forgotten them, so it is asked.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+from itertools import count
+from random import random as chance
+from typing import Final
+from xml.etree.ElementTree import Element
+
+import anyio
+from anyio.abc import TaskGroup
+
+from convergekit.abc import ChannelContext, RetryPolicy
+from convergekit.errors import DeliveryError, NotSentError, RejectedError
+from convergekit.model import Address, ConversationRef, PresenceChanged
+
+from ._asking import ask, post, refusal
+from ._kept import changed, kept
+from .config import XmppConfig
+from .jids import address_of, bare, shown
+from .room import Attempt, Membership, Room
+from .stanzas.inbound import Reading
+from .stanzas.namespaces import NS, tag
+from .stanzas.presence import Shown
+from .stanzas.room_form import form_submit
+from .stanzas.rooms import (
+    disco_query,
+    join_presence,
+    leave_presence,
+    nickname_presence,
+    read_features,
+    read_room_presence,
+    self_ping,
+)
+from .stanzas.times import moment
+from .stream import StanzaError, Stream
+
+__all__ = ["Rooms"]
+
+_STATE: Final = "rooms"
+_BACK_OFF: Final = RetryPolicy(base=2.0, cap=300.0)
+_NICKNAMES: Final = 10
+_AT_ONCE: Final = 10
+_PATIENCE: Final = 10
+#: Answers to a ping of ourselves that say that we are in (XEP-0410 §3.2): it came through, to one who does not answer.
+_IS_IN: Final = frozenset({"service-unavailable", "feature-not-implemented"})
+#: ... and that say nothing either way.
+_UNREACHABLE: Final = frozenset({"remote-server-not-found", "remote-server-timeout"})
+
+
+class Rooms:
+    """The rooms of one channel, over however many sessions.
+
+    Args:
+        config: The channel's settings.
+        context: What the engine lends.
+        stream: Ours.
+        entered: Called with a room's bare JID each time that we have come in, so that its archive is looked through.
+        random: Gives values in [0, 1).
+        token: Gives another word at each call.
+    """
+
+    def __init__(
+        self,
+        config: XmppConfig,
+        context: ChannelContext,
+        stream: Stream,
+        *,
+        entered: Callable[[str], None] = lambda room: None,
+        random: Callable[[], float] = chance,
+        token: Callable[[], str] = lambda: secrets.token_hex(8),
+    ) -> None:
+        self._config, self._context, self._stream = config, context, stream
+        self.entered = entered
+        self._random, self._token = random, token
+        self._own = address_of(config.jid)
+        self._stays = count(1)
+        self._rooms: dict[str, Room] = {}
+        self._shown: tuple[Shown, str | None] = (_at_first(config), None)
+        self._slots = anyio.Semaphore(_AT_ONCE)
+        self._news = anyio.Event()
+        for each in config.rooms:
+            password = None if each.password is None else each.password.get_secret_value()
+            self._rooms[each.room] = self._made(each.room, each.nickname, password, configured=True)
+
+    # --- what others ask ------------------------------------------------------------------------------------------
+
+    def room(self, jid: str) -> Room | None:
+        """The room *jid*, bare and normalised, where we are in it or are about to be."""
+        room = self._rooms.get(jid)
+        return None if room is None or room.staying_out else room
+
+    @property
+    def joined(self) -> tuple[Room, ...]:
+        """Those that we are in now."""
+        return tuple(room for room in self._rooms.values() if room.joined)
+
+    def presence_of(self, occupant: Address) -> PresenceChanged | None:
+        """Whether somebody in a room of ours is there; None where *occupant* is in none."""
+        jid, _, nickname = occupant.value.partition("/")
+        if not nickname or (room := self.room(jid)) is None:
+            return None
+        found = room.occupant(nickname)
+        shown = "offline" if found is None else found.shown
+        return PresenceChanged(conversation=room.conversation, sender=occupant, presence=shown)
+
+    async def members(self, room: Address) -> tuple[Address, ...]:
+        """Who is in *room* now, by their nicknames; at most `OCCUPANTS`.
+
+        Raises:
+            RejectedError: We are not in it.
+        """
+        found = self.inside(room)
+        return tuple(found.address(nickname) for nickname in found.occupants)
+
+    def inside(self, room: Address) -> Room:
+        """The room, where we are in it; else raises `RejectedError`, or `NotSentError` where we are on the way."""
+        found = self.room(bare(room.value))
+        if found is None:
+            raise RejectedError("we are not in this room: join it first", channel=self._channel)
+        if not found.joined:
+            raise NotSentError("we are not back in this room yet", channel=self._channel)
+        return found
+
+    # --- what comes in --------------------------------------------------------------------------------------------
+
+    def read(self, element: Element, *, now: datetime) -> Reading | None:
+        """What *element*, a <presence/>, changes; None where it is from no room."""
+        if "subscri" in element.get("type", ""):
+            return None
+        said = read_room_presence(element)
+        room = self._rooms.get(said.room) if said is not None else None
+        if said is None or room is None:
+            # One that we have left has still something to say.
+            return None if element.find(tag(NS.MUC_USER, "x")) is None else Reading()
+        reading = room.observe(said, now)
+        if room.is_lost or reading.events:
+            self._tell()
+        return reading
+
+    # --- going in and out -----------------------------------------------------------------------------------------
+
+    async def join(self, room: Address, *, nickname: str | None = None, password: str | None = None) -> ConversationRef:
+        """Enter *room*, and come back to it until `leave`. Joining twice is joining once.
+
+        Args:
+            room: Its address.
+            nickname: Ours in it; None for the one that we had, or the channel's.
+            password: Where it asks for one; it is kept with the channel's state.
+
+        Raises:
+            RejectedError: It does not let us in.
+            NotSentError: It could not be asked, or not now.
+        """
+        found, _ = await self.enter(bare(room.value), nickname=nickname, password=password)
+        return found.conversation
+
+    async def enter(
+        self, jid: str, *, nickname: str | None = None, password: str | None = None, opens: bool = True
+    ) -> tuple[Room, bool]:
+        """The room *jid*, once we are in, and whether that has made it; unless it *opens*, it is still locked then."""
+        is_new = jid not in self._rooms
+        room = self._rooms.setdefault(jid, self._made(jid, nickname, password))
+        async with room.entering:
+            if room.joined and nickname in (None, room.nickname):
+                return room, False
+            self._rooms[jid] = room
+            before = room.wanted, room.password, room.staying_out
+            room.wanted, room.password = nickname or room.wanted, password or room.password
+            room.staying_out = False
+            try:
+                made = await self._enter(room, opens=opens)
+                await self.remember(room)
+            except BaseException:
+                room.wanted, room.password, room.staying_out = before
+                if is_new:
+                    with suppress(DeliveryError):  # it may have let us in all the same
+                        post(self._stream, leave_presence(jid, room.nickname))
+                    self.drop(room)
+                self._tell()
+                raise
+        return room, made
+
+    async def leave(self, room: Address) -> None:
+        """Leave *room*, and do not come back. Leaving twice is leaving once.
+
+        One of the settings is entered again when the channel is opened anew.
+        """
+        found = self._rooms.get(bare(room.value))
+        await self._forget(bare(room.value))
+        if found is None:
+            return
+        async with found.entering:
+            found.staying_out = True
+            if found.joined and self._stream.bound is not None:
+                found.attempt = attempt = Attempt(self._token())
+                post(self._stream, leave_presence(found.jid, found.nickname))
+                with anyio.move_on_after(self._config.timeout):
+                    await attempt.answered.wait()  # set by `Room.lost`
+                found.attempt = None
+            self.drop(found)
+
+    def drop(self, room: Room) -> None:
+        """Want *room* no more, in this process."""
+        room.staying_out = True
+        room.lost()
+        if not room.configured and self._rooms.get(room.jid) is room:
+            del self._rooms[room.jid]
+
+    async def show(self, presence: Shown, text: str | None = None) -> None:
+        """Show *presence* in all rooms. Who is "offline" to everybody else stays in them, and is away.
+
+        Told after everybody else.
+        """
+        self._shown = ("away" if presence == "offline" else presence, text)
+        if presence == "offline":  # with which the server has taken us out of all of them (RFC 6121 §4.5.2)
+            return await self.rejoin()
+        for room in self.joined:
+            stanza = nickname_presence(room.jid, room.nickname, id=self._token(), shown=self._shown[0], text=text)
+            post(self._stream, stanza)
+
+    async def remember(self, room: Room) -> None:
+        """Come back to *room* in another process, too. Those of the settings are in the settings."""
+        if not room.configured:
+            values = {"nickname": room.wanted, "password": room.password}
+            entry = {name: value for name, value in values.items() if value is not None}
+            await changed(self._context.state, _STATE, lambda table: table.update({room.jid: entry}))
+
+    async def _forget(self, jid: str) -> None:
+        await changed(self._context.state, _STATE, lambda table: table.pop(jid, None) and None)
+
+    async def _recall(self) -> None:
+        for jid, entry in (await kept(self._context.state, _STATE)).items():
+            if jid not in self._rooms:
+                self._rooms[jid] = self._made(jid, entry.get("nickname"), entry.get("password"))
+
+    def _made(self, jid: str, nickname: str | None, password: str | None, *, configured: bool = False) -> Room:
+        return Room(
+            jid,
+            own=self._own,
+            wanted=nickname or self._config.our_nickname,
+            password=password,
+            configured=configured,
+            stays=lambda: next(self._stays),
+            token=self._token,
+        )
+
+    # --- entering -------------------------------------------------------------------------------------------------
+
+    async def _enter(self, room: Room, *, opens: bool = True) -> bool:
+        """Come in, under a nickname that is free; whether the room was made by that."""
+        await self.learn(room)
+        since = None if room.has_archive else await self._last_heard(room)
+        made = await self._under_a_free_name(room, since)
+        if made and opens:
+            await ask(self._stream, form_submit(room.jid, {}), "the room cannot be opened", channel=self._channel)
+        if made or not room.features:
+            await self.learn(room)
+        self.entered(room.jid)
+        return made
+
+    async def _under_a_free_name(self, room: Room, since: datetime | None) -> bool:
+        for number in count(1):
+            try:
+                return await self._try(room, room.wanted if number == 1 else f"{room.wanted}-{number}", since)
+            except StanzaError as error:
+                if error.condition == "conflict" and number < _NICKNAMES:
+                    continue
+                # A room that somebody is just setting up is not found by others (XEP-0045 §10.1).
+                what, passing = "the room does not let us in", {"item-not-found"}
+                raise refusal(error, what, channel=self._channel, passing=passing) from error
+        raise AssertionError("unreachable")
+
+    async def _try(self, room: Room, nickname: str, since: datetime | None) -> bool:
+        """Ask for *nickname*, and wait for the answer; whether the room was made by that."""
+        room.attempt = attempt = Attempt(self._token())
+        shown, text = self._shown
+        try:
+            if room.joined:
+                asked = nickname_presence(room.jid, nickname, id=attempt.id, shown=shown, text=text)
+            else:
+                asked = join_presence(
+                    room.jid, nickname, id=attempt.id, password=room.password, since=since, shown=shown, text=text
+                )
+            post(self._stream, asked)
+            await self._answer(attempt)
+        finally:
+            room.attempt = None
+        if attempt.error is not None:
+            raise attempt.error
+        return attempt.made
+
+    async def _answer(self, attempt: Attempt) -> None:
+        """Wait for it; for a large room longer, as long as it goes on telling who is in it."""
+        for _ in range(_PATIENCE):
+            heard = attempt.heard
+            with anyio.move_on_after(self._config.timeout):
+                await attempt.answered.wait()
+                return
+            if attempt.heard == heard:
+                break
+        raise NotSentError("the room does not answer", channel=self._channel)
+
+    async def learn(self, room: Room) -> None:
+        """Ask what the room can do. Who is not in may not be told."""
+        try:
+            room.features = read_features(await self._stream.request(disco_query(room.jid)))
+        except (StanzaError, NotSentError):
+            self._context.log.debug("room %s does not say what it can do", shown(room.jid))
+
+    async def _last_heard(self, room: Room) -> datetime | None:
+        """When the last message of the room was stored: without an archive it repeats what came after that."""
+        cursor = await self._context.cursor(f"room:{room.jid}")
+        return moment(cursor.get("at")) if isinstance(cursor, dict) else None
+
+    # --- staying --------------------------------------------------------------------------------------------------
+
+    async def rejoin(self, *, resumed: bool = False) -> None:
+        """Be in all rooms again, when a session has begun; in bounded time: what takes longer is left to `keep`.
+
+        What comes in has to be given to `read` meanwhile.
+
+        Args:
+            resumed: Whether it is the session from before the connection was lost. The rooms are asked then.
+        """
+        await self._recall()
+        if not resumed:
+            for room in self._rooms.values():
+                room.lost()
+        with anyio.move_on_after(self._config.timeout):
+            async with anyio.create_task_group() as tasks:
+                for room in [each for each in self._rooms.values() if not each.staying_out]:
+                    tasks.start_soon(self._look, room)
+
+    async def keep(self) -> None:
+        """Stay in them for as long as the session lasts; run it beside the session, until it is cancelled."""
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._look_regularly)
+                while True:
+                    news = self._news
+                    for room in tuple(self._rooms.values()):
+                        await self._care_for(room, tasks)
+                    await news.wait()
+        finally:
+            for room in self._rooms.values():
+                room.fail(NotSentError("the session is over", channel=self._channel))
+
+    async def _care_for(self, room: Room, tasks: TaskGroup) -> None:
+        if room.entering.locked():
+            return  # whoever holds it tells when it is done
+        if room.staying_out and not room.joined and not room.configured:
+            self.drop(room)
+            await self._forget(room.jid)
+        elif room.is_lost and not room.coming_back:
+            room.coming_back = True
+            tasks.start_soon(self._come_back, room)
+
+    async def _look_regularly(self) -> None:
+        while True:
+            await self._context.clock.sleep(self._config.room_ping_interval)
+            async with anyio.create_task_group() as tasks:
+                for room in self.joined:
+                    tasks.start_soon(self._look, room)
+
+    async def _look(self, room: Room) -> None:
+        """Come back where we are not in."""
+        async with self._slots:
+            if room.joined and not await self._is_in(room):
+                self._context.log.info("room %s has lost us", shown(room.jid))
+                room.lost()
+            if room.is_lost:
+                await self._return(room)
+
+    async def _is_in(self, room: Room) -> bool:
+        """Whether we are in *room*, which it says itself (XEP-0410 §3); also where nobody can say."""
+        try:
+            await self._stream.request(self_ping(room.jid, room.nickname))
+        except StanzaError as error:
+            return error.condition in _IS_IN | _UNREACHABLE
+        except NotSentError:
+            return True
+        return True
+
+    async def _come_back(self, room: Room) -> None:
+        try:
+            for attempt in count(1):
+                await self._context.clock.sleep(_BACK_OFF.delay(attempt, self._random))
+                async with self._slots:
+                    if not room.is_lost or await self._return(room):
+                        return
+        finally:
+            room.coming_back = False
+            self._tell()
+
+    async def _return(self, room: Room) -> bool:
+        """Try to come back into *room*; whether that is settled."""
+        async with room.entering:
+            if not room.is_lost:
+                return True
+            try:
+                await self._enter(room)
+            except RejectedError as error:
+                if error.code != "cancel/conflict":
+                    await self._refused(room, error)
+                return room.staying_out
+            except DeliveryError as error:
+                self._context.log.info("not back in room %s: %s", shown(room.jid), error.reason)
+            return room.joined
+
+    async def _refused(self, room: Room, error: RejectedError) -> None:
+        """It does not let us in, and would not the next time: the host is told, and it is asked no more."""
+        self._context.log.warning("room %s does not let us in any more [%s]", shown(room.jid), error.code)
+        membership: Membership = "banned" if (error.code or "").endswith("/forbidden") else "removed"
+        event = room.removed(membership, self._context.clock.now(), code=error.code)
+        try:
+            await self._context.admit(event)
+        except BaseException:
+            room.staying_out = False
+            raise
+        self._tell()
+
+    def _tell(self) -> None:
+        """Have `keep` look at all rooms."""
+        self._news.set()
+        self._news = anyio.Event()
+
+    @property
+    def _channel(self) -> str:
+        return self._context.channel
+
+
+def _at_first(config: XmppConfig) -> Shown:
+    """Who is invisible to everybody else is seen in a room, for there is no other way to be in it."""
+    return "available" if config.presence == "invisible" else config.presence
