@@ -1,0 +1,81 @@
+"""What is known about us and around us in a session: the `Facts` that reading asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from convergekit.errors import NotSentError
+
+from . import jids
+from .config import XmppConfig
+from .identities import Identities
+from .stanzas.inbound import RoomFacts
+from .stanzas.namespaces import NS
+from .stanzas.rooms import disco_query, read_features
+from .stream import Bound, StanzaError, Stream
+
+__all__ = ["KnownRoom", "Surroundings"]
+
+
+class KnownRoom(RoomFacts, Protocol):
+    """A room, and what it says it can do."""
+
+    @property
+    def features(self) -> frozenset[str] | None:
+        """By disco (XEP-0030); None where it was not asked yet."""
+        ...
+
+
+class Surroundings:
+    """See `Facts`; what servers say of themselves is asked once in a session.
+
+    Args:
+        config: The channel's settings.
+        identities: What names which message.
+        room: Gives the room with a bare JID, where we are in it or are about to be.
+
+    Attributes:
+        own: Our bare JID; of a component its domain.
+        full: Our full JID, as it was bound; of a component its domain.
+        lacking: What our server does not offer, in words: "archive", "carbons".
+    """
+
+    def __init__(
+        self, config: XmppConfig, identities: Identities, room: Callable[[str], KnownRoom | None] = lambda _: None
+    ) -> None:
+        self.own = self.full = config.jid
+        self.is_component = config.is_component
+        self.receipts = config.receipts
+        self.identities = identities
+        self.lacking: set[str] = set()
+        self._room = room
+        self._features: dict[str, frozenset[str]] = {}
+
+    def begin(self, bound: Bound) -> None:
+        """A session has begun."""
+        self.full = jids.address_of(bound.jid).value
+        if not bound.resumed:
+            self._features.clear()
+            self.lacking.clear()
+
+    async def features(self, stream: Stream, jid: str) -> frozenset[str]:
+        """What *jid* says it can do; nothing where it does not say, which is not asked again in this session."""
+        if (known := self._features.get(jid)) is None:
+            try:
+                known = read_features(await stream.request(disco_query(jid)))
+            except (StanzaError, NotSentError):
+                known = frozenset()
+            self._features[jid] = known
+        return known
+
+    def trusts_ids(self, by: str) -> bool:
+        """Whether *by*, our own bare JID or a room's, says that it removes forged stanza-ids (XEP-0359)."""
+        if by == self.own:
+            return NS.SID in self._features.get(by, ())
+        room = self._room(by)
+        return room is not None and NS.SID in (room.features or ())
+
+    def room(self, bare: str) -> RoomFacts | None:
+        """The room *bare*, where we are in it or are about to be."""
+        return self._room(bare)

@@ -1,0 +1,319 @@
+"""One session after the other: connected, known to the server, caught up, and heard until it ends.
+
+Rules kept here:
+
+- What is read before the session is set up is read all the same: whoever stops reading hears no answers either.
+- What the server does not offer is done without, and said; what it does not answer is not waited for for long.
+- A room is entered before what waits for it is written.
+- All that fails is let out: the engine begins again. What is not safe by then comes again, resent or archived.
+- A peer that is silent for `ping_interval`, and then for `ping_timeout`, is dead. While we read nothing ourselves, its
+  silence says nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final, Protocol
+from xml.etree.ElementTree import Element, SubElement
+
+import anyio
+from anyio import TASK_STATUS_IGNORED
+from anyio.abc import TaskGroup, TaskStatus
+
+from convergekit.abc import ChannelContext
+from convergekit.errors import AccountError, LeaseLostError, NotSentError
+
+from .archive import Archives
+from .catchup import CatchUp
+from .config import XmppConfig
+from .door import Door, Stanza
+from .facts import KnownRoom, Surroundings
+from .identities import Identities
+from .inflow import OWN, Inflow, feed_of, room_feed, room_of
+from .place import Place, Places
+from .stanzas.inbound import Reading, read
+from .stanzas.namespaces import NS, tag
+from .stream import Bound, StanzaError, Stream
+
+__all__ = ["BATCH", "InRooms", "OfContacts", "Session"]
+
+BATCH: Final = 64  # stanzas that are admitted together
+_MESSAGE: Final = tag(NS.CLIENT, "message")
+_PRESENCE: Final = tag(NS.CLIENT, "presence")
+
+
+class InRooms(Protocol):
+    """What a session asks of `Rooms`."""
+
+    entered: Callable[[str], None]
+
+    def room(self, jid: str) -> EnteredRoom | None:
+        """The room *jid*, where we are in it or are about to be."""
+        ...
+
+    def read(self, element: Element, *, now: datetime) -> Reading | None:
+        """What a presence changes; None where it is from no room."""
+        ...
+
+    async def rejoin(self, *, resumed: bool = False) -> None:
+        """Be in all rooms again, when a session has begun; in bounded time."""
+        ...
+
+    async def keep(self) -> None:
+        """Stay in them until cancelled."""
+        ...
+
+
+class EnteredRoom(KnownRoom, Protocol):
+    """A room, and whether it has an archive."""
+
+    @property
+    def has_archive(self) -> bool:
+        """Whether it keeps what is said in it (XEP-0313)."""
+        ...
+
+
+class OfContacts(Protocol):
+    """What a session asks of `Roster`."""
+
+    def read(self, element: Element, *, now: datetime) -> Reading:
+        """What a presence from elsewhere than a room, or a push of the roster, says."""
+        ...
+
+    async def begin(self, *, resumed: bool = False) -> None:
+        """When a session has begun: learn the roster, and be seen."""
+        ...
+
+    async def keep(self) -> None:
+        """What is to be done beside the session, until cancelled."""
+        ...
+
+
+class Session:
+    """Hears by one stream, over any number of connections; `listen` is one of them.
+
+    Args:
+        config: The channel's settings.
+        context: What the engine lends.
+        stream: Whose `incoming` is *inflow*.
+        inflow: What was read and is not stored yet.
+        rooms: Those that we are in.
+        roster: Those that we know.
+        identities: What names which message.
+
+    Attributes:
+        facts: What is known around us.
+        archives: To be asked for history.
+        door: Makes events of stanzas.
+    """
+
+    def __init__(
+        self,
+        config: XmppConfig,
+        context: ChannelContext,
+        stream: Stream,
+        inflow: Inflow,
+        *,
+        rooms: InRooms,
+        roster: OfContacts,
+        identities: Identities,
+    ) -> None:
+        self._config, self._context, self._stream, self._inflow = config, context, stream, inflow
+        self._rooms, self._roster = rooms, roster
+        self.facts = Surroundings(config, identities, rooms.room)
+        self.archives = Archives(stream, lambda: self.facts.own)
+        self.door = Door(context, self._translate, stream.post)
+        self._places = Places()
+        self._catch_up = CatchUp(self.archives, inflow, self.door, context, self._places, config.page)
+        self._tasks: TaskGroup | None = None
+        self._catching: set[str] = set()
+        inflow.attach(stream)
+        inflow.clock = context.clock.monotonic
+        inflow.divert = self.archives.take
+        inflow.is_archived = self._is_archived
+        rooms.entered = self._entered
+
+    async def listen(self, *, task_status: TaskStatus[None] = TASK_STATUS_IGNORED) -> None:
+        """Connect, and admit what comes in until cancelled or the session is over.
+
+        Raises:
+            AccountError: A person has to act.
+            NotSentError: The connection could not be made, or was lost.
+            StoreError: The ledger failed; nothing of what it did not take is acknowledged.
+        """
+        if self._stream.bound is not None:
+            self._stream.abort()  # whoever was here before has left in the middle
+        self._places.clear()
+        self._inflow.clear()
+        self._inflow.hold(OWN)
+        try:
+            bound = await self._stream.open()
+            try:
+                await self._hear(bound, task_status)
+            except ExceptionGroup as group:
+                raise _decisive(group) from None
+        except Exception:
+            if self._stream.bound is not None:
+                self._stream.abort()
+            raise
+        finally:
+            self._tasks = None
+            self._inflow.clear()
+
+    async def _hear(self, bound: Bound, task_status: TaskStatus[None]) -> None:
+        self.facts.begin(bound)
+        self._catching.clear()
+        async with anyio.create_task_group() as self._tasks:
+            self._tasks.start_soon(self._stream.ended)
+            self._tasks.start_soon(self._read)
+            await self._prepare(bound)
+            self._stream.flow()
+            self._tasks.start_soon(self._rooms.keep)
+            self._tasks.start_soon(self._roster.keep)
+            self._tasks.start_soon(self._keep_alive)
+            task_status.started()
+
+    # --- setting up -----------------------------------------------------------------------------------------------
+
+    async def _prepare(self, bound: Bound) -> None:
+        if self._config.is_component:
+            self._inflow.release(OWN)
+        else:
+            await self._introduce(bound)
+        # Who shows no presence gets no messages (RFC 6121 §8.5): from here on they come.
+        await self._roster.begin(resumed=bound.resumed)
+        await self._rooms.rejoin(resumed=bound.resumed)
+
+    async def _introduce(self, bound: Bound) -> None:
+        """Let the server know what we want, and ourselves what it can do."""
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self.facts.features, self._stream, self.facts.own)
+            if not bound.resumed:
+                tasks.start_soon(self._enable_carbons)
+        if NS.MAM in await self.facts.features(self._stream, self.facts.own):
+            await self._catch_up.begin(OWN)
+            self._start(OWN)
+        else:
+            self._lacks("archive", "what is said while we are away is lost, but for what the server keeps by itself")
+            self._inflow.release(OWN)
+
+    async def _enable_carbons(self) -> None:
+        iq = Element(tag(NS.CLIENT, "iq"), {"type": "set"})
+        SubElement(iq, tag(NS.CARBONS, "enable"))
+        try:
+            await self._stream.request(iq)
+        except (StanzaError, NotSentError):
+            self._lacks("carbons", "what other devices of the account say and hear is not seen here")
+
+    def _lacks(self, what: str, meaning: str) -> None:
+        self.facts.lacking.add(what)
+        self._context.log.info("the server has no %s: %s", what, meaning)
+
+    def _entered(self, room: str) -> None:
+        """We have come into *room*."""
+        feed, found = room_feed(room), self._rooms.room(room)
+        if found is not None and found.has_archive:
+            self._inflow.hold(feed)
+            self._start(feed)
+        else:
+            self._places.go_live(feed)
+            self._inflow.release(feed)
+
+    def _start(self, feed: str) -> None:
+        """Catch up with *feed*; where that is going on, once more at its end."""
+        if feed in self._catching:
+            self._inflow.missed.add(feed)
+        elif self._tasks is not None:
+            self._catching.add(feed)
+            self._tasks.start_soon(self._catch, feed)
+
+    async def _catch(self, feed: str) -> None:
+        try:
+            await self._catch_up.run(feed)
+        finally:
+            self._catching.discard(feed)
+
+    # --- hearing --------------------------------------------------------------------------------------------------
+
+    async def _read(self) -> None:
+        """Have what comes stored, and then let the server forget it."""
+        inflow, places = self._inflow, self._places
+        while True:
+            items = await inflow.take(BATCH)
+            stanzas = [Stanza(item.element) for item in items]
+            readings = self.door.read(stanzas)
+            for stanza, reading in zip(stanzas, readings, strict=True):
+                self._move(stanza.element, reading)
+            await self.door.admit(stanzas, readings, places.next())
+            inflow.done(items)
+            while inflow.is_empty and (cursor := places.next()) is not None:
+                await self._context.admit(cursor=cursor)
+
+    def _move(self, element: Element, reading: Reading) -> None:
+        """Where this brings us in its archive, once it is admitted."""
+        now = self._context.clock.now()
+        if (found := reading.archived) is not None:
+            self._places.move(found.feed, Place(found.id, found.at or now))
+        elif (feed := feed_of(element)) and self._is_kept_by_time(feed):
+            self._places.move(feed, Place(None, now))
+
+    def _is_kept_by_time(self, feed: str) -> bool:
+        """Whether this is a room that has no archive: it repeats what came after a time."""
+        room = self._rooms.room(room_of(feed) or "")
+        return room is not None and not room.has_archive
+
+    def _translate(self, stanza: Stanza) -> Reading:
+        element, now = stanza.element, self._context.clock.now()
+        if element.tag == _MESSAGE:
+            return read(element, self.facts, now=now, archived=stanza.archived)
+        if element.tag == _PRESENCE and (found := self._rooms.read(element, now=now)) is not None:
+            return found
+        return self._roster.read(element, now=now)
+
+    def _is_archived(self, message: Element) -> bool:
+        return any(each.archived is not None for each in self.door.read([Stanza(message)]))
+
+    # --- staying alive --------------------------------------------------------------------------------------------
+
+    async def _keep_alive(self) -> None:
+        clock, interval = self._context.clock, self._config.ping_interval
+        while True:
+            silence = clock.monotonic() - self._inflow.heard_at
+            if silence < interval:
+                await clock.sleep(interval - silence)
+            elif self._inflow.is_paused:
+                await clock.sleep(interval)
+            else:
+                await self._ping()
+
+    async def _ping(self) -> None:
+        iq = Element(tag(NS.CLIENT, "iq"), {"type": "get", "to": self._config.domain})
+        SubElement(iq, tag(NS.PING, "ping"))
+        pauses = self._inflow.pauses
+        try:
+            await self._stream.request(iq, timeout=self._config.ping_timeout)
+        except StanzaError:
+            pass  # it says that it does not answer that
+        except NotSentError:
+            if self._stream.bound is not None and not self._inflow.is_paused and pauses == self._inflow.pauses:
+                self._context.log.warning("the server has gone silent")
+                self._stream.abort()
+        self._inflow.heard_at = self._context.clock.monotonic()
+
+
+def _decisive(group: ExceptionGroup[Exception]) -> Exception:
+    """Of what went wrong together, what a person should be told; that the connection is lost, only if that is all."""
+    return min(_leaves(group), key=_rank)
+
+
+def _rank(error: Exception) -> int:
+    if isinstance(error, AccountError | LeaseLostError):
+        return 0
+    return 2 if isinstance(error, NotSentError) else 1
+
+
+def _leaves(error: Exception) -> list[Exception]:
+    if not isinstance(error, ExceptionGroup):
+        return [error]
+    return [leaf for each in error.exceptions for leaf in _leaves(each)]
