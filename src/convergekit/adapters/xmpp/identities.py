@@ -82,6 +82,7 @@ class Identities:
         self._most_unread = unread
         self._by_id: dict[tuple[str, str], Known] = {}
         self._by_author: dict[tuple[str, str, str], Known] = {}
+        self._by_origin: dict[tuple[str, str], Known] = {}
         self._unread: dict[str, dict[str, None]] = {}
 
     # --- what has been seen ----------------------------------------------------------------------------------------
@@ -105,18 +106,20 @@ class Identities:
             return
         _put(self._by_id, (conversation, message_id), known, self._messages)
         _put(self._by_author, (conversation, author, origin), known, self._messages)
+        if (conversation, origin) not in self._by_origin:  # who was first had it
+            _put(self._by_origin, (conversation, origin), known, self._messages)
 
     def find(self, conversation: str, id: str, *, author: str | None = None) -> Known | None:
         """The message that *id* names.
 
         Args:
             conversation: Where.
-            id: Its `message_id`; with *author*, the id that they gave it is good as well.
+            id: Its `message_id`, or else the id that its sender gave it: *author*, or whoever was the first to.
             author: Whose message it has to be, or None for anybody's.
         """
         known = self._by_id.get((conversation, id))
         if author is None:
-            return known
+            return known or self._by_origin.get((conversation, id))
         return (
             known if known is not None and known.author == author else self._by_author.get((conversation, author, id))
         )

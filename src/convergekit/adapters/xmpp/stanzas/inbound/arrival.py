@@ -70,6 +70,7 @@ class Arrival:
         real_jid: Who that is, where the room shows it.
         archived: Where it stands in an archive.
         found: Whether it comes out of an archive.
+        native: All of it as text.
     """
 
     stanza: Stanza
@@ -93,6 +94,7 @@ class Arrival:
     real_jid: str | None
     archived: Archived | None
     found: bool
+    native: str | None = None
 
     @property
     def message_id(self) -> str | None:
@@ -122,25 +124,34 @@ class Arrival:
             "at": self.at,
             "automated": self.is_automated,
             "details": self._details() | details if details else self._details(),
+            "native": self.native,
         }
 
     def _details(self) -> dict[str, Any]:
         """See `Xmpp`; what is as it mostly is, is left out."""
         stanza, origin_id, message_id = self.stanza, self.stanza.origin_id, self.message_id
-        details: dict[str, Any] = {
-            "resource": self.resource,
-            "type": stanza.type if stanza.type != "chat" else None,
-            "id": stanza.id if stanza.id != message_id else None,
-            "origin_id": origin_id if origin_id not in (stanza.id, message_id) else None,
-            "stanza_id": self.stanza_id if self.stanza_id != message_id else None,
-            "occupant_id": self.occupant_id,
-            "real_jid": self.real_jid,
-            "nickname": self.nickname if self.room is not None else _name(stanza),
-            "private": self.is_private or None,
-            "delayed": self.is_late or None,
-            "carbon": self.carbon,
-        }
-        return {name: value for name, value in details.items() if value is not None}
+        details: dict[str, Any] = {} if self.resource is None else {"resource": self.resource}
+        if stanza.type != "chat":
+            details["type"] = stanza.type
+        if stanza.id != message_id and stanza.id is not None:
+            details["id"] = stanza.id
+        if origin_id is not None and origin_id not in (stanza.id, message_id):
+            details["origin_id"] = origin_id
+        if self.stanza_id is not None and self.stanza_id != message_id:
+            details["stanza_id"] = self.stanza_id
+        if self.occupant_id is not None:
+            details["occupant_id"] = self.occupant_id
+        if self.real_jid is not None:
+            details["real_jid"] = self.real_jid
+        if (nickname := self.nickname or _name(stanza)) is not None:
+            details["nickname"] = nickname
+        if self.carbon is not None:
+            details["carbon"] = self.carbon
+        if self.is_private:
+            details["private"] = True
+        if self.is_late:
+            details["delayed"] = True
+        return details
 
 
 def arrive(
@@ -174,7 +185,8 @@ def arrive(
     is_occupant = is_private or (is_group and resource is not None)
     who = address_of(jid) if is_occupant else address_of(sender, _name(stanza))
     is_ours = not is_group and _is_ours(sender, facts)
-    place = sender if is_group else _peer(stanza, facts) if is_ours else who.value
+    occupant = f"{sender}/{resource}"
+    place = _peer(stanza, facts) if is_ours else occupant if is_private else sender
     stanza_id = _stanza_id(stanza, sender if is_group else None, facts, archived)
     kept = archived
     if kept is None and stanza_id is not None:
@@ -187,9 +199,12 @@ def arrive(
         stanza=stanza,
         facts=facts,
         sender=who,
-        conversation=_conversation(place, is_group),
+        # What a room sends back was said in it.
+        conversation=_conversation(
+            place, is_group or (stanza.type == "error" and room is not None and resource is None)
+        ),
         place=place,
-        author=authors.occupant(who.value, occupant_id, present) if is_occupant else sender,
+        author=authors.occupant(occupant, occupant_id, present) if is_occupant else sender,
         is_own=is_ours,
         is_group=is_group,
         is_private=is_private,

@@ -31,7 +31,7 @@ def is_same(one: str, other: str) -> bool | None:
     if one == other:
         return True
     kinds = {one.partition(" ")[0], other.partition(" ")[0]}
-    if len(kinds) == 1 or kinds.isdisjoint({_ID, _STAY, _NICKNAME}):
+    if len(kinds) == 1 or not kinds <= {_ID, _STAY, _NICKNAME}:
         return False
     if kinds == {_STAY, _NICKNAME} and _jid(one) != _jid(other):
         return False

@@ -112,9 +112,11 @@ class Reading:
         notices: Ephemeral events.
         replies: What to post once the events are safe.
         archived: Where it stands in an archive, if whoever says so is to be believed; never a sender.
+        refused: What in it is not believed, for the log; None where nothing is.
     """
 
     events: tuple[Event, ...] = ()
     notices: tuple[Event, ...] = ()
     replies: tuple[Element, ...] = ()
     archived: Archived | None = None
+    refused: str | None = None

@@ -74,7 +74,8 @@ class Stanza:
 
     def _said(self, name: str) -> Iterator[tuple[str | None, str]]:
         for child in self.all(name):
-            yield language(child.get(_XML_LANG)) or self.language, child.text or ""
+            own = child.get(_XML_LANG)
+            yield language(own) if own is not None else self.language, child.text or ""
 
 
 def identifier(text: str | None) -> str | None:
