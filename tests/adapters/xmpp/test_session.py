@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from datetime import datetime
 from typing import Any
 from xml.etree.ElementTree import Element
@@ -56,6 +56,7 @@ class Rooms:
 
     def __init__(self, steps: list[str]) -> None:
         self.entered: Callable[[str], None] = lambda _: None
+        self.entering: Callable[[str], AbstractContextManager[object]] = nullcontext
         self.rejoins: Callable[[], None] = lambda: None
         self._steps = steps
 
@@ -320,8 +321,9 @@ async def test_a_room_with_an_archive_is_caught_up_with_once_we_are_in() -> None
     await here.context.admit(cursor=Cursor(Place("a1", BEGAN).to_value(), room_feed(ROOM)))
 
     def enter() -> None:
-        here.rooms.entered(ROOM)
-        here.stream.push(said.format(4))
+        with here.rooms.entering(ROOM):
+            here.stream.push(said.format(4))
+            here.rooms.entered(ROOM)
 
     here.rooms.rejoins = enter
     async with here.listening():
@@ -333,12 +335,46 @@ async def test_a_room_with_an_archive_is_caught_up_with_once_we_are_in() -> None
 async def test_of_a_room_without_one_the_time_is_kept() -> None:
     """It is told that time when we come back, and repeats what came after it."""
     here = Here()
-    here.rooms.rejoins = lambda: here.rooms.entered(ROOM)
 
+    def enter() -> None:
+        with here.rooms.entering(ROOM):
+            here.rooms.entered(ROOM)
+
+    here.rooms.rejoins = enter
     async with here.listening():
         here.stream.push(f"<message from='{ROOM}/ann' type='groupchat' id='1'><body>hi</body></message>")
 
+    assert here.admitted == ["hi"]
     assert await here.place(room_feed(ROOM)) == Place(None, here.context.clock.now())
+
+
+async def test_a_room_that_does_not_let_us_in_holds_nothing_up() -> None:
+    here = Here()
+
+    async with here.listening():
+        with here.rooms.entering(ROOM):
+            here.stream.push(f"<message from='{ROOM}/ann' type='groupchat' id='1'><body>hi</body></message>")
+            await here.settled()
+            assert here.stream.safe == 0
+
+    assert here.stream.safe == 1
+
+
+async def test_an_archive_that_has_no_time_now_is_asked_again_in_a_minute() -> None:
+    here = Here()
+    await here.context.admit(cursor=Cursor(Place("a1", BEGAN).to_value()))
+    here.archive.keep(message(1))
+    here.archive.keep(message(2))
+    here.stream.answers[QUERY] = StanzaError("wait", "resource-constraint")
+
+    async with here.listening():
+        here.stream.push(message(3))
+        await here.settled()
+        assert here.admitted == ["hi 3"]
+        here.stream.answers[QUERY] = here.archive
+        here.context.clock.advance(60)
+
+    assert here.admitted == ["hi 3", "hi 2"]
 
 
 async def test_a_component_has_no_archive_and_no_carbons() -> None:

@@ -35,7 +35,6 @@ __all__ = ["CatchUp"]
 _GONE: Final = "item-not-found"
 #: Before the moment of the place: clocks differ, and what is known already is recognised.
 _SLACK: Final = timedelta(minutes=10)
-_AGAIN: Final = 60.0  # seconds until an archive is asked again that has no time now
 _IN_VAIN: Final = 3  # pages in a row that bring us nowhere
 
 
@@ -71,16 +70,18 @@ class CatchUp:
         if Place.from_value(await self.context.cursor(feed)) is None:
             await self._try(feed, self._begin)
 
-    async def run(self, feed: str) -> None:
-        """Admit what *feed* has behind our place, then let its live messages go; again where it has no time now."""
+    async def run(self, feed: str) -> bool:
+        """Admit what *feed* has behind our place, then let its live messages go.
+
+        Returns:
+            Whether that is done with. Else the archive has no time now, and is to be asked again.
+        """
         self.places.stop(feed)
-        while (refusal := await self._try(feed, self._read)) is not None:
-            self.inflow.release(feed)
-            if refusal.type != "wait":
-                return
-            await self.context.clock.sleep(_AGAIN)
-        self.places.go_live(feed)
+        refusal = await self._try(feed, self._read)
+        if refusal is None:
+            self.places.go_live(feed)
         self.inflow.release(feed)
+        return refusal is None or refusal.type != "wait"
 
     async def _try(self, feed: str, work: Callable[[str], Awaitable[None]]) -> StanzaError | None:
         """Do *work*; what the archive has against it is said, and returned."""

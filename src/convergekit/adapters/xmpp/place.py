@@ -59,6 +59,10 @@ class Places:
         """All that is older is admitted: from now on live messages move the place."""
         self._live.add(feed)
 
+    def is_live(self, feed: str) -> bool:
+        """Whether nothing older is missing in *feed*."""
+        return feed in self._live
+
     def stop(self, feed: str) -> None:
         """Something older may be missing."""
         self._live.discard(feed)

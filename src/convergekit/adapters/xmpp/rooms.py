@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import datetime
 from itertools import count
 from random import random as chance
@@ -72,6 +72,9 @@ class Rooms:
         entered: Called with a room's bare JID each time that we have come in, so that its archive is looked through.
         random: Gives values in [0, 1).
         token: Gives another word at each call.
+
+    Attributes:
+        entering: Called with a room's bare JID; holds what is said in it while we come in.
     """
 
     def __init__(
@@ -86,6 +89,7 @@ class Rooms:
     ) -> None:
         self._config, self._context, self._stream = config, context, stream
         self.entered = entered
+        self.entering: Callable[[str], AbstractContextManager[object]] = nullcontext
         self._random, self._token = random, token
         self._own = address_of(config.jid)
         self._stays = count(1)
@@ -229,7 +233,7 @@ class Rooms:
         self._shown = ("away" if presence == "offline" else presence, text)
         if presence == "offline":  # with which the server has taken us out of all of them (RFC 6121 §4.5.2)
             return await self.rejoin()
-        for room in self.joined:
+        for room in self.joined if self._stream.bound is not None else ():
             stanza = nickname_presence(room.jid, room.nickname, id=self._token(), shown=self._shown[0], text=text)
             post(self._stream, stanza)
 
@@ -263,14 +267,17 @@ class Rooms:
 
     async def _enter(self, room: Room, *, opens: bool = True) -> bool:
         """Come in, under a nickname that is free; whether the room was made by that."""
+        if room.joined:
+            return await self._under_a_free_name(room, None)
         await self.learn(room)
         since = None if room.has_archive else await self._last_heard(room)
-        made = await self._under_a_free_name(room, since)
-        if made and opens:
-            await ask(self._stream, form_submit(room.jid, {}), "the room cannot be opened", channel=self._channel)
-        if made or not room.features:
-            await self.learn(room)
-        self.entered(room.jid)
+        with self.entering(room.jid):
+            made = await self._under_a_free_name(room, since)
+            if made and opens:
+                await ask(self._stream, form_submit(room.jid, {}), "the room cannot be opened", channel=self._channel)
+            if made or not room.features:
+                await self.learn(room)
+            self.entered(room.jid)
         return made
 
     async def _under_a_free_name(self, room: Room, since: datetime | None) -> bool:

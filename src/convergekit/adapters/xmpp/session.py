@@ -12,7 +12,8 @@ Rules kept here:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import Final, Protocol
 from xml.etree.ElementTree import Element, SubElement
@@ -39,6 +40,7 @@ from .stream import Bound, StanzaError, Stream
 __all__ = ["BATCH", "InRooms", "OfContacts", "Session"]
 
 BATCH: Final = 64  # stanzas that are admitted together
+_AGAIN: Final = 60.0  # seconds until an archive is asked again that had no time
 _MESSAGE: Final = tag(NS.CLIENT, "message")
 _PRESENCE: Final = tag(NS.CLIENT, "presence")
 
@@ -47,6 +49,7 @@ class InRooms(Protocol):
     """What a session asks of `Rooms`."""
 
     entered: Callable[[str], None]
+    entering: Callable[[str], AbstractContextManager[object]]
 
     def room(self, jid: str) -> EnteredRoom | None:
         """The room *jid*, where we are in it or are about to be."""
@@ -132,6 +135,7 @@ class Session:
         inflow.clock = context.clock.monotonic
         inflow.divert = self.archives.take
         inflow.is_archived = self._is_archived
+        rooms.entering = self._entering
         rooms.entered = self._entered
 
     async def listen(self, *, task_status: TaskStatus[None] = TASK_STATUS_IGNORED) -> None:
@@ -210,15 +214,25 @@ class Session:
         self.facts.lacking.add(what)
         self._context.log.info("the server has no %s: %s", what, meaning)
 
+    @contextmanager
+    def _entering(self, room: str) -> Generator[None]:
+        """What *room* says as soon as we are in waits for what was said before."""
+        feed = room_feed(room)
+        self._places.stop(feed)
+        self._inflow.hold(feed)
+        try:
+            yield
+        finally:
+            if feed not in self._catching:
+                self._inflow.release(feed)
+
     def _entered(self, room: str) -> None:
         """We have come into *room*."""
         feed, found = room_feed(room), self._rooms.room(room)
         if found is not None and found.has_archive:
-            self._inflow.hold(feed)
             self._start(feed)
         else:
             self._places.go_live(feed)
-            self._inflow.release(feed)
 
     def _start(self, feed: str) -> None:
         """Catch up with *feed*; where that is going on, once more at its end."""
@@ -229,10 +243,16 @@ class Session:
             self._tasks.start_soon(self._catch, feed)
 
     async def _catch(self, feed: str) -> None:
-        try:
-            await self._catch_up.run(feed)
-        finally:
-            self._catching.discard(feed)
+        while True:
+            try:
+                done = await self._catch_up.run(feed)
+            finally:
+                self._catching.discard(feed)
+            if not done:
+                await self._context.clock.sleep(_AGAIN)
+            if done or feed in self._catching or self._places.is_live(feed):
+                return
+            self._catching.add(feed)
 
     # --- hearing --------------------------------------------------------------------------------------------------
 
