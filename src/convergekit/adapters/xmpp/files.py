@@ -1,0 +1,177 @@
+"""Files go out by HTTP (XEP-0363): the server lends a place, the file is put there, and its URL is what is said.
+
+Rules kept here:
+
+- Nobody has heard anything before the URL is said. So nothing that goes wrong here is uncertain: a file that was put
+  somewhere twice is one that nobody asks for.
+- Who takes files, and how large, is asked once in a session.
+- The certificates of the setting `ca` are trusted for files as well, beside the well-known ones: where they are put
+  is most often the same server, under the same authority, and sometimes somebody else's.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Final
+
+import anyio
+
+from convergekit.abc import ChannelContext
+from convergekit.errors import (
+    DeliveryError,
+    InvalidInputError,
+    NotSentError,
+    RejectedError,
+    StoreError,
+    UnsupportedContentError,
+)
+from convergekit.http import OUTCOMES, Outcome, Outcomes
+from convergekit.model import Attachment, FailureKind
+
+from ._asking import refusal
+from .config import XmppConfig
+from .stanzas.rooms import disco_query, read_services
+from .stanzas.upload import Service, Slot, file_name, read_service, read_slot, slot_request
+from .stream import Bound, StanzaError, Stream
+
+__all__ = ["Files"]
+
+_REMEMBERED: Final = 256
+#: A slot brings credentials of its own: what is wrong with these says nothing about the account.
+_OUTCOMES: Final[Outcomes] = OUTCOMES | dict.fromkeys((401, 402, 403, 407, 409), Outcome.REJECTED)
+
+
+class Files:
+    """Puts files where whoever has their URL can get them.
+
+    Args:
+        stream: Ours.
+        config: The channel's settings.
+        context: Opens attachments, and does HTTP.
+    """
+
+    def __init__(self, stream: Stream, config: XmppConfig, context: ChannelContext) -> None:
+        self._stream, self._config, self._context = stream, config, context
+        self._asking = anyio.Lock()
+        self._session: Bound | None = None
+        self._service: Service | None = None
+        self._known: OrderedDict[str, str] = OrderedDict()
+        self._trust()
+
+    async def limit(self) -> int | None:
+        """Octets of the largest file that can be uploaded; None where none can. Raises `NotSentError`."""
+        service = await self._found()
+        return None if service is None else min(self._config.max_file, service.limit or self._config.max_file)
+
+    async def upload(self, attachment: Attachment, key: str = "") -> str:
+        """Put *attachment* where it can be got; return its URL. What has a URL keeps it.
+
+        Args:
+            attachment: With a size that is known, or read whole to learn it.
+            key: The same for each attempt: what was uploaded under it lately is not uploaded again. "" is none.
+
+        Raises:
+            UnsupportedContentError: It is too large, or the server takes no files.
+            RejectedError: The server refuses this file.
+            NotSentError: It is worth another try.
+        """
+        if attachment.url is not None:
+            return attachment.url
+        if key and (url := self._known.get(key)) is not None:
+            return url
+        service = await self._found()
+        if service is None:
+            raise self._unsupported(
+                "the server takes no files (XEP-0363): give the attachment a url", FailureKind.CONTENT
+            )
+        size = await self._size(attachment, service)
+        slot = await self._slot(service, attachment, size)
+        await self._put(slot, attachment, size)
+        if key:
+            self._known[key] = slot.get
+            if len(self._known) > _REMEMBERED:
+                self._known.popitem(last=False)
+        return slot.get
+
+    # --- who takes them -------------------------------------------------------------------------------------------
+
+    async def _found(self) -> Service | None:
+        async with self._asking:
+            session = self._stream.bound
+            if session is None or session is not self._session:
+                self._service = await self._find()
+                self._session = session
+            return self._service
+
+    async def _find(self) -> Service | None:
+        """The server's component that takes files, or the server itself."""
+        domain = self._config.domain
+        # A component is below its server, which is who knows the others (RFC 6120 §3.2 knows no such rule, hosts do).
+        server = domain.partition(".")[2] or domain if self._config.is_component else domain
+        silent: NotSentError | None = None
+        try:
+            services = [*read_services(await self._stream.request(disco_query(server, items=True)))]
+        except StanzaError:
+            services = []
+        for jid in (*services, server):
+            try:
+                service = read_service(jid, await self._stream.request(disco_query(jid)))
+            except StanzaError:
+                continue
+            except NotSentError as exc:  # one that does not answer must not hide the one that does
+                silent = exc
+                continue
+            if service is not None:
+                return service
+        if silent is not None:
+            raise silent
+        return None
+
+    # --- one file -------------------------------------------------------------------------------------------------
+
+    async def _size(self, attachment: Attachment, service: Service) -> int:
+        size = attachment.claim.size if attachment.claim is not None else attachment.size
+        if size is None:
+            size = 0
+            async with self._context.open(attachment) as chunks:
+                async for chunk in chunks:
+                    size += len(chunk)
+        for limit, whose in ((self._config.max_file, "max_file"), (service.limit, "the server's limit")):
+            if limit is not None and size > limit:
+                raise self._unsupported(f"a file of {size} octets is above {whose}, {limit}", FailureKind.TOO_LARGE)
+        return size
+
+    async def _slot(self, service: Service, attachment: Attachment, size: int) -> Slot:
+        request = slot_request(service, file_name(attachment), size, attachment.media_type)
+        try:
+            answer = await self._stream.request(request)
+            return read_slot(answer, tls=self._config.security != "none")
+        except StanzaError as exc:
+            if exc.condition == "not-acceptable":  # §4: what it answers to a file that is too large
+                reason = f"the server does not take a file of {size} octets"
+                raise self._unsupported(reason, FailureKind.TOO_LARGE, str(exc)) from exc
+            raise refusal(exc, "the server takes no file", channel=self._context.channel) from exc
+        except InvalidInputError as exc:
+            raise RejectedError(str(exc), channel=self._context.channel) from exc
+
+    async def _put(self, slot: Slot, attachment: Attachment, size: int) -> None:
+        headers = {**slot.headers, "content-type": attachment.media_type}
+        self._trust()
+        try:
+            async with self._context.open(attachment) as chunks:
+                await self._context.http.upload(slot.put, chunks, size=size, headers=headers, outcomes=_OUTCOMES)
+        except DeliveryError as exc:
+            if exc.code == "413":
+                reason = f"the server does not take a file of {size} octets"
+                raise self._unsupported(reason, FailureKind.TOO_LARGE, exc.code) from exc
+            exc.args = (f"a file could not be uploaded: {exc.args[0]}",)  # else it would seem to be about the message
+            raise
+        except (StoreError, OSError) as exc:
+            raise NotSentError("a file to be uploaded cannot be read", channel=self._context.channel) from exc
+
+    def _trust(self) -> None:
+        if self._config.ca is not None:
+            self._context.http.trust(self._config.ca)
+
+    def _unsupported(self, reason: str, kind: FailureKind, code: str | None = None) -> UnsupportedContentError:
+        return UnsupportedContentError(reason, channel=self._context.channel, kind=kind, code=code)
