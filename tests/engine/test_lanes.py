@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import anyio
@@ -43,8 +43,10 @@ class Counted(MemoryStore):
 class Rig:
     """A pool over a ledger in memory."""
 
-    def __init__(self, serve: Serve | None = None, *, size: int = 4, **options: Any) -> None:
-        self.clock = FakeClock()
+    def __init__(
+        self, serve: Serve | None = None, *, size: int = 4, clock: FakeClock | None = None, **options: Any
+    ) -> None:
+        self.clock = clock or FakeClock()
         self.store = Counted()
         self.served: list[str] = []
         self.pool = LanePool(self.store, self.clock, "in", serve or self.finish, size=size, **options)
@@ -181,6 +183,43 @@ async def test_a_ledger_that_fails_is_asked_again_and_not_by_everybody() -> None
             await rig.settle()
 
         assert sorted(rig.served) == ["a:1", "b:1"]
+
+
+class Jumps(FakeClock):
+    """A wall clock that is set while others sleep by the one that never jumps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ahead = timedelta(0)
+
+    def now(self) -> datetime:
+        return super().now() + self.ahead
+
+
+async def test_a_clock_that_is_set_to_after_the_end_of_a_lease_ends_it_soon() -> None:
+    """As after a pause of the whole machine: to others it has ended, though here no time seems to have passed."""
+    begun, cancelled = anyio.Event(), anyio.Event()
+
+    async def serve(lease: Lease) -> None:
+        begun.set()
+        try:
+            await anyio.sleep_forever()
+        except anyio.get_cancelled_exc_class():
+            cancelled.set()
+            raise
+
+    clock = Jumps()
+    rig = Rig(serve, clock=clock, cancels=True)
+    async with rig.running():
+        await rig.admit("a:1")
+        rig.pool.wake()
+        await begun.wait()
+        await rig.settle()
+        clock.ahead = timedelta(seconds=LEASE_SECONDS)
+        clock.advance(LEASE_SECONDS / 20)
+        await rig.settle()
+
+        assert cancelled.is_set()
 
 
 async def test_a_lease_is_renewed_while_it_is_served_and_ends_with_a_dead_holder() -> None:

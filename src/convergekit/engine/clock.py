@@ -6,6 +6,7 @@ import logging
 import random as _random
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from math import inf
 from time import monotonic
 from typing import Final
 
@@ -59,11 +60,18 @@ class Ids:
 
 
 class Alarm:
-    """Calls *ring* once the earliest moment that was set has come. Runs as one task, however often it is set."""
+    """Calls *ring* once the earliest moment that was set has come. Runs as one task, however often it is set.
 
-    def __init__(self, clock: Clock, ring: Callable[[], None]) -> None:
+    Args:
+        clock: Time.
+        ring: Called without awaiting anything.
+        nap: Seconds after which it looks again what time it is, for a wall clock may be set while one sleeps.
+    """
+
+    def __init__(self, clock: Clock, ring: Callable[[], None], *, nap: float = inf) -> None:
         self._clock = clock
         self._ring = ring
+        self._nap = nap
         self._at: datetime | None = None
         self._asleep: anyio.CancelScope | None = None
         self._set = anyio.Event()
@@ -87,7 +95,7 @@ class Alarm:
             seconds = (self._at - self._clock.now()).total_seconds()
             if seconds > 0:
                 with anyio.CancelScope() as self._asleep:
-                    await self._clock.sleep(seconds)
+                    await self._clock.sleep(min(seconds, self._nap))
                 self._asleep = None
                 continue
             self._at = None

@@ -91,7 +91,7 @@ class LanePool:
         self._more = False
         self._quiet = anyio.Event()
         self._alarm = Alarm(clock, self.wake)
-        self._ends = Alarm(clock, self._end_overdue)
+        self._ends = Alarm(clock, self._end_overdue, nap=lease * _EARLIER)
         self._patience = Patience(clock, f"claiming {direction}bound work")
         self._context = copy_context()
 
