@@ -1,8 +1,10 @@
 """XMPP servers for tests: one of each for the whole run, with accounts and rooms of each test's own."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, ExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
+from contextlib import ExitStack
+from typing import Any
 
+import anyio
 import pytest
 
 from tests.peers import lacking
@@ -20,20 +22,39 @@ __all__ = [
 ]
 
 KINDS = {"prosody": Prosody, "ejabberd": Ejabberd}
+_RUNNING: list[XmppServer] = []
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Of a test that has failed, tell what the servers have said."""
+    report = yield
+    if report.failed and set(__all__) & set(getattr(item, "fixturenames", ())):
+        report.sections += [(f"the log of {server.kind}", server.logs()[-4000:]) for server in _RUNNING]
+    return report
 
 
 def _shared(kind: type[XmppServer]) -> Iterator[XmppServer]:
     if why := kind.missing():
         lacking(why)
     with kind() as server:
+        _RUNNING.append(server)
         yield server
+        _RUNNING.remove(server)
 
 
 def _started(kind: type[XmppServer]) -> Iterator[Callable[..., XmppServer]]:
     if why := kind.missing():
         lacking(why)
     with ExitStack() as stack:
-        yield lambda **settings: stack.enter_context(kind(**settings))
+
+        def start(**settings: Any) -> XmppServer:
+            server = stack.enter_context(kind(**settings))
+            _RUNNING.append(server)
+            stack.callback(_RUNNING.remove, server)
+            return server
+
+        yield start
 
 
 @pytest.fixture(scope="session")
@@ -83,10 +104,15 @@ def start_xmpp_server(xmpp_kind: str) -> Iterator[Callable[..., XmppServer]]:
 @pytest.fixture
 async def connect_peer() -> AsyncIterator[Callable[..., Awaitable[Peer]]]:
     """Connect a `Peer`; it leaves with the test. Without an account it is somebody new."""
-    async with AsyncExitStack() as stack:
+    peers: list[Peer] = []
+    async with anyio.create_task_group() as group:
 
         async def connected(server: XmppServer, account: Account | None = None, *args: str, **settings: int) -> Peer:
             peer = Peer(server, account or server.fresh_account(), *args, **settings)  # type: ignore[arg-type]
-            return await stack.enter_async_context(peer)
+            await peer.open(group)
+            peers.append(peer)
+            return peer
 
         yield connected
+        for peer in peers:
+            await peer.close()

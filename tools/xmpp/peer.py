@@ -16,7 +16,7 @@ from xml.etree.ElementTree import Element, ParseError, XMLPullParser, tostring
 from xml.sax.saxutils import escape, quoteattr
 
 import anyio
-from anyio.abc import ByteStream
+from anyio.abc import ByteStream, TaskGroup
 
 from .servers import Account, XmppServer
 
@@ -37,7 +37,8 @@ class StreamError(ConnectionError):
 class Peer:
     """Somebody connected, from `async with` to its end.
 
-    Without stream management: what is sent while the line is cut is lost, as with the plainest of clients.
+    Without stream management, unless it is asked for with `send`: what is under way when the line is cut is lost, as
+    with the plainest of clients.
 
     Args:
         server: Where; a relay to its `tls_port` (of a component: `component_port`) may stand before it, see *port*.
@@ -45,10 +46,12 @@ class Peer:
         resource: Which of their devices.
         port: Where to connect to, on the server's host; its own port by default.
         present: Whether it says at once that it is there: who is not gets nothing sent.
+        bind: Whether it takes its resource; else it has only logged in, and may resume another stream.
 
     Attributes:
         bare, jid: The address, and with the resource.
         received: Every stanza that has come, oldest first.
+        features: What the server offers to one who has logged in; of a component, nothing.
         error: What the server has ended the stream with; None while it has not.
     """
 
@@ -60,13 +63,15 @@ class Peer:
         *,
         port: int | None = None,
         present: bool = True,
+        bind: bool = True,
     ) -> None:
         self.server, self.account, self.resource = server, account, resource
         self.bare = server.component if account is None else account.jid
         self.jid = self.bare if account is None else f"{self.bare}/{resource}"
         self.received: list[Element] = []
+        self.features = Element(f"{_STREAM}features")
         self.error: Element | None = None
-        self._port, self._present = port, present
+        self._port, self._present, self._bind = port, present and bind, bind
         self._stack = AsyncExitStack()
         self._line: ByteStream | None = None
         self._ended = False
@@ -76,31 +81,47 @@ class Peer:
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
-            with anyio.fail_after(10):
-                self._line = await stack.enter_async_context(await self._connected())
-                stream = _Elements()
-                await (self._log_in(stream) if self.account else self._shake_hands(stream))
-            self._ended = False
             group = await stack.enter_async_context(anyio.create_task_group())
-            group.start_soon(self._listen, stream)
             stack.callback(group.cancel_scope.cancel)
-            if self.account and self._present:
-                await self.send("<presence/>")
+            await self.open(group)
+            stack.push_async_callback(self.close)
             self._stack = stack.pop_all()
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    async def open(self, group: TaskGroup) -> None:
+        """Connect, and hear in *group*; `async with` does this and `close`.
+
+        Raises:
+            StreamError: The server does not want us.
+        """
+        stream = _Elements()
+        with anyio.fail_after(10):
+            self._line = await self._connected()
+            try:
+                await (self._log_in(stream) if self.account else self._shake_hands(stream))
+            except BaseException:
+                await anyio.aclose_forcefully(self._line)
+                raise
+        self._ended = False
+        group.start_soon(self._listen, stream)
+        if self.account and self._present:
+            await self.send("<presence/>")
+
+    async def close(self) -> None:
+        """Say good-bye, and go."""
         if not self._ended:
             with suppress(OSError, anyio.BrokenResourceError, anyio.ClosedResourceError), anyio.move_on_after(1):
                 await self.send("</stream:stream>")
-        await self._stack.aclose()
+        await self.drop()
 
     async def drop(self) -> None:
         """Go away without a word, as somebody does who has lost the network."""
         self._ended = True
         assert self._line is not None
         await anyio.aclose_forcefully(self._line)
-        await self._stack.aclose()
 
     async def _connected(self) -> ByteStream:
         if self.account is None:
@@ -123,7 +144,11 @@ class Peer:
             raise StreamError(tostring(answer, "unicode"))
         stream.begin()
         await self._open("jabber:client", self.server.domain)
-        await self._next(stream)
+        self.features = await self._next(stream)
+        if self._bind:
+            await self._take_resource(stream)
+
+    async def _take_resource(self, stream: _Elements) -> None:
         resource = f"<resource>{escape(self.resource)}</resource>"
         await self.send(f"<iq type='set' id='bind'><bind xmlns='{_BIND}'>{resource}</bind></iq>")
         answer = await self._next(stream)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sqlite3
 import ssl
 import subprocess
@@ -174,6 +175,16 @@ class XmppServer(ABC):
     async def kill(self) -> None:
         """End it at once, as a crash does: SIGKILL."""
         self._kill()
+
+    def freeze(self) -> None:
+        """Have it stand still until `thaw`: lines stay, and nothing is read or said. SIGSTOP."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Have it go on."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
 
     @property
     def running(self) -> bool:
