@@ -76,16 +76,20 @@ class StanzaParser:
         except _NoStreamError:
             self.violation = "invalid-namespace"
         except expat.ExpatError:
-            self.violation = None if self.ended else "not-well-formed"
+            self._malformed()
         else:
             self._bound()
         found, self._found = self._found, []
         return found
 
+    def _malformed(self) -> None:
+        if not self.ended:  # else it is what comes behind the end
+            self.violation = "not-well-formed"
+
     def _head(self, data: bytes) -> bytes:
         """What has come so far, once it is a stream's header; nothing before."""
         self._prolog += data
-        rest = self._prolog[_DECLARATION.match(self._prolog).end() :]  # type: ignore[union-attr] # it may be empty
+        rest = _DECLARATION.sub(b"", self._prolog, count=1)
         if _HEADER.match(rest[:_PROLOG]):
             data, self._prolog = self._prolog, b""
             return data
