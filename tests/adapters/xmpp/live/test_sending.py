@@ -61,18 +61,21 @@ class Heard:
     """The messages that a hub has handled."""
 
     def __init__(self, hub: Hub) -> None:
-        self._send, self._receive = anyio.create_memory_object_stream[MessageReceived](100)
+        self._messages: list[MessageReceived] = []
+        self._news = anyio.Event()
         hub.on_message(self._keep)
 
     async def _keep(self, message: MessageReceived) -> None:
-        await self._send.send(message)
+        self._messages.append(message)
+        self._news.set()
+        self._news = anyio.Event()
 
     async def until(self, text: str) -> MessageReceived:
-        """The next that says *text*."""
+        """The one that says *text*, once it is there."""
         with anyio.fail_after(10):
-            while (message := await self._receive.receive()).text != text:
-                pass
-        return message
+            while not (found := [each for each in self._messages if each.text == text]):
+                await self._news.wait()
+        return found[0]
 
 
 async def reached(handle: DispatchHandle, status: Status) -> None:
