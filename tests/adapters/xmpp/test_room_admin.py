@@ -357,6 +357,20 @@ async def test_somebody_elses_message_is_taken_back_by_the_room() -> None:
     assert [each.tag for each in asked[0]] == [tag(NS.RETRACTION, "retract"), tag(NS.MODERATION, "reason")]
 
 
+async def test_a_room_that_knows_the_old_way_is_asked_so() -> None:
+    desk = Desk()
+    desk.muc.features = ALL | {NS.MODERATION_0}
+    desk.stream.answers[tag(NS.FASTENING, "apply-to")] = ""
+    await desk.stream.open()
+    await desk.rooms.join(ROOM)
+
+    await desk.admin.retract(ROOM, "stanza-1", "spam")
+
+    (asked,) = desk.asked(tag(NS.FASTENING, "apply-to"))
+    assert asked[0].get("id") == "stanza-1"
+    assert [each.tag for each in asked[0][0]] == [tag(NS.RETRACTION_0, "retract"), tag(NS.MODERATION_0, "reason")]
+
+
 async def test_a_room_that_cannot_is_not_asked() -> None:
     desk = await joined()
 

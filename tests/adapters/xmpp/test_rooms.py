@@ -10,6 +10,7 @@ import anyio
 import pytest
 
 from convergekit.abc import Cursor
+from convergekit.adapters.xmpp import Xmpp
 from convergekit.adapters.xmpp.room import OCCUPANTS
 from convergekit.adapters.xmpp.rooms import Rooms
 from convergekit.adapters.xmpp.stanzas.namespaces import NS, tag
@@ -357,7 +358,7 @@ async def test_who_is_put_out_by_somebody_stays_out_and_is_told_of_it(codes: tup
 
         (event,) = desk.events
         assert isinstance(event, MembershipChanged)
-        assert (event.member, event.membership, event.details["actor"]) == (US, membership, "ann")
+        assert (event.member, event.membership, event.details["moderator"]) == (US, membership, "ann")
         assert event.details["reason"] == "enough"
         assert event.key
         assert len(desk.muc.joins) == 1
@@ -442,7 +443,7 @@ async def test_who_comes_and_goes_is_noticed_and_who_was_there_before_is_not() -
         (occupant("ben"), "joined"),
         (occupant("ben"), "left"),
     ]
-    assert (changes[1].role, changes[1].details["jid"]) == ("moderator", "ben@example.org/laptop")
+    assert (changes[1].role, changes[1].details["real_jid"]) == ("moderator", "ben@example.org/laptop")
     assert changes[1].conversation is not None
     assert changes[1].conversation.kind is ConversationKind.GROUP
 
@@ -454,7 +455,7 @@ async def test_it_is_told_how_somebody_went(code: str, membership: str) -> None:
 
     event = desk.notices[-1]
     assert isinstance(event, MembershipChanged)
-    assert (event.member, event.membership, event.details["actor"]) == (occupant("ann"), membership, "ben")
+    assert (event.member, event.membership, event.details["moderator"]) == (occupant("ann"), membership, "ben")
 
 
 async def test_another_nickname_of_somebody_is_the_same_stay() -> None:
@@ -603,6 +604,15 @@ async def test_a_crowd_is_bounded() -> None:
     assert room.occupant("bot") is not None
     desk.muc.say("guest1", type="unavailable")
     assert len(room.occupants) == OCCUPANTS - 1
+
+
+async def test_the_details_are_typed() -> None:
+    desk = await joined()
+    desk.muc.say("ann", type="unavailable", codes=("307",), inside="<actor nick='b\ten'/><reason>so\nit is</reason>")
+
+    details = Xmpp.of(desk.notices[-1])
+    assert (details.moderator, details.reason, details.affiliation) == ("b en", "so it is", "member")
+    assert details.real_jid == "ann@example.org/phone"
 
 
 async def test_no_secret_is_told() -> None:

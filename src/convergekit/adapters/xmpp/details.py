@@ -30,8 +30,13 @@ class Xmpp(BaseModel):
         carbon: "received" where it came to another device of the account, "sent" where it left from one; or None.
         encrypted: With what it is encrypted ("OMEMO"), which is not read here; a text says no more than that.
         unverified: Whether it corrects, or takes back, a message of which nobody here knows any more who wrote it.
-        moderator: Who of the room took a message back, as the room names them.
+        moderator: Who of the room took a message back, or put somebody out, as the room names them.
         reason: Why they did.
+        affiliation: What somebody is to the room whether they are in or not: "owner", "admin", "member", "none".
+        renamed_from: Under which nickname who joins was in the room until now.
+        renamed_to: Under which nickname who leaves goes on.
+        moved_to: Where those are to go whose room is destroyed.
+        code: With which error a room does not let us in any more.
         inviter: Who invites, as the room says that passes it on; nobody has proved it.
         password: Of the room that somebody invites to.
         thread: Which thread goes on in the room that somebody invites to.
@@ -57,6 +62,11 @@ class Xmpp(BaseModel):
     unverified: bool = False
     moderator: Line | None = None
     reason: Line | None = None
+    affiliation: Line | None = None
+    renamed_from: Line | None = None
+    renamed_to: Line | None = None
+    moved_to: Line | None = None
+    code: Line | None = None
     inviter: Line | None = None
     password: Line | None = Field(default=None, repr=False)
     thread: Line | None = None

@@ -236,7 +236,7 @@ class Room:
         occupant = self.occupants.pop(nickname, None)
         if not self.joined:
             return Reading()
-        details = {"actor": said.actor, "reason": said.reason}
+        details = {"moderator": said.actor, "reason": said.reason}
         return Reading(notices=(self._change(self.address(nickname), _how(said), occupant, **details),))
 
     def _out(self, said: RoomPresence, now: datetime) -> Reading:
@@ -248,7 +248,7 @@ class Room:
             return Reading(notices=(self._change(self._own, "left", None),))
         if not said.destroyed and (said.codes & _BY_A_FAILURE or not said.codes & _BY_SOMEBODY):
             return Reading()  # nobody meant it; the next look brings us back
-        details = {"actor": said.actor, "reason": said.reason, "moved_to": said.moved_to}
+        details = {"moderator": said.actor, "reason": said.reason, "moved_to": said.moved_to}
         return Reading(events=(self.removed(_how(said), now, **details),))
 
     def removed(self, membership: Membership, now: datetime, **details: str | None) -> MembershipChanged:
@@ -266,7 +266,7 @@ class Room:
     ) -> MembershipChanged:
         told: dict[str, Any] = {**details}
         if occupant is not None:
-            told |= {"jid": occupant.jid, "occupant_id": occupant.occupant_id, "affiliation": occupant.affiliation}
+            told |= {"real_jid": occupant.jid, "occupant_id": occupant.occupant_id, "affiliation": occupant.affiliation}
         return MembershipChanged(
             conversation=self.conversation,
             sender=member,

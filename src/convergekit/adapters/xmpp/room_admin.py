@@ -143,6 +143,7 @@ class RoomAdmin:
     async def invite(self, room: Address, who: Address, text: str | None = None) -> None:
         """Invite *who*: where only members may be the room does it, which lets them in; else we do."""
         found = self._rooms.inside(room)
+        await self._rooms.learn(found)  # whether it is for members only may have changed meanwhile
         id = self._token()
         if _MEMBERS_ONLY in (found.features or ()):
             invitation = mediated_invitation(found.jid, bare(who.value), id=id, text=text)
@@ -203,11 +204,12 @@ class RoomAdmin:
     async def retract(self, room: Address, stanza_id: str, reason: str | None = None) -> None:
         """Have the room take back somebody else's message (XEP-0425); *stanza_id* is what the room calls it."""
         found = self._rooms.inside(room)
-        if NS.MODERATION not in (found.features or ()):
+        known = (found.features or frozenset()) & {NS.MODERATION, NS.MODERATION_0}
+        if not known:
             raise UnsupportedContentError(
                 "this room has no moderated retraction (XEP-0425), and the message is not ours", channel=self._channel
             )
-        iq = moderated_retraction(found.jid, stanza_id, reason)
+        iq = moderated_retraction(found.jid, stanza_id, reason, is_old=NS.MODERATION not in known)
         await ask(self._stream, iq, "the room does not take the message back for us", channel=self._channel)
 
     @property

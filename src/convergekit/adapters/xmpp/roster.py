@@ -249,7 +249,8 @@ class Roster:
         if self._config.is_component:
             raise UnsupportedContentError("a component shows no presence", channel=self._context.channel)
         before, chosen = self._ours, cast(Shown, shown)
-        self._ours, self._is_said = (chosen, text), False
+        self._ours = (chosen, text)
+        self._is_said = False
         try:
             if self._stream.bound is not None:
                 self._say()

@@ -12,6 +12,7 @@ from convergekit.errors import InvalidInputError
 
 from ..jids import address_of, bare, jid_of, split
 from ..stream import StanzaError
+from .inbound.stanza import line
 from .namespaces import NS, tag
 from .presence import Presence, Shown, presence, read_presence
 from .times import stamp
@@ -128,8 +129,8 @@ def read_room_presence(element: Element) -> RoomPresence | None:
         frozenset(status.get("code", "") for status in user.findall(tag(NS.MUC_USER, "status"))[:20]),
         Standing() if item is None else _standing(item),
         occupant_id=_occupant_id(element),
-        actor=None if actor is None else _short(actor.get("nick") or actor.get("jid")),
-        reason=None if source is None else _short(source.findtext(tag(NS.MUC_USER, "reason"))),
+        actor=None if actor is None else line(actor.get("nick") or actor.get("jid"), _LONGEST),
+        reason=None if source is None else line(source.findtext(tag(NS.MUC_USER, "reason")), _LONGEST),
         moved_to=None if destroyed is None else _bare(destroyed.get("jid")),
         destroyed=destroyed is not None,
         error=stanza_error(element) if element.get("type") == "error" else None,
@@ -145,7 +146,9 @@ def stanza_error(element: Element) -> StanzaError:
     conditions = [each for each in error if each.tag.startswith(f"{{{NS.STANZAS}}}")]
     named = [each.tag.rpartition("}")[2] for each in conditions if not each.tag.endswith("}text")]
     condition = named[0][:60] if named else "undefined-condition"
-    return StanzaError(error.get("type", "cancel")[:20], condition, _short(error.findtext(tag(NS.STANZAS, "text"))))
+    return StanzaError(
+        error.get("type", "cancel")[:20], condition, line(error.findtext(tag(NS.STANZAS, "text")), _LONGEST)
+    )
 
 
 def _standing(item: Element) -> Standing:
@@ -161,10 +164,6 @@ def _occupant_id(element: Element) -> str | None:
     found = element.find(tag(NS.OCCUPANT_ID, "occupant-id"))
     id = None if found is None else found.get("id")
     return id if id and len(id) <= _LONGEST else None
-
-
-def _short(text: str | None) -> str | None:
-    return (text or "")[:_LONGEST] or None
 
 
 def _jid(text: str | None) -> str | None:
@@ -317,13 +316,18 @@ def moderation(
     return iq
 
 
-def moderated_retraction(room: str, stanza_id: str, reason: str | None = None) -> Element:
-    """Have *room* take back somebody's message (XEP-0425)."""
+def moderated_retraction(room: str, stanza_id: str, reason: str | None = None, *, is_old: bool = False) -> Element:
+    """Have *room* take back somebody's message (XEP-0425); *is_old* is how that was said until 2022."""
     iq = _iq("set", room)
-    moderate = SubElement(iq, tag(NS.MODERATION, "moderate"), {"id": stanza_id})
-    SubElement(moderate, tag(NS.RETRACTION, "retract"))
+    moderation, retraction = (NS.MODERATION_0, NS.RETRACTION_0) if is_old else (NS.MODERATION, NS.RETRACTION)
+    if is_old:
+        applied = SubElement(iq, tag(NS.FASTENING, "apply-to"), {"id": stanza_id})
+        moderate = SubElement(applied, tag(moderation, "moderate"))
+    else:
+        moderate = SubElement(iq, tag(moderation, "moderate"), {"id": stanza_id})
+    SubElement(moderate, tag(retraction, "retract"))
     if reason:
-        SubElement(moderate, tag(NS.MODERATION, "reason")).text = reason
+        SubElement(moderate, tag(moderation, "reason")).text = reason
     return iq
 
 

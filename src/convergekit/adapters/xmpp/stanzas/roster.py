@@ -10,6 +10,7 @@ from xml.etree.ElementTree import Element, SubElement
 from convergekit.errors import InvalidInputError
 
 from ..jids import bare
+from .inbound.stanza import line
 from .namespaces import NS, tag
 
 __all__ = ["Contact", "read_roster", "roster_query"]
@@ -74,15 +75,11 @@ def read_roster(iq: Element) -> Iterator[Contact]:
             jid = bare(item.get("jid", ""))
         except InvalidInputError:
             continue
-        groups = (_short(group.text) for group in item.findall(_GROUP)[:_GROUPS])
+        groups = (line(group.text, _NAME) for group in item.findall(_GROUP)[:_GROUPS])
         yield Contact(
             jid,
-            _short(item.get("name")),
+            line(item.get("name"), _NAME),
             item.get("subscription", "none")[:20],
             item.get("ask") == "subscribe",
             tuple(group for group in groups if group),
         )
-
-
-def _short(text: str | None) -> str | None:
-    return (text or "")[:_NAME] or None
