@@ -16,6 +16,7 @@ DEEPEST: Final = 64
 #: Characters of one stanza. Servers take a quarter of that from clients.
 LARGEST: Final = 1_048_576
 
+_KEPT: Final = 200  # characters of a tag that is worth remembering
 _ODD_IN_TEXT: Final = re.compile(r"[&<>\r]")
 _ODD_IN_ATTRIBUTE: Final = re.compile(r"[&<>\"\t\n\r]")
 
@@ -35,8 +36,9 @@ def written(element: Element, *, largest: int = LARGEST, deepest: int = DEEPEST)
 def _write(pieces: list[str], element: Element, outside: str, levels: int) -> bool:
     if not levels:
         return False
-    namespace, name = _names(element.tag)
-    pieces.append(f"<{name}" if namespace == outside else f'<{name} xmlns="{_attribute(namespace)}"')
+    tag = element.tag
+    namespace, opening, with_namespace, closing = _names(tag) if len(tag) <= _KEPT else _named(tag)
+    pieces.append(opening if namespace == outside else with_namespace)
     for number, (key, value) in enumerate(element.items()):
         pieces.append(f' {_key(key, number)}="{_attribute(value)}"')
     if not len(element) and not element.text:
@@ -50,21 +52,24 @@ def _write(pieces: list[str], element: Element, outside: str, levels: int) -> bo
             return False
         if child.tail:
             pieces.append(_text(child.tail))
-    pieces.append(f"</{name}>")
+    pieces.append(closing)
     return True
 
 
-@lru_cache(maxsize=1024)
-def _names(tag: str) -> tuple[str, str]:
-    """`{namespace}name` in its parts."""
+def _named(tag: str) -> tuple[str, str, str, str]:
+    """Of `{namespace}name`: the namespace, how it opens within it and elsewhere, and how it closes."""
     namespace, _, name = tag.rpartition("}")
-    return namespace[1:], name
+    namespace = namespace[1:]
+    return namespace, f"<{name}", f'<{name} xmlns="{_attribute(namespace)}"', f"</{name}>"
+
+
+_names: Final = lru_cache(maxsize=1024)(_named)
 
 
 def _key(key: str, number: int) -> str:
     if key[0] != "{":
         return key
-    namespace, name = _names(key)
+    namespace, _, name = key[1:].rpartition("}")
     if namespace == NS.XML:
         return f"xml:{name}"
     return f'xmlns:a{number}="{_attribute(namespace)}" a{number}:{name}'

@@ -110,15 +110,18 @@ class Arrival:
             return self.nickname is None
         return self.stanza.type == "headline" or "@" not in self.place
 
-    def fields(self, suffix: str = "", **details: Any) -> dict[str, Any]:
+    def fields(self, suffix: str = "", *, key: str | None = None, **details: Any) -> dict[str, Any]:
         """What every event has of it.
 
         Args:
-            suffix: Parts events of one stanza.
+            suffix: Tells events of one stanza apart.
+            key: Its own, where it is known by something else than by the stanza that brought it.
             **details: More of them.
         """
+        if key is None:
+            key = f"{self.key}:{suffix}" if suffix else self.key
         return {
-            "key": f"{self.key}:{suffix}" if suffix else self.key,
+            "key": key,
             "conversation": self.conversation,
             "sender": self.sender,
             "at": self.at,

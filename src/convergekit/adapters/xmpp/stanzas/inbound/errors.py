@@ -77,9 +77,9 @@ def returned(arrival: Arrival) -> Sequence[Event]:
         return (CustomReceived(**arrival.fields("error"), name="xmpp.error", data=_known(data)),)
     failure = Failure(kind=kind_of(condition), code=code, text=text)
     ids = (shared_id(id, arrival.conversation.address),)
-    fields = arrival.fields() | {"key": f"c:{arrival.conversation.address.uri}:{id}:failed"}
+    key = f"c:{arrival.conversation.address.uri}:{id}:failed"
     receipt = Receipt(Status.FAILED, ids=ids, occurred_at=arrival.at, failure=failure)
-    return (ReceiptReceived(**fields, receipt=receipt),)
+    return (ReceiptReceived(**arrival.fields(key=key), receipt=receipt),)
 
 
 def _said(error: Element | None) -> tuple[str, str, str | None]:

@@ -203,7 +203,7 @@ def _notices(arrival: Arrival) -> Sequence[Event]:
     typing = next((typing for name, typing in _TYPING.items() if name in arrival.stanza.children), None)
     if typing is None or (arrival.is_group and arrival.room is None):
         return ()
-    return (TypingChanged(**arrival.fields() | {"key": ""}, typing=typing),)
+    return (TypingChanged(**arrival.fields(key=""), typing=typing),)
 
 
 def _unreadable(element: Element, native: str | None, reason: str, now: datetime, archived: Archived | None) -> Reading:

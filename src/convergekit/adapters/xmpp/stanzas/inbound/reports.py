@@ -7,7 +7,7 @@ else's. In a room that is the room, not its occupants.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 from xml.etree.ElementTree import Element, SubElement
 
 from convergekit.model import Event, Receipt, ReceiptReceived, Status, shared_id
@@ -91,14 +91,11 @@ def acknowledgement(arrival: Arrival) -> Element | None:
 
 
 def _reports(arrival: Arrival, status: Status, ids: Sequence[str]) -> Iterator[Event]:
-    fields = arrival.fields()
+    address = arrival.conversation.address
     for id in ids:
         if not is_ours(id):
             continue  # of another device, which has its own ledger
-        receipt = Receipt(status, ids=(shared_id(id, arrival.conversation.address),), occurred_at=arrival.at)
-        yield ReceiptReceived(**_with_key(fields, arrival, status, id), receipt=receipt)
-
-
-def _with_key(fields: dict[str, Any], arrival: Arrival, status: Status, id: str) -> dict[str, Any]:
-    """By what is said: it is the same news, on whichever way and however often it comes."""
-    return fields | {"key": f"c:{arrival.conversation.address.uri}:{id}:{status.value}"}
+        # By what is said: it is the same news, on whichever way and however often it comes.
+        fields = arrival.fields(key=f"c:{address.uri}:{id}:{status.value}")
+        receipt = Receipt(status, ids=(shared_id(id, address),), occurred_at=arrival.at)
+        yield ReceiptReceived(**fields, receipt=receipt)

@@ -66,11 +66,11 @@ def subject(arrival: Arrival) -> Sequence[Event] | None:
     if not arrival.is_group or _BODY in stanza.children or _THREAD in stanza.children:
         return None
     text = next((text for _, text in stanza.subjects()), "")
-    fields = arrival.fields("subject")
+    key = None
     if stanza.id is None and stanza.origin_id is None:
         # What is told whenever we come in is the same news.
-        digest = hashlib.sha256(text.encode()).hexdigest()[:32]
-        fields["key"] = f"s:{arrival.sender.uri}:{digest}"
+        key = f"s:{arrival.sender.uri}:{hashlib.sha256(text.encode()).hexdigest()[:32]}"
+    fields = arrival.fields("subject", key=key)
     return (CustomReceived(**fields, name="xmpp.subject", data={"subject": text}),)
 
 
