@@ -22,6 +22,7 @@ from convergekit.model import (
     Capabilities,
     ConversationKind,
     ConversationRef,
+    Event,
     Idempotency,
     IdempotencyKind,
     Markup,
@@ -34,6 +35,7 @@ from convergekit.model import (
 from .checking import check
 from .config import XmppConfig
 from .files import Files
+from .history import History
 from .identities import Identities
 from .inflow import Inflow
 from .line import Line
@@ -79,6 +81,7 @@ class _Parts:
     rooms: Rooms
     admin: RoomAdmin
     roster: Roster
+    history: History
 
 
 class XmppAdapter(Adapter[XmppConfig]):
@@ -141,9 +144,12 @@ class XmppAdapter(Adapter[XmppConfig]):
         session = Session(self.config, self.context, stream, inflow, rooms=rooms, roster=roster, identities=identities)
         files = Files(stream, self.config, self.context)
         sender = Sender(self.config, stream, rooms, files, identities, moderate=admin.retract)
+        history = History(
+            session.archives, session.door, has_own=not self.config.is_component, channel=self.context.channel
+        )
         async with anyio.create_task_group() as tasks:
             line = Line(session.listen, tasks, self.context)
-            self._parts = _Parts(line, sender, files, rooms, admin, roster)
+            self._parts = _Parts(line, sender, files, rooms, admin, roster, history)
             try:
                 yield self
             finally:
@@ -193,6 +199,14 @@ class XmppAdapter(Adapter[XmppConfig]):
     async def listen(self, *, task_status: TaskStatus[None] = TASK_STATUS_IGNORED) -> None:
         """Connect, and admit what comes in, until cancelled or the session is over."""
         await self._open.line.listen(task_status=task_status)
+
+    async def history(
+        self, conversation: ConversationRef, cursor: Any = None, limit: int = 100
+    ) -> tuple[Sequence[Event], Any]:
+        """What the server, or the room, keeps of *conversation* (XEP-0313); see `History.before`."""
+        parts = await self._connected()
+        is_room = parts.sender.is_room(conversation)
+        return await parts.history.before(conversation, cursor, limit, is_room=is_room)
 
     async def check(self) -> Health:
         """Whether the account is let in, and what its server offers."""

@@ -10,7 +10,7 @@ from xml.etree.ElementTree import Element
 import anyio
 import pytest
 
-from convergekit import DispatchHandle, Hub, MemoryStore, Message, MessageReceived, Status
+from convergekit import Attachment, DispatchHandle, Hub, MemoryStore, Message, MessageReceived, Status
 from convergekit.adapters.xmpp import XmppAdapter, XmppConfig
 from convergekit.adapters.xmpp.identities import is_ours
 from convergekit.adapters.xmpp.stanzas.namespaces import NS, tag
@@ -300,3 +300,35 @@ async def test_check_says_whether_we_are_let_in_and_what_there_is(
             assert word in health.detail
     else:
         assert "wrong" not in health.detail
+
+
+async def test_what_was_said_is_in_the_archive(xmpp_server: XmppServer, connect_peer: Connect) -> None:
+    """XEP-0313, by the handle on the channel; what the ledger has is not told again."""
+    ann = await connect_peer(xmpp_server)
+    async with online(xmpp_server) as (hub, bot):
+        heard = Heard(hub)
+        for number in range(3):
+            await ann.say(bot.jid, f"line {number}")
+        await heard.until("line 2")
+        events, further = await hub.channel("im").history(f"xmpp:{ann.bare}", limit=2)
+        assert [each.text for each in events if isinstance(each, MessageReceived)] == ["line 1", "line 2"]
+        events, further = await hub.channel("im").history(f"xmpp:{ann.bare}", cursor=further, limit=2)
+        assert [each.text for each in events if isinstance(each, MessageReceived)] == ["line 0"]
+
+
+async def test_a_file_is_put_where_it_can_be_got_and_its_url_is_said(
+    xmpp_server: XmppServer, connect_peer: Connect
+) -> None:
+    """XEP-0363, XEP-0066."""
+    ann = await connect_peer(xmpp_server)
+    async with online(xmpp_server) as (hub, _):
+        photo = Attachment(data=b"not really a photo", name="photo.jpg")
+        sent = await hub.send(Message("look", attachments=[photo]), to=f"xmpp:{ann.bare}")
+        assert sent.status is Status.ACCEPTED
+        await ann.until("look")
+        shared = await ann.until(has(tag(NS.OOB, "x")))
+        url = shared.findtext(f"{tag(NS.OOB, 'x')}/{tag(NS.OOB, 'url')}")
+        assert url is not None
+        assert shared.findtext(BODY) == url
+        assert url.startswith("https://")
+        assert url.endswith("photo.jpg")
