@@ -57,13 +57,15 @@ What Prosody 0.12.3 and ejabberd 23.01 do, as seen here and as tested:
 | `stop` | mostly ends with system-shutdown, sometimes without a word | the same |
 
 A stanza-id is that of the archive, and stands at the end in Prosody, at the beginning in ejabberd, which adds
-`archived` (urn:xmpp:mam:tmp) and keeps both in its archive as well. Both give a stanza the stream's xml:lang. Both may
-split what is sent into any number of packets; Prosody leaves Nagle's algorithm on, so a small answer may come 40 ms
-late. Prosody takes SCRAM-SHA-256, SCRAM-SHA-1 and PLAIN, in TLS only. Neither tells its limits (XEP-0478). Prosody does
-not search by text; ejabberd offers it (`withtext`), and finds nothing here. Moderation is Debian's prosody-modules, the XEP before 0.3 (`urn:xmpp:message-moderate:0` in
-`apply-to`): the room tells it, and a `moderated` stone without a body stands in the archive. Uploads: Prosody wants an
-Authorization header, ejabberd none and writes `_` for a blank in the name; too large is not-acceptable with
-`file-too-large` in both. Retractions are messages like others to them.
+`archived` (urn:xmpp:mam:tmp) and keeps both in its archive as well. Both give a stanza the stream's xml:lang. Prosody
+leaves Nagle's algorithm on, so a small answer may come 40 ms late. It takes SCRAM-SHA-256, SCRAM-SHA-1 and PLAIN, in
+TLS only. Neither tells its limits (XEP-0478). Prosody does not search by text; ejabberd offers it (`withtext`), and
+finds nothing here.
+
+Moderation is Debian's prosody-modules, the XEP before 0.3 (`urn:xmpp:message-moderate:0` in `apply-to`): the room tells
+it, and in its archive a stone without a body (`moderated`) takes the place of the message. ejabberd 23.01 has none.
+Retractions are messages like others to both. For an upload Prosody wants an Authorization header, ejabberd none, and it
+writes `_` for a blank in the name; one that is too large is not-acceptable with `file-too-large` in both.
 """
 
 from __future__ import annotations
