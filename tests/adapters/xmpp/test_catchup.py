@@ -107,6 +107,7 @@ async def test_a_connection_lost_between_pages_costs_no_more_than_the_rest() -> 
 
     one.archive.after_page = lose
     assert not await one.catch_up.run(OWN)
+    assert not one.context.logged
     assert await one.place() == Place("a4", BEGAN + timedelta(minutes=4))
 
     one.archive.after_page = lambda: None

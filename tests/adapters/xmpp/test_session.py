@@ -81,12 +81,14 @@ class Roster:
     """Shows presence."""
 
     def __init__(self, stream: FakeStream, steps: list[str]) -> None:
+        self.shows: Callable[[], object] = lambda: None
         self._stream, self._steps = stream, steps
 
     def read(self, element: Element, *, now: datetime) -> Reading:
         return Reading(notices=(PresenceChanged(sender="xmpp:ann@example.org", presence="away"),))
 
     async def begin(self, *, resumed: bool = False) -> None:
+        self.shows()
         self._steps.append(f"presence{' again' if resumed else ''}")
 
     async def keep(self) -> None:
@@ -104,14 +106,14 @@ class Here:
         self.stream = FakeStream(self.inflow)
         self.ended: ConvergeError | None = None
         self.steps: list[str] = []
-        self.rooms = Rooms(self.steps)
+        self.rooms, self.roster = Rooms(self.steps), Roster(self.stream, self.steps)
         self.session = Session(
             self.config,
             self.context,
             self.stream,
             self.inflow,
             rooms=self.rooms,
-            roster=Roster(self.stream, self.steps),
+            roster=self.roster,
             identities=Identities(),
         )
         self.archive = FakeArchive(self.stream)
@@ -190,6 +192,17 @@ async def test_where_the_archive_ends_is_known_before_anything_can_come() -> Non
     assert here.steps == ["presence", "rooms", "1", "flow"]
     assert here.admitted == []
     assert await here.place() == Place("a1", here.archive.kept[0][1])
+
+
+async def test_what_is_archived_until_we_show_ourselves_is_not_passed_over() -> None:
+    """It comes no other way: who shows no presence gets no messages."""
+    here = Here()
+    here.roster.shows = lambda: here.archive.keep(message(1))
+
+    async with here.listening():
+        pass
+
+    assert here.admitted == ["hi 1"]
 
 
 async def test_what_was_said_while_we_were_away_comes_before_what_comes_now() -> None:

@@ -81,6 +81,11 @@ class Archives:
         self._own = own
         self._open: dict[str, _Open] = {}
 
+    @property
+    def are_reachable(self) -> bool:
+        """Whether there is a session."""
+        return self._stream.bound is not None
+
     def take(self, message: Element) -> bool:
         """Whether *message* is an answer to a question of ours; then it is taken."""
         if not self._open or (result := to_result(message)) is None:

@@ -95,6 +95,8 @@ class CatchUp:
             refusal = StanzaError("cancel", "undefined-condition", "it comes to no end")
         else:
             return None
+        if not self.archives.are_reachable:
+            return refusal  # the connection is lost, which is said elsewhere
         whose = "our archive" if feed == OWN else f"the archive of {jids.shown(room_of(feed))}"
         self.context.log.warning("%s cannot be read: %s (%s)", whose, refusal, jids.shown(refusal.text))
         return refusal

@@ -181,26 +181,28 @@ class Session:
     # --- setting up -----------------------------------------------------------------------------------------------
 
     async def _prepare(self, bound: Bound) -> None:
-        if self._config.is_component:
-            self._inflow.release(OWN)
-        else:
-            await self._introduce(bound)
-        # Who shows no presence gets no messages (RFC 6121 §8.5): from here on they come.
+        has_archive = not self._config.is_component and await self._introduce(bound)
+        if has_archive:
+            await self._catch_up.begin(OWN)
+        # Who shows no presence gets no messages (RFC 6121 §8.5). What is archived until then comes no other way, so
+        # that the archive is looked through afterwards.
         await self._roster.begin(resumed=bound.resumed)
+        if has_archive:
+            self._start(OWN)
+        else:
+            self._inflow.release(OWN)
         await self._rooms.rejoin(resumed=bound.resumed)
 
-    async def _introduce(self, bound: Bound) -> None:
-        """Let the server know what we want, and ourselves what it can do."""
+    async def _introduce(self, bound: Bound) -> bool:
+        """Let the server know what we want, and ourselves what it can do; whether we have an archive."""
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self.facts.features, self._stream, self.facts.own)
             if not bound.resumed:
                 tasks.start_soon(self._enable_carbons)
         if NS.MAM in await self.facts.features(self._stream, self.facts.own):
-            await self._catch_up.begin(OWN)
-            self._start(OWN)
-        else:
-            self._lacks("archive", "what is said while we are away is lost, but for what the server keeps by itself")
-            self._inflow.release(OWN)
+            return True
+        self._lacks("archive", "what is said while we are away is lost, but for what the server keeps by itself")
+        return False
 
     async def _enable_carbons(self) -> None:
         iq = Element(tag(NS.CLIENT, "iq"), {"type": "set"})
