@@ -45,6 +45,7 @@ from .roster import Roster
 from .sending import Sender
 from .session import Session
 from .stanzas.namespaces import NS
+from .stream import Stream
 
 __all__ = ["XmppAdapter"]
 
@@ -75,6 +76,7 @@ _FEATURES: Final = (
 class _Parts:
     """What there is while the channel is open."""
 
+    stream: Stream
     line: Line
     sender: Sender
     files: Files
@@ -149,7 +151,7 @@ class XmppAdapter(Adapter[XmppConfig]):
         )
         async with anyio.create_task_group() as tasks:
             line = Line(session.listen, tasks, self.context)
-            self._parts = _Parts(line, sender, files, rooms, admin, roster, history)
+            self._parts = _Parts(stream, line, sender, files, rooms, admin, roster, history)
             try:
                 yield self
             finally:
@@ -210,7 +212,7 @@ class XmppAdapter(Adapter[XmppConfig]):
 
     async def check(self) -> Health:
         """Whether the account is let in, and what its server offers."""
-        return await check(self.config, self.context)
+        return await check(self.config, is_connected=self._parts is not None and self._parts.stream.bound is not None)
 
     # --- rooms ----------------------------------------------------------------------------------------------------
 

@@ -65,6 +65,11 @@ class Heard:
         self._news = anyio.Event()
         hub.on_message(self._keep)
 
+    @property
+    def texts(self) -> list[str | None]:
+        """What they say."""
+        return [message.text for message in self._messages]
+
     async def _keep(self, message: MessageReceived) -> None:
         self._messages.append(message)
         self._news.set()
@@ -247,6 +252,58 @@ async def test_in_a_room_the_room_says_that_it_has_passed_it_on(xmpp_server: Xmp
         await reached(private, Status.DELIVERED)
 
 
+async def test_what_is_said_of_a_message_in_a_room_names_it_as_the_room_does(
+    xmpp_server: XmppServer, connect_peer: Connect
+) -> None:
+    """By its stanza-id; an answer quotes it for those whose program does not show what is answered."""
+    ann = await connect_peer(xmpp_server)
+    room = xmpp_server.fresh_room()
+    await ann.join(room, "ann")
+    async with online(xmpp_server, rooms=[{"room": room}]) as (hub, _):
+        heard = Heard(hub)
+        await ann.say(room, "who is 🎉 there?", kind="groupchat")
+        asked = await heard.until("who is 🎉 there?")
+        shown = await ann.until("who is 🎉 there?")
+        id = next(each.get("id") for each in shown.findall(tag(NS.SID, "stanza-id")) if each.get("by") == room) or ""
+        assert asked.conversation is not None
+        conversation = hub.conversation(asked.conversation)
+
+        await conversation.react(asked, "👋")
+        assert (await ann.until(has(tag(NS.REACTIONS, "reactions"), id=id))).get("type") == "groupchat"
+        await conversation.mark_read(asked)
+        await ann.until(has(tag(NS.MARKERS, "displayed"), id=id))
+        await conversation.send(Message("we are", reply_to=asked.message_id))
+        answer = await ann.until("> who is 🎉 there?\nwe are")
+        assert has(tag(NS.REPLY, "reply"), id=id, to=f"{room}/ann")(answer)
+        assert has(tag(NS.FALLBACK, "fallback"), **{"for": NS.REPLY})(answer)
+
+
+async def test_a_moderator_takes_back_what_somebody_else_has_said(prosody: XmppServer, connect_peer: Connect) -> None:
+    """XEP-0425, by the verb that takes back what we said ourselves."""
+    ann = await connect_peer(prosody)
+    room = prosody.fresh_room()
+    async with online(prosody) as (hub, _):
+        heard = Heard(hub)
+        conversation = hub.conversation(await hub.channel("im").create_room(room))
+        await ann.join(room, "ann")
+        await ann.say(room, "rubbish", kind="groupchat")
+        rubbish = await heard.until("rubbish")
+        taken_back = await conversation.retract(rubbish)
+        await reached(taken_back, Status.ACCEPTED)
+        await ann.until(lambda stanza: any("retract" in each.tag for each in stanza.iter()))
+
+
+async def test_a_note_to_ourselves_is_none_from_somebody(xmpp_server: XmppServer, connect_peer: Connect) -> None:
+    ann = await connect_peer(xmpp_server)
+    async with online(xmpp_server) as (hub, bot):
+        heard = Heard(hub)
+        note = await hub.send("buy milk", to=f"xmpp:{bot.jid}")
+        assert note.status is Status.ACCEPTED
+        await ann.say(bot.jid, "done")
+        await heard.until("done")
+        assert heard.texts == ["done"]
+
+
 async def test_a_room_that_we_have_not_joined_is_refused(xmpp_server: XmppServer) -> None:
     room = xmpp_server.fresh_room()
     async with online(xmpp_server) as (hub, _):
@@ -296,7 +353,7 @@ async def test_check_says_whether_we_are_let_in_and_what_there_is(
     health = await XmppAdapter(XmppConfig(**table), context).check()
     assert health.ok is (password is None)
     if password is None:
-        for word in ("verified TLS", "carbons", "archive", "upload", "rooms"):
+        for word in ("verified TLS", "stream management", "carbons", "archive", "upload", "rooms"):
             assert word in health.detail
     else:
         assert "wrong" not in health.detail

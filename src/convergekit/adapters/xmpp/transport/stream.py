@@ -222,6 +222,11 @@ class XmppStream:
         finally:
             _heard(self._negotiated)
 
+    @property
+    def is_managed(self) -> bool:
+        """Whether the server says what it has, and keeps what we have not (XEP-0198)."""
+        return self._managed
+
     async def ended(self) -> NoReturn:
         """Wait until the session is over, and raise why. See `Stream.ended`."""
         if self._over is not None:
