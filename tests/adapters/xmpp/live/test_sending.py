@@ -327,6 +327,13 @@ async def test_a_component_speaks_for_whom_it_says(xmpp_server: XmppServer, conn
         assert sent.status is Status.ACCEPTED
         assert (await ann.until("hello")).get("from") == f"help@{xmpp_server.component}"
 
+        heard = Heard(hub)
+        await ann.say(f"sales@{xmpp_server.component}", "how much?")
+        asked = await heard.until("how much?")
+        assert asked.conversation is not None
+        await hub.conversation(asked.conversation).send("a lot")  # whoever was asked answers
+        assert (await ann.until("a lot")).get("from") == f"sales@{xmpp_server.component}"
+
 
 async def test_who_sends_without_listening_makes_a_session_of_its_own(
     xmpp_server: XmppServer, connect_peer: Connect

@@ -117,6 +117,13 @@ class TestWhoAndWhere:
 
         assert one.to == (Address("xmpp:sales@gw.example.org"),)
         assert one.key != other.key
+        # Each has conversations of its own: what is said there is said by whom was asked.
+        assert one.conversation is not None
+        assert other.conversation is not None
+        assert [one.conversation.thread, other.conversation.thread] == ["sales@gw.example.org", "help@gw.example.org"]
+        gateway = said(chat("<body>a</body>", to="gw.example.org"), known).conversation
+        assert gateway is not None
+        assert gateway.thread is None
 
 
 class TestWhen:

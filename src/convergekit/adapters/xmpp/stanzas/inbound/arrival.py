@@ -204,7 +204,9 @@ def arrive(
         sender=who,
         # What a room sends back was said in it.
         conversation=_conversation(
-            place, is_group or (stanza.type == "error" and room is not None and resource is None)
+            place,
+            is_group or (stanza.type == "error" and room is not None and resource is None),
+            None if is_group else _addressed(stanza, facts),
         ),
         place=place,
         author=authors.occupant(occupant, occupant_id, present) if is_occupant else sender,
@@ -229,9 +231,16 @@ def arrive(
 
 
 @lru_cache(maxsize=1024)
-def _conversation(place: str, is_group: bool) -> ConversationRef:
+def _conversation(place: str, is_group: bool, addressed: str | None) -> ConversationRef:
     kind = ConversationKind.GROUP if is_group else ConversationKind.DIRECT
-    return ConversationRef(address=address_of(place), kind=kind)
+    return ConversationRef(address=address_of(place), kind=kind, thread=addressed)
+
+
+def _addressed(stanza: Stanza, facts: Facts) -> str | None:
+    """Of a component, who of its domain was written to: each has conversations of its own, and answers in its name."""
+    if not facts.is_component or not (to := stanza.element.get("to")):
+        return None
+    return None if (whom := bare(to)) == facts.own else whom
 
 
 def _is_ours(sender: str, facts: Facts) -> bool:
