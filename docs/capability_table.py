@@ -22,6 +22,7 @@ VERBS: Mapping[str, type[Any]] = {
     "mark as read": abc.SupportsReadMarkers,
     "typing": abc.SupportsTyping,
     "presence": abc.SupportsPresence,
+    "subscriptions": abc.SupportsSubscriptions,
     "rooms": abc.SupportsRooms,
     "upload": abc.SupportsUpload,
     "fetch media": abc.SupportsMedia,
