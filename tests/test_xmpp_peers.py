@@ -12,7 +12,7 @@ import pytest
 from tests.peers import lacking
 from tools.kannel import guard
 from tools.mail.processes import is_listening
-from tools.xmpp import Account, CutProxy, Peer, Prosody, StreamError, XmppServer, body, eventually, servers
+from tools.xmpp import Account, CutProxy, Ejabberd, Peer, Prosody, StreamError, XmppServer, body, eventually, servers
 
 ROOT = Path(__file__).parent.parent
 Start = Callable[..., XmppServer]
@@ -32,10 +32,13 @@ def anyio_backend() -> str:
 # --- being there ------------------------------------------------------------------------------------------------------
 
 
-def test_without_it_it_says_what_installs_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [Prosody, Ejabberd])
+def test_without_it_it_says_what_installs_it(
+    kind: type[XmppServer], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(servers, "_SBIN", ())
-    assert "make peers" in Prosody.missing()
+    assert "make peers" in kind.missing()
 
 
 def test_it_listens_on_loopback_only(xmpp_server: XmppServer) -> None:
