@@ -55,6 +55,7 @@ class StanzaParser:
         self._prolog = b""
         self._fed = self._depth = self._from = 0
         self._builder = TreeBuilder()
+        self._stanza: tuple[str, dict[str, str]] = ("", {})  # that is coming in
         self._top: Element | None = None  # of what is passed over
         self._found: list[Element] = []
         self._parser = parser = expat.ParserCreate("utf-8", "}")
@@ -135,19 +136,25 @@ class StanzaParser:
             self._builder.end(name)
         elif depth == 1:
             self._builder.end(name)
-            self._found.append(self._builder.close())
+            stanza = self._builder.close()
+            if self._parser.CurrentByteIndex - self._from > self._octets:  # it came in one piece
+                stanza = self._husk("size")
+            self._found.append(stanza)
             self._parser.CharacterDataHandler = None
         else:
             self.ended = True
 
     def _pass_over(self, why: str) -> None:
         """Keep nothing of the stanza that is coming in but its husk."""
-        tag, attributes = self._stanza
-        self._top = Element(tag, {**attributes, CUT: why})
+        self._top = self._husk(why)
         self._builder = TreeBuilder()
         parser = self._parser
         parser.StartElementHandler, parser.EndElementHandler = self._passed_start, self._passed_end
         parser.CharacterDataHandler = None
+
+    def _husk(self, why: str) -> Element:
+        tag, attributes = self._stanza
+        return Element(tag, {**attributes, CUT: why})
 
     def _passed_start(self, name: str, attributes: dict[str, str]) -> None:
         self._depth += 1

@@ -18,6 +18,7 @@ import base64
 import hashlib
 import logging
 import re
+import socket
 import ssl
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -124,11 +125,14 @@ class Wire(ClientXMPP):
         return self._features
 
     async def _connect(self) -> None:
-        targets = await self._targets()
         why: DeliveryError | None = None
+        try:
+            targets = await self._targets()
+        except OSError as exc:
+            raise refused_connection(exc, self._config) from None
         for host, port in targets:
             try:
-                # Of several servers none may take all of the time.
+                # Of several servers, or addresses of one, none may take all of the time.
                 with anyio.fail_after(self._config.timeout / len(targets)):
                     await self.loop.create_connection(
                         lambda: self,
@@ -136,7 +140,6 @@ class Wire(ClientXMPP):
                         port,
                         ssl=self.ssl_context if self.enable_direct_tls else None,
                         server_hostname=self._config.domain if self.enable_direct_tls else None,
-                        happy_eyeballs_delay=0.25,
                     )
             except (OSError, EOFError) as exc:
                 why = why or refused_connection(exc, self._config)
@@ -145,12 +148,13 @@ class Wire(ClientXMPP):
         raise why or NotSentError("no connection with the server")
 
     async def _targets(self) -> list[tuple[str, int]]:
-        """Where the server is, best first (RFC 6120 §3.2)."""
-        if (address := self._config.address) is not None:
-            return [address]
-        records = await self.get_dns_records(self._config.domain)
-        found = dict.fromkeys((host, port) for _, host, _, port in records)
-        return list(found) or [(self._config.domain, self.default_port)]
+        """Addresses of the server, and ports there, best first (RFC 6120 §3.2)."""
+        if (address := self._config.address) is None:
+            if records := await self.get_dns_records(self._config.domain):
+                return list(dict.fromkeys((each[2], each[3]) for each in records))
+            address = self._config.domain, self.default_port
+        found = await self.loop.getaddrinfo(*address, type=socket.SOCK_STREAM)
+        return list(dict.fromkeys((str(each[4][0]), int(each[4][1])) for each in found))
 
     async def _handle_stream_features(self, features: Any) -> bool | None:
         offered = features["features"]

@@ -153,16 +153,21 @@ class XmppStream:
             from ._wire import Wire
         except ImportError as exc:
             raise ConfigurationError("xmpp needs slixmpp: pip install 'convergekit[xmpp]'") from exc
+        wire: Wire = Wire(self._config, self._trust(), received=self._received, lost=lambda: self._lost(wire))
+        self._wire = wire
+        return wire
+
+    def _trust(self) -> ssl.SSLContext:
         ca = self._config.ca
+        if self._config.security == "none" or self._config.is_component:
+            return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # it is not used, and trusts nobody
         try:
             tls = ssl.create_default_context(cafile=ca)
         except OSError as exc:  # ssl.SSLError is one
             raise ConfigurationError(f"ca: {ca} is no file of certificates in PEM") from exc
         if self._config.security == "tls":
             tls.set_alpn_protocols(["xmpp-client"])  # XEP-0368 §4
-        wire: Wire = Wire(self._config, tls, received=self._received, lost=lambda: self._lost(wire))
-        self._wire = wire
-        return wire
+        return tls
 
     async def _begin(self, wire: Wire) -> Bound:
         """From the login to a session."""
