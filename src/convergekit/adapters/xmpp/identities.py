@@ -10,7 +10,6 @@ What is here is a convenience of this process, and bounded: after a restart ids 
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import re
 from collections.abc import Hashable
@@ -19,8 +18,7 @@ from typing import Final, TypeVar
 
 __all__ = ["Identities", "Known", "is_ours", "origin_id"]
 
-_PREFIX: Final = "ck."
-_OURS: Final = re.compile(r"ck\.[a-z2-7]{26}(-[0-9]{1,3})?")
+_OURS: Final = re.compile(r"ck\.[0-9a-f]{32}(-[0-9]{1,3})?")
 _MESSAGES: Final = 5000
 _PEERS: Final = 1000
 _UNREAD: Final = 200
@@ -35,8 +33,7 @@ def origin_id(key: str, number: int = 0) -> str:
 
     Its length is the same whatever the key holds, and it tells nothing of it.
     """
-    digest = base64.b32encode(hashlib.sha256(key.encode()).digest()).decode("ascii").lower()
-    return f"{_PREFIX}{digest[:26]}" + (f"-{number}" if number else "")
+    return f"ck.{hashlib.sha256(key.encode()).hexdigest()[:32]}" + (f"-{number}" if number else "")
 
 
 def is_ours(id: str | None) -> bool:

@@ -74,14 +74,12 @@ class Sender:
     async def send(self, out: Outgoing) -> Receipt:
         """Say something; its files are uploaded before, and named by URL."""
         to = self._destination(out)
-        attachments = out.part.attachments
-        # What cannot be said is refused before a file is put anywhere.
-        messages = outbound.send(out, to, files=[_SOMEWHERE] * len(attachments), identities=self._identities)
-        self._check(messages)
-        if attachments:
+        urls: list[str] = []
+        if attachments := out.part.attachments:
+            # What cannot be said is refused before a file is put anywhere.
+            self._check(outbound.send(out, to, files=[_SOMEWHERE] * len(attachments), identities=self._identities))
             urls = [await self._files.upload(each, f"{out.key}/{index}") for index, each in enumerate(attachments)]
-            messages = outbound.send(out, to, files=urls, identities=self._identities)
-        return await self._deliver(out, to, messages)
+        return await self._deliver(out, to, outbound.send(out, to, files=urls, identities=self._identities))
 
     async def edit(self, out: Outgoing) -> Receipt:
         """Correct what we said."""

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
 from typing import Final
 from xml.etree.ElementTree import Element
 
@@ -27,6 +26,7 @@ __all__ = ["check_stanza", "is_legal", "legal", "octets"]
 _ILLEGAL: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _CR: Final = re.compile("\r\n?")
 _LONGEST: Final = 6  # octets that one character becomes: `&quot;`
+_AROUND: Final = 40  # octets of punctuation around one element with some attributes
 
 
 def is_legal(text: str) -> bool:
@@ -63,21 +63,21 @@ def check_stanza(stanza: Element, limit: int) -> None:
     Raises:
         UnsupportedContentError: It would end the stream.
     """
-    at_most = 0
-    for element, level in _walk(stanza):
-        if level > DEEPEST:
-            raise UnsupportedContentError(
-                f"the XML of this message has more than {DEEPEST} levels", kind=FailureKind.CONTENT
-            )
-        at_most += 40 + 2 * len(element.tag)
-        for said in (element.tag, element.text, element.tail, *element.attrib, *element.attrib.values()):
-            if said:
-                at_most += _LONGEST * len(said) + 4
-                if _ILLEGAL.search(said):
-                    name = element.tag.rpartition("}")[2]
-                    legal(f"<{name}/>" if is_legal(name) else "the name of an element", said)
+    said: list[str] = []
+    elements = 0
+    for element in stanza.iter():
+        elements += 1
+        said += (element.tag, element.text or "", element.tail or "", *element.attrib, *element.attrib.values())
+    text = "".join(said)
+    if elements > DEEPEST and _depth(stanza) > DEEPEST:
+        raise UnsupportedContentError(
+            f"the XML of this message has more than {DEEPEST} levels", kind=FailureKind.CONTENT
+        )
+    if _ILLEGAL.search(text) is not None:
+        for each in said:
+            legal("the XML of this message", each)
     # Counting takes longer than all the rest, and few are anywhere near.
-    if at_most > limit and (size := octets(stanza)) > limit:
+    if _LONGEST * len(text) + _AROUND * elements > limit and (size := octets(stanza)) > limit:
         raise UnsupportedContentError(
             f"this message makes a stanza of {size} octets, the server takes {limit}: send it as a file, or in parts",
             kind=FailureKind.TOO_LARGE,
@@ -89,10 +89,9 @@ def octets(stanza: Element) -> int:
     return len((written(stanza, largest=sys.maxsize) or "").encode())
 
 
-def _walk(stanza: Element) -> Iterator[tuple[Element, int]]:
-    """Every element and its level, without recursion: it may be deeper than a stack."""
-    left = [(stanza, 1)]
-    while left:
-        element, level = left.pop()
-        yield element, level
-        left += [(child, level + 1) for child in reversed(element)]
+def _depth(stanza: Element) -> int:
+    """Levels of elements in one another, without recursion: they may be more than a stack takes."""
+    levels, row = 0, [stanza]
+    while row:
+        levels, row = levels + 1, [child for element in row for child in element]
+    return levels

@@ -36,10 +36,13 @@ class XmppNative(BaseModel):
     sender: str | None = Field(default=None, min_length=1, max_length=2047)
 
 
+_NOTHING: Final = XmppNative()
+
+
 def native_of(native: Any) -> XmppNative:
     """What a host wrote for this medium alone; raises `UnsupportedContentError` that names the field."""
     if native is None:
-        return XmppNative()
+        return _NOTHING
     try:
         return XmppNative.model_validate(native)
     except ValidationError as exc:

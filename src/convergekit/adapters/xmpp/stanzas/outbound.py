@@ -36,6 +36,13 @@ _LANG: Final = "{http://www.w3.org/XML/1998/namespace}lang"
 _PATIENCE: Final = 5  # attempts: so long a room is waited for to show us what we have said in it
 _QUOTED: Final = 3  # lines
 _WIDTH: Final = 100  # code points of each
+#: What most messages have; a name is put together more slowly than it is looked up.
+_MESSAGE: Final = tag(NS.CLIENT, "message")
+_BODY: Final = tag(NS.CLIENT, "body")
+_ORIGIN_ID: Final = tag(NS.SID, "origin-id")
+_ACTIVE: Final = tag(NS.CHAT_STATES, "active")
+_REQUEST: Final = tag(NS.RECEIPTS, "request")
+_MARKABLE: Final = tag(NS.MARKERS, "markable")
 _TAKEN_BACK: Final = "(I have taken back a message; this program cannot show which.)"
 
 
@@ -184,9 +191,9 @@ def _message(to: Destination, id: str | None = None) -> Element:
         attributes["from"] = legal("the sender's address", to.sender)
     if id is not None:
         attributes["id"] = id
-    message = Element(tag(NS.CLIENT, "message"), attributes)
+    message = Element(_MESSAGE, attributes)
     if id is not None:
-        SubElement(message, tag(NS.SID, "origin-id"), {"id": id})
+        SubElement(message, _ORIGIN_ID, {"id": id})
     if to.kind is DestinationKind.PRIVATE:
         SubElement(message, tag(NS.MUC_USER, "x"))  # XEP-0045 §7.5: so that copies for other devices are understood
     return message
@@ -199,7 +206,7 @@ def _said(out: Outgoing, to: Destination, native: XmppNative, identities: Identi
     if out.text:
         _body(message, out, _reply(message, out, to, identities))
         if not to.is_room:
-            SubElement(message, tag(NS.CHAT_STATES, "active"))
+            SubElement(message, _ACTIVE)
     elif not native.xml and native.subject is None:
         raise _refused("there is nothing to say: no text, no attachment, no native elements")
     if (thread := out.message.thread) is not None:
@@ -211,7 +218,7 @@ def _said(out: Outgoing, to: Destination, native: XmppNative, identities: Identi
 def _body(message: Element, out: Outgoing, quote: str = "") -> None:
     if not out.text:
         raise _refused("a message cannot be corrected to nothing: retract it")
-    SubElement(message, tag(NS.CLIENT, "body")).text = quote + legal("the text", out.text)
+    SubElement(message, _BODY).text = quote + legal("the text", out.text)
     if (language := out.message.language) is not None:
         message.set(_LANG, legal("the language", language))
     if out.part.unstyled:
@@ -221,7 +228,7 @@ def _body(message: Element, out: Outgoing, quote: str = "") -> None:
 def _file(out: Outgoing, to: Destination, url: str, number: int) -> Element:
     """Only what has the URL, and nothing else, for its body is shown as a file by those who show files."""
     message = _message(to, origin_id(out.key, number))
-    SubElement(message, tag(NS.CLIENT, "body")).text = legal("the URL of an attachment", url)
+    SubElement(message, _BODY).text = legal("the URL of an attachment", url)
     SubElement(SubElement(message, tag(NS.OOB, "x")), tag(NS.OOB, "url")).text = url
     return message
 
@@ -238,16 +245,16 @@ def _retraction(out: Outgoing, to: Destination, target: str, number: int) -> Ele
     message = _message(to, origin_id(out.key, number))
     SubElement(message, tag(NS.RETRACTION, "retract"), {"id": target})
     SubElement(message, tag(NS.FALLBACK, "fallback"), {"for": NS.RETRACTION.value})
-    SubElement(message, tag(NS.CLIENT, "body")).text = _TAKEN_BACK
+    SubElement(message, _BODY).text = _TAKEN_BACK
     SubElement(message, tag(NS.HINTS, "store"))
     return message
 
 
 def _ask_for_reports(message: Element, to: Destination) -> None:
     """Of one addressee: a room would answer with as many reports as it has occupants (XEP-0184 §5.3)."""
-    if not to.is_room and message.find(tag(NS.CLIENT, "body")) is not None:
-        SubElement(message, tag(NS.RECEIPTS, "request"))
-        SubElement(message, tag(NS.MARKERS, "markable"))
+    if not to.is_room and message.find(_BODY) is not None:
+        SubElement(message, _REQUEST)
+        SubElement(message, _MARKABLE)
 
 
 # --- what is answered ----------------------------------------------------------------------------------------------
