@@ -34,7 +34,7 @@ from .stanzas.rooms import (
 )
 from .stream import Stream
 
-__all__ = ["RoomAdmin"]
+__all__ = ["Affiliation", "Role", "RoomAdmin"]
 
 Affiliation = Literal["owner", "admin", "member", "none", "outcast"]
 Role = Literal["moderator", "participant", "visitor", "none"]

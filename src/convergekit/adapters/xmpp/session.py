@@ -37,7 +37,7 @@ from .stanzas.inbound import Reading, read
 from .stanzas.namespaces import NS, tag
 from .stream import Bound, StanzaError, Stream
 
-__all__ = ["BATCH", "InRooms", "OfContacts", "Session"]
+__all__ = ["BATCH", "EnteredRoom", "InRooms", "OfContacts", "Session"]
 
 BATCH: Final = 64  # stanzas that are admitted together
 _AGAIN: Final = 60.0  # seconds until an archive is asked again that had no time

@@ -56,7 +56,7 @@ _MUCH: Final = 16  # stanzas that are written at once
 _GOODBYE: Final = 2.0
 _LOOSE: Final = 1.0
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 class _Delivery:
@@ -145,7 +145,7 @@ class XmppStream:
         if self._wire is None or self._wire.why is not None:
             self._over.set()
             self.bound = None
-        log.debug("session %s: %s", "resumed" if self.bound and self.bound.resumed else "begun", shown(self._own))
+        _log.debug("session %s: %s", "resumed" if self.bound and self.bound.resumed else "begun", shown(self._own))
         return self.bound or self._gone()
 
     def _new_wire(self) -> Wire:
