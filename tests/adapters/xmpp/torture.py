@@ -71,10 +71,10 @@ class Outcome:
 
 
 class _Quick(Random):
-    """Chance for a hub: what is waited for, is waited for a fiftieth of the time."""
+    """Chance for a hub: between two tries it waits for a small part of the time."""
 
     def random(self) -> float:
-        return super().random() / 50
+        return super().random() / 200
 
 
 class _Side:

@@ -74,11 +74,11 @@ class Door:
         answers = iter(admitted[len(more) :])
         for stanza, reading in zip(stanzas, readings, strict=True):
             new = [next(answers) is Admission.NEW for _ in reading.events]
-            self._tell(stanza, reading, replies=stanza.archived is None or any(new))
+            self._tell(reading, replies=stanza.archived is None or any(new))
 
-    def _tell(self, stanza: Stanza, reading: Reading, *, replies: bool) -> None:
+    def _tell(self, reading: Reading, *, replies: bool) -> None:
         if reading.refused is not None:
-            self._context.log.info("a stanza from %s: %s", jids.shown(stanza.element.get("from")), reading.refused)
+            self._context.log.info("not believed: %s", reading.refused)
         for notice in reading.notices:
             self._context.notify(notice)
         for reply in reading.replies if replies else ():  # who was told before need not be told at each catching up
