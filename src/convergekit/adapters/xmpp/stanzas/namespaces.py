@@ -25,7 +25,6 @@ class NS(StrEnum):
     OOB = "jabber:x:oob"  # 0066
     CHAT_STATES = "http://jabber.org/protocol/chatstates"  # 0085
     RECEIPTS = "urn:xmpp:receipts"  # 0184
-    BLOCKING = "urn:xmpp:blocking"  # 0191
     PING = "urn:xmpp:ping"  # 0199
     NICK = "http://jabber.org/protocol/nick"  # 0172
     DELAY = "urn:xmpp:delay"  # 0203
