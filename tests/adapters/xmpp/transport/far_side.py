@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final, cast
 from xml.etree.ElementTree import Element, XMLPullParser
@@ -18,7 +18,7 @@ from convergekit.adapters.xmpp import XmppConfig
 from convergekit.adapters.xmpp.transport import XmppStream
 from convergekit.errors import DeliveryError
 
-__all__ = ["BIND", "ENABLED", "SM", "FarSide", "Line", "begun", "config", "far_side", "refused"]
+__all__ = ["BIND", "ENABLED", "SM", "FarSide", "Line", "begun", "config", "far_side", "refused", "until"]
 
 SM: Final = "urn:xmpp:sm:3"
 BIND: Final = "urn:ietf:params:xml:ns:xmpp-bind"
@@ -209,6 +209,13 @@ async def refused(stream: XmppStream) -> DeliveryError:
     except DeliveryError as exc:
         return exc
     raise AssertionError("it was opened")
+
+
+async def until(check: Callable[[], object]) -> None:
+    """Return once *check* holds."""
+    with anyio.fail_after(5):
+        while not check():  # noqa: ASYNC110 # nobody tells of it
+            await anyio.sleep(0.001)
 
 
 def _decoded(element: Element) -> str:
