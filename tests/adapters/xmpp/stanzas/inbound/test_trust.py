@@ -221,12 +221,14 @@ class TestOccupantIds:
 class TestRooms:
     @pytest.mark.parametrize("sender", ["eve@evil.example/x", "other@rooms.example.org/ann"])
     def test_who_is_no_room_of_ours_says_nothing_to_a_room(self, sender: str) -> None:
-        reading = Known().read(chat(WORDS, sender=sender, type="groupchat"))
+        xml = chat(WORDS, sender=sender, type="groupchat")
+        for archived in (None, Archived("", "77", NOW)):
+            reading = Known().read(xml, archived=archived)
 
-        (event,) = reading.events
-        assert isinstance(event, CustomReceived)
-        assert event.name == "xmpp.message"
-        assert reading.archived is None
+            (event,) = reading.events
+            assert isinstance(event, CustomReceived)
+            assert event.name == "xmpp.message"
+            assert reading.archived == archived
 
     def test_what_we_say_is_no_message_to_us(self) -> None:
         (event,) = Known().read(groupchat(WORDS, nickname="bot", id="other-device")).events

@@ -57,6 +57,7 @@ _TYPING: Final[Mapping[str, bool]] = {
     tag(NS.CHAT_STATES, "composing"): True,
     **{tag(NS.CHAT_STATES, state): False for state in ("paused", "active", "inactive", "gone")},
 }
+_BODY: Final = tag(NS.CLIENT, "body")
 _ORIGIN_ID: Final = tag(NS.SID, "origin-id")
 _RESULT: Final = tag(NS.MAM, "result")
 _CONTROLS: Final = (_RESULT, tag(NS.CARBONS, "received"), tag(NS.CARBONS, "sent"))
@@ -127,8 +128,8 @@ def _events(arrival: Arrival) -> Sequence[Event]:
     stanza = arrival.stanza
     if stanza.type == "error":
         return returned(arrival)
-    if arrival.is_group and arrival.room is None and not arrival.found:
-        return _other(arrival)  # anybody may pretend to be a room
+    if _is_by_a_stranger(arrival):
+        return _other(arrival)
     if arrival.is_own:
         return _our_own(arrival)
     events: list[Event] = []
@@ -140,6 +141,12 @@ def _events(arrival: Arrival) -> Sequence[Event]:
             return (*events, *found)
     events += _message(arrival, "said" if events else "")
     return events or _other(arrival)
+
+
+def _is_by_a_stranger(arrival: Arrival) -> bool:
+    """Whether it is said in a room that we are not in: anybody may pretend to be one, but to one's own archive."""
+    is_of_room = arrival.found and arrival.archived is not None and bool(arrival.archived.feed)
+    return arrival.is_group and arrival.room is None and not is_of_room
 
 
 def _message(arrival: Arrival, suffix: str) -> Sequence[Event]:
@@ -189,8 +196,7 @@ def _other(arrival: Arrival) -> Sequence[Event]:
     """What nothing here knows, kept for those who do."""
     children = arrival.stanza.children
     payloads = [name for name in children if name.rpartition("}")[0][1:] not in _QUIET]
-    is_stranger = arrival.is_group and arrival.room is None and tag(NS.CLIENT, "body") in children
-    if not payloads and not is_stranger:
+    if not payloads and not (_is_by_a_stranger(arrival) and _BODY in children):
         return ()
     data = {"payloads": [shown(name) for name in payloads[:_MOST_PAYLOADS]]}
     return (CustomReceived(**arrival.fields("other"), name="xmpp.message", data=data),)
@@ -201,7 +207,7 @@ def _notices(arrival: Arrival) -> Sequence[Event]:
     if arrival.is_own or arrival.is_late or arrival.stanza.type == "error" or arrival.is_automated:
         return ()
     typing = next((typing for name, typing in _TYPING.items() if name in arrival.stanza.children), None)
-    if typing is None or (arrival.is_group and arrival.room is None):
+    if typing is None or _is_by_a_stranger(arrival):
         return ()
     return (TypingChanged(**arrival.fields(key=""), typing=typing),)
 
