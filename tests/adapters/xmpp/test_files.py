@@ -11,6 +11,7 @@ from xml.etree.ElementTree import Element
 import anyio
 import httpx
 import pytest
+from anyio.abc import TaskGroup
 
 from convergekit.adapters.xmpp import XmppConfig
 from convergekit.adapters.xmpp.files import Files
@@ -56,25 +57,28 @@ def only(jid: str, answer: Any, otherwise: Any = f"<query xmlns='{NS.DISCO_INFO}
 
 
 class Place:
-    """Where files are put: answers with `status`, and keeps what came."""
+    """Where files are put: answers with `status` once it is `open`, and keeps what came."""
 
-    def __init__(self, status: int = 201, **headers: str) -> None:
-        self.status, self.headers = status, headers
+    def __init__(self, status: int = 201) -> None:
+        self.status = status
         self.requests: list[httpx.Request] = []
+        self.open = anyio.Event()
+        self.open.set()
 
     async def __call__(self, request: httpx.Request) -> httpx.Response:
         await request.aread()
         self.requests.append(request)
-        return httpx.Response(self.status, headers=self.headers)
+        await self.open.wait()
+        return httpx.Response(self.status)
 
 
 class Bench:
-    def __init__(self, place: Place, **settings: Any) -> None:
+    def __init__(self, place: Place, tasks: TaskGroup, **settings: Any) -> None:
         self.place, self.stream = place, FakeStream()
         self.stream.answers |= {ITEMS: SERVICES, INFO: only("up.example.org", info()), REQUEST: SLOT}
         self.context = FakeContext(channel="im", transport=httpx.MockTransport(place))
         config = XmppConfig(**{"jid": "bot@example.org", "password": "x", **settings})
-        self.files = Files(self.stream, config, self.context)
+        self.files = Files(self.stream, config, self.context, tasks)
 
     def asked(self, name: str) -> list[Element]:
         return [iq for iq in self.stream.asked if iq[0].tag == name]
@@ -88,10 +92,13 @@ async def bench() -> AsyncIterator[Bench]:
 
 @contextlib.asynccontextmanager
 async def running(place: Place | None = None, **settings: Any) -> AsyncIterator[Bench]:
-    made = Bench(place or Place(), **settings)
-    await made.stream.open()
-    yield made
-    await made.context.aclose()
+    async with anyio.create_task_group() as tasks:
+        made = Bench(place or Place(), tasks, **settings)
+        await made.stream.open()
+        yield made
+        tasks.cancel_scope.cancel()
+        with anyio.CancelScope(shield=True):
+            await made.context.aclose()
 
 
 async def test_a_file_is_put_and_its_url_returned(bench: Bench) -> None:
@@ -280,6 +287,45 @@ class TestRepeats:
         await bench.files.upload(PNG, "k/1")
         assert len(bench.place.requests) == 2
 
+    async def test_one_that_takes_longer_than_an_attempt_goes_on(self, bench: Bench) -> None:
+        """Else a large file on a slow line would be begun again and again, and never be there."""
+        bench.place.open = anyio.Event()
+        async with anyio.create_task_group() as attempt:
+            attempt.start_soon(bench.files.upload, PNG, "k")
+            await bench.stream.until(lambda: bench.place.requests)
+            attempt.cancel_scope.cancel()
+
+        bench.place.open.set()
+        assert await bench.files.upload(PNG, "k") == "https://up.example.org/a.png"
+        assert len(bench.place.requests) == 1
+
+    async def test_what_failed_when_nobody_waited_is_begun_again(self, bench: Bench) -> None:
+        bench.place.open, bench.place.status = anyio.Event(), 500
+        async with anyio.create_task_group() as attempt:
+            attempt.start_soon(bench.files.upload, PNG, "k")
+            await bench.stream.until(lambda: bench.place.requests)
+            attempt.cancel_scope.cancel()
+        bench.place.open.set()
+        await anyio.wait_all_tasks_blocked()
+
+        bench.place.status = 201
+        assert await bench.files.upload(PNG, "k")
+
+    async def test_a_channel_that_closes_lets_nobody_wait(self) -> None:
+        place, seen = Place(), list[Exception]()
+        place.open = anyio.Event()
+        async with anyio.create_task_group() as attempts, running(place) as bench:
+
+            async def attempt() -> None:
+                try:
+                    await bench.files.upload(PNG, "k")
+                except NotSentError as exc:
+                    seen.append(exc)
+
+            attempts.start_soon(attempt)
+            await bench.stream.until(lambda: place.requests)
+        assert len(seen) == 1
+
     async def test_without_a_key_each_is_its_own(self, bench: Bench) -> None:
         await bench.files.upload(PNG)
         await bench.files.upload(PNG)
@@ -305,7 +351,8 @@ async def test_the_authorities_of_the_channel_are_trusted_for_its_files(tmp_path
     """By what is fetched, too, which the engine does by the same HTTP."""
     settings: dict[str, Any] = {"jid": "bot@example.org", "password": "x", "ca": tmp_path / "none.pem"}
     context = FakeContext()
-    Files(FakeStream(), XmppConfig(**settings), context)
-    with pytest.raises(AccountError, match="certificates"):
-        await context.http.request("GET", "https://localhost:1/")
+    async with anyio.create_task_group() as tasks:
+        Files(FakeStream(), XmppConfig(**settings), context, tasks)
+        with pytest.raises(AccountError, match="certificates"):
+            await context.http.request("GET", "https://localhost:1/")
     await context.aclose()

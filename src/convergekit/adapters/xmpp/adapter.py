@@ -144,12 +144,12 @@ class XmppAdapter(Adapter[XmppConfig]):
         admin = RoomAdmin(self.config, self.context, stream, rooms)
         roster = Roster(self.config, self.context, stream)
         session = Session(self.config, self.context, stream, inflow, rooms=rooms, roster=roster, identities=identities)
-        files = Files(stream, self.config, self.context)
-        sender = Sender(self.config, stream, rooms, files, identities, moderate=admin.retract)
         history = History(
             session.archives, session.door, has_own=not self.config.is_component, channel=self.context.channel
         )
         async with anyio.create_task_group() as tasks:
+            files = Files(stream, self.config, self.context, tasks)
+            sender = Sender(self.config, stream, rooms, files, identities, moderate=admin.retract)
             line = Line(session.listen, tasks, self.context)
             self._parts = _Parts(stream, line, sender, files, rooms, admin, roster, history)
             try:

@@ -4,6 +4,8 @@ Rules kept here:
 
 - Nobody has heard anything before the URL is said. So nothing that goes wrong here is uncertain: a file that was put
   somewhere twice is one that nobody asks for.
+- A large file on a slow line takes longer than an attempt at sending may. So an upload goes on when who waits for it
+  has given up, and the next attempt, under the same key, finds it under way, or done.
 - Who takes files, and how large, is asked once in a session.
 - The certificates of the setting `ca` are trusted for files as well, beside the well-known ones: where they are put
   is most often the same server, under the same authority, and sometimes somebody else's.
@@ -15,6 +17,7 @@ from collections import OrderedDict
 from typing import Final
 
 import anyio
+from anyio.abc import TaskGroup
 
 from convergekit.abc import ChannelContext
 from convergekit.errors import (
@@ -37,8 +40,18 @@ from .stream import Bound, StanzaError, Stream
 __all__ = ["Files"]
 
 _REMEMBERED: Final = 256
+_SLOWEST: Final = 16_384  # octets a second; what is slower is not waited for
 #: A slot brings credentials of its own: what is wrong with these says nothing about the account.
 _OUTCOMES: Final[Outcomes] = OUTCOMES | dict.fromkeys((401, 402, 403, 407, 409), Outcome.REJECTED)
+
+
+class _Upload:
+    """One file, on its way or there."""
+
+    def __init__(self) -> None:
+        self.done = anyio.Event()
+        self.url: str | None = None
+        self.error: Exception | None = None
 
 
 class Files:
@@ -48,14 +61,15 @@ class Files:
         stream: Ours.
         config: The channel's settings.
         context: Opens attachments, and does HTTP.
+        tasks: Where uploads go on that nobody waits for just now.
     """
 
-    def __init__(self, stream: Stream, config: XmppConfig, context: ChannelContext) -> None:
-        self._stream, self._config, self._context = stream, config, context
+    def __init__(self, stream: Stream, config: XmppConfig, context: ChannelContext, tasks: TaskGroup) -> None:
+        self._stream, self._config, self._context, self._tasks = stream, config, context, tasks
         self._asking = anyio.Lock()
         self._session: Bound | None = None
         self._service: Service | None = None
-        self._known: OrderedDict[str, str] = OrderedDict()
+        self._known: OrderedDict[str, _Upload] = OrderedDict()
         self._trust()
 
     async def limit(self) -> int | None:
@@ -68,7 +82,8 @@ class Files:
 
         Args:
             attachment: With a size that is known, or read whole to learn it.
-            key: The same for each attempt: what was uploaded under it lately is not uploaded again. "" is none.
+            key: The same for each attempt: what was uploaded under it lately, or still is, is not uploaded again. "" is
+                none.
 
         Raises:
             UnsupportedContentError: It is too large, or the server takes no files.
@@ -77,8 +92,28 @@ class Files:
         """
         if attachment.url is not None:
             return attachment.url
-        if key and (url := self._known.get(key)) is not None:
-            return url
+        if not key:
+            return await self._uploaded(attachment)
+        known = self._known.get(key)
+        if known is None or known.error is not None:
+            known = self._known[key] = _Upload()
+            if len(self._known) > _REMEMBERED:
+                self._known.popitem(last=False)
+            self._tasks.start_soon(self._run, known, attachment)
+        await known.done.wait()
+        if known.url is None:
+            raise known.error or NotSentError("the channel is being closed", channel=self._context.channel)
+        return known.url
+
+    async def _run(self, upload: _Upload, attachment: Attachment) -> None:
+        try:
+            upload.url = await self._uploaded(attachment)
+        except Exception as exc:  # it is whoever waits who is told
+            upload.error = exc
+        finally:
+            upload.done.set()
+
+    async def _uploaded(self, attachment: Attachment) -> str:
         service = await self._found()
         if service is None:
             raise self._unsupported(
@@ -87,10 +122,6 @@ class Files:
         size = await self._size(attachment, service)
         slot = await self._slot(service, attachment, size)
         await self._put(slot, attachment, size)
-        if key:
-            self._known[key] = slot.get
-            if len(self._known) > _REMEMBERED:
-                self._known.popitem(last=False)
         return slot.get
 
     # --- who takes them -------------------------------------------------------------------------------------------
@@ -159,7 +190,9 @@ class Files:
         self._trust()
         try:
             async with self._context.open(attachment) as chunks:
-                await self._context.http.upload(slot.put, chunks, size=size, headers=headers, outcomes=_OUTCOMES)
+                await self._context.http.upload(
+                    slot.put, chunks, size=size, headers=headers, outcomes=_OUTCOMES, timeout=60 + size / _SLOWEST
+                )
         except DeliveryError as exc:
             if exc.code == "413":
                 reason = f"the server does not take a file of {size} octets"
