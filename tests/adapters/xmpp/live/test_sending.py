@@ -16,7 +16,7 @@ from convergekit.adapters.xmpp.identities import is_ours
 from convergekit.adapters.xmpp.stanzas.namespaces import NS, tag
 from convergekit.errors import RejectedError, UnsupportedContentError
 from convergekit.model import ConversationRef
-from convergekit.testing import FakeContext
+from convergekit.testing import FakeContext, outgoing
 from tools.xmpp import Account, Peer, XmppServer
 
 pytestmark = pytest.mark.anyio
@@ -35,6 +35,13 @@ def settings(server: XmppServer, account: Account, **more: Any) -> dict[str, Any
         "ca": str(server.ca),
         **more,
     }
+
+
+def adapter(server: XmppServer, account: Account, **more: Any) -> XmppAdapter:
+    """With a context of its own."""
+    table = settings(server, account, **more)
+    del table["adapter"]
+    return XmppAdapter(XmppConfig.model_validate(table), FakeContext())
 
 
 @asynccontextmanager
@@ -339,12 +346,8 @@ async def test_who_sends_without_listening_makes_a_session_of_its_own(
     xmpp_server: XmppServer, connect_peer: Connect
 ) -> None:
     ann = await connect_peer(xmpp_server)
-    account = xmpp_server.fresh_account("bot")
-    from convergekit.testing import outgoing
-
-    config = XmppConfig(**{key: value for key, value in settings(xmpp_server, account).items() if key != "adapter"})
-    async with XmppAdapter(config, FakeContext()) as adapter:
-        receipt = await adapter.send(outgoing(f"xmpp:{ann.bare}", "hello"))
+    async with adapter(xmpp_server, xmpp_server.fresh_account("bot")) as entered:
+        receipt = await entered.send(outgoing(f"xmpp:{ann.bare}", "hello"))
         assert receipt.status is Status.ACCEPTED
         await ann.until("hello")
 
@@ -353,11 +356,8 @@ async def test_who_sends_without_listening_makes_a_session_of_its_own(
 async def test_check_says_whether_we_are_let_in_and_what_there_is(
     xmpp_server: XmppServer, password: str | None
 ) -> None:
-    account = xmpp_server.fresh_account("bot")
-    table = settings(xmpp_server, account) | ({"password": password} if password else {})
-    del table["adapter"]
-    context = FakeContext()
-    health = await XmppAdapter(XmppConfig(**table), context).check()
+    more = {"password": password} if password else {}
+    health = await adapter(xmpp_server, xmpp_server.fresh_account("bot"), **more).check()
     assert health.ok is (password is None)
     if password is None:
         for word in ("verified TLS", "stream management", "carbons", "archive", "upload", "rooms"):

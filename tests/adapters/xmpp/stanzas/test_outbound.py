@@ -273,6 +273,8 @@ def test_a_correction_to_nothing_and_one_with_files_are_refused() -> None:
     part = Part(text="better", attachments=(Attachment(url="https://u.example/1.jpg"),))
     with pytest.raises(UnsupportedContentError, match="attachments"):
         outbound.edit(about(ORIGINAL, part=part), ANN)
+    with pytest.raises(UnsupportedContentError, match="subject"):
+        outbound.edit(about(ORIGINAL, text="better", native={"subject": "tea"}), ANN)
 
 
 def test_a_retraction() -> None:

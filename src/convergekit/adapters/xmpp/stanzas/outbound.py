@@ -115,14 +115,15 @@ def edit(out: Outgoing, to: Destination) -> tuple[Element, ...]:
         UnsupportedContentError: XMPP cannot say it.
         RejectedError: The message has no id that could be named.
     """
-    if out.part.attachments:
-        raise _refused("a correction has no attachments: send them as a new message")
+    native = native_of(out.native)
+    if out.part.attachments or native.subject is not None:
+        raise _refused("a correction has a text, and neither attachments nor a subject: send them as a new message")
     names = _names(out, to)
     target = next((id for id in names if is_ours(id) and "-" not in id), names[0])
     message = _message(to, origin_id(out.key))
     _body(message, out)
     SubElement(message, tag(NS.CORRECTION, "replace"), {"id": target})
-    message.extend(elements_of(native_of(out.native).xml))
+    message.extend(elements_of(native.xml))
     _ask_for_reports(message, to)
     return (message,)
 
