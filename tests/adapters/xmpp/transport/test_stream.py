@@ -4,15 +4,18 @@ import hashlib
 import logging
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from convergekit.adapters.xmpp.stanzas.namespaces import NS, tag
 from convergekit.adapters.xmpp.stream import CUT, Bound, StanzaError
 from convergekit.adapters.xmpp.transport import XmppStream
+from convergekit.adapters.xmpp.window import OCTETS
 from convergekit.errors import AccountError, NotSentError, UncertainError
 from tests.adapters.xmpp.transport.far_side import BIND, SM, FarSide, Line, begun, until
 
@@ -502,6 +505,28 @@ async def test_while_we_do_not_read_none_can_come(far: FarSide, make_stream: Mak
         assert stream.bound is not None
         stream.resume()
         await until(lambda: send.done == ["1"])
+
+
+async def test_a_server_that_does_not_read_cannot_fill_our_memory(far: FarSide, make_stream: MakeStream) -> None:
+    stream, started = make_stream(window=10_000), list[int]()
+    await begun(stream, far)
+    async with anyio.create_task_group() as group:
+        for number in range(3000):
+            whole = [message(str(number), "x" * 5000)]
+            group.start_soon(partial(stream.deliver, whole, started=partial(started.append, number)))
+        await anyio.wait_all_tasks_blocked()
+        assert 5000 * len(started) < OCTETS
+
+        async def post() -> None:  # what nobody waits for is not kept either
+            for _ in range(10_000):
+                stream.post(message("post", "x" * 10_000))
+                await anyio.lowlevel.checkpoint()
+
+        with pytest.raises(NotSentError, match="does not read"):
+            await post()
+        assert stream._wire is not None
+        assert stream._wire.unwritten < 2 * OCTETS
+        group.cancel_scope.cancel()
 
 
 async def test_in_the_midst_of_much_it_is_asked_so_that_the_server_has_no_pause(

@@ -69,6 +69,8 @@ def refused_connection(exc: BaseException, config: XmppConfig) -> DeliveryError:
         return AccountError(
             f"the server does not prove that it is {config.domain}: {cleaned(exc.verify_message)} (trusted: {trust})"
         )
+    if isinstance(exc, ssl.SSLError) and exc.reason == "TLSV1_UNRECOGNIZED_NAME":
+        return AccountError(f"the server is not that of {config.domain}: look at `jid` and `host`")
     if isinstance(exc, ssl.SSLError):
         return NotSentError(f'no TLS with the server: {cleaned(exc.reason)}; `security` is "{config.security}"')
     if isinstance(exc, socket.gaierror):
