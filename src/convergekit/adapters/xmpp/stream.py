@@ -121,7 +121,10 @@ class Stream(Protocol):
         ...
 
     def handled(self, count: int) -> None:
-        """*count* more of the stanzas that `incoming` was given are safe; the server is told of no more than these."""
+        """*count* more of the stanzas that `incoming` was given are safe; the server is told of no more than these.
+
+        What is not safe when `open` is called again is to be forgotten: it comes again, by a resume or from an archive.
+        """
         ...
 
     def pause(self) -> None:

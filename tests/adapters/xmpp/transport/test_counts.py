@@ -55,16 +55,16 @@ def test_what_came_after_its_question_is_no_answer_to_it() -> None:
     assert not counts.owes
 
 
-def test_of_what_a_former_session_gave_the_new_one_is_not_told() -> None:
+def test_a_new_session_begins_with_nothing() -> None:
     counts = counting()
-    counts.given()
+    counts.done()
     counts.given()
     counts.lost()
+    counts.forget()
     counts.begin(resumed=False)
     counts.given()
-    counts.handled(1)
     assert counts.tell() == 0
-    counts.handled(2)
+    counts.handled(1)
     assert counts.tell() == 1
 
 
@@ -75,13 +75,13 @@ def test_after_a_resume_it_goes_on_from_what_the_server_was_told() -> None:
         counts.given()
     counts.handled(1)
     counts.lost()
-    assert counts.tell() == 1
+    counts.handled(1)  # it was just being stored
+    counts.forget()
+    assert counts.tell() == 2
     counts.begin(resumed=True)
     counts.given()
-    counts.given()
-    counts.handled(2)  # of the connection before
-    assert counts.tell() == 1
-    counts.handled(2)
+    assert counts.tell() == 2
+    counts.handled(1)
     assert counts.tell() == 3
 
 
@@ -105,25 +105,25 @@ def test_it_is_modulo_2_to_the_32() -> None:
 def test_it_never_says_more_than_is_handled(steps: list[str]) -> None:
     counts = counting()
     session: list[bool] = []  # of this session's stanzas: whether each is handled
-    open_: list[int | None] = []  # what was given and is not handled: its place in the session, or that it is gone
-    told = 0
+    open_: list[int] = []  # what was given and is not handled: its place in the session
+    connected = True
     for step in steps:
-        if step == "given":
+        if step == "given" and connected:
             open_.append(len(session))
             session.append(False)
             counts.given()
-        elif step == "done":
+        elif step == "done" and connected:
             session.append(True)
             counts.done()
         elif step == "handled" and open_:
-            if (place := open_.pop(0)) is not None:
-                session[place] = True
+            session[open_.pop(0)] = True
             counts.handled(1)
-        elif step in ("resume", "fresh"):
+        elif step in ("lost", "resume", "fresh"):
             counts.lost()
-            told = counts.tell() if step == "resume" else 0
-            session = [True] * told
-            open_ = [None] * len(open_)
-            counts.begin(resumed=step == "resume")
+            connected = step != "lost"
+            if connected:
+                counts.forget()
+                session, open_ = [True] * (counts.tell() if step == "resume" else 0), []
+                counts.begin(resumed=step == "resume")
         prefix = next((place for place, handled in enumerate(session) if not handled), len(session))
         assert counts.tell() == prefix

@@ -5,7 +5,8 @@ Rules kept here:
 - The server may forget what it is told is handled, and so it is told only of what has been stored: never of what was
   merely read. What we answer ourselves is handled at once, but `h` is a count from the beginning: it does not pass an
   older stanza that is not.
-- What is not handled when a connection is lost is sent again after a resume, and so counts then, and not twice.
+- What is not handled when the next connection is made is sent again after a resume, and counts then; whoever was
+  given it forgets it.
 
 Pure: no clock, no event loop.
 """
@@ -31,7 +32,7 @@ class Handled:
         self.owes = False
         self._counts = False
         self._pending: deque[int] = deque()  # of each stanza that is not handled: how many of our own stand behind it
-        self._late = 0  # of former connections, and not handled yet
+        self._uncounted = 0  # given before the server has begun to count, and not handled yet
         # Of this session:
         self._received = self._handled = self._asked = self._told = 0
 
@@ -41,7 +42,7 @@ class Handled:
             self._received += 1
             self._pending.append(0)
         else:
-            self._late += 1
+            self._uncounted += 1
 
     def done(self) -> None:
         """A stanza came that is handled with this."""
@@ -55,9 +56,9 @@ class Handled:
 
     def handled(self, count: int) -> None:
         """*count* more of those that were given are safe, in order."""
-        late = min(count, self._late)
-        self._late -= late
-        for _ in range(min(count - late, len(self._pending))):
+        uncounted = min(count, self._uncounted)
+        self._uncounted -= uncounted
+        for _ in range(min(count - uncounted, len(self._pending))):
             self._advance(1 + self._pending.popleft())
 
     def ask(self) -> None:
@@ -70,10 +71,13 @@ class Handled:
         return self._handled % _MODULUS
 
     def lost(self) -> None:
-        """The connection is gone: what is not handled comes again, or never."""
-        self._late += len(self._pending)
-        self._pending.clear()
+        """The connection is gone. What is handled from now on still counts, if it is resumed."""
         self.owes = self._counts = False
+
+    def forget(self) -> None:
+        """Another connection is made: what is not handled now will not be."""
+        self._pending.clear()
+        self._uncounted = 0
 
     def begin(self, *, resumed: bool) -> None:
         """The server counts from here: from what it was told last, or from 0."""

@@ -133,6 +133,7 @@ class XmppStream:
         if self._closed:
             raise NotSentError("the stream is closed")
         await self._discard()
+        self._handled.forget()
         try:
             with anyio.fail_after(self._config.timeout):
                 self.bound = await self._begin(self._new_wire())
