@@ -70,6 +70,8 @@ async def test_where_somebody_is_about_to_listen_nobody_else_makes_one() -> None
     """The engine enters, and then listens: what is sent in between waits for that session."""
     async with lines() as (line, sessions), anyio.create_task_group() as tasks:
         tasks.start_soon(line.ready)
+        for _ in range(5):  # from opening to hearing the engine takes a few turns
+            await checkpoint()
         tasks.start_soon(line.listen)
         await settled()
         assert sessions.made == 1

@@ -288,13 +288,14 @@ async def test_what_was_written_is_remembered_as_unread_and_what_was_not_is_not(
     with pytest.raises(NotSentError):
         await bench.sender.send(to(ANN, key="1"))
     await bench.connect()
-    for key in ("2", "3"):
-        await bench.sender.send(to(f"{ANN}/phone", key=key))
-    await bench.sender.mark_read(to(ANN, key="4", target=("m1",), operation=Operation.READ))
-    await bench.sender.send(to(DEN, key="5"))
+    await bench.sender.send(to(f"{ANN}/phone", key="2"))
+    await bench.sender.mark_read(to(ANN, key="3", target=("m1",), operation=Operation.READ))
+    await bench.sender.send(to(ANN, key="4"))
+    for key in ("5", "6"):
+        await bench.sender.send(to(DEN, key=key))
 
-    assert bench.ids.read("ann@a.example", origin_id("3")) == (origin_id("2"), origin_id("3"))
-    assert bench.ids.read("den@rooms.example", origin_id("5")) == (origin_id("5"),)
+    assert bench.ids.read("ann@a.example", origin_id("4")) == (origin_id("2"), origin_id("4"))
+    assert bench.ids.read("den@rooms.example", origin_id("6")) == (origin_id("6"),)
 
 
 # --- the other verbs -----------------------------------------------------------------------------------------------

@@ -195,6 +195,15 @@ def test_an_answer_names_the_message_and_whose_it_is() -> None:
     assert message.find(FALLBACK) is None
 
 
+def test_an_answer_to_ourselves_is_not_said_to_be_one_to_them() -> None:
+    reply = sent("and", message=Message("and", reply_to=ORIGINAL)).find(tag(NS.REPLY, "reply"))
+    assert reply is not None
+    assert reply.attrib == {"id": ORIGINAL}
+    reply = sent("and", message=Message("and", reply_to="m1")).find(tag(NS.REPLY, "reply"))
+    assert reply is not None
+    assert reply.attrib == {"id": "m1", "to": "ann@a.example"}
+
+
 def test_in_a_room_an_answer_quotes_for_those_who_do_not_see_what_is_answered() -> None:
     """XEP-0428: what is marked is cut away by who does, with tos in code points."""
     ids = Identities()
@@ -260,7 +269,7 @@ def test_a_correction_names_the_text_that_it_replaces(target: tuple[str, ...]) -
 
 def test_a_correction_in_a_room_names_the_senders_id() -> None:
     """XEP-0308 §3: also where the room has given it one of its own."""
-    target = (*ours(DEN, ORIGINAL), "room-1")
+    target = ("17-of-the-room", f"{ORIGINAL}-1", *ours(DEN, ORIGINAL))
     (message,) = outbound.edit(about(*target, to=DEN, text="better"), DEN)
     replace = message.find(tag(NS.CORRECTION, "replace"))
     assert replace is not None
@@ -315,6 +324,9 @@ def test_until_the_room_has_said_it_is_waited_for_and_a_room_that_never_does_get
             outbound.retract(about(*target, to=DEN, attempt=attempt), DEN)
     (message,) = outbound.retract(about(*target, to=DEN, attempt=5), DEN)
     assert message[1].get("id") == ORIGINAL
+    several = (f"{ORIGINAL}-10", f"{ORIGINAL}-9", ORIGINAL)
+    messages = outbound.retract(about(*several, to=DEN, attempt=5), DEN)
+    assert [each[1].get("id") for each in messages] == [ORIGINAL, f"{ORIGINAL}-9", f"{ORIGINAL}-10"]
 
 
 @pytest.mark.parametrize("verb", ["edit", "retract"])
