@@ -23,11 +23,14 @@ class Sessions:
     def __init__(self) -> None:
         self.held = self.made = 0
         self.refuses: Exception | None = None
+        self.answers: anyio.Event | None = None
         self.over = anyio.Event()
         self.why: Exception = NotSentError("the connection was lost")
 
     async def run(self, *, task_status: TaskStatus[None]) -> None:
         await checkpoint()
+        if self.answers is not None:
+            await self.answers.wait()
         if self.refuses is not None:
             raise self.refuses
         self.made += 1
@@ -84,6 +87,21 @@ async def test_who_listens_takes_the_session_over() -> None:
         await tasks.start(lambda *, task_status: line.listen(task_status=task_status))
         assert (sessions.made, sessions.held) == (2, 1)
         tasks.cancel_scope.cancel()
+
+
+async def test_a_session_that_is_being_made_is_given_up_for_who_listens() -> None:
+    async with lines() as (line, sessions):
+        sessions.answers = anyio.Event()
+        async with anyio.create_task_group() as senders:
+            senders.start_soon(line.ready)
+            await settled()
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(line.listen)
+                await settled()  # the server goes on not to answer, and nobody is made to wait for it
+                sessions.answers.set()
+                await settled()
+                assert (sessions.made, sessions.held) == (1, 1)
+                tasks.cancel_scope.cancel()
 
 
 async def test_once_somebody_has_listened_sends_make_no_sessions() -> None:

@@ -50,9 +50,10 @@ class Line:
     async def listen(self, *, task_status: TaskStatus[None] = TASK_STATUS_IGNORED) -> None:
         """Hold the session; one that was held for who sends is ended before, and goes on where the server keeps it."""
         self._listened = True
+        if self._held is not None:
+            self._held.cancel()
         async with self._making:
             if self._held is not None:
-                self._held.cancel()
                 await self._let_go.wait()
         await self._run(task_status=task_status)
 
@@ -75,6 +76,8 @@ class Line:
         try:
             with anyio.CancelScope() as self._held:
                 await self._run(task_status=told)
+            if not told.is_started:
+                task_status.started()  # whoever listens makes one
         except (ConvergeError, ExceptionGroup) as error:
             if not told.is_started:
                 raise  # to who needs it
