@@ -780,6 +780,21 @@ async def test_reading_stands_still_and_goes_on(far: FarSide, make_stream: MakeS
     await until(lambda: came)
 
 
+async def test_who_does_not_read_does_not_read_in_the_next_session_either(
+    far: FarSide, make_stream: MakeStream
+) -> None:
+    """But a login is read: nobody would get further without."""
+    came: list[Element] = []
+    stream = make_stream(came)
+    stream.pause()
+    line = await begun(stream, far)
+    await line.send("<message/>")
+    await anyio.sleep(0.05)
+    assert came == []
+    stream.resume()
+    await until(lambda: came)
+
+
 # --- what others ask --------------------------------------------------------------------------------------------------
 
 

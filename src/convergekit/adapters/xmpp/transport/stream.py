@@ -143,11 +143,14 @@ class XmppStream:
                 raise NotSentError(f"no session within {self._config.timeout:g} s (`timeout`)") from None
             raise
         self._over = asyncio.Event()
-        if self._wire is None or self._wire.why is not None:
+        if self._wire is None or self._wire.why is not None:  # it was lost just now
             self._over.set()
             self.bound = None
-        _log.debug("session %s: %s", "resumed" if self.bound and self.bound.resumed else "begun", shown(self._own))
-        return self.bound or self._gone()
+            self._gone()
+        if self._paused:
+            self._wire.pause()
+        _log.debug("session %s: %s", "resumed" if self.bound.resumed else "begun", shown(self._own))
+        return self.bound
 
     def _new_wire(self) -> Wire:
         try:
