@@ -210,7 +210,10 @@ def _said(out: Outgoing, to: Destination, native: XmppNative, identities: Identi
             SubElement(message, _ACTIVE)
     elif not native.xml and native.subject is None:
         raise _refused("there is nothing to say: no text, no attachment, no native elements")
-    if (thread := out.message.thread) is not None:
+    thread = out.message.thread
+    if thread is None and to.sender is None:  # of a component the conversation's says in whose name it is answered
+        thread = out.conversation.thread
+    if thread is not None:
         SubElement(message, tag(NS.CLIENT, "thread")).text = legal("the thread", thread)
     message.extend(elements_of(native.xml))
     return message

@@ -56,4 +56,5 @@ async def outgoing_for(bench: Bench, adapter: Any, verb: str, text: str | None =
     attempt = await bench.attempt(adapter)
     if attempt.receipt is None or not attempt.receipt.ids:
         raise Cannot(f"there is no message that `{verb}` could be about: {attempt}")
+    text = "👍" if text is None and verb == "react" else text  # some media have no other reactions
     return bench.outgoing(text, operation=TARGETED[verb], target=attempt.receipt.ids, **fields)

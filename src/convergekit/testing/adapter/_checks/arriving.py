@@ -183,7 +183,8 @@ def _forms(said: Any) -> list[Any]:
     try:
         return [said, text, json.loads(text)]
     except ValueError:
-        return [said, text, *([dict(parse_qsl(text)), parse_qs(text)] if "=" in text else [])]
+        is_form = "=" in text and not text.startswith("<")  # which a form percent-encodes
+        return [said, text, *([dict(parse_qsl(text)), parse_qs(text)] if is_form else [])]
 
 
 def _parts(value: Any) -> Iterator[Any]:

@@ -14,7 +14,7 @@ from .._bench import Bench
 from .._subject import Cannot, Fault, Untold
 from .._verbs import implements
 from ._registry import check, expect, listed
-from ._sent import arrived, outgoing_for, verbs_of
+from ._sent import arrived, conversation, outgoing_for, verbs_of
 
 __all__: list[str] = []
 
@@ -90,7 +90,7 @@ async def _reachable(bench: Bench) -> None:
     words = {status for status in bench.subject.statuses.values() if status is not None}
     reached = {Status.ACCEPTED, *words}
     async with bench.entered() as (adapter, _):
-        declared = adapter.capabilities.receipts
+        declared = adapter.capabilities_for(conversation(bench)).receipts
         attempt = await bench.attempt(adapter)
         if attempt.receipt is not None:
             reached.add(attempt.receipt.status)
