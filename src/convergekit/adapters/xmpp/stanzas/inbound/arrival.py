@@ -39,6 +39,7 @@ _OCCUPANT_ID: Final = tag(NS.OCCUPANT_ID, "occupant-id")
 _DELAY: Final = tag(NS.DELAY, "delay")
 _NICK: Final = tag(NS.NICK, "nick")
 _BODY: Final = tag(NS.CLIENT, "body")
+_STORED: Final = frozenset({"chat", "normal"})
 #: Without them a server has no reason not to archive what has a body (XEP-0334).
 _NOT_STORED: Final = (tag(NS.HINTS, "no-store"), tag(NS.HINTS, "no-permanent-store"))
 _LONGEST_NAME: Final = 256
@@ -276,10 +277,17 @@ def _stanza_id(stanza: Stanza, room: str | None, facts: Facts, archived: Archive
         return None
     if archived is not None:
         return archived.id
-    if room is None and (_BODY not in stanza.children or any(hint in stanza.children for hint in _NOT_STORED)):
+    if room is None and not _is_kept(stanza):
         return None  # what is not archived gets no id, and keeps one that is forged
     found = [each for each in stanza.all(_STANZA_ID) if _is(each.get("by"), by)]
     return identifier(found[0].get("id")) if len(found) == 1 else None
+
+
+def _is_kept(stanza: Stanza) -> bool:
+    """Whether a server has no reason not to archive *stanza* (XEP-0313 §5.1.1)."""
+    return (
+        stanza.type in _STORED and _BODY in stanza.children and not any(hint in stanza.children for hint in _NOT_STORED)
+    )
 
 
 def _stamped(stanza: Stanza, facts: Facts, sender: str) -> datetime | None:

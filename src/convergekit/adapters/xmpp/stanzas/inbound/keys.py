@@ -10,7 +10,6 @@ from typing import Final
 from uuid import uuid4
 
 from ..namespaces import NS, tag
-from ..written import written
 from .facts import Archived
 from .stanza import Stanza
 
@@ -18,6 +17,7 @@ __all__ = ["key_of"]
 
 _LONGEST: Final = 200
 _BODY: Final = tag(NS.CLIENT, "body")
+_ORIGIN_ID: Final = tag(NS.SID, "origin-id")
 #: What only its sender writes; servers add to the rest.
 _SAID: Final = (
     tag(NS.CLIENT, "subject"),
@@ -40,18 +40,18 @@ def key_of(stanza: Stanza, scope: str, archived: Archived | None) -> str:
         scope: Who says it, and to whom where that makes a difference; no colon but that of the scheme is in it.
         archived: Where it stands in an archive; None where nobody says so who is to be believed.
     """
-    if (origin := stanza.origin_id) is not None:
-        return f"m:{scope}:{_short(origin)}"
-    if stanza.id is not None:
+    # As it came: what is too odd to be kept as an id still tells that it is the same when it comes again.
+    origin = stanza.first(_ORIGIN_ID)
+    if id := (None if origin is None else origin.get("id")) or stanza.element.get("id"):
         # Some clients count 1, 2, 3 anew in each session: another text under the same id is another message.
-        return f"m:{scope}:{_short(stanza.id)}:{_digest(stanza)}"
+        return f"m:{scope}:{_short(id)}:{_digest(stanza)}"
     if archived is not None:
         return f"a:{_short(archived.feed)}:{_short(archived.id)}"
     return f"r:{uuid4().hex}"
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= _LONGEST else "#" + hashlib.sha256(text.encode()).hexdigest()
+    return text if len(text) <= _LONGEST and text.isprintable() else "#" + hashlib.sha256(text.encode()).hexdigest()
 
 
 def _digest(stanza: Stanza) -> str:
@@ -60,5 +60,7 @@ def _digest(stanza: Stanza) -> str:
         said.update((body.text or "").encode() + b"\0")
     for name in _SAID:
         for child in stanza.all(name):
-            said.update((written(child) or "").encode() + b"\0")
+            for each in child.iter():
+                # Servers write attributes in any order, and in another one when they read them from an archive.
+                said.update(repr((each.tag, sorted(each.items()), each.text)).encode())
     return said.hexdigest()[:32]

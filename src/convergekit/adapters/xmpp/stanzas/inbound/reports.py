@@ -25,6 +25,7 @@ ACKNOWLEDGEMENT: Final = "ckr."
 
 _RECEIVED: Final = tag(NS.RECEIPTS, "received")
 _REQUEST: Final = tag(NS.RECEIPTS, "request")
+_MOST: Final = 5  # of one kind in a stanza; clients write one
 #: Chat markers, those of XEP-0333 before 1.0 among them.
 _MARKERS: Final[Mapping[str, Status]] = {
     tag(NS.MARKERS, "displayed"): Status.READ,
@@ -37,7 +38,7 @@ def arrived(arrival: Arrival) -> Sequence[Event] | None:
     """It is with the recipient (XEP-0184)."""
     if arrival.is_group:
         return None
-    ids = (identifier(each.get("id")) for each in arrival.stanza.all(_RECEIVED))
+    ids = (identifier(each.get("id")) for each in arrival.stanza.all(_RECEIVED)[:_MOST])
     return tuple(_reports(arrival, Status.DELIVERED, [id for id in ids if id is not None]))
 
 
@@ -47,7 +48,7 @@ def read_up_to(arrival: Arrival) -> Sequence[Event] | None:
         return None
     events: list[Event] = []
     for name, status in _MARKERS.items():
-        for marker in arrival.stanza.all(name):
+        for marker in arrival.stanza.all(name)[:_MOST]:
             id = identifier(marker.get("id"))
             if id is None or not is_ours(id):
                 continue
@@ -92,10 +93,12 @@ def acknowledgement(arrival: Arrival) -> Element | None:
 
 def _reports(arrival: Arrival, status: Status, ids: Sequence[str]) -> Iterator[Event]:
     address = arrival.conversation.address
-    for id in ids:
+    for number, id in enumerate(ids):
         if not is_ours(id):
             continue  # of another device, which has its own ledger
         # By what is said: it is the same news, on whichever way and however often it comes.
         fields = arrival.fields(key=f"c:{address.uri}:{id}:{status.value}")
+        if number:  # one stanza may say many of them, and is kept once
+            fields["native"] = None
         receipt = Receipt(status, ids=(shared_id(id, address),), occurred_at=arrival.at)
         yield ReceiptReceived(**fields, receipt=receipt)
