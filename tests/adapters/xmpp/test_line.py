@@ -11,7 +11,7 @@ from anyio.abc import TaskStatus
 from anyio.lowlevel import checkpoint
 
 from convergekit.adapters.xmpp.line import Line
-from convergekit.errors import AuthenticationError, NotSentError
+from convergekit.errors import AuthenticationError, NotSentError, UncertainError
 from convergekit.testing import FakeContext
 
 pytestmark = pytest.mark.anyio
@@ -124,6 +124,42 @@ async def test_who_needs_a_session_that_cannot_be_made_is_told_why(error: Except
         sessions.refuses = None
         await line.ready()  # and the next one is made
         assert sessions.made == 1
+
+
+@pytest.mark.parametrize(("is_begun", "ends_as"), [(False, NotSentError), (True, UncertainError)])
+async def test_what_is_under_way_ends_with_a_session_that_nobody_listens_on(
+    is_begun: bool, ends_as: type[Exception]
+) -> None:
+    """Nobody would make another one for it: it would wait for as long as the server is waited for."""
+    async with lines() as (line, sessions):
+
+        async def sent() -> None:
+            with pytest.raises(ends_as):
+                await line.during(anyio.sleep_forever, is_begun=lambda: is_begun)
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(sent)
+            await settled()
+            sessions.end()
+
+
+async def test_what_is_under_way_outlives_a_session_where_somebody_listens() -> None:
+    """The next one has it written again."""
+    async with lines() as (line, sessions), anyio.create_task_group() as tasks:
+        done = anyio.Event()
+        await line.ready()
+
+        async def sent() -> None:
+            await line.during(done.wait, is_begun=lambda: True)
+
+        tasks.start_soon(sent)
+        await settled()
+        tasks.start_soon(line.listen)  # takes over while it is under way
+        await settled()
+        assert sessions.held == 1
+        done.set()
+        await settled()
+        tasks.cancel_scope.cancel()
 
 
 async def test_a_session_that_is_lost_is_made_anew_by_who_needs_it_next_and_ends_nothing_else() -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import secrets
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, ClassVar, Final, Self
 
 import anyio
@@ -170,23 +171,23 @@ class XmppAdapter(Adapter[XmppConfig]):
 
     async def send(self, out: Outgoing) -> Receipt:
         """Hand *out* to the server; return once it has acknowledged it."""
-        return await (await self._connected()).sender.send(out)
+        return await self._hand_over(out, lambda sender: sender.send)
 
     async def edit(self, out: Outgoing) -> Receipt:
         """Correct what we said (XEP-0308)."""
-        return await (await self._connected()).sender.edit(out)
+        return await self._hand_over(out, lambda sender: sender.edit)
 
     async def retract(self, out: Outgoing) -> Receipt:
         """Take back what we said (XEP-0424); as a moderator of a room what somebody said (XEP-0425)."""
-        return await (await self._connected()).sender.retract(out)
+        return await self._hand_over(out, lambda sender: sender.retract)
 
     async def react(self, out: Outgoing) -> Receipt:
         """Set our reactions (XEP-0444)."""
-        return await (await self._connected()).sender.react(out)
+        return await self._hand_over(out, lambda sender: sender.react)
 
     async def mark_read(self, out: Outgoing) -> Receipt:
         """Say how far we have read (XEP-0333)."""
-        return await (await self._connected()).sender.mark_read(out)
+        return await self._hand_over(out, lambda sender: sender.mark_read)
 
     async def typing(self, conversation: ConversationRef, typing: bool) -> None:
         """Show that we type, or no more (XEP-0085)."""
@@ -294,6 +295,19 @@ class XmppAdapter(Adapter[XmppConfig]):
         parts = self._open
         await parts.line.ready()
         return parts
+
+    async def _hand_over(
+        self, out: Outgoing, verb: Callable[[Sender], Callable[[Outgoing], Awaitable[Receipt]]]
+    ) -> Receipt:
+        parts, begun = self._open, False
+
+        def started() -> None:
+            nonlocal begun
+            begun = True
+            out.started()
+
+        hand_over = partial(verb(parts.sender), replace(out, started=started))
+        return await parts.line.during(hand_over, is_begun=lambda: begun)
 
     async def _resource(self) -> str | None:
         """What names this connection among others of the account; the same for good, so that no ghost is left."""

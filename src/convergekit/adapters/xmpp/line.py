@@ -1,13 +1,15 @@
 """Who holds the session: whoever listens, and where nobody ever did, whoever needs it first.
 
 A hub that only sends never calls `listen`, and what it sends needs a session all the same. That one is no less a
-session: what comes in is admitted, since nobody else would hear it. Once somebody listens, only that makes sessions:
-the engine knows when to try again, and a thousand sends that wait do not.
+session: what comes in is admitted, since nobody else would hear it. When it ends, what is under way ends with it, for
+nobody makes another one until it is needed again. Once somebody listens, only that makes sessions: the engine knows
+when to try again, and a thousand sends that wait do not.
 """
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+from collections.abc import Awaitable, Callable
+from typing import Final, Protocol, TypeVar
 
 import anyio
 from anyio import TASK_STATUS_IGNORED
@@ -15,12 +17,14 @@ from anyio.abc import TaskGroup, TaskStatus
 from anyio.lowlevel import checkpoint
 
 from convergekit.abc import ChannelContext
-from convergekit.errors import ConvergeError, StoreError, place_of
+from convergekit.errors import ConvergeError, NotSentError, StoreError, UncertainError, place_of
 
 __all__ = ["Line", "Run"]
 
 #: Turns of the loop in which whoever wants to listen may say so: entering and listening are two steps.
 _TURNS: Final = 20
+
+T = TypeVar("T")
 
 
 class Run(Protocol):
@@ -46,6 +50,7 @@ class Line:
         self._held: anyio.CancelScope | None = None
         self._let_go = anyio.Event()
         self._making = anyio.Lock()
+        self._under_way: set[anyio.CancelScope] = set()
 
     async def listen(self, *, task_status: TaskStatus[None] = TASK_STATUS_IGNORED) -> None:
         """Hold the session; one that was held for who sends is ended before, and goes on where the server keeps it."""
@@ -71,6 +76,29 @@ class Line:
             if not self._listened and self._held is None:
                 await self._tasks.start(self._hold)
 
+    async def during(self, work: Callable[[], Awaitable[T]], *, is_begun: Callable[[], bool]) -> T:
+        """Do *work*, which hands something over.
+
+        Args:
+            work: What to do.
+            is_begun: Whether something of it has left us.
+
+        Raises:
+            NotSentError: There is no session; or the one that nobody listens on has ended before anything had left us.
+            UncertainError: ... after that.
+            DeliveryError: What `ready` and *work* raise.
+        """
+        await self.ready()
+        if self._listened:
+            return await work()
+        with anyio.CancelScope() as scope:
+            self._under_way.add(scope)
+            try:
+                return await work()
+            finally:
+                self._under_way.discard(scope)
+        raise (UncertainError if is_begun() else NotSentError)("the connection was lost before the server had it")
+
     async def _hold(self, *, task_status: TaskStatus[None]) -> None:
         told = _Told(task_status)
         try:
@@ -88,6 +116,8 @@ class Line:
             self._held = None
             self._let_go.set()
             self._let_go = anyio.Event()
+            for scope in () if self._listened else self._under_way:
+                scope.cancel()
 
 
 class _Told(TaskStatus[None]):
