@@ -33,6 +33,7 @@ OWN: Final = ""
 
 _MESSAGE: Final = tag(NS.CLIENT, "message")
 _ROOM: Final = "room:"
+_AT_ONCE: Final = 131_072  # octets that are read before somebody else has their turn
 _PER_ELEMENT: Final = 250  # octets that an element takes up, with its attributes, and without what stands in it
 
 
@@ -149,12 +150,15 @@ class Inflow:
     # --- the reader's side ----------------------------------------------------------------------------------------
 
     async def take(self, most: int) -> Sequence[Item]:
-        """The oldest *most* of what is there; waits for one at least. They count until they are `done`."""
+        """The oldest *most* of what is there, fewer of large ones; waits for one. They count until they are `done`."""
         while not self._queue:
             self._news = anyio.Event()
             await self._news.wait()
-        queue = self._queue
-        return [queue.popleft() for _ in range(min(most, len(queue)))]
+        queue, items, octets = self._queue, list[Item](), 0
+        while queue and len(items) < most and octets < _AT_ONCE:
+            items.append(item := queue.popleft())
+            octets += item.octets
+        return items
 
     @property
     def is_empty(self) -> bool:

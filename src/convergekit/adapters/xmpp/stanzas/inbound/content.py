@@ -28,7 +28,7 @@ _REPLY: Final = tag(NS.REPLY, "reply")
 _REACTIONS: Final = tag(NS.REACTIONS, "reactions")
 _UNSTYLED: Final = tag(NS.STYLING, "unstyled")
 _MOST_LANGUAGES: Final = 20
-_LONGEST_STYLED: Final = 50_000  # characters; what is longer is no conversation, and is shown as it is
+_LONGEST_STYLED: Final = 10_000  # characters; what is longer is no conversation, and is shown as it is
 
 
 @dataclass(slots=True)

@@ -1,0 +1,34 @@
+"""How much one who sends can have of our memory and of our time."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from convergekit.adapters.xmpp.inflow import Inflow
+from tests.adapters.xmpp.fake_stream import FakeStream, element
+from tests.adapters.xmpp.stanzas.inbound.known import Known, chat
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_large_stanzas_are_read_a_few_at_a_time() -> None:
+    """Reading takes time in which nobody else has their turn."""
+    inflow = Inflow(stanzas=1000, octets=2**23)
+    inflow.attach(FakeStream(inflow))
+    for number in range(64):
+        inflow(element(f"<message from='ann@example.org/x' id='{number}'><body>{'x' * 50_000}</body></message>"))
+    assert len(await inflow.take(64)) == 3
+
+
+@pytest.mark.parametrize("one", ["*a* _b_ ", "*_~`", "> ", "```\n", "`a` ", "~a~\n> *b*\n"])
+def test_a_text_full_of_styling_takes_no_time(one: str) -> None:
+    text = one * (60_000 // len(one))
+    known = Known()
+    took = []
+    for length in (10_000, 60_000):
+        began = time.process_time()
+        known.read(chat(f"<body>{text[:length].replace('>', '&gt;')}</body>"))
+        took.append(time.process_time() - began)
+    assert max(took) < 0.5
