@@ -82,7 +82,7 @@ class Services:
             return rooms.answer(asked, to, session)
         known: dict[str, Callable[[], str]] = {
             tag(NS.ROSTER, "query"): lambda: self._roster(asked, type, session),
-            tag(NS.MAM, "query"): lambda: self.page(asked, session.account.archive, None, session),
+            tag(NS.MAM, "query"): lambda: self._own_page(asked, session),
             tag(NS.DISCO_INFO, "query"): lambda: self._info(to, session),
             tag(NS.DISCO_ITEMS, "query"): self._items,
             tag(NS.UPLOAD, "request"): lambda: self._slot(asked),
@@ -92,6 +92,12 @@ class Services:
         if asked.tag not in known:
             raise Refused("service-unavailable")
         return known[asked.tag]()
+
+    def _own_page(self, asked: Element, session: Session) -> str:
+        fin = self.page(asked, session.account.archive, None, session)
+        if session.is_there and "complete=" in fin:
+            session.has_read.set()
+        return fin
 
     def page(self, asked: Element, archive: Archive, by: str | None, session: Session) -> str:
         """One page of *archive*, and the end of it."""

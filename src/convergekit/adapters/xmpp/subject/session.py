@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
+
+import anyio
 
 from .archive import Archive
 from .reading import element
 
 __all__ = ["SM", "Account", "Line", "Said", "Session"]
 
-SM = "urn:xmpp:sm:3"
+SM: Final = "urn:xmpp:sm:3"
+_A_MOMENT: Final = 1.0  # real seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,7 @@ class Session:
         line: Its connection, or None while it is cut off.
         is_managed: Whether it acknowledges.
         is_there: Whether it has shown its presence.
+        has_read: Set once it has read the archive to its end, over this connection.
         heard: How many stanzas of its we have.
         acknowledged: How many of those that are kept where nobody is there it has acknowledged.
     """
@@ -57,6 +61,7 @@ class Session:
     line: Line | None = None
     is_managed: bool = False
     is_there: bool = False
+    has_read: anyio.Event = field(default_factory=anyio.Event)
     heard: int = 0
     acknowledged: int = 0
     _count: int = 0
@@ -83,7 +88,7 @@ class Session:
     def resume(self, line: Line, count: int) -> None:
         """Go on over *line*: the client has the first *count* stanzas."""
         self.acknowledge(count)
-        self.line = line
+        self.line, self.has_read = line, anyio.Event()
         line.write(element("resumed", xmlns=SM, h=str(self.heard), previd=self.resource))
         for each in self._unacknowledged:
             self._write(each)
@@ -133,6 +138,13 @@ class Account:
         session = self.sessions[resource] = Session(self, resource)
         self._all.append(session)
         return session
+
+    async def is_caught_up(self) -> None:
+        """Wait until the newest of those that are connected has read the archive; not for long, for it need not."""
+        connected = [each for each in self.sessions.values() if each.line is not None]
+        if connected:
+            with anyio.move_on_after(_A_MOMENT):
+                await connected[-1].has_read.wait()
 
     def say(self, text: str) -> None:
         """To who is there; else it waits."""

@@ -65,8 +65,15 @@ _CONTROLS: Final = (_RESULT, tag(NS.CARBONS, "received"), tag(NS.CARBONS, "sent"
 _QUIET: Final = frozenset(
     {
         *(NS.CLIENT, NS.CHAT_STATES, NS.HINTS, NS.SID, NS.DELAY, NS.NICK, NS.OCCUPANT_ID, NS.MUC_USER),
-        *(NS.RECEIPTS, NS.MARKERS, NS.CARBONS, NS.MAM, NS.REACTIONS, NS.REPLY, NS.FALLBACK, NS.STYLING),
+        *(NS.CARBONS, NS.MAM, NS.REACTIONS, NS.REPLY, NS.FALLBACK, NS.STYLING),
         *(NS.RETRACTION, "urn:xmpp:mam:tmp", "jabber:x:delay"),
+    }
+)
+#: Nor do these; another word beside them would be a report that is not known yet.
+_REPORTS: Final = frozenset(
+    {
+        *(tag(NS.RECEIPTS, name) for name in ("request", "received")),
+        *(tag(NS.MARKERS, name) for name in ("markable", "received", "displayed", "acknowledged")),
     }
 )
 _MOST_PAYLOADS: Final = 20
@@ -195,7 +202,7 @@ def _learn(arrival: Arrival, text: str) -> None:
 def _other(arrival: Arrival) -> Sequence[Event]:
     """What nothing here knows, kept for those who do."""
     children = arrival.stanza.children
-    payloads = [name for name in children if name.rpartition("}")[0][1:] not in _QUIET]
+    payloads = [name for name in children if name.rpartition("}")[0][1:] not in _QUIET and name not in _REPORTS]
     if not payloads and not (_is_by_a_stranger(arrival) and _BODY in children):
         return ()
     data = {"payloads": [shown(name) for name in payloads[:_MOST_PAYLOADS]]}
