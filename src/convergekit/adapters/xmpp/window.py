@@ -19,7 +19,7 @@ from typing import Final
 
 __all__ = ["OCTETS", "Parcel", "Window"]
 
-OCTETS: Final = 4 * 1024 * 1024
+OCTETS: Final = 1024 * 1024  # what a slow line (half a megabit a second) carries in the time for an acknowledgement
 _MODULUS: Final = 2**32
 
 

@@ -81,6 +81,7 @@ async def test_what_is_delivered_arrives_and_what_is_said_comes_in(
     came: list[Element] = []
     stream, peer = await open_stream(xmpp_server, came=came, security=security), await connect_peer(xmpp_server)
     assert stream.bound is not None
+    await peer.synced()
     await deliver(stream, message(peer.bare, "<hello> & more\n"))
     assert (await peer.until("<hello> & more\n")).get("from") == stream.bound.jid
     await peer.say(stream.bound.jid, "back")
@@ -99,6 +100,7 @@ async def test_a_component_delivers_and_hears(
     await stream.open()
     stream.flow()
     peer = await connect_peer(xmpp_server)
+    await peer.synced()  # it is known to be there; else the message may be kept for the next time
     await deliver(stream, message(peer.bare, "from the gateway"))
     await peer.until("from the gateway")
     await peer.say(f"somebody@{xmpp_server.component}", "to the gateway")
@@ -164,6 +166,7 @@ async def test_cut_again_and_again_nothing_is_lost_or_doubled_and_order_is_kept(
     """Each of these cuts is followed by a resume, and so the server knows what it has."""
     random, opened, came = Random(7), list[bool](), list[Element]()
     peer = await connect_peer(xmpp_server)
+    await peer.synced()
     with CutProxy(xmpp_server.port, how="reset") as line:
         stream = make(config(xmpp_server, xmpp_server.fresh_account(), port=line.port, window=20), came)
         closing.push_async_callback(stream.close)
@@ -239,6 +242,7 @@ async def test_a_line_that_falls_silent_is_noticed_and_what_was_under_way_arrive
     prosody: XmppServer, connect_peer: Connect, closing: AsyncExitStack
 ) -> None:
     peer, opened = await connect_peer(prosody), list[bool]()
+    await peer.synced()
     with CutProxy(prosody.port, how="silence") as line:
         settings = config(prosody, prosody.fresh_account(), port=line.port, ping_timeout=0.3)
         stream = make(settings)

@@ -225,6 +225,7 @@ async def test_goodbye_is_said_and_it_is_for_good(far: FarSide, make_stream: Mak
     stream = make_stream()
     line = await begun(stream, far)
     await line.send("<message/>")
+    stream.pause()
     async with anyio.create_task_group() as group:
         group.start_soon(stream.close)
         assert (await line.next()).get("type") == "unavailable"
@@ -417,6 +418,21 @@ async def test_written_and_without_a_session_for_so_long_is_uncertain(far: FarSi
         await line.resumed(0)
     stream.flow()
     assert await line.silent()
+
+
+async def test_while_a_session_is_set_up_what_was_written_waits(far: FarSide, make_stream: MakeStream) -> None:
+    stream = make_stream(timeout=0.3)
+    line = await begun(stream, far)
+    async with anyio.create_task_group() as group:
+        send = Sending(stream, group)
+        await send("1")
+        await line.close()
+        line = await lost_and_resumed(far, stream, 0)
+        await anyio.sleep(0.5)  # in rooms, say
+        assert send.failed == {}
+        stream.flow()
+        assert await line.names(2) == ["1", "r"]
+        await line.send(A.format(1))
 
 
 async def test_who_is_cancelled_leaves_the_window(far: FarSide, make_stream: MakeStream) -> None:

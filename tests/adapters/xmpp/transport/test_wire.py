@@ -289,6 +289,43 @@ async def test_a_file_of_authorities_that_is_none(make_stream: MakeStream, tmp_p
             await make_stream(security="tls", ca=tmp_path / name).open()
 
 
+async def test_where_the_server_is_is_asked_of_dns(
+    make_stream: MakeStream, far: FarSide, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RFC 6120 §3.2: each of the targets, in their order; of each its addresses."""
+
+    async def records(self: Wire, domain: str, port: int | None = None) -> list[tuple[str, str, str, int]]:
+        asked.append((domain, self.enable_direct_tls, self.enable_starttls))
+        return [
+            ("xmpp-client", "a.example.org", "127.0.0.1", 1),
+            ("xmpp-client", "b.example.org", "127.0.0.1", far.port),
+        ]
+
+    asked: list[tuple[str, bool, bool]] = []
+    monkeypatch.setattr(Wire, "get_dns_records", records)
+
+    async def does(line: Line) -> None:
+        await line.header(f"<starttls xmlns='{TLS}'/>")
+        await line.next()
+        await line.send(f"<failure xmlns='{TLS}'/>")
+
+    caught = await refused_by(far, make_stream(host=None, port=None, security="starttls"), does)
+    assert "TLS" in str(caught)
+    assert asked == [("example.org", False, True)]
+
+
+async def test_a_password_that_no_login_may_have(make_stream: MakeStream) -> None:
+    caught = await refused(make_stream(password="a\u0007b"))
+    assert isinstance(caught, AuthenticationError)
+    assert "`password`" in str(caught)
+
+
+async def test_a_jid_that_slixmpp_does_not_take(make_stream: MakeStream) -> None:
+    caught = await refused(make_stream(jid="a\U0001f600b@example.org"))
+    assert isinstance(caught, AccountError)
+    assert "`jid`" in str(caught)
+
+
 # --- slixmpp ----------------------------------------------------------------------------------------------------------
 
 

@@ -28,6 +28,8 @@ from xml.sax.saxutils import quoteattr
 
 import anyio
 from slixmpp import ClientXMPP, InvalidJID
+from slixmpp.util.sasl.client import saslprep
+from slixmpp.util.stringprep_profiles import StringPrepError
 from slixmpp.xmlstream.tostring import tostring
 
 from convergekit.errors import AccountError, AuthenticationError, DeliveryError, NotSentError, place_of
@@ -93,8 +95,11 @@ class Wire(ClientXMPP):
                 ssl_context=tls,
                 loop=asyncio.get_running_loop(),
             )
+            saslprep(self.password)
         except InvalidJID:
-            raise AccountError(f"jid: {cleaned(config.jid)} is none") from None
+            raise AccountError(f"`jid`: {cleaned(config.jid)} is none for this server") from None
+        except StringPrepError:
+            raise AuthenticationError("`password` has characters that no login may have (RFC 4013)") from None
         self.default_domain = config.domain
         self.default_port = 5223 if config.security == "tls" else 5222
         self.enable_direct_tls = config.security == "tls"

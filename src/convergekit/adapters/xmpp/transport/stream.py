@@ -249,6 +249,7 @@ class XmppStream:
             delivery.settle(self._given_up(delivery))
         wire = self._wire
         if wire is not None and self.bound is not None:
+            wire.resume()  # the server's goodbye has to be read
             if not self._config.is_component:
                 self._write_stanza(to_bytes(Element(_PRESENCE, {"type": "unavailable"})))
             if self._managed:
@@ -334,8 +335,14 @@ class XmppStream:
     def _arm(self, delivery: _Delivery) -> None:
         """Without a session it waits no longer than `timeout`."""
         if delivery.timer is None:
-            loop = asyncio.get_running_loop()
-            delivery.timer = loop.call_later(self._config.timeout, lambda: delivery.settle(self._given_up(delivery)))
+            delivery.timer = asyncio.get_running_loop().call_later(self._config.timeout, self._time_is_up, delivery)
+
+    def _time_is_up(self, delivery: _Delivery) -> None:
+        delivery.timer = None
+        if delivery.parcel.begun and self.bound is not None:
+            self._arm(delivery)  # there is a session, which is being set up
+        else:
+            delivery.settle(self._given_up(delivery))
 
     def _given_up(self, delivery: _Delivery) -> DeliveryError:
         why = self._wire.why if self._wire is not None else None
@@ -542,7 +549,10 @@ class XmppStream:
             self._out.clear()
 
     def _ping(self) -> bytes:
-        """A question whose answer says that everything before it has been done."""
+        """A question whose answer says that everything before it has been done.
+
+        A component does not know the name of its server, and asks itself: the server passes that on in order, too.
+        """
         ident = next(self._ids)
         self._barrier = ident, self._window.written
         iq = Element(IQ, {"type": "get", "id": ident, "to": self._config.domain})
