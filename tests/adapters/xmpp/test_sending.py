@@ -178,7 +178,9 @@ async def test_nobody_speaks_for_others_but_a_component_for_its_own(settings: di
 
 
 @pytest.mark.parametrize(
-    "text", ["bad\x1bword", "bad\ufffe", "x" * 300_000, "&" * 60_000], ids=["ESC", "FFFE", "300k", "&"]
+    "text",
+    ["bad\0", "bad\x1bword", "bad\ufffe", "bad\ud83d", "x" * 300_000, "&" * 60_000],
+    ids=["NUL", "ESC", "FFFE", "half a pair", "300k", "&"],
 )
 async def test_what_would_end_the_stream_is_refused_and_the_next_goes_through(text: str) -> None:
     bench = await connected()

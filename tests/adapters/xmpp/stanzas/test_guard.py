@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from convergekit.adapters.xmpp.stanzas.guard import check_stanza, is_legal, legal, octets
 from convergekit.adapters.xmpp.stanzas.namespaces import NS, tag
 from convergekit.adapters.xmpp.stanzas.written import DEEPEST
+from convergekit.adapters.xmpp.transport._writing import to_bytes
 from convergekit.errors import UnsupportedContentError
 
 ILLEGAL = {
@@ -107,6 +108,15 @@ def test_octets_count_what_escaping_and_utf_8_make_of_it(text: str, where: str) 
     check_stanza(stanza, size)
     with pytest.raises(UnsupportedContentError):
         check_stanza(stanza, size - 1)
+
+
+@given(st.text(), st.text())
+def test_nothing_is_written_that_is_larger_than_was_counted(text: str, value: str) -> None:
+    """Else a stanza could pass here, and end the stream there."""
+    stanza = message(text)
+    stanza.set("{http://www.w3.org/XML/1998/namespace}lang", value)
+    SubElement(stanza, tag("urn:x", "x"), {"y": value, "{urn:z}z": value}).tail = text
+    assert len(to_bytes(stanza)) <= octets(stanza)
 
 
 def test_deep_nesting_is_refused_however_deep_it_is() -> None:
