@@ -55,6 +55,7 @@ _LEAST: Final = 10_000  # RFC 6120 §13.12
 _MUCH: Final = 16  # stanzas that are written at once
 _GOODBYE: Final = 2.0
 _LOOSE: Final = 1.0
+_TRIES: Final = 3  # a server that cannot resume a session, and cannot say so either, is asked for another one
 
 _log = logging.getLogger(__name__)
 
@@ -114,6 +115,7 @@ class XmppStream:
         self._handled = Handled()
         self._managed = self._counting = False
         self._session: str | None = None  # its id, by which it may be resumed
+        self._tries = 0  # at resuming it
         self._negotiated: asyncio.Future[Element] | None = None
         # What is written next
         self._out: list[bytes] = []
@@ -178,14 +180,16 @@ class XmppStream:
         features = await wire.open()
         self._limit_to(features)
         managed = features.find(tag(_SM, "sm")) is not None
-        if managed and self._session is not None:
+        if managed and self._session is not None and self._tries < _TRIES:
+            self._tries += 1
             h = self._handled.tell()
             answer = await self._negotiate(
                 Element(tag(_SM, "resume"), {"h": str(h), "previd": self._session}),
             )
             if answer.tag == tag(_SM, "resumed"):
+                self._tries = 0
                 return Bound(self._own, resumed=True)
-        self._session, self._managed, self._counting = None, False, False
+        self._session, self._tries, self._managed, self._counting = None, 0, False, False
         self._own = self._config.jid if self._config.is_component else await self._bind(features)
         self._window.renewed()
         if managed:

@@ -1,0 +1,111 @@
+"""A server that lies, and lines that go dead, at any point: the stream comes back, and what was to be sent is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from xml.etree.ElementTree import Element, SubElement
+
+import anyio
+import pytest
+
+from convergekit.adapters.xmpp.transport import XmppStream
+from convergekit.errors import DeliveryError
+from tests.adapters.xmpp.transport.far_side import SM, FarSide, Line, begun, until
+
+pytestmark = pytest.mark.anyio
+
+MakeStream = Callable[..., XmppStream]
+
+
+def message(id: str) -> Element:
+    element = Element("{jabber:client}message", {"to": "ann@example.org", "id": id})
+    SubElement(element, "{jabber:client}body").text = "hi"
+    return element
+
+
+async def serve(line: Line, answer: str | None) -> None:
+    """Answer a resume with *answer*, or not at all; give any other session."""
+    await line.login()
+    asked = await line.next()
+    if asked.tag == f"{{{SM}}}resume":
+        await (line.close() if answer is None else line.send(answer))
+        return
+    bound = "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>bot@example.org/here</jid></bind>"
+    await line.send(f"<iq type='result' id='{asked.get('id')}'>{bound}</iq>")
+    assert (await line.next()).tag == f"{{{SM}}}enable"
+    await line.send(f"<enabled xmlns='{SM}' id='s2' resume='true'/>")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        f"<resumed xmlns='{SM}' previd='s1' h='999'/>",
+        f"<resumed xmlns='{SM}' previd='s1' h='no'/>",
+        f"<resumed xmlns='{SM}' previd='s1'/>",
+        f"<failed xmlns='{SM}' h='999'/>",
+        f"<enabled xmlns='{SM}' id='s1'/><enabled xmlns='{SM}'/>",
+        "<what xmlns='is:this'/>",
+        "</stream:stream>",
+        None,
+    ],
+)
+async def test_a_server_that_cannot_resume_and_does_not_say_so_is_left_alone_with_it(
+    far: FarSide, make_stream: MakeStream, answer: str | None
+) -> None:
+    """It would go on so for ever; and what was under way is written again."""
+    stream = make_stream(timeout=0.3)
+    line = await begun(stream, far)
+    delivered = anyio.Event()
+
+    async def deliver() -> None:
+        for _ in range(5):  # the engine tries again
+            try:
+                await stream.deliver([message("1")], started=lambda: None)
+            except DeliveryError:
+                continue
+            delivered.set()
+            return
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(deliver)
+        assert await line.names(2) == ["1", "r"]
+        await line.close()
+        for _ in range(5):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(_opened, stream)
+                line = await far.line()
+                await serve(line, answer)
+            if stream.bound is not None:
+                break
+        assert stream.bound is not None
+        stream.flow()
+        assert await line.names(2) == ["1", "r"]
+        await line.send(f"<a xmlns='{SM}' h='1'/>")
+        with anyio.fail_after(5):
+            await delivered.wait()
+
+
+async def _opened(stream: XmppStream) -> None:
+    with suppress(DeliveryError):
+        await stream.open()
+
+
+async def test_many_that_wait_are_cancelled_in_no_time(far: FarSide, make_stream: MakeStream) -> None:
+    """A hub that closes while thousands of messages wait for a server that does not answer."""
+    stream = make_stream(window=200)
+    await begun(stream, far)
+    count = 0
+
+    async def deliver(number: int) -> None:
+        nonlocal count
+        count += 1
+        await stream.deliver([message(str(number))], started=lambda: None)
+
+    async with anyio.create_task_group() as group:
+        for number in range(3000):
+            group.start_soon(deliver, number)
+        await until(lambda: count == 3000)
+        began = anyio.current_time()
+        group.cancel_scope.cancel()
+    assert anyio.current_time() - began < 2.0
