@@ -116,12 +116,13 @@ class CatchUp:
         place = Place.from_value(await self.context.cursor(feed))
         if place is None:
             return await self._begin(feed)
-        in_vain = 0
+        in_vain, been = 0, {place}
         while True:
             self.inflow.missed.discard(feed)
             page, gap = await self._page(feed, place)
-            before, place = place, await self._admit(feed, place, page, gap)
-            in_vain = in_vain + 1 if place == before else 0
+            place = await self._admit(feed, place, page, gap)
+            in_vain = in_vain + 1 if place in been else 0
+            been.add(place)
             # What was let go of and is not in the archive after all was never there, whatever its sender says.
             if page.complete and (feed not in self.inflow.missed or in_vain == _IN_VAIN):
                 return
