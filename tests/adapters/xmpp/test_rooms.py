@@ -15,7 +15,7 @@ from convergekit.adapters.xmpp.room import OCCUPANTS
 from convergekit.adapters.xmpp.rooms import Rooms
 from convergekit.adapters.xmpp.stanzas.namespaces import NS, tag
 from convergekit.adapters.xmpp.stream import Bound, StanzaError
-from convergekit.errors import NotSentError, RejectedError
+from convergekit.errors import InvalidInputError, NotSentError, RejectedError
 from convergekit.model import Address, ConversationKind, MembershipChanged, PresenceChanged
 from tests.adapters.xmpp.fake_stream import SILENT
 from tests.adapters.xmpp.muc_kit import LOUNGE, Desk
@@ -189,6 +189,60 @@ async def test_a_room_that_does_not_answer_is_given_up() -> None:
     assert desk.stream.posted[-1].get("type") == "unavailable", "it may let us in later"
 
 
+async def test_what_is_no_room_is_not_entered() -> None:
+    desk = Desk()
+    desk.muc.features = frozenset({NS.PING})
+    await desk.stream.open()
+
+    with pytest.raises(RejectedError, match="no room"):
+        await desk.rooms.join(ROOM)
+    with pytest.raises(InvalidInputError):
+        await desk.rooms.join(Address("xmpp:conference.example.org"))
+
+    assert desk.muc.joins == []
+
+
+async def test_a_nickname_may_stand_in_the_address() -> None:
+    desk = Desk()
+    await desk.stream.open()
+
+    await desk.rooms.join(occupant("helper"))
+
+    assert desk.muc.ours == "helper"
+
+
+async def test_a_change_of_our_role_is_not_the_answer_to_another_nickname() -> None:
+    desk = await joined()
+    desk.muc.rename = lambda nickname, id: desk.muc.say("bot", codes=("110",), role="visitor")  # type: ignore[method-assign]
+
+    with pytest.raises(NotSentError):
+        await desk.rooms.join(ROOM, nickname="helper")
+
+    room = desk.rooms.room(LOUNGE)
+    assert room is not None
+    assert (room.joined, room.nickname) == (True, "bot")
+
+
+async def test_leaving_does_not_wait_for_a_room_that_does_not_let_us_in() -> None:
+    desk = Desk(timeout=60.0)
+    desk.muc.refusal = ""
+    await desk.stream.open()
+
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_not_let_in, desk)
+            await desk.stream.until(lambda: desk.muc.joins)
+            await desk.rooms.leave(ROOM)
+
+    assert desk.stream.posted[-1].get("type") == "unavailable"
+    assert (await desk.context.state.get("rooms"))[0] is None
+
+
+async def _not_let_in(desk: Desk) -> None:
+    with pytest.raises(NotSentError):
+        await desk.rooms.join(ROOM)
+
+
 async def test_a_password_is_told() -> None:
     desk = Desk(rooms=[{"room": LOUNGE, "password": "open-sesame"}])
     await desk.stream.open()
@@ -334,6 +388,21 @@ async def test_who_answers_a_ping_so_has_not_forgotten_us_or_cannot_say(answer: 
         await later(desk, 61)
 
     assert len(desk.muc.joins) == 1
+
+
+async def test_a_room_that_refuses_what_we_say_is_asked_at_once_whether_we_are_in() -> None:
+    desk = await joined()
+    async with kept(desk):
+        desk.muc.forget()
+        desk.rooms.doubt(f"{LOUNGE}/ann")
+        desk.rooms.doubt("ann@example.org")
+        desk.rooms.doubt("@")
+        await anyio.wait_all_tasks_blocked()
+        assert desk.muc.ours is None, "only the room can say"
+
+        desk.rooms.doubt("Lounge@Conference.Example.ORG")
+        await anyio.wait_all_tasks_blocked()
+        assert desk.muc.ours == "bot"
 
 
 # --- put out ----------------------------------------------------------------------------------------------------------
@@ -604,6 +673,19 @@ async def test_a_crowd_is_bounded() -> None:
     assert room.occupant("bot") is not None
     desk.muc.say("guest1", type="unavailable")
     assert len(room.occupants) == OCCUPANTS - 1
+
+
+@pytest.mark.parametrize("attribute", ["role='vi\u0085sitor'", "affiliation='king'", "jid='@'"])
+async def test_what_a_room_says_in_words_of_its_own_is_passed_over(attribute: str) -> None:
+    desk = await joined()
+    desk.stream.push(
+        f"<presence from='{LOUNGE}/ben'><x xmlns='{NS.MUC_USER}'><item {attribute}/></x>"
+        f"<occupant-id xmlns='{NS.OCCUPANT_ID}' id='a\u0085b'/></presence>"
+    )
+
+    event = desk.notices[-1]
+    assert isinstance(event, MembershipChanged)
+    assert (event.member, event.role, event.details) == (occupant("ben"), None, {})
 
 
 async def test_the_details_are_typed() -> None:

@@ -60,6 +60,9 @@ class Rooms:
         self.rejoins: Callable[[], None] = lambda: None
         self._steps = steps
 
+    def doubt(self, jid: str) -> None:
+        self._steps.append(f"doubts {jid}")
+
     def room(self, jid: str) -> Any:
         return self if jid == ROOM else None
 
@@ -310,6 +313,15 @@ async def test_a_server_that_offers_nothing_is_lived_with(answer: Exception) -> 
     assert here.session.facts.lacking == {"archive", "carbons"}
     assert "no archive" in here.context.logged
     assert await here.place() is None
+
+
+async def test_a_room_that_refuses_what_we_say_is_asked_whether_we_are_in() -> None:
+    here = Here()
+    async with here.listening():
+        refused = "<error type='modify'><not-acceptable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>"
+        here.stream.push(f"<message type='error' id='1' from='{ROOM}'>{refused}</message>")
+
+    assert here.steps[-1] == f"doubts {ROOM}"
 
 
 async def test_presence_is_a_notice_and_not_stored() -> None:

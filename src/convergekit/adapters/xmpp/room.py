@@ -61,10 +61,11 @@ class Occupant:
 
 @dataclass(slots=True)
 class Attempt:
-    """One try to enter under a nickname.
+    """One try to enter, or to be called otherwise.
 
     Args:
         id: Of the presence that asks.
+        nickname: The one that it asks for.
         answered: Set with the answer.
         error: The answer, where it is a refusal.
         made: Whether the room was made by our entering, and is locked until it is configured.
@@ -72,6 +73,7 @@ class Attempt:
     """
 
     id: str
+    nickname: str
     answered: anyio.Event = field(default_factory=anyio.Event)
     error: StanzaError | DeliveryError | None = None
     made: bool = False
@@ -98,6 +100,7 @@ class Room:
         attempt: The try that is under way.
         entering: Held by who enters or leaves.
         coming_back: Whether somebody is at it to bring us back.
+        doubted: Whether something says that we may not be in any more.
     """
 
     def __init__(
@@ -113,7 +116,7 @@ class Room:
     ) -> None:
         self.jid, self.wanted, self.password, self.configured = jid, wanted, password, configured
         self.nickname = wanted
-        self.joined = self.staying_out = self.coming_back = False
+        self.joined = self.staying_out = self.coming_back = self.doubted = False
         self.features: frozenset[str] | None = None
         self.attempt: Attempt | None = None
         self.entering = anyio.Lock()
@@ -212,7 +215,8 @@ class Room:
 
     def _entered(self, said: RoomPresence, nickname: str) -> Reading:
         was_in, self.joined, self.nickname = self.joined, True, nickname
-        if self.attempt is not None:
+        # Who enters may be called otherwise by the room (§7.2.3); who is in hears of other changes as well.
+        if self.attempt is not None and (not was_in or nickname == self.attempt.nickname):
             self.attempt.made = Code.CREATED in said.codes
             self.attempt.answered.set()
         if was_in:

@@ -25,13 +25,13 @@ import anyio
 from anyio.abc import TaskGroup
 
 from convergekit.abc import ChannelContext, RetryPolicy
-from convergekit.errors import DeliveryError, NotSentError, RejectedError
+from convergekit.errors import DeliveryError, InvalidInputError, NotSentError, RejectedError
 from convergekit.model import Address, ConversationRef, PresenceChanged
 
 from ._asking import ask, post, refusal
 from ._kept import changed, kept
 from .config import XmppConfig
-from .jids import address_of, bare, shown
+from .jids import address_of, bare, shown, split
 from .room import Attempt, Membership, Room
 from .stanzas.inbound import Reading
 from .stanzas.namespaces import NS, tag
@@ -156,21 +156,34 @@ class Rooms:
             self._tell()
         return reading
 
+    def doubt(self, jid: str) -> None:
+        """*jid* has refused what we said; if that is a room, and not somebody in it, see whether we are still in."""
+        with suppress(InvalidInputError):
+            found, nickname = split(jid)
+            room = self._rooms.get(found)
+            if room is not None and room.joined and nickname is None:
+                room.doubted = True
+                self._tell()
+
     # --- going in and out -----------------------------------------------------------------------------------------
 
     async def join(self, room: Address, *, nickname: str | None = None, password: str | None = None) -> ConversationRef:
         """Enter *room*, and come back to it until `leave`. Joining twice is joining once.
 
         Args:
-            room: Its address.
+            room: Its address; what stands behind a slash in it is the nickname, where none is named.
             nickname: Ours in it; None for the one that we had, or the channel's.
             password: Where it asks for one; it is kept with the channel's state.
 
         Raises:
-            RejectedError: It does not let us in.
+            InvalidInputError: This can be no room.
+            RejectedError: It is none, or it does not let us in.
             NotSentError: It could not be asked, or not now.
         """
-        found, _ = await self.enter(bare(room.value), nickname=nickname, password=password)
+        jid, named = split(room.value)
+        if "@" not in jid:
+            raise InvalidInputError("the address of a room is like xmpp:support@conference.example.org")
+        found, _ = await self.enter(jid, nickname=nickname or named, password=password)
         return found.conversation
 
     async def enter(
@@ -208,14 +221,16 @@ class Rooms:
         await self._forget(bare(room.value))
         if found is None:
             return
+        found.staying_out = True
+        found.fail(NotSentError("we leave this room", channel=self._channel))  # who is about to enter gives up
         async with found.entering:
             found.staying_out = True
-            if found.joined and self._stream.bound is not None:
-                found.attempt = attempt = Attempt(self._token())
+            found.attempt = attempt = Attempt(self._token(), found.nickname)
+            with suppress(NotSentError):  # without a session we are not in
                 post(self._stream, leave_presence(found.jid, found.nickname))
-                with anyio.move_on_after(self._config.timeout):
+                with anyio.move_on_after(self._config.timeout if found.joined else 0):
                     await attempt.answered.wait()  # set by `Room.lost`
-                found.attempt = None
+            found.attempt = None
             self.drop(found)
 
     def drop(self, room: Room) -> None:
@@ -270,6 +285,8 @@ class Rooms:
         if room.joined:
             return await self._under_a_free_name(room, None)
         await self.learn(room)
+        if room.features and NS.MUC not in room.features:  # to enter would be to show ourselves to somebody
+            raise RejectedError("this is no room", channel=self._channel)
         since = None if room.has_archive else await self._last_heard(room)
         with self.entering(room.jid):
             made = await self._under_a_free_name(room, since)
@@ -294,7 +311,7 @@ class Rooms:
 
     async def _try(self, room: Room, nickname: str, since: datetime | None) -> bool:
         """Ask for *nickname*, and wait for the answer; whether the room was made by that."""
-        room.attempt = attempt = Attempt(self._token())
+        room.attempt = attempt = Attempt(self._token(), nickname)
         shown, text = self._shown
         try:
             if room.joined:
@@ -376,6 +393,9 @@ class Rooms:
         elif room.is_lost and not room.coming_back:
             room.coming_back = True
             tasks.start_soon(self._come_back, room)
+        elif room.doubted:
+            room.doubted = False
+            tasks.start_soon(self._look, room)
 
     async def _look_regularly(self) -> None:
         while True:
@@ -422,7 +442,7 @@ class Rooms:
             try:
                 await self._enter(room)
             except RejectedError as error:
-                if error.code != "cancel/conflict":
+                if not room.staying_out and not (error.code or "").endswith("/conflict"):
                     await self._refused(room, error)
                 return room.staying_out
             except DeliveryError as error:

@@ -59,6 +59,10 @@ class InRooms(Protocol):
         """What a presence changes; None where it is from no room."""
         ...
 
+    def doubt(self, jid: str) -> None:
+        """*jid* has refused what we said: it may be a room that has forgotten us."""
+        ...
+
     async def rejoin(self, *, resumed: bool = False) -> None:
         """Be in all rooms again, when a session has begun; in bounded time."""
         ...
@@ -288,6 +292,8 @@ class Session:
     def _translate(self, stanza: Stanza) -> Reading:
         element, now = stanza.element, self._context.clock.now()
         if element.tag == _MESSAGE:
+            if element.get("type") == "error" and stanza.archived is None:
+                self._rooms.doubt(element.get("from", ""))
             return read(element, self.facts, now=now, archived=stanza.archived)
         if element.tag == _PRESENCE and (found := self._rooms.read(element, now=now)) is not None:
             return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -54,6 +55,10 @@ class Code:
 
 
 _ITEM: Final = tag(NS.MUC_USER, "item")
+_AFFILIATIONS: Final = frozenset({"owner", "admin", "member", "none", "outcast"})
+_ROLES: Final = frozenset({"moderator", "participant", "visitor", "none"})
+_ERRORS: Final = frozenset({"auth", "cancel", "continue", "modify", "wait"})
+_CONDITION: Final = re.compile(r"\{urn:ietf:params:xml:ns:xmpp-stanzas\}([a-z-]{1,60})")
 _LONGEST: Final = (
     1000  # characters of what a room tells about somebody; their nicknames and JIDs are bounded by RFC 7622
 )
@@ -143,18 +148,20 @@ def stanza_error(element: Element) -> StanzaError:
     error = element.find(tag(NS.CLIENT, "error"))
     if error is None:
         return StanzaError("cancel", "undefined-condition")
-    conditions = [each for each in error if each.tag.startswith(f"{{{NS.STANZAS}}}")]
-    named = [each.tag.rpartition("}")[2] for each in conditions if not each.tag.endswith("}text")]
-    condition = named[0][:60] if named else "undefined-condition"
+    conditions = [found[1] for each in error if (found := _CONDITION.fullmatch(each.tag)) and found[1] != "text"]
+    kind = error.get("type", "")
     return StanzaError(
-        error.get("type", "cancel")[:20], condition, line(error.findtext(tag(NS.STANZAS, "text")), _LONGEST)
+        kind if kind in _ERRORS else "cancel",
+        conditions[0] if conditions else "undefined-condition",
+        line(error.findtext(tag(NS.STANZAS, "text")), _LONGEST),
     )
 
 
 def _standing(item: Element) -> Standing:
+    affiliation, role = item.get("affiliation", ""), item.get("role", "")
     return Standing(
-        item.get("affiliation", "")[:20],
-        item.get("role", "")[:20],
+        affiliation if affiliation in _AFFILIATIONS else "",
+        role if role in _ROLES else "",
         _jid(item.get("jid")),
         _nickname(item.get("nick")),
     )
@@ -163,7 +170,7 @@ def _standing(item: Element) -> Standing:
 def _occupant_id(element: Element) -> str | None:
     found = element.find(tag(NS.OCCUPANT_ID, "occupant-id"))
     id = None if found is None else found.get("id")
-    return id if id and len(id) <= _LONGEST else None
+    return id if id and len(id) <= _LONGEST and id.isprintable() else None
 
 
 def _jid(text: str | None) -> str | None:
