@@ -52,10 +52,11 @@ async def test_messages_that_an_archive_loses_while_it_is_read_cost_no_others() 
     chance = Random(7)
 
     def change() -> None:
-        number = int(one.archive.asked and len(one.archive.asked)) * 40
-        if chance.random() < 0.3:  # older than where we are, and now and then where we are
-            one.archive.forget(max(0, min(number, 4000) - (5000 - len(one.archive.kept))))
-        one.archive.keep(message(f"late{len(one.archive.asked)}")) if len(one.archive.asked) < 50 else None
+        pages = len(one.archive.asked)
+        if chance.random() < 0.3:  # what is older than where we are
+            one.archive.forget(max(0, min(pages * 40, 4000) - (5000 + min(pages, 49) - len(one.archive.kept))))
+        if pages < 50:
+            one.archive.keep(message(f"late{pages}"))
 
     one.archive.after_page = change
     with anyio.fail_after(60):
