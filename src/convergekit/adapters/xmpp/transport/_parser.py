@@ -60,6 +60,8 @@ class StanzaParser:
         self._found: list[Element] = []
         self._parser = parser = expat.ParserCreate("utf-8", "}")
         parser.buffer_text = True
+        # Newer ones put off what is not complete, and a stanza would wait for the next; how long that takes is bounded.
+        getattr(parser, "SetReparseDeferralEnabled", bool)(False)
         parser.StartElementHandler, parser.EndElementHandler = self._start, self._end
         parser.StartDoctypeDeclHandler = parser.CommentHandler = parser.ProcessingInstructionHandler = self._restricted
 
