@@ -341,6 +341,23 @@ async def test_what_somebody_else_has_said_in_a_room_the_room_is_asked_to_take_b
     assert len(bench.retracted) == 1
 
 
+async def test_what_somebody_else_has_said_is_not_said_to_have_been_changed() -> None:
+    """Nobody would believe it, and the ledger would say that it was done."""
+    bench = await connected()
+    bench.ids.learn("ann@a.example", "m1", author="ann@a.example")
+    bench.ids.learn("den@rooms.example", "room-1", author="occupant", origin="1")
+    for verb, uri, target in (("edit", ANN, "m1"), ("retract", ANN, "m1"), ("edit", DEN, "room-1")):
+        with pytest.raises(RejectedError, match="somebody else"):
+            await getattr(bench.sender, verb)(to(uri, "better", target=(target,)))
+    assert not bench.sent
+
+    # What is not known may be ours: another device's, or from before a restart.
+    bench.ids.learn("ann@a.example", "m2", author="bot@example.org")
+    for id in ("m2", "m3"):
+        await bench.sender.edit(to(ANN, "better", target=(id,), key=id))
+    assert len(bench.sent) == 2
+
+
 async def test_typing_is_posted_and_waits_for_nobody() -> None:
     bench = await connected()
     bench.sender.typing(ConversationRef(address=ANN), True)

@@ -139,7 +139,8 @@ class XmppAdapter(Adapter[XmppConfig]):
         from .transport import XmppStream  # here: importing an adapter is to be cheap
 
         inflow = Inflow(stanzas=self.config.queue, octets=_QUEUED)
-        stream = XmppStream(self.config, incoming=inflow, features=_FEATURES, resource=await self._resource())
+        features = [each for each in _FEATURES if self.config.receipts or each is not NS.RECEIPTS]
+        stream = XmppStream(self.config, incoming=inflow, features=features, resource=await self._resource())
         identities = Identities()
         rooms = Rooms(self.config, self.context, stream)
         admin = RoomAdmin(self.config, self.context, stream, rooms)

@@ -7,7 +7,7 @@ from typing import Final, Protocol
 from xml.etree.ElementTree import Element
 
 from convergekit.abc import Outgoing
-from convergekit.errors import UnsupportedContentError
+from convergekit.errors import RejectedError, UnsupportedContentError
 from convergekit.model import (
     Address,
     Attachment,
@@ -84,13 +84,15 @@ class Sender:
     async def edit(self, out: Outgoing) -> Receipt:
         """Correct what we said."""
         to = self._destination(out)
-        return await self._deliver(out, to, outbound.edit(out, to))
+        self._refuse_others(out, to)
+        return await self._deliver(out, to, outbound.edit(out, to, identities=self._identities))
 
     async def retract(self, out: Outgoing) -> Receipt:
         """Take back what we said; in a room where we may, what somebody else said."""
         to = self._destination(out)
         if to.is_room and out.target and not any(self._is_ours(to, id) for id in out.target):
             return await self._moderate(out, to)
+        self._refuse_others(out, to)
         return await self._deliver(out, to, outbound.retract(out, to))
 
     async def react(self, out: Outgoing) -> Receipt:
@@ -174,6 +176,12 @@ class Sender:
             out.started()
             await self._retracted_by_room(to.address, id)
         return Receipt(Status.ACCEPTED, part=out.index, delivery=out.delivery or None)
+
+    def _refuse_others(self, out: Outgoing, to: Destination) -> None:
+        """Nobody believes that we change what somebody else has said; so it is not said to have been done."""
+        known = [self._identities.find(to.conversation, id) for id in out.target if not self._is_ours(to, id)]
+        if any(each is not None and (to.is_room or each.author == to.conversation) for each in known):
+            raise RejectedError("somebody else has said this: only they can change it", kind=FailureKind.CONTENT)
 
     def _is_ours(self, to: Destination, id: str) -> bool:
         known = self._identities.find(to.conversation, id)

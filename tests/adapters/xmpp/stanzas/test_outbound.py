@@ -254,12 +254,13 @@ def ours(to: Destination, *ids: str) -> tuple[str, ...]:
 @pytest.mark.parametrize("target", [ours(ANN, ORIGINAL), ours(ANN, ORIGINAL, f"{ORIGINAL}-1"), (ORIGINAL,)])
 def test_a_correction_names_the_text_that_it_replaces(target: tuple[str, ...]) -> None:
     """XEP-0308."""
-    (message,) = outbound.edit(about(*target, text="better"), ANN)
+    (message,) = outbound.edit(about(*target, text="better"), ANN, identities=Identities())
     assert is_like(
         message,
         f"""<message to='ann@a.example' type='chat' id='{ID}'>
             <origin-id xmlns='urn:xmpp:sid:0' id='{ID}'/>
             <body>better</body>
+            <active xmlns='http://jabber.org/protocol/chatstates'/>
             <replace xmlns='urn:xmpp:message-correct:0' id='{ORIGINAL}'/>
             <request xmlns='urn:xmpp:receipts'/>
             <markable xmlns='urn:xmpp:chat-markers:0'/>
@@ -270,20 +271,40 @@ def test_a_correction_names_the_text_that_it_replaces(target: tuple[str, ...]) -
 def test_a_correction_in_a_room_names_the_senders_id() -> None:
     """XEP-0308 §3: also where the room has given it one of its own."""
     target = ("17-of-the-room", f"{ORIGINAL}-1", *ours(DEN, ORIGINAL))
-    (message,) = outbound.edit(about(*target, to=DEN, text="better"), DEN)
+    (message,) = outbound.edit(about(*target, to=DEN, text="better"), DEN, identities=Identities())
     replace = message.find(tag(NS.CORRECTION, "replace"))
     assert replace is not None
     assert replace.get("id") == ORIGINAL
 
 
+def test_what_the_room_calls_it_is_corrected_by_what_we_do() -> None:
+    ids = Identities()
+    ids.learn("den@rooms.example", "room-1", author="us", origin=ORIGINAL)
+    (message,) = outbound.edit(about("room-1", to=DEN, text="better"), DEN, identities=ids)
+    replace = message.find(tag(NS.CORRECTION, "replace"))
+    assert replace is not None
+    assert replace.get("id") == ORIGINAL
+
+
+def test_a_correction_stands_for_all_of_the_message() -> None:
+    """XEP-0308 §3: an answer stays one, in its thread and its language."""
+    what = about(ORIGINAL, text="ja", message=Message("ja", reply_to="m1", thread="t1", language="de"))
+    (message,) = outbound.edit(what, ANN, identities=Identities())
+    reply = message.find(tag(NS.REPLY, "reply"))
+    assert reply is not None
+    assert reply.get("id") == "m1"
+    assert message.findtext(tag(NS.CLIENT, "thread")) == "t1"
+    assert message.get("{http://www.w3.org/XML/1998/namespace}lang") == "de"
+
+
 def test_a_correction_to_nothing_and_one_with_files_are_refused() -> None:
     with pytest.raises(UnsupportedContentError, match="retract it"):
-        outbound.edit(about(ORIGINAL), ANN)
+        outbound.edit(about(ORIGINAL), ANN, identities=Identities())
     part = Part(text="better", attachments=(Attachment(url="https://u.example/1.jpg"),))
     with pytest.raises(UnsupportedContentError, match="attachments"):
-        outbound.edit(about(ORIGINAL, part=part), ANN)
+        outbound.edit(about(ORIGINAL, part=part), ANN, identities=Identities())
     with pytest.raises(UnsupportedContentError, match="subject"):
-        outbound.edit(about(ORIGINAL, text="better", native={"subject": "tea"}), ANN)
+        outbound.edit(about(ORIGINAL, text="better", native={"subject": "tea"}), ANN, identities=Identities())
 
 
 def test_a_retraction() -> None:
@@ -331,8 +352,9 @@ def test_until_the_room_has_said_it_is_waited_for_and_a_room_that_never_does_get
 
 @pytest.mark.parametrize("verb", ["edit", "retract"])
 def test_what_has_no_id_cannot_be_named(verb: str) -> None:
+    more = {"identities": Identities()} if verb == "edit" else {}
     with pytest.raises(RejectedError):
-        getattr(outbound, verb)(about(text="better"), ANN)
+        getattr(outbound, verb)(about(text="better"), ANN, **more)
 
 
 def test_reactions_are_all_that_we_have_on_it_each_once() -> None:

@@ -108,8 +108,8 @@ def send(out: Outgoing, to: Destination, *, files: Sequence[str] = (), identitie
     return tuple(messages)
 
 
-def edit(out: Outgoing, to: Destination) -> tuple[Element, ...]:
-    """A correction (XEP-0308), which names the first message of what is corrected.
+def edit(out: Outgoing, to: Destination, *, identities: Identities) -> tuple[Element, ...]:
+    """A correction (XEP-0308): it names the first message of what is corrected, and stands in the place of all of it.
 
     Raises:
         UnsupportedContentError: XMPP cannot say it.
@@ -118,12 +118,10 @@ def edit(out: Outgoing, to: Destination) -> tuple[Element, ...]:
     native = native_of(out.native)
     if out.part.attachments or native.subject is not None:
         raise _refused("a correction has a text, and neither attachments nor a subject: send them as a new message")
-    names = _names(out, to)
-    target = next((id for id in names if is_ours(id) and "-" not in id), names[0])
-    message = _message(to, origin_id(out.key))
-    _body(message, out)
-    SubElement(message, tag(NS.CORRECTION, "replace"), {"id": target})
-    message.extend(elements_of(native.xml))
+    if not out.text:
+        raise _refused("a message cannot be corrected to nothing: retract it")
+    message = _said(out, to, native, identities)
+    SubElement(message, tag(NS.CORRECTION, "replace"), {"id": _corrected(out, to, identities)})
     _ask_for_reports(message, to)
     return (message,)
 
@@ -219,9 +217,7 @@ def _said(out: Outgoing, to: Destination, native: XmppNative, identities: Identi
     return message
 
 
-def _body(message: Element, out: Outgoing, quote: str = "") -> None:
-    if not out.text:
-        raise _refused("a message cannot be corrected to nothing: retract it")
+def _body(message: Element, out: Outgoing, quote: str) -> None:
     SubElement(message, _BODY).text = quote + legal("the text", out.text)
     if (language := out.message.language) is not None:
         message.set(_LANG, legal("the language", language))
@@ -314,6 +310,15 @@ def _targets(out: Outgoing, to: Destination) -> list[str]:
     if out.attempt < _PATIENCE:
         raise NotSentError("the room has not shown us the message yet that this is about")
     return sorted(names, key=_number)  # a room without stanza-ids: then the sender's are all that there are
+
+
+def _corrected(out: Outgoing, to: Destination, identities: Identities) -> str:
+    """The id that we gave the text of what *out* is about."""
+    names = _names(out, to)
+    if (ours := next((id for id in names if is_ours(id) and "-" not in id), None)) is not None:
+        return ours
+    known = identities.find(to.conversation, names[0])
+    return names[0] if known is None else known.origin
 
 
 def _first(targets: Sequence[str], to: Destination, identities: Identities) -> str:
