@@ -24,7 +24,7 @@ from convergekit.adapters.xmpp.stream import Bound, StanzaError
 from convergekit.errors import AccountError, AuthenticationError, ConvergeError, DeliveryError, NotSentError, StoreError
 from convergekit.model import MessageReceived, PresenceChanged
 from convergekit.testing import FakeContext
-from tests.adapters.xmpp.fake_archive import BEGAN, QUERY, FakeArchive
+from tests.adapters.xmpp.fake_archive import BEGAN, QUERY, FakeArchive, rsm
 from tests.adapters.xmpp.fake_stream import HANGS, SILENT, FakeStream
 
 pytestmark = pytest.mark.anyio
@@ -383,6 +383,22 @@ async def test_a_room_that_does_not_let_us_in_holds_nothing_up() -> None:
             assert here.stream.safe == 0
 
     assert here.stream.safe == 1
+
+
+async def test_the_archive_is_looked_through_now_and_then() -> None:
+    """Else who mostly sends finds all of that after the next loss; and who shows no presence hears by nothing else."""
+    here = Here()
+
+    async with here.listening():
+        await here.settled()
+        here.archive.keep(message("ours").replace("ann@example.org/x", ME))
+        here.archive.keep(message(1))
+        here.context.clock.advance(600)
+        await here.settled()
+        here.context.clock.advance(600)
+
+    assert here.admitted == ["hi 1"]
+    assert [rsm(iq, "after") for iq in here.archive.asked[2:]] == [None, "a2"]
 
 
 async def test_an_archive_that_has_no_time_now_is_asked_again_in_a_minute() -> None:

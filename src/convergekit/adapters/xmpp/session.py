@@ -41,6 +41,7 @@ __all__ = ["BATCH", "EnteredRoom", "InRooms", "OfContacts", "Session"]
 
 BATCH: Final = 64  # stanzas that are admitted together
 _AGAIN: Final = 60.0  # seconds until an archive is asked again that had no time
+_LOOK: Final = 600.0  # seconds between looks at our archive
 _MESSAGE: Final = tag(NS.CLIENT, "message")
 _PRESENCE: Final = tag(NS.CLIENT, "presence")
 
@@ -135,6 +136,7 @@ class Session:
         self._catch_up = CatchUp(self.archives, inflow, self.door, context, self._places, config.page)
         self._tasks: TaskGroup | None = None
         self._catching: set[str] = set()
+        self._has_archive = False
         inflow.attach(stream)
         inflow.clock = context.clock.monotonic
         inflow.divert = self.archives.take
@@ -180,18 +182,19 @@ class Session:
             self._tasks.start_soon(self._rooms.keep)
             self._tasks.start_soon(self._roster.keep)
             self._tasks.start_soon(self._keep_alive)
+            self._tasks.start_soon(self._look_regularly)
             task_status.started()
 
     # --- setting up -----------------------------------------------------------------------------------------------
 
     async def _prepare(self, bound: Bound) -> None:
-        has_archive = not self._config.is_component and await self._introduce(bound)
-        if has_archive:
+        self._has_archive = not self._config.is_component and await self._introduce(bound)
+        if self._has_archive:
             await self._catch_up.begin(OWN)
         # Who shows no presence gets no messages (RFC 6121 §8.5). What is archived until then comes no other way, so
         # that the archive is looked through afterwards.
         await self._roster.begin(resumed=bound.resumed)
-        if has_archive:
+        if self._has_archive:
             self._start(OWN)
         else:
             self._inflow.release(OWN)
@@ -259,6 +262,16 @@ class Session:
             if done or feed in self._catching or self._places.is_live(feed):
                 return
             self._catching.add(feed)
+
+    async def _look_regularly(self) -> None:
+        """Pass over what we have said ourselves: who mostly sends would find all of it there after the next loss.
+
+        And who shows no presence hears only by this.
+        """
+        while True:
+            await self._context.clock.sleep(_LOOK)
+            if self._has_archive:
+                self._start(OWN)
 
     # --- hearing --------------------------------------------------------------------------------------------------
 
