@@ -82,7 +82,7 @@ class Bot:
 
 
 @asynccontextmanager
-async def online(server: XmppServer, account: Account | None = None, **more: Any) -> AsyncGenerator[Bot]:
+async def online(server: XmppServer, account: Account | None = None, /, **more: Any) -> AsyncGenerator[Bot]:
     account = account or server.fresh_account("bot")
     settings = {
         "adapter": "xmpp",

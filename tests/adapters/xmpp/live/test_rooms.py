@@ -128,8 +128,8 @@ async def test_a_room_is_made_and_set_up(xmpp_server: XmppServer, connect_peer: 
         assert again == place, "a second call does what the first one did"
         with pytest.raises(ConfigurationError, match=r"no option 'colour'; .* they have .*title"):
             raise await _raised(bot.channel.create_room(f"{name}x", colour="red"))
-        nobody = await ann.ask(f"<query xmlns='{NS.DISCO_INFO}'/>", to=f"{name}x@{xmpp_server.rooms}")
-        assert nobody.get("type") == "error", "nothing is made"
+        entered = await ann.join(f"{name}x@{xmpp_server.rooms}", "ann")
+        assert "201" in {each.get("code") for each in entered.iter(tag(NS.MUC_USER, "status"))}, "there was none"
 
 
 async def _raised(call: Awaitable[object]) -> Exception:
@@ -317,3 +317,20 @@ async def test_a_forged_presence_changes_nothing(xmpp_server: XmppServer, connec
         eves = known.occupant("eve")
         assert eves is not None
         assert eves.occupant_id != "ann-s"
+
+
+async def test_a_component_is_in_rooms_too(xmpp_server: XmppServer, connect_peer: Connect) -> None:
+    ann, room = await connect_peer(xmpp_server), xmpp_server.fresh_room()
+    await ann.join(room, "ann")
+    component = {
+        "account": "component",
+        "jid": xmpp_server.component,
+        "password": xmpp_server.component_secret,
+        "port": xmpp_server.component_port,
+    }
+    async with online(xmpp_server, **component) as bot:
+        place = await bot.channel.join(f"xmpp:{room}")
+        await bot.hub.send("from the gateway", to=place)
+        assert (await ann.until("from the gateway")).get("from") == f"{room}/bot"
+        await ann.say(room, "hello gateway", kind="groupchat")
+        await bot.heard.said("hello gateway")
