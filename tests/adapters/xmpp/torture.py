@@ -26,12 +26,12 @@ import anyio
 from convergekit import Hub, MessageReceived
 from convergekit.stores import SqlStore
 from tools.mail import CutProxy
-from tools.xmpp import Account, Peer, Prosody, XmppServer, body
+from tools.xmpp import Account, Ejabberd, Peer, Prosody, XmppServer, body
 
 __all__ = ["Outcome", "Size", "tortured"]
 
 _AFLOAT: Final = 200  # messages of one conversation, one way, that are submitted and have not arrived
-_MAM: Final = "{urn:xmpp:mam:2}"
+_SERVERS: Final[dict[str, type[XmppServer]]] = {"prosody": Prosody, "ejabberd": Ejabberd}
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,13 +298,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.adapters.xmpp.torture", description=__doc__)
     for name, value in ((each, getattr(Size(), each)) for each in Size.__slots__):
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
-    size = Size(**vars(parser.parse_args()))
-    if why := Prosody.missing():
+    parser.add_argument("--server", choices=_SERVERS, default="prosody")
+    given = vars(parser.parse_args())
+    kind, size = _SERVERS[given.pop("server")], Size(**given)
+    if why := kind.missing():
         print(why)
         return 1
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="convergekit-torture-"))
-        server = stack.enter_context(Prosody())
+        server = stack.enter_context(kind())
         outcome = anyio.run(tortured, size, server, Path(folder))
     for figure, value in outcome.figures.items():
         print(f"| {figure:24} | {value!s:>12} |")
