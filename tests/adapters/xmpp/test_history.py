@@ -40,7 +40,7 @@ async def there(count: int, *, has_own: bool = True, room: str | None = None) ->
     stream.answers[QUERY] = archive
     for number in range(1, count + 1):
         archive.keep(f"<message from='ann@example.org' id='{number}'><body>hi</body></message>")
-    return History(archives, Door(context, translated, stream.post), has_own=has_own, channel="im"), archive
+    return History(archives, Door(context, translated, stream.post), has_own=lambda: has_own, channel="im"), archive
 
 
 def numbers(events: Sequence[Event]) -> list[str]:
@@ -113,10 +113,10 @@ async def test_a_refusal_tells_whether_to_ask_again(answer: Exception, error: ty
         await history.before(ANN, None, 10, is_room=False)
 
 
-async def test_a_component_has_none_of_its_own() -> None:
+async def test_a_component_has_none_and_not_every_server_has_one() -> None:
     history, _ = await there(1, has_own=False)
 
-    with pytest.raises(UnsupportedContentError, match="component"):
+    with pytest.raises(UnsupportedContentError, match="no archive"):
         await history.before(ANN, None, 10, is_room=False)
 
 

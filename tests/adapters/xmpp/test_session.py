@@ -165,7 +165,8 @@ async def test_it_is_set_up_in_order() -> None:
     assert [iq[0].tag for iq in here.stream.asked] == [DISCO, CARBONS, QUERY, QUERY]
     assert here.stream.asked[0].get("to") == ME
     assert here.steps == ["presence", "rooms", "flow"]
-    assert here.session.facts.lacking == set()
+    assert here.session.has_archive
+    assert "the server has no" not in here.context.logged
 
 
 async def test_a_resumed_session_is_not_introduced_again() -> None:
@@ -310,8 +311,9 @@ async def test_a_server_that_offers_nothing_is_lived_with(answer: Exception) -> 
         here.stream.push(message(1, archived="s1"))
 
     assert here.admitted == ["hi 1"]
-    assert here.session.facts.lacking == {"archive", "carbons"}
+    assert not here.session.has_archive
     assert "no archive" in here.context.logged
+    assert "no carbons" in here.context.logged
     assert await here.place() is None
 
 

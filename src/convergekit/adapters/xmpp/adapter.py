@@ -147,7 +147,7 @@ class XmppAdapter(Adapter[XmppConfig]):
         roster = Roster(self.config, self.context, stream)
         session = Session(self.config, self.context, stream, inflow, rooms=rooms, roster=roster, identities=identities)
         history = History(
-            session.archives, session.door, has_own=not self.config.is_component, channel=self.context.channel
+            session.archives, session.door, has_own=lambda: session.has_archive, channel=self.context.channel
         )
         async with anyio.create_task_group() as tasks:
             files = Files(stream, self.config, self.context, tasks)

@@ -38,7 +38,6 @@ class Surroundings:
     Attributes:
         own: Our bare JID; of a component its domain.
         full: Our full JID, as it was bound; of a component its domain.
-        lacking: What our server does not offer, in words: "archive", "carbons".
     """
 
     def __init__(
@@ -48,7 +47,6 @@ class Surroundings:
         self.is_component = config.is_component
         self.receipts = config.receipts
         self.identities = identities
-        self.lacking: set[str] = set()
         self._room = room
         self._features: dict[str, frozenset[str]] = {}
 
@@ -57,7 +55,6 @@ class Surroundings:
         self.full = jids.address_of(bound.jid).value
         if not bound.resumed:
             self._features.clear()
-            self.lacking.clear()
 
     async def features(self, stream: Stream, jid: str) -> frozenset[str]:
         """What *jid* says it can do; nothing where it does not say, which is not asked again in this session."""

@@ -113,6 +113,7 @@ class Session:
     Attributes:
         facts: What is known around us.
         archives: To be asked for history.
+        has_archive: Whether there is one of ours; known once the session is set up.
         door: Makes events of stanzas.
     """
 
@@ -136,7 +137,7 @@ class Session:
         self._catch_up = CatchUp(self.archives, inflow, self.door, context, self._places, config.page)
         self._tasks: TaskGroup | None = None
         self._catching: set[str] = set()
-        self._has_archive = False
+        self.has_archive = False
         inflow.attach(stream)
         inflow.clock = context.clock.monotonic
         inflow.divert = self.archives.take
@@ -188,13 +189,13 @@ class Session:
     # --- setting up -----------------------------------------------------------------------------------------------
 
     async def _prepare(self, bound: Bound) -> None:
-        self._has_archive = not self._config.is_component and await self._introduce(bound)
-        if self._has_archive:
+        self.has_archive = not self._config.is_component and await self._introduce(bound)
+        if self.has_archive:
             await self._catch_up.begin(OWN)
         # Who shows no presence gets no messages (RFC 6121 §8.5). What is archived until then comes no other way, so
         # that the archive is looked through afterwards.
         await self._roster.begin(resumed=bound.resumed)
-        if self._has_archive:
+        if self.has_archive:
             self._start(OWN)
         else:
             self._inflow.release(OWN)
@@ -220,7 +221,6 @@ class Session:
             self._lacks("carbons", "what other devices of the account say and hear is not seen here")
 
     def _lacks(self, what: str, meaning: str) -> None:
-        self.facts.lacking.add(what)
         self._context.log.info("the server has no %s: %s", what, meaning)
 
     @contextmanager
@@ -270,7 +270,7 @@ class Session:
         """
         while True:
             await self._context.clock.sleep(_LOOK)
-            if self._has_archive:
+            if self.has_archive:
                 self._start(OWN)
 
     # --- hearing --------------------------------------------------------------------------------------------------
