@@ -28,7 +28,7 @@ def translated(stanza: Stanza) -> Reading:
     return Reading((MessageReceived(key=key, sender="xmpp:ann@example.org", text="hi"),))
 
 
-async def there(count: int, *, has_own: bool = True, room: str | None = None) -> tuple[History, FakeArchive]:
+async def there(count: int, *, has_own: bool | None = None, room: str | None = None) -> tuple[History, FakeArchive]:
     context = FakeContext()
     inflow = Inflow(stanzas=1000, octets=2**23)
     stream = FakeStream(inflow)

@@ -28,11 +28,12 @@ class History:
     Args:
         archives: Whom to ask.
         door: Makes events of what is found.
-        has_own: Says whether there is an archive of ours: a component has none, and some servers have none.
+        has_own: Says whether there is an archive of ours: a component has none, and some servers have none;
+            None while that is not known.
         channel: Ours.
     """
 
-    def __init__(self, archives: Archives, door: Door, *, has_own: Callable[[], bool], channel: str) -> None:
+    def __init__(self, archives: Archives, door: Door, *, has_own: Callable[[], bool | None], channel: str) -> None:
         self._archives, self._door, self._has_own, self._channel = archives, door, has_own, channel
 
     async def before(
@@ -61,7 +62,7 @@ class History:
         if not isinstance(cursor, str | None) or limit < 1:
             raise InvalidInputError("history goes on where an earlier call has said, and has a limit of at least 1")
         room = jids.bare(conversation.address.value) if is_room else None
-        if room is None and self._archives.are_reachable and not self._has_own():
+        if room is None and self._has_own() is False:
             raise UnsupportedContentError("the server has no archive for us", channel=self._channel)
         feed = OWN if room is None else room_feed(room)
         peer = conversation.address if room is None else None

@@ -113,7 +113,7 @@ class Session:
     Attributes:
         facts: What is known around us.
         archives: To be asked for history.
-        has_archive: Whether there is one of ours; known once the session is set up.
+        has_archive: Whether there is one of ours; None while that is not known.
         door: Makes events of stanzas.
     """
 
@@ -137,7 +137,7 @@ class Session:
         self._catch_up = CatchUp(self.archives, inflow, self.door, context, self._places, config.page)
         self._tasks: TaskGroup | None = None
         self._catching: set[str] = set()
-        self.has_archive = False
+        self.has_archive: bool | None = None
         inflow.attach(stream)
         inflow.clock = context.clock.monotonic
         inflow.divert = self.archives.take
