@@ -328,7 +328,7 @@ async def test_each_verb_names_its_message_and_says_when_it_starts(verb: str, te
 async def test_what_somebody_else_has_said_in_a_room_the_room_is_asked_to_take_back() -> None:
     """XEP-0425. What is ours is known by its id, and by what it was sent as."""
     bench = await connected()
-    bench.ids.learn("den@rooms.example", "room-2", author="us", origin=origin_id("dispatch0/0"))
+    bench.ids.learn("den@rooms.example", "room-2", author="us", origin=origin_id("dispatch9/0"))
 
     await bench.sender.retract(to(DEN, target=("room-1",)))
     assert bench.retracted == [("den@rooms.example", "room-1")]

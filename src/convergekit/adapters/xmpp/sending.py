@@ -93,7 +93,7 @@ class Sender:
         if to.is_room and out.target and not any(self._is_ours(to, id) for id in out.target):
             return await self._moderate(out, to)
         self._refuse_others(out, to)
-        return await self._deliver(out, to, outbound.retract(out, to))
+        return await self._deliver(out, to, outbound.retract(out, to, identities=self._identities))
 
     async def react(self, out: Outgoing) -> Receipt:
         """Set our reactions."""

@@ -309,7 +309,7 @@ def test_a_correction_to_nothing_and_one_with_files_are_refused() -> None:
 
 def test_a_retraction() -> None:
     """XEP-0424, with a body for those who do not know it, marked by XEP-0428, and the hint to archive it (XEP-0334)."""
-    (message,) = outbound.retract(about(*ours(ANN, ORIGINAL)), ANN)
+    (message,) = outbound.retract(about(*ours(ANN, ORIGINAL)), ANN, identities=Identities())
     body = message.findtext(BODY)
     assert body
     assert is_like(
@@ -326,14 +326,14 @@ def test_a_retraction() -> None:
 
 def test_a_retraction_takes_back_each_message_that_the_part_was() -> None:
     names = ours(ANN, ORIGINAL, *(f"{ORIGINAL}-{number}" for number in range(1, 12)))
-    messages = outbound.retract(about(*names), ANN)
+    messages = outbound.retract(about(*names), ANN, identities=Identities())
     targets = [message[1].get("id") for message in messages]
     assert targets == [ORIGINAL, *(f"{ORIGINAL}-{number}" for number in range(1, 12))]
     assert [message.get("id") for message in messages[:3]] == [ID, f"{ID}-1", f"{ID}-2"]
 
 
 def test_in_a_room_a_retraction_names_what_the_room_calls_it() -> None:
-    (message,) = outbound.retract(about(*ours(DEN, ORIGINAL), "room-1", to=DEN), DEN)
+    (message,) = outbound.retract(about(*ours(DEN, ORIGINAL), "room-1", to=DEN), DEN, identities=Identities())
     assert message[1].get("id") == "room-1"
     assert message.get("type") == "groupchat"
 
@@ -342,19 +342,32 @@ def test_until_the_room_has_said_it_is_waited_for_and_a_room_that_never_does_get
     target = ours(DEN, ORIGINAL)
     for attempt in range(1, 5):
         with pytest.raises(NotSentError):
-            outbound.retract(about(*target, to=DEN, attempt=attempt), DEN)
-    (message,) = outbound.retract(about(*target, to=DEN, attempt=5), DEN)
+            outbound.retract(about(*target, to=DEN, attempt=attempt), DEN, identities=Identities())
+    (message,) = outbound.retract(about(*target, to=DEN, attempt=5), DEN, identities=Identities())
     assert message[1].get("id") == ORIGINAL
     several = (f"{ORIGINAL}-10", f"{ORIGINAL}-9", ORIGINAL)
-    messages = outbound.retract(about(*several, to=DEN, attempt=5), DEN)
+    messages = outbound.retract(about(*several, to=DEN, attempt=5), DEN, identities=Identities())
     assert [each[1].get("id") for each in messages] == [ORIGINAL, f"{ORIGINAL}-9", f"{ORIGINAL}-10"]
+
+
+def test_what_the_room_has_shown_is_known_before_the_ledger_has_it() -> None:
+    """Of a part that was several messages, all have to be known: else some would stay."""
+    ids = Identities()
+    target = ours(DEN, ORIGINAL, f"{ORIGINAL}-1")
+    ids.learn("den@rooms.example", "room-1", author="us", origin=ORIGINAL)
+    for known in (target, (*target, "room-1")):
+        with pytest.raises(NotSentError):
+            outbound.retract(about(*known, to=DEN), DEN, identities=ids)
+    ids.learn("den@rooms.example", "room-2", author="us", origin=f"{ORIGINAL}-1")
+    for known in (target, (*target, "room-1"), (*target, "room-1", "room-2")):
+        messages = outbound.retract(about(*known, to=DEN), DEN, identities=ids)
+        assert [each[1].get("id") for each in messages] == ["room-1", "room-2"]
 
 
 @pytest.mark.parametrize("verb", ["edit", "retract"])
 def test_what_has_no_id_cannot_be_named(verb: str) -> None:
-    more = {"identities": Identities()} if verb == "edit" else {}
     with pytest.raises(RejectedError):
-        getattr(outbound, verb)(about(text="better"), ANN, **more)
+        getattr(outbound, verb)(about(text="better"), ANN, identities=Identities())
 
 
 def test_reactions_are_all_that_we_have_on_it_each_once() -> None:

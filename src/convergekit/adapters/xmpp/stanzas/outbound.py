@@ -126,14 +126,15 @@ def edit(out: Outgoing, to: Destination, *, identities: Identities) -> tuple[Ele
     return (message,)
 
 
-def retract(out: Outgoing, to: Destination) -> tuple[Element, ...]:
+def retract(out: Outgoing, to: Destination, *, identities: Identities) -> tuple[Element, ...]:
     """A retraction (XEP-0424) of each message that it was.
 
     Raises:
         NotSentError: The room has not said yet by which id it knows the message.
         RejectedError: The message has no id that could be named.
     """
-    return tuple(_retraction(out, to, target, number) for number, target in enumerate(_targets(out, to)))
+    targets = _targets(out, to, identities)
+    return tuple(_retraction(out, to, target, number) for number, target in enumerate(targets))
 
 
 def react(out: Outgoing, to: Destination, *, identities: Identities) -> tuple[Element, ...]:
@@ -145,7 +146,7 @@ def react(out: Outgoing, to: Destination, *, identities: Identities) -> tuple[El
         RejectedError: Likewise.
     """
     message = _message(to, origin_id(out.key))
-    target = _first(_targets(out, to), to, identities)
+    target = _first(_targets(out, to, identities), to, identities)
     reactions = SubElement(message, tag(NS.REACTIONS, "reactions"), {"id": target})
     for emoji in dict.fromkeys(out.text.split()):
         if not _is_emoji(emoji):
@@ -158,7 +159,7 @@ def react(out: Outgoing, to: Destination, *, identities: Identities) -> tuple[El
 def mark_read(out: Outgoing, to: Destination, *, identities: Identities) -> tuple[Element, ...]:
     """A marker (XEP-0333): this message, and what came before it, has been read. Raises as `retract` does."""
     message = _message(to, origin_id(out.key))
-    target = _first(_targets(out, to), to, identities)
+    target = _first(_targets(out, to, identities), to, identities)
     SubElement(message, tag(NS.MARKERS, "displayed"), {"id": target})
     SubElement(message, tag(NS.HINTS, "store"))
     return (message,)
@@ -299,17 +300,19 @@ def _names(out: Outgoing, to: Destination) -> list[str]:
     return names
 
 
-def _targets(out: Outgoing, to: Destination) -> list[str]:
+def _targets(out: Outgoing, to: Destination, identities: Identities) -> list[str]:
     """By which ids others know what *out* is about: of each of its messages one, in the order in which they went."""
-    names = _names(out, to)
+    names = sorted(_names(out, to), key=_number)
     if not to.is_room:
-        return sorted(names, key=_number)
-    of_room = [id for id in names if not is_ours(id)]
-    if of_room:
-        return of_room
-    if out.attempt < _PATIENCE:
+        return names
+    ours = [id for id in names if is_ours(id)]
+    shown = [identities.find(to.conversation, id) for id in ours]
+    # What it has shown us the ledger knows as well, a little later, and for good.
+    of_room = dict.fromkeys([*(each.message_id for each in shown if each is not None), *names])
+    found = [id for id in of_room if not is_ours(id)]
+    if len(found) < len(ours) and out.attempt < _PATIENCE:
         raise NotSentError("the room has not shown us the message yet that this is about")
-    return sorted(names, key=_number)  # a room without stanza-ids: then the sender's are all that there are
+    return found or ours  # a room without stanza-ids: then the sender's are all that there are
 
 
 def _corrected(out: Outgoing, to: Destination, identities: Identities) -> str:
