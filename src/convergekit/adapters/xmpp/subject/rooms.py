@@ -14,7 +14,7 @@ from xml.etree.ElementTree import Element
 
 from ..stanzas.namespaces import NS, tag
 from .archive import Archive
-from .reading import element, text_of
+from .reading import element, escape, text_of
 from .services import Refused, error_of, features
 from .session import Said, Session
 
@@ -38,15 +38,15 @@ class Room:
     Attributes:
         sessions: Clients that are in it, by nickname.
         others: Full JIDs by nickname of those that are in it from elsewhere.
-        archive: What was said.
-        reflects: Whether it shows its occupants what they say themselves.
+        archive: What was said; None where it remembers nothing.
+        subject: What it is about; None where it says nothing of that to who enters.
     """
 
     jid: str
     sessions: dict[str, Session] = field(default_factory=dict)
     others: dict[str, str] = field(default_factory=dict)
-    archive: Archive = field(default_factory=lambda: Archive("r"))
-    reflects: bool = True
+    archive: Archive | None = field(default_factory=lambda: Archive("r"))
+    subject: str | None = ""
 
     @property
     def occupants(self) -> Mapping[str, str]:
@@ -96,14 +96,12 @@ class RoomService:
 
     def say(self, room: Room, message: Element) -> None:
         """All in *room* hear *message*, from whoever stands in it."""
-        if message.find(_BODY) is not None:
+        if message.find(_BODY) is not None and room.archive is not None:
             mark = Element(tag(NS.SID, "stanza-id"), {"by": room.jid, "id": room.archive.next_id()})
             message.append(mark)
             room.archive.keep(text_of(message), at=self._server.now(), peer=room.jid)
-        nickname = message.get("from", "").partition("/")[2]
-        for each, session in room.sessions.items():
-            if room.reflects or each != nickname:
-                session.say(Said(text_of(message), is_kept=True))
+        for session in room.sessions.values():
+            session.say(Said(text_of(message), is_kept=True))
 
     def lose(self, session: Session) -> None:
         """*session* is over, and is in no room."""
@@ -168,7 +166,9 @@ class RoomService:
         room.sessions[nickname] = session
         self._tell(room, room.shows(nickname), but=session)
         session.say(Said(room.shows(nickname, _SELF, *([_CREATED] if is_new else []))))
-        session.say(Said(element("message", "<subject/>", from_=room.jid, type="groupchat")))
+        if room.subject is not None:
+            subject = element("subject", escape(room.subject))
+            session.say(Said(element("message", subject, from_=room.jid, type="groupchat")))
 
     def _rename(self, room: Room, old: str, new: str) -> None:
         session = room.sessions[old]
@@ -207,11 +207,10 @@ class RoomService:
                 raise Refused("not-acceptable")
             return ""
         if asked.tag == tag(NS.DISCO_INFO, "query"):
-            return features(
-                *(NS.MUC, NS.MAM, NS.SID, NS.OCCUPANT_ID, "muc_nonanonymous", "muc_open", "muc_persistent"),
-                identity=("conference", "text"),
-            )
-        if asked.tag == tag(NS.MAM, "query"):
+            remembers = () if room.archive is None else (NS.MAM, NS.SID)
+            known = (NS.MUC, NS.OCCUPANT_ID, "muc_nonanonymous", "muc_open", "muc_persistent")
+            return features(*known, *remembers, identity=("conference", "text"))
+        if asked.tag == tag(NS.MAM, "query") and room.archive is not None:
             return self._server.services.page(asked, room.archive, room.jid, session)
         if asked.tag == _OWNER:
             return "" if len(asked) else element("query", "", xmlns=NS.MUC_OWNER)

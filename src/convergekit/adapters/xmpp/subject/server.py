@@ -85,9 +85,19 @@ class XmppServer:
                 return False
         return True
 
-    def say(self, to: str, stanza: str) -> None:
-        """Hand *stanza* to the account *to*, a bare JID: at once, or as soon as it is there."""
-        self.deliver(fromstring(element("stream", stanza, xmlns=NS.CLIENT))[0], self.accounts[to])
+    async def say(self, to: str, stanza: str) -> None:
+        """Hand *stanza* to the account *to*, a bare JID, or to all in the room that it is from: at once, or as soon as
+        it is there.
+
+        Who is just reading an archive has first read it: what is in it would overtake what is not.
+        """
+        found, account = fromstring(element("stream", stanza, xmlns=NS.CLIENT))[0], self.accounts[to]
+        room = self.rooms.rooms.get(_bare(found.get("from"))) if found.get("type") == "groupchat" else None
+        await account.has_read("" if room is None or room.archive is None else room.jid)
+        if room is None:
+            self.deliver(found, account)
+        else:
+            self.rooms.say(room, found)
 
     # --- what a connection asks for -------------------------------------------------------------------------------
 

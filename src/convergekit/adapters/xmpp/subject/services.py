@@ -82,7 +82,7 @@ class Services:
             return rooms.answer(asked, to, session)
         known: dict[str, Callable[[], str]] = {
             tag(NS.ROSTER, "query"): lambda: self._roster(asked, type, session),
-            tag(NS.MAM, "query"): lambda: self._own_page(asked, session),
+            tag(NS.MAM, "query"): lambda: self.page(asked, session.account.archive, None, session),
             tag(NS.DISCO_INFO, "query"): lambda: self._info(to, session),
             tag(NS.DISCO_ITEMS, "query"): self._items,
             tag(NS.UPLOAD, "request"): lambda: self._slot(asked),
@@ -93,12 +93,6 @@ class Services:
             raise Refused("service-unavailable")
         return known[asked.tag]()
 
-    def _own_page(self, asked: Element, session: Session) -> str:
-        fin = self.page(asked, session.account.archive, None, session)
-        if session.is_there and "complete=" in fin:
-            session.has_read.set()
-        return fin
-
     def page(self, asked: Element, archive: Archive, by: str | None, session: Session) -> str:
         """One page of *archive*, and the end of it."""
         try:
@@ -107,6 +101,8 @@ class Services:
             raise Refused("item-not-found") from None
         for result in results:
             session.say(Said(element("message", result, to=session.jid, from_=by)))
+        if "complete=" in fin and session.is_there:
+            session.has_read[by or ""].set()
         return fin
 
     def _info(self, to: str | None, session: Session) -> str:

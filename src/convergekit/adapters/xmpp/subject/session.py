@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -51,7 +51,7 @@ class Session:
         line: Its connection, or None while it is cut off.
         is_managed: Whether it acknowledges.
         is_there: Whether it has shown its presence.
-        has_read: Set once it has read the archive to its end, over this connection.
+        has_read: Set once it has read an archive to its end, over this connection; by room, and "" for its own.
         heard: How many stanzas of its we have.
         acknowledged: How many of those that are kept where nobody is there it has acknowledged.
     """
@@ -61,7 +61,7 @@ class Session:
     line: Line | None = None
     is_managed: bool = False
     is_there: bool = False
-    has_read: anyio.Event = field(default_factory=anyio.Event)
+    has_read: dict[str, anyio.Event] = field(default_factory=lambda: defaultdict(anyio.Event))
     heard: int = 0
     acknowledged: int = 0
     _count: int = 0
@@ -88,7 +88,8 @@ class Session:
     def resume(self, line: Line, count: int) -> None:
         """Go on over *line*: the client has the first *count* stanzas."""
         self.acknowledge(count)
-        self.line, self.has_read = line, anyio.Event()
+        self.line = line
+        self.has_read.clear()
         line.write(element("resumed", xmlns=SM, h=str(self.heard), previd=self.resource))
         for each in self._unacknowledged:
             self._write(each)
@@ -139,12 +140,12 @@ class Account:
         self._all.append(session)
         return session
 
-    async def is_caught_up(self) -> None:
-        """Wait until the newest of those that are connected has read the archive; not for long, for it need not."""
+    async def has_read(self, archive: str) -> None:
+        """Wait until the newest of those that are connected has read *archive*; not for long, for it need not."""
         connected = [each for each in self.sessions.values() if each.line is not None]
         if connected:
             with anyio.move_on_after(_A_MOMENT):
-                await connected[-1].has_read.wait()
+                await connected[-1].has_read[archive].wait()
 
     def say(self, text: str) -> None:
         """To who is there; else it waits."""
