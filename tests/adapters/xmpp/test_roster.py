@@ -280,10 +280,19 @@ async def test_a_server_without_a_roster_is_done_without() -> None:
     assert len(desk.stream.posted) == 1
 
 
-async def test_a_roster_that_does_not_come_is_asked_for_in_another_session() -> None:
+async def test_a_roster_that_does_not_come_is_done_without_in_this_session() -> None:
     desk = Desk()
     desk.stream.answers[QUERY] = SILENT
     await desk.stream.open()
+
+    await desk.roster.begin()
+
+    assert "no roster" in desk.context.logged
+    assert len(desk.stream.posted) == 1  # we are seen all the same
+
+
+async def test_a_session_that_is_over_is_told() -> None:
+    desk = Desk()
 
     with pytest.raises(NotSentError):
         await desk.roster.begin()

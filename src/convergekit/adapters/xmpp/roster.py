@@ -19,7 +19,7 @@ from xml.etree.ElementTree import Element
 import anyio
 
 from convergekit.abc import ChannelContext
-from convergekit.errors import InvalidInputError, UnsupportedContentError
+from convergekit.errors import InvalidInputError, NotSentError, UnsupportedContentError
 from convergekit.model import Address, CustomReceived, Event, PresenceChanged, SubscriptionRequested
 
 from ._asking import post
@@ -112,6 +112,12 @@ class Roster:
             answer = await self._stream.request(roster_query())
         except StanzaError as error:
             self._context.log.info("the server gives us no roster [%s]", error)
+            return
+        except NotSentError as error:
+            if self._stream.bound is None:
+                raise
+            # It does not answer, or not so that it could be read: that is no reason to hear nothing at all.
+            self._context.log.warning("the server gives us no roster: %s", error.reason)
             return
         found = {contact.jid: contact for contact, _ in zip(read_roster(answer), range(CONTACTS), strict=False)}
         before, self.contacts = self.contacts, found
