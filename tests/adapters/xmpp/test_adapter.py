@@ -84,6 +84,18 @@ async def test_a_room_of_the_settings_is_one_by_its_address_alone() -> None:
         assert Status.READ in entered.capabilities_for(ConversationRef(address="xmpp:den@a.example/Max")).receipts
 
 
+@pytest.mark.parametrize("kind", ["group", "direct"])
+async def test_a_room_that_was_joined_before_a_restart_is_one_before_there_is_a_session(kind: str) -> None:
+    """What was left in the outbox for it waits, and goes neither to a person nor to the dead letters."""
+    context = FakeContext()
+    await context.state.put("rooms", {"den@a.example": {}})
+    async with adapter(context) as entered:
+        conversation = ConversationRef(address="xmpp:den@a.example", kind=kind)
+        assert Status.RELAYED in entered.capabilities_for(conversation).receipts
+        with pytest.raises(NotSentError):
+            await entered.send(outgoing("xmpp:den@a.example", conversation=conversation))
+
+
 async def test_entering_connects_to_nobody_and_a_server_that_is_away_keeps_no_channel_from_opening() -> None:
     started: list[bool] = []
     async with adapter() as entered:

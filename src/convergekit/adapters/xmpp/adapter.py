@@ -143,6 +143,7 @@ class XmppAdapter(Adapter[XmppConfig]):
         stream = XmppStream(self.config, incoming=inflow, features=features, resource=await self._resource())
         identities = Identities()
         rooms = Rooms(self.config, self.context, stream)
+        await rooms.recall()  # before anything is sent: to all in a room, or to a person, is told by whether it is one
         admin = RoomAdmin(self.config, self.context, stream, rooms)
         roster = Roster(self.config, self.context, stream)
         session = Session(self.config, self.context, stream, inflow, rooms=rooms, roster=roster, identities=identities)

@@ -262,7 +262,8 @@ class Rooms:
     async def _forget(self, jid: str) -> None:
         await changed(self._context.state, _STATE, lambda table: table.pop(jid, None) and None)
 
-    async def _recall(self) -> None:
+    async def recall(self) -> None:
+        """Know the rooms that the host has joined, in this process or in one before it: what is said there waits."""
         for jid, entry in (await kept(self._context.state, _STATE)).items():
             if jid not in self._rooms:
                 self._rooms[jid] = self._made(jid, entry.get("nickname"), entry.get("password"))
@@ -361,7 +362,7 @@ class Rooms:
         Args:
             resumed: Whether it is the session from before the connection was lost. The rooms are asked then.
         """
-        await self._recall()
+        await self.recall()
         if not resumed:
             for room in self._rooms.values():
                 room.lost()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element
 
@@ -283,6 +284,25 @@ async def test_what_is_said_of_a_message_in_a_room_names_it_as_the_room_does(
         answer = await ann.until("> who is 🎉 there?\nwe are")
         assert has(tag(NS.REPLY, "reply"), id=id, to=f"{room}/ann")(answer)
         assert has(tag(NS.FALLBACK, "fallback"), **{"for": NS.REPLY})(answer)
+
+
+@pytest.mark.parametrize("kind", ["group", "direct"])
+async def test_what_waits_for_a_room_waits_over_a_restart(
+    prosody: XmppServer, connect_peer: Connect, tmp_path: Path, kind: str
+) -> None:
+    """The room was joined at run time: until we are back in it nothing is said to it, and nothing is refused."""
+    ann, room, account = await connect_peer(prosody), prosody.fresh_room(), prosody.fresh_account("bot")
+    await ann.join(room, "ann")
+    store = f"sqlite:///{tmp_path / 'ledger.db'}"
+    async with Hub(store=store) as hub:
+        await hub.add_channel("im", settings(prosody, account))
+        await hub.channel("im").join(f"xmpp:{room}")
+    async with Hub(store=store, role="submit") as hub:
+        await hub.add_channel("im", settings(prosody, account))
+        await hub.submit("hello again", to=ConversationRef(channel="im", address=f"xmpp:{room}", kind=kind))
+    async with Hub(store=store) as hub:
+        await hub.add_channel("im", settings(prosody, account))
+        assert (await ann.until("hello again")).get("type") == "groupchat"
 
 
 async def test_a_moderator_takes_back_what_somebody_else_has_said(prosody: XmppServer, connect_peer: Connect) -> None:
