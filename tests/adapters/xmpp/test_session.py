@@ -184,6 +184,21 @@ async def test_a_resumed_session_is_not_introduced_again() -> None:
     assert here.steps == ["presence again", "rooms again", "flow"]
 
 
+async def test_what_was_not_answered_for_a_lost_connection_is_asked_in_the_resumed_session() -> None:
+    here = Here()
+    here.stream.answers[DISCO] = SILENT
+    async with here.listening():
+        pass
+    here.stream.answers[DISCO] = FEATURES
+    here.stream.drop()
+    here.stream.opens = [Bound(here.stream.jid, resumed=True)]
+
+    async with here.listening():
+        pass
+
+    assert here.session.has_archive
+
+
 async def test_where_the_archive_ends_is_known_before_anything_can_come() -> None:
     """What comes just then must lie behind it, or a crash would lose it."""
     here = Here()

@@ -57,12 +57,14 @@ class Surroundings:
             self._features.clear()
 
     async def features(self, stream: Stream, jid: str) -> frozenset[str]:
-        """What *jid* says it can do; nothing where it does not say, which is not asked again in this session."""
+        """What *jid* says it can do; nothing where it does not say. A session asks once."""
         if (known := self._features.get(jid)) is None:
             try:
                 known = read_features(await stream.request(disco_query(jid)))
-            except (StanzaError, NotSentError):
+            except StanzaError:
                 known = frozenset()
+            except NotSentError:  # maybe the connection was lost, and another time it answers
+                return frozenset()
             self._features[jid] = known
         return known
 

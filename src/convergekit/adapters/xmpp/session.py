@@ -203,11 +203,16 @@ class Session:
 
     async def _introduce(self, bound: Bound) -> bool:
         """Let the server know what we want, and ourselves what it can do; whether we have an archive."""
+        features: set[str] = set()
+
+        async def ask() -> None:
+            features.update(await self.facts.features(self._stream, self.facts.own))
+
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self.facts.features, self._stream, self.facts.own)
+            tasks.start_soon(ask)
             if not bound.resumed:
                 tasks.start_soon(self._enable_carbons)
-        if NS.MAM in await self.facts.features(self._stream, self.facts.own):
+        if NS.MAM in features:
             return True
         self._lacks("archive", "what is said while we are away is lost, but for what the server keeps by itself")
         return False
