@@ -1,5 +1,6 @@
 """The stream against real servers: logging in, being cut, resuming, and being thrown out."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from random import Random
@@ -87,6 +88,19 @@ async def test_what_is_delivered_arrives_and_what_is_said_comes_in(
     await peer.say(stream.bound.jid, "back")
     await until(lambda: [each for each in came if body(each) == "back"])
     assert {each.get("var") for each in (await peer.ask(f"<query xmlns='{NS.DISCO_INFO}'/>", to=stream.bound.jid))[0]}
+
+
+@pytest.mark.parametrize("security", ["starttls", "tls"])
+async def test_once_it_is_closed_nothing_of_it_is_left(prosody: XmppServer, security: str) -> None:
+    before = asyncio.all_tasks()
+    stream = make(config(prosody, prosody.fresh_account(), security=security))
+    await stream.open()
+    stream.flow()
+    with anyio.fail_after(1):  # the server says goodbye, too
+        await stream.close()
+    assert asyncio.all_tasks() == before
+    assert stream._wire is not None
+    assert stream._wire.transport is None
 
 
 async def test_a_component_delivers_and_hears(

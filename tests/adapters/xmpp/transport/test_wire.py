@@ -1,5 +1,6 @@
 """Logins that are refused, and servers that lie: what is said then, and what is not."""
 
+import asyncio
 import base64
 import inspect
 from collections.abc import Awaitable, Callable
@@ -248,6 +249,26 @@ async def test_what_stands_before_tls_is_not_taken_for_what_stands_behind_it(
 
     assert isinstance(await refused_by(far, tls(make_stream), does), NotSentError)
     assert b"<auth" not in line[0].raw
+
+
+@pytest.mark.parametrize("security", ["starttls", "tls"])
+async def test_a_try_that_is_cancelled_in_the_midst_of_tls_leaves_nothing(
+    far: FarSide, make_stream: MakeStream, security: str
+) -> None:
+    stream, before = make_stream(security=security), asyncio.all_tasks()
+    async with anyio.create_task_group() as group:
+        group.start_soon(stream.open)
+        line = await far.line()
+        if security == "starttls":
+            await line.header(f"<starttls xmlns='{TLS}'/>")
+            await line.next()
+            await line.send(f"<proceed xmlns='{TLS}'/>")
+        assert (await line._stream.receive())[:2] == b"\x16\x03"
+        group.cancel_scope.cancel()
+    await line.closed()
+    # Those that take connections at the far side stay.
+    left = {each for each in asyncio.all_tasks() - before if "FarSide" not in each.get_name()}
+    assert not left
 
 
 async def test_a_server_that_cannot_do_tls_now_may_later(far: FarSide, make_stream: MakeStream) -> None:
