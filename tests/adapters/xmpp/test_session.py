@@ -186,16 +186,18 @@ async def test_a_resumed_session_is_not_introduced_again() -> None:
 
 async def test_what_was_not_answered_for_a_lost_connection_is_asked_in_the_resumed_session() -> None:
     here = Here()
-    here.stream.answers[DISCO] = SILENT
+    here.stream.answers |= {DISCO: SILENT, CARBONS: SILENT}
     async with here.listening():
         pass
-    here.stream.answers[DISCO] = FEATURES
+    here.stream.answers |= {DISCO: FEATURES, CARBONS: ""}
+    del here.stream.asked[:]
     here.stream.drop()
     here.stream.opens = [Bound(here.stream.jid, resumed=True)]
 
     async with here.listening():
         pass
 
+    assert [iq[0].tag for iq in here.stream.asked[:2]] == [DISCO, CARBONS]
     assert here.session.has_archive
 
 
@@ -317,10 +319,21 @@ async def test_a_slow_ledger_slows_the_stream_down() -> None:
     assert here.stream.safe == 1000
 
 
-@pytest.mark.parametrize("answer", [SILENT, StanzaError("cancel", "service-unavailable")])
-async def test_a_server_that_offers_nothing_is_lived_with(answer: Exception) -> None:
+@pytest.mark.parametrize("answer", [SILENT, StanzaError("wait", "internal-server-error")])
+async def test_a_server_that_does_not_say_what_it_offers_is_lived_with(answer: Exception) -> None:
     here = Here()
     here.stream.answers = dict.fromkeys((QUERY, DISCO, CARBONS, PING), answer)
+
+    async with here.listening():
+        here.stream.push(message(1, archived="s1"))
+
+    assert here.admitted == ["hi 1"]
+    assert "cannot be read" in here.context.logged
+
+
+async def test_a_server_that_offers_nothing_is_lived_with() -> None:
+    here = Here()
+    here.stream.answers = dict.fromkeys((QUERY, DISCO, CARBONS, PING), StanzaError("cancel", "service-unavailable"))
 
     async with here.listening():
         here.stream.push(message(1, archived="s1"))

@@ -61,12 +61,18 @@ class Surroundings:
         if (known := self._features.get(jid)) is None:
             try:
                 known = read_features(await stream.request(disco_query(jid)))
-            except StanzaError:
+            except StanzaError as error:
+                if error.type == "wait":
+                    return frozenset()
                 known = frozenset()
             except NotSentError:  # maybe the connection was lost, and another time it answers
                 return frozenset()
             self._features[jid] = known
         return known
+
+    def knows(self, jid: str) -> bool:
+        """Whether *jid* has answered `features` in this session."""
+        return jid in self._features
 
     def trusts_ids(self, by: str) -> bool:
         """Whether *by*, our own bare JID or a room's, says that it removes forged stanza-ids (XEP-0359)."""

@@ -137,6 +137,7 @@ class Session:
         self._catch_up = CatchUp(self.archives, inflow, self.door, context, self._places, config.page)
         self._tasks: TaskGroup | None = None
         self._catching: set[str] = set()
+        self._has_carbons = False
         self.has_archive: bool | None = None
         inflow.attach(stream)
         inflow.clock = context.clock.monotonic
@@ -210,9 +211,10 @@ class Session:
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(ask)
-            if not bound.resumed:
+            if not (bound.resumed and self._has_carbons):
                 tasks.start_soon(self._enable_carbons)
-        if NS.MAM in features:
+        # One that does not say is asked: what was said while we were away would wait until the session after this.
+        if NS.MAM in features or not self.facts.knows(self.facts.own):
             return True
         self._lacks("archive", "what is said while we are away is lost, but for what the server keeps by itself")
         return False
@@ -222,7 +224,9 @@ class Session:
         SubElement(iq, tag(NS.CARBONS, "enable"))
         try:
             await self._stream.request(iq)
+            self._has_carbons = True
         except (StanzaError, NotSentError):
+            self._has_carbons = False
             self._lacks("carbons", "what other devices of the account say and hear is not seen here")
 
     def _lacks(self, what: str, meaning: str) -> None:
@@ -258,6 +262,8 @@ class Session:
 
     async def _catch(self, feed: str) -> None:
         while True:
+            if feed == OWN:
+                await self.facts.features(self._stream, self.facts.own)  # where it has not said yet
             try:
                 done = await self._catch_up.run(feed)
             finally:
