@@ -28,34 +28,28 @@ from convergekit.abc import ChannelContext, RetryPolicy
 from convergekit.errors import DeliveryError, InvalidInputError, NotSentError, RejectedError
 from convergekit.model import Address, ConversationRef, PresenceChanged
 
-from ._asking import ask, post, refusal
+from ._asking import post
 from ._kept import changed, kept
 from .config import XmppConfig
+from .entrance import Entrance
 from .jids import address_of, bare, shown, split
 from .room import Attempt, Membership, Room
 from .stanzas.inbound import Reading
 from .stanzas.namespaces import NS, tag
 from .stanzas.presence import Shown
-from .stanzas.room_form import form_submit
 from .stanzas.rooms import (
-    disco_query,
-    join_presence,
     leave_presence,
     nickname_presence,
-    read_features,
     read_room_presence,
     self_ping,
 )
-from .stanzas.times import moment
 from .stream import StanzaError, Stream
 
 __all__ = ["Rooms"]
 
 _STATE: Final = "rooms"
 _BACK_OFF: Final = RetryPolicy(base=2.0, cap=300.0)
-_NICKNAMES: Final = 10
 _AT_ONCE: Final = 10
-_PATIENCE: Final = 10
 #: Answers to a ping of ourselves that say that we are in (XEP-0410 §3.2): it came through, to one who does not answer.
 _IS_IN: Final = frozenset({"service-unavailable", "feature-not-implemented"})
 #: ... and that say nothing either way.
@@ -94,7 +88,7 @@ class Rooms:
         self._own = address_of(config.jid)
         self._stays = count(1)
         self._rooms: dict[str, Room] = {}
-        self._shown: tuple[Shown, str | None] = (_at_first(config), None)
+        self._entrance = Entrance(context, stream, timeout=config.timeout, token=token, shown=_at_first(config))
         self._slots = anyio.Semaphore(_AT_ONCE)
         self._news = anyio.Event()
         for each in config.rooms:
@@ -245,11 +239,11 @@ class Rooms:
 
         Told after everybody else.
         """
-        self._shown = ("away" if presence == "offline" else presence, text)
+        self._entrance.shown = there, _ = ("away" if presence == "offline" else presence, text)
         if presence == "offline":  # with which the server has taken us out of all of them (RFC 6121 §4.5.2)
             return await self.rejoin()
         for room in self.joined if self._stream.bound is not None else ():
-            stanza = nickname_presence(room.jid, room.nickname, id=self._token(), shown=self._shown[0], text=text)
+            stanza = nickname_presence(room.jid, room.nickname, id=self._token(), shown=there, text=text)
             post(self._stream, stanza)
 
     async def remember(self, room: Room) -> None:
@@ -279,78 +273,19 @@ class Rooms:
             token=self._token,
         )
 
-    # --- entering -------------------------------------------------------------------------------------------------
+    async def learn(self, room: Room) -> None:
+        """Ask again what *room* can do."""
+        await self._entrance.learn(room)
 
     async def _enter(self, room: Room, *, opens: bool = True) -> bool:
-        """Come in, under a nickname that is free; whether the room was made by that."""
+        """Come in, or have another nickname; whether the room was made by that."""
         if room.joined:
-            return await self._under_a_free_name(room, None)
-        await self.learn(room)
-        if room.features and NS.MUC not in room.features:  # to enter would be to show ourselves to somebody
-            raise RejectedError("this is no room", channel=self._channel)
-        since = None if room.has_archive else await self._last_heard(room)
+            return await self._entrance.name(room)
+        await self._entrance.learn(room)
         with self.entering(room.jid):
-            made = await self._under_a_free_name(room, since)
-            if made and opens:
-                await ask(self._stream, form_submit(room.jid, {}), "the room cannot be opened", channel=self._channel)
-            if made or not room.features:
-                await self.learn(room)
+            made = await self._entrance.enter(room, opens=opens)
             self.entered(room.jid)
         return made
-
-    async def _under_a_free_name(self, room: Room, since: datetime | None) -> bool:
-        for number in count(1):
-            try:
-                return await self._try(room, room.wanted if number == 1 else f"{room.wanted}-{number}", since)
-            except StanzaError as error:
-                if error.condition == "conflict" and number < _NICKNAMES:
-                    continue
-                # A room that somebody is just setting up is not found by others (XEP-0045 §10.1).
-                what, passing = "the room does not let us in", {"item-not-found"}
-                raise refusal(error, what, channel=self._channel, passing=passing) from error
-        raise AssertionError("unreachable")
-
-    async def _try(self, room: Room, nickname: str, since: datetime | None) -> bool:
-        """Ask for *nickname*, and wait for the answer; whether the room was made by that."""
-        room.attempt = attempt = Attempt(self._token(), nickname)
-        shown, text = self._shown
-        try:
-            if room.joined:
-                asked = nickname_presence(room.jid, nickname, id=attempt.id, shown=shown, text=text)
-            else:
-                asked = join_presence(
-                    room.jid, nickname, id=attempt.id, password=room.password, since=since, shown=shown, text=text
-                )
-            post(self._stream, asked)
-            await self._answer(attempt)
-        finally:
-            room.attempt = None
-        if attempt.error is not None:
-            raise attempt.error
-        return attempt.made
-
-    async def _answer(self, attempt: Attempt) -> None:
-        """Wait for it; for a large room longer, as long as it goes on telling who is in it."""
-        for _ in range(_PATIENCE):
-            heard = attempt.heard
-            with anyio.move_on_after(self._config.timeout):
-                await attempt.answered.wait()
-                return
-            if attempt.heard == heard:
-                break
-        raise NotSentError("the room does not answer", channel=self._channel)
-
-    async def learn(self, room: Room) -> None:
-        """Ask what the room can do. Who is not in may not be told."""
-        try:
-            room.features = read_features(await self._stream.request(disco_query(room.jid)))
-        except (StanzaError, NotSentError):
-            self._context.log.debug("room %s does not say what it can do", shown(room.jid))
-
-    async def _last_heard(self, room: Room) -> datetime | None:
-        """When the last message of the room was stored: without an archive it repeats what came after that."""
-        cursor = await self._context.cursor(f"room:{room.jid}")
-        return moment(cursor.get("at")) if isinstance(cursor, dict) else None
 
     # --- staying --------------------------------------------------------------------------------------------------
 
