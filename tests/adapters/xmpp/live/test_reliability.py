@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,9 @@ from anyio.abc import TaskStatus
 
 from convergekit.adapters.xmpp import XmppAdapter, XmppConfig
 from convergekit.adapters.xmpp.inflow import Inflow
+from convergekit.engine.clock import SystemClock
 from convergekit.errors import DeliveryError
-from convergekit.model import MessageReceived
+from convergekit.model import ConversationKind, ConversationRef, Event, MessageReceived
 from convergekit.testing import FakeContext
 from tests.adapters.xmpp.torture import Size, tortured
 from tools.mail import CutProxy
@@ -31,6 +32,7 @@ class Desk:
 
     def __init__(self, server: XmppServer, account: Account, *, port: int | None = None, **settings: Any) -> None:
         self.context = FakeContext()
+        self.losses = 0
         self.account = account
         self.address = f"xmpp:{account.jid}"
         self._config = XmppConfig(
@@ -56,6 +58,7 @@ class Desk:
             try:
                 await adapter.listen(task_status=told)
             except DeliveryError:
+                self.losses += 1
                 await anyio.sleep(0.05)
 
     @property
@@ -223,6 +226,58 @@ async def test_a_slow_ledger_slows_the_server_down(prosody: XmppServer, connect_
     assert desk.texts == numbered(2000)
     assert pauses[-1] > 0
     assert max(counts) < 50 + 1200  # one read from the socket, of at most 256 KiB, holds so many short stanzas
+
+
+async def test_a_server_that_stands_still_is_noticed_and_come_back_to(
+    start_prosody: Callable[..., XmppServer], connect_peer: Connect
+) -> None:
+    """Within ping_interval and ping_timeout, though the line is there."""
+    server = start_prosody()
+    ann = await connect_peer(server)
+    desk = Desk(server, server.fresh_account(), ping_interval=0.5, ping_timeout=0.5, timeout=2)
+    desk.context.clock = SystemClock()  # type: ignore[assignment]
+
+    async with desk.open():
+        await say(ann, desk.account.jid, 1)
+        await desk.until(1)
+        server.freeze()
+        with anyio.fail_after(10):
+            while not desk.losses:  # noqa: ASYNC110 - it comes over a network
+                await anyio.sleep(0.05)
+        server.thaw()
+        await say(ann, desk.account.jid, 1, 1)
+        await desk.until(2)
+
+    assert desk.texts == numbered(2)
+
+
+async def test_what_was_said_can_be_looked_up(xmpp_server: XmppServer, connect_peer: Connect) -> None:
+    """One to one and in a room, backwards, in pages that are larger than the server's."""
+    ann = await connect_peer(xmpp_server)
+    ben = await connect_peer(xmpp_server)
+    desk = Desk(xmpp_server, xmpp_server.fresh_account())
+    room = xmpp_server.fresh_room()
+    await ann.join(room, "ann")
+    await say(ann, room, 10, kind="groupchat")
+
+    async with desk.open() as adapter:
+        await say(ann, desk.account.jid, 70)
+        await say(ben, desk.account.jid, 3, 500)
+        await desk.until(73)
+        direct = ConversationRef(address=f"xmpp:{ann.bare}")
+        group = ConversationRef(address=f"xmpp:{room}", kind=ConversationKind.GROUP)
+
+        newest, cursor = await adapter.history(direct, None, 60)
+        oldest, end = await adapter.history(direct, cursor, 60)
+        said, _ = await adapter.history(group, None, 100)
+
+    assert texts_of(newest) == numbered(60, 10)
+    assert (texts_of(oldest), end) == (numbered(10), None)
+    assert texts_of(said) == numbered(10)
+
+
+def texts_of(events: Sequence[Event]) -> list[str | None]:
+    return [each.text for each in events if isinstance(each, MessageReceived)]
 
 
 async def test_nothing_is_lost_while_the_server_dies_and_lines_are_cut(
