@@ -28,7 +28,7 @@ from convergekit.stores import SqlStore
 from tools.mail import CutProxy
 from tools.xmpp import Account, Ejabberd, Peer, Prosody, XmppServer, body
 
-__all__ = ["Outcome", "Size", "tortured"]
+__all__ = ["Outcome", "Size", "judged", "tortured"]
 
 _AFLOAT: Final = 200  # messages of one conversation, one way, that are submitted and have not arrived
 _SERVERS: Final[dict[str, type[XmppServer]]] = {"prosody": Prosody, "ejabberd": Ejabberd}
@@ -267,13 +267,19 @@ class _Torture:
                 self.outcome.wrong.append(f"{side.name}: {left} deliveries are not settled")
 
     def _judge(self, what: str, heard: Sequence[str], count: int) -> None:
-        wanted = [str(number) for number in range(count)]
-        if list(heard) == wanted:
-            return
-        lost, doubled = [each for each in wanted if each not in heard], len(heard) - len(set(heard))
-        order = "" if lost or doubled else "; out of order"
-        which = f" ({', '.join(lost[:10])})" if lost else ""
-        self.outcome.wrong.append(f"{what}: {len(lost)} lost{which}, {doubled} doubled{order}")
+        if wrong := judged(heard, count):
+            self.outcome.wrong.append(f"{what}: {wrong}")
+
+
+def judged(heard: Sequence[str], count: int) -> str:
+    """What is wrong with having *heard* that, where the numbers below *count* were said in order; empty if nothing."""
+    wanted = [str(number) for number in range(count)]
+    if list(heard) == wanted:
+        return ""
+    lost, doubled = [each for each in wanted if each not in heard], len(heard) - len(set(heard))
+    if lost or doubled:
+        return f"{len(lost)} lost ({', '.join(lost[:10])}), {doubled} doubled"
+    return "out of order" if set(heard) == set(wanted) else "what nobody said"
 
 
 async def _until(condition: Callable[[], bool]) -> None:
