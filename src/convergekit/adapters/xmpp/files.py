@@ -28,7 +28,7 @@ from convergekit.errors import (
     StoreError,
     UnsupportedContentError,
 )
-from convergekit.http import OUTCOMES, Outcome, Outcomes
+from convergekit.http import OUTCOMES, Outcome, Outcomes, is_this_machine
 from convergekit.model import Attachment, FailureKind
 
 from ._asking import refusal
@@ -176,7 +176,8 @@ class Files:
         request = slot_request(service, file_name(attachment), size, attachment.media_type)
         try:
             answer = await self._stream.request(request)
-            return read_slot(answer, tls=self._config.security != "none")
+            here = is_this_machine(self._config.host or self._config.domain)
+            return read_slot(answer, tls=self._config.security != "none", here=here)
         except StanzaError as exc:
             if exc.condition == "not-acceptable":  # §4: what it answers to a file that is too large
                 reason = f"the server does not take a file of {size} octets"

@@ -96,7 +96,12 @@ class TestSlot:
 
     @pytest.mark.parametrize("host", ["localhost:5281", "127.0.0.1", "[::1]"])
     def test_without_tls_only_on_this_machine(self, host: str) -> None:
-        assert read_slot(slot(put=f"http://{host}/a")).put == f"http://{host}/a"
+        assert read_slot(slot(put=f"http://{host}/a"), here=True).put == f"http://{host}/a"
+
+    @pytest.mark.parametrize("host", ["localhost:5281", "127.0.0.1", "[::1]"])
+    def test_not_on_ours_where_the_server_is_elsewhere(self, host: str) -> None:
+        with pytest.raises(InvalidInputError):
+            read_slot(slot(put=f"http://{host}/a"))
 
     def test_without_tls_where_the_stream_has_none_either(self) -> None:
         assert read_slot(slot(put="http://up.example.org/a"), tls=False).put == "http://up.example.org/a"

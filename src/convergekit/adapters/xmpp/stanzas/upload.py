@@ -91,12 +91,14 @@ def slot_request(service: Service, name: str, size: int, media_type: str) -> Ele
     return iq
 
 
-def read_slot(iq: Element, *, tls: bool = True) -> Slot:
+def read_slot(iq: Element, *, tls: bool = True, here: bool = False) -> Slot:
     """The answer to `slot_request`.
 
     Args:
         iq: The answer.
-        tls: Whether files go over TLS only, but on this machine.
+        tls: Whether files go over TLS only.
+        here: Whether our server is on this machine, and files may go without TLS to this machine: what another server
+            named here would be somebody else's, who trusts whoever is on this machine.
 
     Raises:
         InvalidInputError: It names no place, or one that nothing is put to.
@@ -111,7 +113,7 @@ def read_slot(iq: Element, *, tls: bool = True) -> Slot:
         value = _LINE_ENDS.sub("", header.text or "").strip()
         if name in _HEADERS and is_header(name, value):
             headers[name] = value
-    return Slot(_url(put, tls=tls), _url(get, tls=False), headers)
+    return Slot(_url(put, tls=tls, here=here), _url(get, tls=False), headers)
 
 
 def file_name(attachment: Attachment) -> str:
@@ -131,11 +133,11 @@ def _first(form: Element, var: str) -> str | None:
     return None
 
 
-def _url(element: Element, *, tls: bool) -> str:
+def _url(element: Element, *, tls: bool, here: bool = False) -> str:
     url = element.get("url", "")
     if len(url) > _LONGEST_URL or origin_of(url) is None:
         raise InvalidInputError("the upload service names a place that is no web address")
     parts = urlsplit(url)
-    if tls and parts.scheme != "https" and not is_this_machine(parts.hostname or ""):
+    if tls and parts.scheme != "https" and not (here and is_this_machine(parts.hostname or "")):
         raise InvalidInputError("the upload service names a place without TLS, where nothing is put to")
     return url
