@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from xml.etree.ElementTree import Element
+from xml.etree.ElementTree import Element, fromstring
 
 from ..stanzas.namespaces import NS, tag
 from ..stanzas.times import moment, stamp
@@ -52,6 +52,10 @@ class Archive:
     def keep(self, text: str, *, at: datetime, peer: str) -> None:
         """Put it behind all others."""
         self._kept.append(Kept(self.next_id(), at, peer, text))
+
+    def stanzas(self) -> list[Element]:
+        """All of it, as it was said."""
+        return [fromstring(each.text) for each in self._kept]
 
     def results(self, query: Element) -> tuple[list[str], str]:
         """What *query* asks for: each as a <result/>, and the <fin/> behind them.

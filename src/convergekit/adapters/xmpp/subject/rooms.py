@@ -53,6 +53,11 @@ class Room:
         """Full JIDs by nickname."""
         return {**self.others, **{nickname: session.jid for nickname, session in self.sessions.items()}}
 
+    def transcript(self) -> list[str]:
+        """What was said, "Ann: Hello" for one."""
+        kept = [] if self.archive is None else self.archive.stanzas()
+        return [f"{(said.get('from') or '').partition('/')[2]}: {said.findtext(_BODY)}" for said in kept]
+
     def nickname_of(self, session: Session) -> str | None:
         """What *session* is called in it; None where it is not in."""
         return next((nickname for nickname, each in self.sessions.items() if each is session), None)

@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from typing import Final
 from xml.etree.ElementTree import Element, fromstring
 
+import anyio
+
 from convergekit.testing.adapter import Fault, LoopbackServer
 
 from ..stanzas.namespaces import NS, tag
@@ -39,6 +41,7 @@ class XmppServer:
 
     Attributes:
         received: What messages clients have sent, as they came; and the files that were put.
+        answers: What they have said about who may see whom: "subscribed", for one, and to whom.
         refuses_login: Whether credentials are refused.
     """
 
@@ -56,6 +59,8 @@ class XmppServer:
         self.rooms = RoomService(self, f"conference.{domain}")
         self.services = Services(self)
         self.received: list[bytes] = []
+        self.answers: list[tuple[str, str]] = []
+        self._news = anyio.Event()
         self.refuses_login = False
         self._refuses_once = False
         self._faults: deque[Fault] = deque()
@@ -98,6 +103,11 @@ class XmppServer:
             self.deliver(found, account)
         else:
             self.rooms.say(room, found)
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until *condition* holds, which is looked at whenever a client has said something."""
+        while not condition():
+            await self._news.wait()
 
     # --- what a connection asks for -------------------------------------------------------------------------------
 
@@ -146,6 +156,8 @@ class XmppServer:
             self._pass_on(stanza, session)
         else:
             self.services.presence(stanza, session)
+        self._news.set()
+        self._news = anyio.Event()
 
     # --- messages -------------------------------------------------------------------------------------------------
 

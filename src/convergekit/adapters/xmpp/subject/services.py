@@ -143,10 +143,13 @@ class Services:
             session.is_there, was_there = not kind, session.is_there
             while session.is_there and not was_there and session.account.offline:
                 session.say(session.account.offline.popleft())
-        elif kind in _SUBSCRIPTIONS:
+            return
+        if kind in _SUBSCRIPTIONS:
             self._subscribe(session, to.partition("/")[0], *_SUBSCRIPTIONS[kind])
-        if to is not None and (other := self._server.accounts.get(to.partition("/")[0])) is not None:
-            presence.set("from", session.account.jid if kind in {*_SUBSCRIPTIONS, "subscribe"} else session.jid)
+        if "subscribe" in kind:
+            self._server.answers.append((kind, to))
+        if (other := self._server.accounts.get(to.partition("/")[0])) is not None:
+            presence.set("from", session.account.jid if "subscribe" in kind else session.jid)
             other.say(text_of(presence))
 
     def _subscribe(self, session: Session, jid: str, side: str, has: bool) -> None:
