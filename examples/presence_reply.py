@@ -45,7 +45,7 @@ async def decide(request: SubscriptionRequested, channel: Channel) -> None:
 async def main() -> None:
     outside = XmppSubject()
     async with outside.opened(), hub:
-        await hub.add_channel("chat", SETTINGS | outside.settings)
+        await hub.add_channel("chat", {**SETTINGS, **outside.settings})
 
         async def writes(text: str) -> None:
             answers = len(outside.received()) + 1

@@ -47,7 +47,7 @@ async def main() -> None:
     outside = XmppSubject()
     room = outside.server.rooms.open("lobby@conference.example.org", Ann="ann@example.net/phone", Bob="bob@example.net")
     async with outside.opened(), hub:
-        await hub.add_channel("chat", SETTINGS | outside.settings)
+        await hub.add_channel("chat", {**SETTINGS, **outside.settings})
 
         async def says(name: str, text: str, *, answers: int) -> None:
             await outside.push(outside.message(id=text, sender=f"{LOBBY}/{name}", text=text))
