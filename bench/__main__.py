@@ -13,6 +13,7 @@ from .email import EMAIL
 from .measure import Effort, Line
 from .sms import SMS
 from .store import STORE
+from .xmpp import XMPP
 
 #: What can be named, and the modules whose `run` measures it.
 MODULES: Mapping[str, Sequence[str]] = {
@@ -28,6 +29,8 @@ MODULES: Mapping[str, Sequence[str]] = {
     **{f"email.{part}": (f"email.{part}",) for part in EMAIL},
     "sms": tuple(f"sms.{part}" for part in SMS),
     **{f"sms.{part}": (f"sms.{part}",) for part in SMS},
+    "xmpp": tuple(f"xmpp.{part}" for part in XMPP),
+    **{f"xmpp.{part}": (f"xmpp.{part}",) for part in XMPP},
 }
 NAMES = tuple(name for name in MODULES if "." not in name)
 
