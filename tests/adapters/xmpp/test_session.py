@@ -49,6 +49,8 @@ def message(number: int | str, *, archived: str | None = None) -> str:
 class Rooms:
     """One room, that is entered when the test says so."""
 
+    jid = ROOM
+    joined: tuple[Any, ...] = ()
     nickname = "bot"
     trusts_occupant_ids = False
     has_archive = False
@@ -385,6 +387,29 @@ async def test_a_room_with_an_archive_is_caught_up_with_once_we_are_in() -> None
         pass
 
     assert here.admitted == ["hi 2", "hi 3", "hi 4"]
+
+
+async def test_a_room_that_we_stayed_in_is_looked_through_as_well() -> None:
+    """A session that is resumed enters none."""
+    here = Here()
+    here.rooms.has_archive, here.rooms.features = True, frozenset({NS.MAM, NS.SID})
+    here.rooms.joined = (here.rooms,)
+    archive = FakeArchive(here.stream, ROOM)
+    for number in range(1, 3):
+        archive.keep(f"<message from='{ROOM}/ann' type='groupchat' id='{number}'><body>hi {number}</body></message>")
+    here.stream.answers[QUERY] = lambda iq: archive if iq.get("to") == ROOM else here.archive
+    await here.context.admit(cursor=Cursor(Place("a1", BEGAN).to_value(), room_feed(ROOM)))
+    here.stream.opens = [Bound(here.stream.jid, resumed=True)]
+
+    async with here.listening():
+        await here.settled()
+        stanza_id = f"<stanza-id xmlns='urn:xmpp:sid:0' id='a3' by='{ROOM}'/>"
+        here.stream.push(f"<message from='{ROOM}/ann' type='groupchat' id='3'><body>hi 3</body>{stanza_id}</message>")
+
+    assert here.admitted == ["hi 2", "hi 3"]
+    place = await here.place(room_feed(ROOM))
+    assert place is not None
+    assert place.id == "a3"
 
 
 async def test_of_a_room_without_one_the_time_is_kept() -> None:

@@ -12,7 +12,7 @@ Rules kept here:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import Final, Protocol
@@ -60,6 +60,11 @@ class InRooms(Protocol):
         """What a presence changes; None where it is from no room."""
         ...
 
+    @property
+    def joined(self) -> Sequence[EnteredRoom]:
+        """Those that we are in now."""
+        ...
+
     def doubt(self, jid: str) -> None:
         """*jid* has refused what we said: it may be a room that has forgotten us."""
         ...
@@ -75,6 +80,11 @@ class InRooms(Protocol):
 
 class EnteredRoom(KnownRoom, Protocol):
     """A room, and whether it has an archive."""
+
+    @property
+    def jid(self) -> str:
+        """Its bare JID."""
+        ...
 
     @property
     def has_archive(self) -> bool:
@@ -201,6 +211,10 @@ class Session:
         else:
             self._inflow.release(OWN)
         await self._rooms.rejoin(resumed=bound.resumed)
+        for room in self._rooms.joined:
+            feed = room_feed(room.jid)
+            if feed not in self._catching and not self._places.is_live(feed):  # we have stayed in it
+                self._entered(room.jid)
 
     async def _introduce(self, bound: Bound) -> bool:
         """Let the server know what we want, and ourselves what it can do; whether we have an archive."""
@@ -247,7 +261,7 @@ class Session:
     def _entered(self, room: str) -> None:
         """We have come into *room*."""
         feed, found = room_feed(room), self._rooms.room(room)
-        if found is not None and found.has_archive:
+        if found is not None and (found.has_archive or found.features is None):  # it has, or may have
             self._start(feed)
         else:
             self._places.go_live(feed)
@@ -311,7 +325,7 @@ class Session:
     def _is_kept_by_time(self, feed: str) -> bool:
         """Whether this is a room that has no archive: it repeats what came after a time."""
         room = self._rooms.room(room_of(feed) or "")
-        return room is not None and not room.has_archive
+        return room is not None and room.features is not None and not room.has_archive
 
     def _translate(self, stanza: Stanza) -> Reading:
         element, now = stanza.element, self._context.clock.now()
