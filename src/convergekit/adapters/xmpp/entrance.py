@@ -47,11 +47,13 @@ class Entrance:
         self.shown: tuple[Shown, str | None] = (shown, None)
 
     async def learn(self, room: Room) -> None:
-        """Ask what *room* can do. Who is not in may not be told."""
+        """Ask what *room* can do. Who is not in may not be told; one that has no time now may have an archive."""
         try:
             room.features = read_features(await self._stream.request(disco_query(room.jid)))
-        except (StanzaError, NotSentError):
+        except (StanzaError, NotSentError) as error:
             self._context.log.debug("room %s does not say what it can do", shown(room.jid))
+            if isinstance(error, StanzaError) and error.type != "wait":
+                room.features = room.features or frozenset()
 
     async def enter(self, room: Room, *, opens: bool) -> bool:
         """Come into *room*; whether that has made it. Unless it *opens*, it is still locked then.
@@ -91,7 +93,7 @@ class Entrance:
 
     async def _try(self, room: Room, nickname: str, since: datetime | None) -> bool:
         """Ask for *nickname*, and wait for the answer; whether the room was made by that."""
-        room.attempt = attempt = Attempt(self._token(), nickname)
+        room.attempt = attempt = Attempt(self._token(), before=room.nickname)
         shown, text = self.shown
         try:
             if room.joined:

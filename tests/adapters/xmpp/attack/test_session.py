@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from convergekit.abc import Cursor
+from convergekit.adapters.xmpp.inflow import room_feed
+from convergekit.adapters.xmpp.place import Place
 from convergekit.adapters.xmpp.stream import StanzaError
+from tests.adapters.xmpp.fake_archive import QUERY, FakeArchive
 from tests.adapters.xmpp.fake_stream import SILENT
-from tests.adapters.xmpp.test_session import DISCO, FEATURES, Here, message
+from tests.adapters.xmpp.test_session import DISCO, FEATURES, ROOM, Here, message
 
 pytestmark = pytest.mark.anyio
 
@@ -37,3 +41,26 @@ async def test_the_first_time_too_so_that_the_second_time_something_is_known() -
     async with here.listening():
         pass
     assert here.admitted == ["hi 1"]
+
+
+async def test_a_room_that_does_not_say_that_it_has_an_archive_is_asked_for_it_all_the_same() -> None:
+    """What was said while we were away is more than a room repeats, and the place in its archive must not pass it."""
+    here = Here()
+    of_room = FakeArchive(here.stream, ROOM)
+    here.stream.answers[QUERY] = lambda iq: (here.archive if iq.get("to") is None else of_room)(iq)
+    here.rooms.features = None
+    ids = [
+        of_room.keep(message(number).replace("ann@example.org/x' type='chat", f"{ROOM}/ann' type='groupchat"))
+        for number in range(1, 4)
+    ]
+    await here.context.admit(cursor=Cursor(Place(ids[0], None).to_value(), room_feed(ROOM)))
+
+    def enter() -> None:
+        with here.rooms.entering(ROOM):
+            here.stream.push(message(9).replace("ann@example.org/x' type='chat", f"{ROOM}/ann' type='groupchat"))
+            here.rooms.entered(ROOM)
+
+    here.rooms.rejoins = enter
+    async with here.listening():
+        pass
+    assert here.admitted == ["hi 2", "hi 3", "hi 9"]
