@@ -265,6 +265,32 @@ async def test_who_leaves_is_out_and_stays_out() -> None:
         await desk.rooms.members(ROOM)
 
 
+async def test_a_room_of_the_settings_that_was_left_is_entered_again_when_the_channel_is_opened_anew() -> None:
+    desk = Desk(rooms=[{"room": LOUNGE, "nickname": "helper"}])
+    await desk.stream.open()
+    await desk.rooms.rejoin()
+    await desk.rooms.leave(ROOM)
+    await desk.rooms.rejoin()
+    assert [each.get("to") for each in desk.muc.joins] == [f"{LOUNGE}/helper"]
+
+    another = Desk(context=desk.context, rooms=[{"room": LOUNGE}])
+    await another.stream.open()
+    await another.rooms.rejoin()
+    assert another.muc.ours == "bot"
+
+
+async def test_a_nickname_that_the_room_spells_otherwise_is_an_answer() -> None:
+    desk = await joined()
+    rename = desk.muc.rename
+    desk.muc.rename = lambda nickname, id: rename(nickname.upper(), id)  # type: ignore[method-assign]
+
+    await desk.rooms.join(ROOM, nickname="helper")
+
+    room = desk.rooms.room(LOUNGE)
+    assert room is not None
+    assert room.nickname == "HELPER"
+
+
 async def test_another_nickname_is_asked_for_without_leaving() -> None:
     desk = await joined()
 
@@ -649,6 +675,16 @@ async def test_what_we_show_is_shown_in_rooms() -> None:
     for each in (shown, desk.muc.joins[-1]):
         assert each.findtext(tag(NS.CLIENT, "show")) == "dnd"
         assert each.findtext(tag(NS.CLIENT, "status")) == "at lunch"
+
+
+async def test_a_room_that_refuses_what_we_show_is_asked_whether_we_are_in() -> None:
+    desk = await joined()
+    async with kept(desk):
+        desk.muc.forget()
+        desk.muc.refuse("bot", "another", "cancel/remote-server-not-found")
+        await anyio.wait_all_tasks_blocked()
+
+    assert desk.muc.ours == "bot"
 
 
 async def test_who_is_offline_to_the_others_stays_in_rooms() -> None:

@@ -65,7 +65,7 @@ class Attempt:
 
     Args:
         id: Of the presence that asks.
-        nickname: The one that it asks for.
+        before: The nickname that we have until then.
         answered: Set with the answer.
         error: The answer, where it is a refusal.
         made: Whether the room was made by our entering, and is locked until it is configured.
@@ -73,7 +73,7 @@ class Attempt:
     """
 
     id: str
-    nickname: str
+    before: str
     answered: anyio.Event = field(default_factory=anyio.Event)
     error: StanzaError | DeliveryError | None = None
     made: bool = False
@@ -169,7 +169,9 @@ class Room:
         if self.attempt is not None:
             self.attempt.heard += 1
         if said.error is not None:
-            if self.attempt is not None and said.id in (None, self.attempt.id):
+            if self.attempt is None:
+                self.doubted = self.joined
+            elif said.id in (None, self.attempt.id):
                 self.fail(said.error)
             return Reading()
         if said.nickname is None:  # RFC 6121 §4: the room's own presence, if it has any
@@ -215,8 +217,8 @@ class Room:
 
     def _entered(self, said: RoomPresence, nickname: str) -> Reading:
         was_in, self.joined, self.nickname = self.joined, True, nickname
-        # Who enters may be called otherwise by the room (§7.2.3); who is in hears of other changes as well.
-        if self.attempt is not None and (not was_in or nickname == self.attempt.nickname):
+        # A room may call us otherwise than we asked for (§7.2.3); who is in hears of other changes as well.
+        if self.attempt is not None and (not was_in or nickname != self.attempt.before):
             self.attempt.made = Code.CREATED in said.codes
             self.attempt.answered.set()
         if was_in:

@@ -146,7 +146,7 @@ class Rooms:
             # One that we have left has still something to say.
             return None if element.find(tag(NS.MUC_USER, "x")) is None else Reading()
         reading = room.observe(said, now)
-        if room.is_lost or reading.events:
+        if room.is_lost or room.doubted or reading.events:
             self._tell()
         return reading
 
@@ -219,7 +219,7 @@ class Rooms:
         found.fail(NotSentError("we leave this room", channel=self._channel))  # who is about to enter gives up
         async with found.entering:
             found.staying_out = True
-            found.attempt = attempt = Attempt(self._token(), found.nickname)
+            found.attempt = attempt = Attempt(self._token(), before=found.nickname)
             with suppress(NotSentError):  # without a session we are not in
                 post(self._stream, leave_presence(found.jid, found.nickname))
                 with anyio.move_on_after(self._config.timeout if found.joined else 0):
