@@ -167,6 +167,7 @@ class Connection:
                 self.write(self._wrong or right)
             case "a" if session is not None:
                 session.acknowledge(int(found.get("h", "")))
+                self._server.tell()
 
     def _resume(self, found: Element) -> None:
         session = self._server.account(self._login.username).sessions.get(found.get("previd", ""))

@@ -156,6 +156,10 @@ class XmppServer:
             self._pass_on(stanza, session)
         else:
             self.services.presence(stanza, session)
+        self.tell()
+
+    def tell(self) -> None:
+        """A client has said something: look at what is waited for."""
         self._news.set()
         self._news = anyio.Event()
 
