@@ -6,16 +6,13 @@ Rules kept here:
 - What the server does not offer is done without, and said; what it does not answer is not waited for for long.
 - A room is entered before what waits for it is written.
 - All that fails is let out: the engine begins again. What is not safe by then comes again, resent or archived.
-- A peer that is silent for `ping_interval`, and then for `ping_timeout`, is dead. While we read nothing ourselves, its
-  silence says nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from datetime import datetime
-from typing import Final, Protocol
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Final
 from xml.etree.ElementTree import Element, SubElement
 
 import anyio
@@ -29,83 +26,23 @@ from .archive import Archives
 from .catchup import CatchUp
 from .config import XmppConfig
 from .door import Door, Stanza
-from .facts import KnownRoom, Surroundings
+from .facts import Surroundings
 from .identities import Identities
 from .inflow import OWN, Inflow, feed_of, room_feed, room_of
+from .keepalive import keep_alive
 from .place import Place, Places
 from .stanzas.inbound import Reading, read
 from .stanzas.namespaces import NS, tag
 from .stream import Bound, StanzaError, Stream
+from .surroundings import InRooms, OfContacts
 
-__all__ = ["BATCH", "EnteredRoom", "InRooms", "OfContacts", "Session"]
+__all__ = ["BATCH", "Session"]
 
 BATCH: Final = 64  # stanzas that are admitted together
 _AGAIN: Final = 60.0  # seconds until an archive is asked again that had no time
 _LOOK: Final = 600.0  # seconds between looks at our archive
 _MESSAGE: Final = tag(NS.CLIENT, "message")
 _PRESENCE: Final = tag(NS.CLIENT, "presence")
-
-
-class InRooms(Protocol):
-    """What a session asks of `Rooms`."""
-
-    entered: Callable[[str], None]
-    entering: Callable[[str], AbstractContextManager[object]]
-
-    def room(self, jid: str) -> EnteredRoom | None:
-        """The room *jid*, where we are in it or are about to be."""
-        ...
-
-    def read(self, element: Element, *, now: datetime) -> Reading | None:
-        """What a presence changes; None where it is from no room."""
-        ...
-
-    @property
-    def joined(self) -> Sequence[EnteredRoom]:
-        """Those that we are in now."""
-        ...
-
-    def doubt(self, jid: str) -> None:
-        """*jid* has refused what we said: it may be a room that has forgotten us."""
-        ...
-
-    async def rejoin(self, *, resumed: bool = False) -> None:
-        """Be in all rooms again, when a session has begun; in bounded time."""
-        ...
-
-    async def keep(self) -> None:
-        """Stay in them until cancelled."""
-        ...
-
-
-class EnteredRoom(KnownRoom, Protocol):
-    """A room, and whether it has an archive."""
-
-    @property
-    def jid(self) -> str:
-        """Its bare JID."""
-        ...
-
-    @property
-    def has_archive(self) -> bool:
-        """Whether it keeps what is said in it (XEP-0313)."""
-        ...
-
-
-class OfContacts(Protocol):
-    """What a session asks of `Roster`."""
-
-    def read(self, element: Element, *, now: datetime) -> Reading:
-        """What a presence from elsewhere than a room, or a push of the roster, says."""
-        ...
-
-    async def begin(self, *, resumed: bool = False) -> None:
-        """When a session has begun: learn the roster, and be seen."""
-        ...
-
-    async def keep(self) -> None:
-        """What is to be done beside the session, until cancelled."""
-        ...
 
 
 class Session:
@@ -193,7 +130,7 @@ class Session:
             self._stream.flow()
             self._tasks.start_soon(self._rooms.keep)
             self._tasks.start_soon(self._roster.keep)
-            self._tasks.start_soon(self._keep_alive)
+            self._tasks.start_soon(keep_alive, self._stream, self._inflow, self._context, self._config)
             self._tasks.start_soon(self._look_regularly)
             task_status.started()
 
@@ -339,33 +276,6 @@ class Session:
 
     def _is_archived(self, message: Element) -> bool:
         return any(each.archived is not None for each in self.door.read([Stanza(message)]))
-
-    # --- staying alive --------------------------------------------------------------------------------------------
-
-    async def _keep_alive(self) -> None:
-        clock, interval = self._context.clock, self._config.ping_interval
-        while True:
-            silence = clock.monotonic() - self._inflow.heard_at
-            if silence < interval:
-                await clock.sleep(interval - silence)
-            elif self._inflow.is_paused:
-                await clock.sleep(interval)
-            else:
-                await self._ping()
-
-    async def _ping(self) -> None:
-        iq = Element(tag(NS.CLIENT, "iq"), {"type": "get", "to": self._config.domain})
-        SubElement(iq, tag(NS.PING, "ping"))
-        pauses = self._inflow.pauses
-        try:
-            await self._stream.request(iq, timeout=self._config.ping_timeout)
-        except StanzaError:
-            pass  # it says that it does not answer that
-        except NotSentError:
-            if self._stream.bound is not None and not self._inflow.is_paused and pauses == self._inflow.pauses:
-                self._context.log.warning("the server has gone silent")
-                self._stream.abort()
-        self._inflow.heard_at = self._context.clock.monotonic()
 
 
 def _decisive(group: ExceptionGroup[Exception]) -> Exception:
