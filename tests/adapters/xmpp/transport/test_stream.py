@@ -742,6 +742,14 @@ async def test_the_server_is_told_only_of_what_is_handled(far: FarSide, make_str
     assert await line.silent()
 
 
+async def test_every_stanza_counts_be_it_sense_or_not(far: FarSide, make_stream: MakeStream) -> None:
+    """The server counts all that it writes, and both have to come to the same."""
+    stream = make_stream()
+    line = await begun(stream, far)
+    await line.send(f"<iq type='nonsense' id='1'/><iq id='2'/><iq type='result' id='3'/><x xmlns='urn:x'/>{R}")
+    assert (await line.next()).get("h") == "3"
+
+
 async def test_a_stanza_that_is_too_deep_or_long_is_a_husk_and_the_stream_goes_on(
     far: FarSide, make_stream: MakeStream
 ) -> None:

@@ -15,25 +15,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 import ssl
 from collections.abc import Callable, Sequence
-from itertools import count
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 from xml.etree.ElementTree import Element, SubElement
 
 import anyio
 
-from convergekit.errors import ConfigurationError, DeliveryError, NotSentError, UncertainError
+from convergekit.errors import ConfigurationError, DeliveryError, NotSentError
 
 from ..config import XmppConfig
 from ..jids import shown
 from ..stanzas.namespaces import NS, tag
-from ..stream import CUT, Bound, StanzaError
-from ..window import OCTETS, Parcel, Window
+from ..stream import Bound, StanzaError
+from ..window import OCTETS, Window
 from ._counts import Handled
 from ._iqs import IQ, Answers, is_from_account, may_answer
-from ._refusals import cleaned, condition_of
+from ._waiting import Deliveries, Requests, copied, heard
 from ._writing import to_bytes
 
 if TYPE_CHECKING:
@@ -44,7 +42,6 @@ __all__ = ["XmppStream"]
 _MESSAGE: Final = tag(NS.CLIENT, "message")
 _PRESENCE: Final = tag(NS.CLIENT, "presence")
 _HANDED_ON: Final = frozenset({_MESSAGE, _PRESENCE})
-_ERROR: Final = tag(NS.CLIENT, "error")
 _BIND: Final = "urn:ietf:params:xml:ns:xmpp-bind"
 _SESSION: Final = "urn:ietf:params:xml:ns:xmpp-session"
 _LIMITS: Final = "urn:xmpp:stream-limits:0"
@@ -58,29 +55,6 @@ _LOOSE: Final = 1.0
 _TRIES: Final = 3  # a server that cannot resume a session, and cannot say so either, is asked for another one
 
 _log = logging.getLogger(__name__)
-
-
-class _Delivery:
-    """Somebody who waits for an acknowledgement."""
-
-    __slots__ = ("future", "parcel", "timer")
-
-    def __init__(self, stanzas: Sequence[bytes], started: Callable[[], None]) -> None:
-        self.future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.parcel = Parcel(stanzas, started=started, settled=self.settle)
-        self.timer: asyncio.TimerHandle | None = None
-
-    def settle(self, exc: Exception | None) -> None:
-        if not self.future.done():
-            if exc is None:
-                self.future.set_result(None)
-            else:
-                self.future.set_exception(exc)
-
-    def disarm(self) -> None:
-        if self.timer is not None:
-            self.timer.cancel()
-            self.timer = None
 
 
 class XmppStream:
@@ -121,9 +95,10 @@ class XmppStream:
         self._out: list[bytes] = []
         self._flush_due = False
         # Who waits for what
-        self._deliveries: set[_Delivery] = set()
-        self._requests: dict[str, tuple[str | None, asyncio.Future[Element]]] = {}
-        self._ids = (f"{prefix}-{number}" for prefix in (secrets.token_hex(8),) for number in count(1))
+        self._requests = Requests()
+        self._deliveries = Deliveries(
+            self._window, config.timeout, has_session=lambda: self.bound is not None, why=self._why
+        )
         self._asked: asyncio.TimerHandle | None = None  # runs while an acknowledgement is under way
         self._barrier: tuple[str, int] | None = None  # id of a ping, and what stands before it
         self._over: asyncio.Event | None = None
@@ -223,7 +198,7 @@ class XmppStream:
 
     async def _asked_at_login(self, iq: Element) -> Element:
         try:
-            return await self._request(iq, self._config.timeout)
+            return await self._requests.answered(iq, self._config.timeout, write=self._write_iq)
         except StanzaError as exc:
             raise NotSentError(f"the server gives us no session: {exc}", code=exc.condition) from None
 
@@ -233,7 +208,7 @@ class XmppStream:
         try:
             return await self._negotiated
         finally:
-            _heard(self._negotiated)
+            heard(self._negotiated)
 
     @property
     def is_managed(self) -> bool:
@@ -249,8 +224,7 @@ class XmppStream:
     async def close(self) -> None:
         """Say goodbye, in bounded time. For good."""
         self._closed = True
-        for delivery in self._deliveries:
-            delivery.settle(self._given_up(delivery))
+        self._deliveries.give_up()
         wire = self._wire
         if wire is not None and self.bound is not None:
             wire.resume()  # the server's goodbye has to be read
@@ -290,19 +264,19 @@ class XmppStream:
         self._answered()
         self._barrier = None
         why = wire.why or NotSentError("the connection was lost")
-        for _, future in self._requests.values():
-            if not future.done():
-                future.set_exception(_copy(why))
+        self._requests.lost(why)
         if self._negotiated is not None and not self._negotiated.done():
-            self._negotiated.set_exception(_copy(why))
-        for delivery in self._deliveries:
-            self._arm(delivery)
+            self._negotiated.set_exception(copied(why))
+        self._deliveries.stop()
         if self._over is not None:
             self._over.set()
 
+    def _why(self) -> DeliveryError | None:
+        return self._wire.why if self._wire is not None else None
+
     def _gone(self) -> NoReturn:
-        why = self._wire.why if self._wire is not None else None
-        raise NotSentError("there is no session") if why is None else _copy(why)
+        why = self._why()
+        raise NotSentError("there is no session") if why is None else copied(why)
 
     # --- delivering -----------------------------------------------------------------------------------------------
 
@@ -311,8 +285,7 @@ class XmppStream:
         if self.bound is None:
             return
         self._flowing = True
-        for delivery in self._deliveries:
-            delivery.disarm()
+        self._deliveries.flow()
         self._pump()
 
     async def deliver(self, elements: Sequence[Element], *, started: Callable[[], None]) -> None:
@@ -321,39 +294,8 @@ class XmppStream:
             raise NotSentError("the stream is closed")
         if not elements:
             return
-        delivery = _Delivery([to_bytes(each, sender=self._sender) for each in elements], started)
-        self._deliveries.add(delivery)
-        self._window.put(delivery.parcel)
-        if self._flowing:
-            self._pump()
-        else:
-            self._arm(delivery)
-        try:
-            await delivery.future
-        finally:
-            delivery.disarm()
-            _heard(delivery.future)
-            self._deliveries.discard(delivery)
-            self._window.drop(delivery.parcel)
-
-    def _arm(self, delivery: _Delivery) -> None:
-        """Without a session it waits no longer than `timeout`."""
-        if delivery.timer is None:
-            delivery.timer = asyncio.get_running_loop().call_later(self._config.timeout, self._time_is_up, delivery)
-
-    def _time_is_up(self, delivery: _Delivery) -> None:
-        delivery.timer = None
-        if delivery.parcel.begun and self.bound is not None:
-            self._arm(delivery)  # there is a session, which is being set up
-        else:
-            delivery.settle(self._given_up(delivery))
-
-    def _given_up(self, delivery: _Delivery) -> DeliveryError:
-        why = self._wire.why if self._wire is not None else None
-        reason = f": {why.reason}" if why is not None else ""
-        if delivery.parcel.begun:
-            return UncertainError(f"written, and the connection was lost before the server acknowledged it{reason}")
-        return NotSentError(f"there is no session{reason}")
+        stanzas = [to_bytes(each, sender=self._sender) for each in elements]
+        await self._deliveries.acknowledged(stanzas, started=started, write=self._pump)
 
     def _pump(self) -> None:
         """Write what there is room for."""
@@ -377,27 +319,11 @@ class XmppStream:
         """Ask. See `Stream.request`."""
         if self.bound is None:
             raise NotSentError("there is no session")
-        return await self._request(iq, self._config.timeout if timeout is None else timeout)
+        timeout = self._config.timeout if timeout is None else timeout
+        return await self._requests.answered(iq, timeout, write=self._write_iq)
 
-    async def _request(self, iq: Element, timeout: float) -> Element:
-        ident = next(self._ids)
-        iq.set("id", ident)
-        future: asyncio.Future[Element] = asyncio.get_running_loop().create_future()
-        self._requests[ident] = iq.get("to"), future
+    def _write_iq(self, iq: Element) -> None:
         self._write_stanza(to_bytes(iq, sender=self._sender))
-        try:
-            with anyio.fail_after(timeout):
-                answer = await future
-        except TimeoutError:
-            raise NotSentError(f"no answer within {timeout:g} s") from None
-        finally:
-            _heard(future)
-            del self._requests[ident]
-        if CUT in answer.attrib:
-            raise NotSentError("the answer is too large to be read")
-        if answer.get("type") == "error":
-            raise _stanza_error(answer)
-        return answer
 
     # --- reading --------------------------------------------------------------------------------------------------
 
@@ -440,11 +366,11 @@ class XmppStream:
         if kind in ("result", "error"):
             self._handled.done()
             self._answer_came(iq)
-        elif kind in ("get", "set"):
-            if kind == "set" and len(iq) == 1 and iq[0].tag == tag(NS.ROSTER, "query"):
-                self._roster_push(iq)
-            else:
-                self._handled.done()
+        elif kind == "set" and len(iq) == 1 and iq[0].tag == tag(NS.ROSTER, "query"):
+            self._roster_push(iq)
+        else:
+            self._handled.done()
+            if kind in ("get", "set"):
                 self._reply(self._answers.to(iq))
 
     def _answer_came(self, iq: Element) -> None:
@@ -454,9 +380,7 @@ class XmppStream:
                 position, self._barrier = self._barrier[1], None
                 self._acknowledged(position)
             return
-        asked, future = self._requests.get(ident, (None, None))
-        if future is not None and not future.done() and may_answer(asked, sender, self._own):
-            future.set_result(iq)
+        self._requests.came(iq, self._own)
 
     def _roster_push(self, iq: Element) -> None:
         if is_from_account(iq.get("from"), self._own):
@@ -468,8 +392,11 @@ class XmppStream:
             self._reply(self._answers.refused(iq))
 
     def _reply(self, answer: Element) -> None:
-        if self._wire is not None and self._wire.unwritten <= OCTETS:  # who asks and does not read gets nothing
-            self._write_stanza(to_bytes(answer, sender=self._sender))
+        if self._wire is None or self._wire.unwritten > OCTETS:  # who asks and does not read gets nothing
+            return
+        stanza = to_bytes(answer, sender=self._sender)
+        if len(stanza) <= self.limit:  # else who asks, by an id without end, would have the server end our stream
+            self._write_stanza(stanza)
 
     # --- stream management ----------------------------------------------------------------------------------------
 
@@ -557,17 +484,11 @@ class XmppStream:
 
         A component does not know the name of its server, and asks itself: the server passes that on in order, too.
         """
-        ident = next(self._ids)
+        ident = self._requests.new_id()
         self._barrier = ident, self._window.written
         iq = Element(IQ, {"type": "get", "id": ident, "to": self._config.domain})
         SubElement(iq, tag(NS.PING, "ping"))
         return to_bytes(iq, sender=self._sender)
-
-
-def _heard(future: asyncio.Future[Any]) -> None:
-    """Whoever waited may have been cancelled: asyncio then tells of an error that nobody heard of."""
-    if future.done() and not future.cancelled():
-        future.exception()
 
 
 def _h(element: Element) -> int:
@@ -575,19 +496,6 @@ def _h(element: Element) -> int:
     if not said.isdecimal() or len(said) > 10:
         raise ValueError("h is no number")
     return int(said)
-
-
-def _stanza_error(answer: Element) -> StanzaError:
-    error = answer.find(_ERROR)
-    if error is None:
-        return StanzaError("cancel", "undefined-condition")
-    text = cleaned(error.findtext(tag(NS.STANZAS, "text"))) or None
-    return StanzaError(error.get("type", "cancel"), condition_of(error), text)
-
-
-def _copy(why: DeliveryError) -> DeliveryError:
-    """As it is, for one more who is told."""
-    return type(why)(why.reason, code=why.code)
 
 
 def _with(element: Element, child: Element) -> Element:
