@@ -68,7 +68,8 @@ class Door:
             try:
                 admitted = await self._context.admit(*events, cursor=cursor)
             except _NOT_THE_LEDGERS as error:
-                return await self._one_by_one(stanzas, readings, cursor, more, error)
+                await self._one_by_one(stanzas, readings, cursor, more, error)
+                return
         else:
             admitted = ()
         answers = iter(admitted[len(more) :])
@@ -95,11 +96,9 @@ class Door:
     ) -> None:
         """What the ledger cannot hold must not stand in the way of the others, nor of the place."""
         if len(stanzas) == 1 and not more and cursor is None:
-            unreadable = _unreadable(stanzas[0], error)
-            if readings[0].events[0].key == unreadable.events[0].key:
-                raise error
             self._say(stanzas[0], error)
-            return await self.admit(stanzas, [unreadable])
+            await self._context.admit(*_unreadable(stanzas[0], error).events)
+            return
         for event in more:
             await self._context.admit(event)
         for stanza, reading in zip(stanzas, readings, strict=True):
