@@ -227,6 +227,7 @@ LOOPS = {
     "convergekit.adapters.email.smtp.connection": "aiosmtplib connects and logs in",
     "convergekit.adapters.email.smtp.pool": "... and knows that loop only",
     "convergekit.adapters.email.smtp.transaction": "... whose transport the transaction takes over",
+    "convergekit.adapters.xmpp.transport._waiting": "what comes by slixmpp's loop is waited for there",
     "convergekit.adapters.xmpp.transport._wire": "slixmpp is a protocol of that loop",
     "convergekit.adapters.xmpp.transport.stream": "... which is waited for and called later",
     "convergekit.testing._pytest_asyncio": "the hub of pytest-asyncio's tests lives in a task of that loop",
