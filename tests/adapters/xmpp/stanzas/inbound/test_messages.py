@@ -440,7 +440,13 @@ class TestRepliesToSenders:
     )
     def test_nobody_else_is(self, xml: str) -> None:
         """No receipt in a room, none to an error, none to ourselves."""
-        assert Known().read(xml).replies == ()
+        reading = Known().read(xml)
+
+        assert reading.replies == ()
+        assert not any(getattr(event, "name", "") == "xmpp.unreadable" for event in reading.events)
+
+    def test_another_device_is_answered_for_by_itself(self) -> None:
+        assert Known().read(carbon("received", chat("<body>a</body>" + self.REQUEST))).replies == ()
 
     def test_nor_where_the_settings_say_no(self) -> None:
         assert Known(receipts=False).read(chat("<body>a</body>" + self.REQUEST)).replies == ()
@@ -449,6 +455,10 @@ class TestRepliesToSenders:
         known = Known(own="gw.example.org", full="gw.example.org", is_component=True)
         (reply,) = known.read(chat("<body>a</body>" + self.REQUEST, to="help@gw.example.org")).replies
         assert reply.get("from") == "help@gw.example.org"
+
+        unaddressed = chat("<body>a</body>" + self.REQUEST).replace(f'to="{BOT}"', "")
+        (reply,) = known.read(unaddressed).replies
+        assert reply.get("from") == "gw.example.org"
 
 
 class TestTyping:

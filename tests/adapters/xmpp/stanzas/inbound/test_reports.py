@@ -103,6 +103,13 @@ class TestMarkers:
         (receipt,) = receipts(chat(f'<{marker} xmlns="urn:xmpp:chat-markers:0" id="{OURS}"/>'))
         assert receipt.status is status
 
+    def test_what_has_arrived_is_not_read(self) -> None:
+        known = Known()
+        known.identities.sent(ANN, OURS_TOO)
+        known.identities.sent(ANN, OURS)
+        receipts(chat(f'<received xmlns="urn:xmpp:chat-markers:0" id="{OURS}"/>'), known)
+        assert len(receipts(chat(DISPLAYED.format(OURS)), known)) == 2
+
     def test_what_another_device_has_read_is_told(self) -> None:
         (event,) = Known().read(carbon("sent", chat(DISPLAYED.format("m1"), sender=f"{BOT}/x", to=ANN))).events
         assert isinstance(event, CustomReceived)
@@ -145,6 +152,26 @@ class TestErrors:
         (receipt,) = receipts(error("teapot"))
         assert receipt.failure is not None
         assert (receipt.failure.kind, receipt.failure.code) == (None, "cancel/teapot")
+
+    @pytest.mark.parametrize(
+        ("inside", "code"),
+        [
+            ('<a xmlns="urn:example:app"/><gone xmlns="{0}"/>', "modify/gone"),
+            ('<text xmlns="{0}">Moved</text><gone xmlns="{0}"/>', "modify/gone"),
+            ('<a xmlns="urn:example:app"/>', "modify/undefined-condition"),
+            ("", "modify/undefined-condition"),
+        ],
+    )
+    def test_the_condition_is_where_it_is(self, inside: str, code: str) -> None:
+        said = f'<error type="modify">{inside.format("urn:ietf:params:xml:ns:xmpp-stanzas")}</error>'
+        (receipt,) = receipts(chat(said, type="error", id=OURS))
+        assert receipt.failure is not None
+        assert receipt.failure.code == code
+
+    def test_a_type_that_nobody_knows_is_final(self) -> None:
+        (receipt,) = receipts(error("gone", "shout"))
+        assert receipt.failure is not None
+        assert receipt.failure.code == "cancel/gone"
 
     def test_an_error_without_an_error_is_one(self) -> None:
         (receipt,) = receipts(chat("", type="error", id=OURS))

@@ -43,6 +43,8 @@ class TestInvitations:
     def test_none_comes_in_a_room(self) -> None:
         x = f'<x xmlns="{USER}"><invite from="boss@example.org"/></x>'
         assert isinstance(only(groupchat(f"<body>Hi</body>{x}")), MessageReceived)
+        x = f'<x xmlns="jabber:x:conference" jid="{DEN}"/>'
+        assert isinstance(only(groupchat(f"<body>Hi</body>{x}")), MessageReceived)
 
     def test_who_declines_ours(self) -> None:
         decline = f'<x xmlns="{USER}"><decline from="{ANN}"><reason>No time</reason></decline></x>'

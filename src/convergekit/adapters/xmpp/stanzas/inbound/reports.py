@@ -77,7 +77,7 @@ def acknowledgement(arrival: Arrival) -> Element | None:
     stanza = arrival.stanza
     if _REQUEST not in stanza.children or stanza.id is None or not arrival.facts.receipts:
         return None
-    if arrival.is_own or arrival.is_group or arrival.carbon is not None or stanza.type == "headline":
+    if arrival.is_group or arrival.carbon is not None or stanza.type == "headline":
         return None
     sender = stanza.element.get("from")
     if sender is None:
