@@ -23,7 +23,8 @@ from convergekit.abc import (
     SupportsTyping,
     SupportsUpload,
 )
-from convergekit.adapters.xmpp import XmppAdapter, XmppConfig
+from convergekit.adapters.xmpp import XmppAdapter, XmppConfig, transport
+from convergekit.adapters.xmpp.stanzas.namespaces import NS
 from convergekit.errors import ConfigurationError, NotRunningError, NotSentError
 from convergekit.model import ConversationRef, IdempotencyKind, Status
 from convergekit.testing import FakeContext, outgoing
@@ -114,23 +115,38 @@ async def test_outside_of_its_block_it_says_so() -> None:
         await adapter().listen()
 
 
-async def test_its_resource_is_the_same_for_good(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else each restart would leave a ghost, which the server goes on delivering to."""
-    seen: list[Any] = []
-    import convergekit.adapters.xmpp.transport as transport
+@pytest.fixture
+def streams(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What each stream is made of."""
+    made: list[dict[str, Any]] = []
 
     class Noted(transport.XmppStream):
         def __init__(self, *args: Any, **more: Any) -> None:
-            seen.append(more["resource"])
+            made.append(more)
             super().__init__(*args, **more)
 
     monkeypatch.setattr(transport, "XmppStream", Noted)
+    return made
+
+
+async def test_who_confirms_nothing_does_not_say_that_they_do(streams: list[dict[str, Any]]) -> None:
+    """XEP-0184 §4: whoever asks would wait for it."""
+    for receipts in (True, False):
+        async with adapter(receipts=receipts):
+            pass
+    assert [NS.RECEIPTS in each["features"] for each in streams] == [True, False]
+    assert all({NS.CORRECTION, NS.RETRACTION, NS.REACTIONS, NS.REPLY} <= {*each["features"]} for each in streams)
+
+
+async def test_its_resource_is_the_same_for_good(streams: list[dict[str, Any]]) -> None:
+    """Else each restart would leave a ghost, which the server goes on delivering to."""
     contexts = FakeContext(), FakeContext()
     for context in (contexts[0], contexts[0], contexts[1]):
         async with adapter(context):
             pass
     async with adapter(resource="desk"):
         pass
+    seen = [each["resource"] for each in streams]
     assert seen[0] == seen[1]
     assert seen[0] != seen[2]
     assert seen[3] == "desk"

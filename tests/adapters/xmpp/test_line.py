@@ -134,7 +134,7 @@ async def test_what_is_under_way_ends_with_a_session_that_nobody_listens_on(
     async with lines() as (line, sessions):
 
         async def sent() -> None:
-            with pytest.raises(ends_as):
+            with anyio.fail_after(5), pytest.raises(ends_as):
                 await line.during(anyio.sleep_forever, is_begun=lambda: is_begun)
 
         async with anyio.create_task_group() as tasks:

@@ -89,8 +89,6 @@ class Line:
             DeliveryError: What `ready` and *work* raise.
         """
         await self.ready()
-        if self._listened:
-            return await work()
         with anyio.CancelScope() as scope:
             self._under_way.add(scope)
             try:

@@ -10,6 +10,7 @@ from xml.etree.ElementTree import Element
 
 import anyio
 import pytest
+from pydantic import SecretStr
 
 from convergekit import Attachment, DispatchHandle, Hub, MemoryStore, Message, MessageReceived, Status
 from convergekit.adapters.xmpp import XmppAdapter, XmppConfig
@@ -360,6 +361,29 @@ async def test_a_component_speaks_for_whom_it_says(xmpp_server: XmppServer, conn
         assert asked.conversation is not None
         await hub.conversation(asked.conversation).send("a lot")  # whoever was asked answers
         assert (await ann.until("a lot")).get("from") == f"sales@{xmpp_server.component}"
+
+
+async def test_a_component_that_is_connected_is_left_alone_by_check(prosody: XmppServer, connect_peer: Connect) -> None:
+    """It has no resources: a second connection would be refused, or would get what is for the first."""
+    config = XmppConfig(
+        account="component",
+        jid=prosody.component,
+        password=SecretStr(prosody.component_secret),
+        host=prosody.host,
+        port=prosody.component_port,
+    )
+    ann = await connect_peer(prosody)
+    wrong = config.model_copy(update={"password": SecretStr("wrong")})
+    async with XmppAdapter(config, FakeContext()) as entered:
+        assert "let in" in (await entered.check()).detail
+        await entered.send(outgoing(f"xmpp:{ann.bare}", "hello"))
+        for each in (entered, XmppAdapter(config, FakeContext())):
+            health = await each.check()
+            assert health.ok
+            assert "connected" in health.detail
+        assert not (await XmppAdapter(wrong, FakeContext()).check()).ok
+        await entered.send(outgoing(f"xmpp:{ann.bare}", "still here", key="2"))
+        await ann.until("still here")
 
 
 async def test_who_sends_without_listening_makes_a_session_of_its_own(
