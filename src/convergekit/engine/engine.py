@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, Self
 from uuid import uuid4
 
 import anyio
+import sniffio
 from anyio import AsyncContextManagerMixin
 from anyio.abc import TaskGroup
 from pydantic import BaseModel
@@ -147,6 +148,9 @@ class Engine(AsyncContextManagerMixin):
     @asynccontextmanager
     async def __asynccontextmanager__(self) -> AsyncGenerator[Self]:
         """Open the store, then everything that moves; leave in order: intake, lanes, outbox, channels, store."""
+        if not self.only_submits:
+            for runtime in self.channels.values():
+                _check_loop(runtime.name, runtime.adapter_class)
         self._holder = uuid4().hex  # not before: a process may have been forked since we were made
         async with self.store.opened(self._clock), self._telling():
             trouble: BaseException | None = None
@@ -213,6 +217,8 @@ class Engine(AsyncContextManagerMixin):
         """Make a channel known. While the engine runs, `open` opens it."""
         if name in self.channels:
             raise ConfigurationError(f"there is a channel {name!r} already; remove it first, or give another name")
+        if self._tasks is not None:
+            _check_loop(name, adapter_class)
         check_media(name, adapter_class, options)
         if adapter_class.send_timeout >= self._lease and not self.only_submits:
             # Where leases cannot be renewed, another worker would take over what is still being sent.
@@ -392,3 +398,13 @@ class Engine(AsyncContextManagerMixin):
             if self._noticed.is_set():
                 self._noticed = anyio.Event()
             await self._noticed.wait()
+
+
+def _check_loop(name: str, adapter: type[Adapter[Any]]) -> None:
+    """Raises `ConfigurationError` where *adapter* does not run on this event loop."""
+    loop = sniffio.current_async_library()
+    if loop not in adapter.backends:
+        others = " or ".join(f'"{each}"' for each in sorted(adapter.backends))
+        raise ConfigurationError(
+            f"channel {name!r}: the adapter {adapter.name!r} does not run on {loop}: anyio.run(..., backend={others})"
+        )

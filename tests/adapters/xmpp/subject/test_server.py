@@ -27,6 +27,11 @@ def anyio_backend() -> str:
     return "asyncio"  # as slixmpp
 
 
+def settle(future: asyncio.Future[Any], value: Any) -> None:
+    if not future.done():
+        future.set_result(value)
+
+
 class Client(ClientXMPP):
     """What comes goes into `heard`."""
 
@@ -44,7 +49,7 @@ class Client(ClientXMPP):
         """Log in; tells whether that is let happen."""
         over: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         for name, answer in (("session_start", True), ("failed_all_auth", False)):
-            self.add_event_handler(name, lambda _, answer=answer: over.done() or over.set_result(answer))
+            self.add_event_handler(name, lambda _, answer=answer: settle(over, answer))
         self.connect(*self._address)
         with anyio.fail_after(10):
             return await over
@@ -57,7 +62,7 @@ class Client(ClientXMPP):
     async def until(self, event: str, *, after: Any = lambda: None) -> Any:
         """What *event* brings, once *after* was called."""
         found: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self.add_event_handler(event, lambda said: found.done() or found.set_result(said))
+        self.add_event_handler(event, lambda said: settle(found, said))
         after()
         with anyio.fail_after(10):
             return await found
