@@ -93,6 +93,25 @@ async def test_take_waits_for_something() -> None:
     assert found == ["1"]
 
 
+async def test_others_have_their_turn_however_much_there_is() -> None:
+    inflow, stream = joined(stanzas=100)
+    stream.push(*map(message, range(50)))
+    turns: list[str] = []
+
+    async def read() -> None:
+        for _ in range(50):
+            inflow.done(await inflow.take(1))
+            turns.append("reader")
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(read)
+        for _ in range(20):
+            await anyio.lowlevel.checkpoint()
+            turns.append("another")
+
+    assert "another" in turns[: turns.index("reader") + 25]
+
+
 async def test_messages_wait_while_their_archive_is_caught_up_with_and_others_do_not() -> None:
     inflow, stream = joined()
     inflow.hold(ROOM)

@@ -19,6 +19,7 @@ from typing import Final
 from xml.etree.ElementTree import Element
 
 import anyio
+from anyio.lowlevel import checkpoint
 
 from convergekit.errors import InvalidInputError
 
@@ -151,6 +152,7 @@ class Inflow:
 
     async def take(self, most: int) -> Sequence[Item]:
         """The oldest *most* of what is there, fewer of large ones; waits for one. They count until they are `done`."""
+        await checkpoint()  # others have their turn, however much there is
         while not self._queue:
             self._news = anyio.Event()
             await self._news.wait()
