@@ -111,7 +111,7 @@ async def test_a_room_without_an_archive_repeats_what_came_after_the_last_stored
 
     history = desk.muc.joins[0].find(HISTORY)
     assert history is not None
-    assert history.attrib == {"since": "2026-01-01T08:00:00Z"}
+    assert history.attrib == {"since": "2026-01-01T07:50:00Z"}
 
 
 async def test_a_room_that_our_entering_makes_is_opened() -> None:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Final
 
 from convergekit.abc import ChannelContext, Cursor
@@ -28,13 +27,12 @@ from .inflow import OWN, Inflow, room_of
 from .place import Place, Places
 from .stanzas.archive import Query
 from .stanzas.inbound import Archived
+from .stanzas.times import earlier
 from .stream import StanzaError
 
 __all__ = ["CatchUp"]
 
 _GONE: Final = "item-not-found"
-#: Before the moment of the place: clocks differ, and what is known already is recognised.
-_SLACK: Final = timedelta(minutes=10)
 _IN_VAIN: Final = 3  # pages in a row that bring us nowhere
 
 
@@ -137,14 +135,14 @@ class CatchUp:
             except StanzaError as error:
                 if error.condition != _GONE:
                     raise
-        start = None if place.at is None else place.at - _SLACK
+        start = None if place.at is None else earlier(place.at)
         page = await self.archives.ask(Query(room=room, max=self.page, start=start))
         return page, None if place.id is None else self._gap(feed, place, page)
 
     def _gap(self, feed: str, place: Place, page: Page) -> GapDetected:
         self.context.log.warning("the archive does not know %s any more, where we stopped", jids.shown(place.id))
         return GapDetected(
-            key=f"gap:{feed}:{place.id}",
+            key=f"gap:{feed}:{jids.shown(place.id)}",
             feed=feed,
             since=place.at,
             until=page.results[0].at if page.results else None,

@@ -18,7 +18,7 @@ from .stanzas.namespaces import NS
 from .stanzas.presence import Shown
 from .stanzas.room_form import form_submit
 from .stanzas.rooms import disco_query, join_presence, nickname_presence, read_features
-from .stanzas.times import moment
+from .stanzas.times import earlier, moment
 from .stream import StanzaError, Stream
 
 __all__ = ["Entrance"]
@@ -122,6 +122,7 @@ class Entrance:
         raise NotSentError("the room does not answer", channel=self._context.channel)
 
     async def _last_heard(self, room: Room) -> datetime | None:
-        """When the last message of the room was stored: without an archive it repeats what came after that."""
+        """Before the last message of the room was stored: without an archive it repeats what came after that."""
         cursor = await self._context.cursor(f"room:{room.jid}")
-        return moment(cursor.get("at")) if isinstance(cursor, dict) else None
+        at = moment(cursor.get("at")) if isinstance(cursor, dict) else None
+        return None if at is None else earlier(at)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from itertools import count
 from random import Random
-from xml.etree.ElementTree import Element
+from xml.etree.ElementTree import Element, tostring
 
 import anyio
 import pytest
 
+from convergekit.abc import Cursor
 from convergekit.adapters.xmpp.inflow import OWN
+from convergekit.adapters.xmpp.place import Place
 from convergekit.errors import StoreError
 from convergekit.model import GapDetected
-from tests.adapters.xmpp.fake_stream import Answer
-from tests.adapters.xmpp.test_catchup import Here, here, message
+from tests.adapters.xmpp.fake_archive import BEGAN, QUERY
+from tests.adapters.xmpp.fake_stream import Answer, element
+from tests.adapters.xmpp.test_catchup import FEED, ROOM, Here, here, message
 
 pytestmark = pytest.mark.anyio
 
@@ -91,3 +95,37 @@ async def test_a_ledger_that_fails_now_and_then_loses_and_doubles_nothing() -> N
     else:
         raise AssertionError("it never ended")
     assert one.admitted == [str(number) for number in range(2, 501)]
+
+
+@pytest.mark.parametrize("id", ["a\nb", "\x85", "x" * 1024, "\u202e"])
+async def test_a_place_in_an_archive_may_look_like_anything(id: str) -> None:
+    """It is what a room, which anybody may run, says; and then the room says that there is no such place."""
+    one = await here(0, room=ROOM)
+    one.archive.keep(message(1), id=id)
+    await one.at("a0", 1, FEED)
+    one.archive.kept.insert(0, ("a0", BEGAN, element(message(0))))
+    await one.catch_up.run(FEED)
+    one.archive.forget(2)
+    one.archive.keep(message(2))
+    await one.catch_up.run(FEED)
+    assert sum(isinstance(each, GapDetected) for each in one.context.admitted) == 1
+    assert one.admitted[0] == "1"
+    assert one.admitted[-1] == "2"
+
+
+async def test_an_archive_from_the_beginning_of_time() -> None:
+    one = await here(3, room=ROOM)
+    await one.context.admit(cursor=Cursor(Place("gone", datetime.min.replace(tzinfo=UTC)).to_value(), FEED))
+    assert await one.catch_up.run(FEED)
+    assert one.admitted[-3:] == ["1", "2", "3"]
+
+
+async def test_a_place_that_would_end_our_stream_is_none() -> None:
+    """It would be sent back to the room, and no server takes so much of us."""
+    one = await here(0, room=ROOM)
+    await one.at("a0", 1, FEED)
+    ends = f"<set xmlns='http://jabber.org/protocol/rsm'><last>{'x' * 300_000}</last></set>"
+    one.stream.answers[QUERY] = f"<fin xmlns='urn:xmpp:mam:2'>{ends}</fin>"
+    with anyio.fail_after(5):
+        await one.catch_up.run(FEED)
+    assert max(len(tostring(each)) for each in one.stream.asked) < 10_000

@@ -109,3 +109,17 @@ async def test_many_that_wait_are_cancelled_in_no_time(far: FarSide, make_stream
         began = anyio.current_time()
         group.cancel_scope.cancel()
     assert anyio.current_time() - began < 2.0
+
+
+async def test_a_question_that_has_an_answer_too_long_for_the_server_has_none(
+    far: FarSide, make_stream: MakeStream
+) -> None:
+    """The server would end our stream for it, for good."""
+    stream = make_stream()
+    line = await begun(stream, far)
+    long = "x" * (stream.limit - 300)
+    asked = (
+        "<iq type='get' id='{}' from='eve@example.org/x'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>"
+    )
+    await line.send(asked.format(long) + asked.format("short"))
+    assert (await line.next()).get("id") == "short"

@@ -118,8 +118,13 @@ def to_fin(iq: Element) -> Fin:
     fin = iq.find(tag(NS.MAM, "fin"))
     if fin is None:
         return Fin(complete=True, first=None, last=None)
-    first, last = (fin.findtext(f"{tag(NS.RSM, 'set')}/{tag(NS.RSM, name)}") or None for name in ("first", "last"))
+    first, last = (_id(fin.findtext(f"{tag(NS.RSM, 'set')}/{tag(NS.RSM, name)}")) for name in ("first", "last"))
     return Fin(fin.get("complete") in ("true", "1"), first, last)
+
+
+def _id(text: str | None) -> str | None:
+    """*text*, if it is one: it is sent back to who said it, and what is too long would end our stream."""
+    return text if text and len(text) <= _LONGEST else None
 
 
 def _field(form: Element, name: str, value: str, more: dict[str, str] | None = None) -> None:

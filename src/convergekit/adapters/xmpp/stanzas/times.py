@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
-__all__ = ["moment", "stamp"]
+__all__ = ["earlier", "moment", "stamp"]
+
+_SLACK: Final = timedelta(minutes=10)
+_FIRST: Final = datetime.min.replace(tzinfo=UTC) + _SLACK
 
 
 def moment(text: str | None) -> datetime | None:
@@ -22,3 +26,8 @@ def moment(text: str | None) -> datetime | None:
 def stamp(at: datetime) -> str:
     """*at*, which is aware, as it is written in a stanza, to the microsecond."""
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def earlier(at: datetime) -> datetime:
+    """From when on to ask, so that nothing after *at* is missing: clocks differ, and what is known is recognised."""
+    return max(at, _FIRST) - _SLACK

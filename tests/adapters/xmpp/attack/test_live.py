@@ -1,0 +1,36 @@
+"""Strangers, through real servers: the channel goes on hearing."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import anyio
+import pytest
+
+from tests.adapters.xmpp.live.test_reliability import Desk, numbered, say
+from tools.xmpp import Peer, XmppServer
+
+pytestmark = pytest.mark.anyio
+
+Connect = Callable[..., Awaitable[Peer]]
+
+
+@pytest.mark.parametrize("size", [261_000, 261_500, 261_800])
+async def test_a_question_with_an_id_without_end_ends_no_stream(
+    xmpp_server: XmppServer, connect_peer: Connect, size: int
+) -> None:
+    """Our answer would be longer than the question, and the server takes just that much."""
+    desk = Desk(xmpp_server, xmpp_server.fresh_account(), resource="desk")
+    eve, ann = await connect_peer(xmpp_server), await connect_peer(xmpp_server)
+    async with desk.open() as adapter:
+        assert adapter._parts is not None
+        stream: Any = adapter._parts.stream
+        wire = stream._wire
+        asked = "<iq type='get' id='{}' to='{}/desk'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>"
+        await eve.send(asked.format("x" * size, desk.account.jid))
+        await anyio.sleep(0.5)
+        assert stream._wire is wire  # it is the same connection
+        await say(ann, desk.account.jid, 3)
+        await desk.until(3)
+    assert desk.texts == numbered(3)
