@@ -21,11 +21,19 @@ from convergekit.adapters.xmpp.session import BATCH, Session
 from convergekit.adapters.xmpp.stanzas.inbound import Reading
 from convergekit.adapters.xmpp.stanzas.namespaces import NS, tag
 from convergekit.adapters.xmpp.stream import Bound, StanzaError
-from convergekit.errors import AccountError, AuthenticationError, ConvergeError, DeliveryError, NotSentError, StoreError
+from convergekit.errors import (
+    AccountError,
+    AuthenticationError,
+    ConvergeError,
+    DeliveryError,
+    NotRunningError,
+    NotSentError,
+    StoreError,
+)
 from convergekit.model import MessageReceived, PresenceChanged
 from convergekit.testing import FakeContext
 from tests.adapters.xmpp.fake_archive import BEGAN, QUERY, FakeArchive, rsm
-from tests.adapters.xmpp.fake_stream import HANGS, SILENT, FakeStream
+from tests.adapters.xmpp.fake_stream import HANGS, SILENT, FakeStream, element
 
 pytestmark = pytest.mark.anyio
 
@@ -279,6 +287,21 @@ async def test_it_comes_again_and_is_admitted_once() -> None:
             here.stream.push(message(1))
 
     assert here.admitted == ["hi 1"]
+
+
+async def test_a_hub_that_closes_keeps_the_session_for_what_it_still_sends() -> None:
+    """And what comes meanwhile is not said to be safe: the server brings it again."""
+    here = Here()
+
+    async with here.listening():
+        here.context.refuses_admission = NotRunningError("the hub is closing")
+        here.stream.push(*map(message, range(2000)))
+        await here.settled()
+        await here.stream.deliver([element(message("out"))], started=lambda: None)
+
+        assert (here.stream.safe, here.stream.paused, here.ended) == (0, False, None)
+
+    assert len(here.stream.delivered) == 1
 
 
 async def test_much_at_once_is_admitted_in_few_transactions() -> None:

@@ -67,6 +67,7 @@ class Inflow:
         is_archived: Whether the archive that a held message belongs to has it as well.
         clock: Gives the seconds that `heard_at` is told in.
         heard_at: When the last stanza came.
+        is_closed: Whether what comes is let go of, as if it had not come: the server keeps it.
         missed: Feeds whose archive has to be asked once more.
         is_paused: Whether the stream reads nothing now.
         pauses: How often it was told so.
@@ -84,6 +85,7 @@ class Inflow:
         self.is_archived: Callable[[Element], bool] = lambda _: False
         self.clock: Callable[[], float] = time.monotonic
         self.heard_at = 0.0
+        self.is_closed = False
         self.missed: set[str] = set()
         self.is_paused = False
         self.pauses = 0
@@ -94,6 +96,15 @@ class Inflow:
 
     def clear(self) -> None:
         """Forget all: the session is over, and what is not safe comes again."""
+        self.is_closed = False
+        self._forget()
+
+    def close(self) -> None:
+        """Nothing is taken any more in this session. What it is asked for goes on being answered."""
+        self.is_closed = True
+        self._forget()
+
+    def _forget(self) -> None:
         self.heard_at = self.clock()
         self._queue.clear()
         self._held.clear()
@@ -107,6 +118,8 @@ class Inflow:
     def __call__(self, element: Element) -> None:
         """A stanza has come."""
         self.heard_at = self.clock()
+        if self.is_closed:
+            return
         item = Item(element, 0)
         self._order.append(item)
         if element.tag == _MESSAGE and self.divert(element):

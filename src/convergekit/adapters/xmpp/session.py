@@ -20,7 +20,7 @@ from anyio import TASK_STATUS_IGNORED
 from anyio.abc import TaskGroup, TaskStatus
 
 from convergekit.abc import ChannelContext
-from convergekit.errors import AccountError, LeaseLostError, NotSentError
+from convergekit.errors import AccountError, LeaseLostError, NotRunningError, NotSentError
 
 from .archive import Archives
 from .catchup import CatchUp
@@ -217,6 +217,8 @@ class Session:
                 await self.facts.features(self._stream, self.facts.own)  # where it has not said yet
             try:
                 done = await self._catch_up.run(feed)
+            except NotRunningError:
+                return
             finally:
                 self._catching.discard(feed)
             if not done:
@@ -238,6 +240,13 @@ class Session:
     # --- hearing --------------------------------------------------------------------------------------------------
 
     async def _read(self) -> None:
+        """Hear, for as long as the hub takes something in; what it still sends is to have its session."""
+        try:
+            await self._read_on()
+        except NotRunningError:
+            self._inflow.close()
+
+    async def _read_on(self) -> None:
         """Have what comes stored, and then let the server forget it."""
         inflow, places = self._inflow, self._places
         while True:
