@@ -1,6 +1,7 @@
 """The stream against real servers: logging in, being cut, resuming, and being thrown out."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from random import Random
@@ -122,6 +123,25 @@ async def test_a_component_delivers_and_hears(
     assert body(came[0]) == "to the gateway"
     other = make(XmppConfig(**{**secret, **address, "password": "wrong"}))  # type: ignore[arg-type]
     assert isinstance(await refused(other), AuthenticationError)
+
+
+async def test_a_login_is_bound_to_its_connection_where_python_can_tell_them_apart(
+    xmpp_server: XmppServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It cannot with TLS 1.3; RFC 5929, RFC 9266."""
+    trust = XmppStream._trust
+
+    def older(stream: XmppStream) -> ssl.SSLContext:
+        context = trust(stream)
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        return context
+
+    monkeypatch.setattr(XmppStream, "_trust", older)
+    stream = make(config(xmpp_server, xmpp_server.fresh_account()))
+    await stream.open()
+    assert stream._wire is not None
+    assert stream._wire.plugin["feature_mechanisms"].mech.name.endswith("-PLUS")
+    await stream.close()
 
 
 async def test_a_wrong_password_and_a_stranger_are_refused(xmpp_server: XmppServer) -> None:

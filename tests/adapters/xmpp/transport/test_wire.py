@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import inspect
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import anyio
 import pytest
 from slixmpp import ClientXMPP
 from slixmpp.features.feature_mechanisms.mechanisms import FeatureMechanisms
+from slixmpp.util.sasl.mechanisms import SCRAM
 
 from convergekit.adapters.xmpp.transport import XmppStream
 from convergekit.adapters.xmpp.transport._wire import Wire
@@ -134,6 +136,24 @@ async def test_success_without_a_proof_is_none(far: FarSide, make_stream: MakeSt
         await line.send(f"<success xmlns='{SASL}'/>")
 
     assert isinstance(await refused_by(far, make_stream(), does), AuthenticationError)
+
+
+async def test_many_rounds_of_a_hash_do_not_keep_the_loop(far: FarSide, make_stream: MakeStream) -> None:
+    """As many as we do at most take less than the second that a ping may take."""
+    lengths: list[float] = []
+
+    async def does(line: Line) -> None:
+        await line.header(mechanisms("SCRAM-SHA-256"))
+        nonce = base64.b64decode((await line.next()).text or "").rpartition(b"r=")[2]
+        said = base64.b64encode(b"r=" + nonce + b"x,s=c2FsdA==,i=100000").decode()
+        await line.send(f"<challenge xmlns='{SASL}'>{said}</challenge>")
+        begin = time.process_time()
+        await line.next()
+        lengths.append(time.process_time() - begin)
+        await line.send(f"<failure xmlns='{SASL}'><not-authorized/></failure>")
+
+    await refused_by(far, make_stream(), does)
+    assert lengths[0] < 0.25
 
 
 @pytest.mark.parametrize(
@@ -361,6 +381,7 @@ async def test_a_jid_that_slixmpp_does_not_take(make_stream: MakeStream) -> None
         (ClientXMPP, "init_plugins"),
         (ClientXMPP, "start_stream_handler"),
         (ClientXMPP, "start_tls"),
+        (SCRAM, "Hi"),
         (FeatureMechanisms, "_send_auth"),
         (FeatureMechanisms, "_handle_challenge"),
         (FeatureMechanisms, "_handle_success"),

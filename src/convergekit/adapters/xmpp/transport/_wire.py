@@ -22,6 +22,7 @@ import socket
 import ssl
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final
 from xml.etree.ElementTree import Element
 from xml.sax.saxutils import quoteattr
@@ -217,6 +218,9 @@ class Wire(ClientXMPP):
         if _rounds(element.text) > _MOST_ROUNDS:
             self.fail(AccountError(f"the server wants the password hashed more than {_MOST_ROUNDS} times"))
             return
+        mechanism: Any = self.plugin["feature_mechanisms"].mech
+        if mechanism is not None and mechanism.name.startswith("SCRAM-"):
+            mechanism.Hi = partial(_hashed, mechanism.hash().name)  # slixmpp's own takes twenty times as long
         self._prove(element)
         if self._sent == sent:
             self.fail(AuthenticationError("the server's part of the login makes no sense"))
@@ -370,6 +374,11 @@ def _silence() -> None:
     logger.setLevel(logging.CRITICAL + 1)
     if not logger.handlers:
         logger.addHandler(logging.NullHandler())
+
+
+def _hashed(algorithm: str, password: bytes, salt: bytes, rounds: int) -> bytes:
+    """RFC 5802 §2.2: Hi."""
+    return hashlib.pbkdf2_hmac(algorithm, password, salt, rounds)
 
 
 def _rounds(challenge: str | None) -> int:
