@@ -15,10 +15,10 @@ from convergekit.adapters.xmpp.room import OCCUPANTS
 from convergekit.adapters.xmpp.rooms import Rooms
 from convergekit.adapters.xmpp.stanzas.namespaces import NS, tag
 from convergekit.adapters.xmpp.stream import Bound, StanzaError
-from convergekit.errors import InvalidInputError, NotSentError, RejectedError
+from convergekit.errors import InvalidInputError, NotSentError, RejectedError, StoreError
 from convergekit.model import Address, ConversationKind, MembershipChanged, PresenceChanged
-from tests.adapters.xmpp.fake_stream import SILENT
-from tests.adapters.xmpp.muc_kit import LOUNGE, Desk
+from tests.adapters.xmpp.fake_stream import HANGS, SILENT
+from tests.adapters.xmpp.muc_kit import ALL, LOUNGE, Desk
 
 pytestmark = pytest.mark.anyio
 
@@ -223,6 +223,73 @@ async def test_a_change_of_our_role_is_not_the_answer_to_another_nickname() -> N
     assert (room.joined, room.nickname) == (True, "bot")
 
 
+async def test_a_nickname_that_we_did_not_get_is_not_asked_for_again() -> None:
+    desk = await joined()
+    desk.muc.rename = lambda nickname, id: desk.muc.refuse(nickname, id, "modify/not-acceptable")  # type: ignore[method-assign]
+    with pytest.raises(RejectedError):
+        await desk.rooms.join(ROOM, nickname="helper")
+    assert [room.jid for room in desk.rooms.joined] == [LOUNGE]
+
+    desk.muc.forget()
+    await desk.rooms.rejoin()
+    assert desk.muc.ours == "bot"
+
+
+class _Busy:
+    """The answer of a large room: before it comes, more is heard each time that somebody looks."""
+
+    def __init__(self, looks: int) -> None:
+        self.answered, self._looks = anyio.Event(), looks
+
+    @property
+    def heard(self) -> int:
+        self._looks -= 1
+        if not self._looks:
+            self.answered.set()
+        return -self._looks
+
+
+@pytest.mark.parametrize(("looks", "waits"), [(7, True), (1000, False)])
+async def test_a_large_room_has_more_time_to_answer_and_not_all_the_time(looks: int, waits: bool) -> None:
+    entrance = Desk(timeout=0.001).rooms._entrance
+    answer: Any = _Busy(looks)
+    if waits:
+        await entrance._answer(answer)
+    else:
+        with pytest.raises(NotSentError):
+            await entrance._answer(answer)
+
+
+async def test_who_waits_for_a_room_does_not_outwait_the_session() -> None:
+    desk = Desk(timeout=60.0)
+    desk.muc.refusal = ""
+    await desk.stream.open()
+
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as tasks, kept(desk):
+            tasks.start_soon(_not_let_in, desk)
+            await desk.stream.until(lambda: desk.muc.joins)
+
+
+async def test_a_room_that_tells_only_who_is_in_what_it_can_do_is_asked_again() -> None:
+    desk = Desk()
+    desk.muc.features = None
+    say = desk.muc.say
+
+    def let_in(nickname: str, **said: Any) -> None:
+        desk.muc.features = ALL
+        say(nickname, **said)
+
+    desk.muc.say = let_in  # type: ignore[method-assign]
+    await desk.stream.open()
+
+    await desk.rooms.join(ROOM)
+
+    room = desk.rooms.room(LOUNGE)
+    assert room is not None
+    assert (room.has_archive, room.trusts_occupant_ids) == (True, True)
+
+
 async def test_leaving_does_not_wait_for_a_room_that_does_not_let_us_in() -> None:
     desk = Desk(timeout=60.0)
     desk.muc.refusal = ""
@@ -358,6 +425,17 @@ async def test_a_room_that_was_left_is_forgotten() -> None:
     await another.rooms.rejoin()
 
     assert another.muc.joins == []
+
+
+async def test_nothing_that_a_room_does_keeps_a_session_from_beginning() -> None:
+    desk = Desk(rooms=[{"room": LOUNGE}])
+    desk.stream.answers[tag(NS.DISCO_INFO, "query")] = HANGS
+    await desk.stream.open()
+
+    with anyio.fail_after(5):
+        await desk.rooms.rejoin()
+
+    assert desk.rooms.joined == ()
 
 
 async def test_a_room_that_keeps_silent_does_not_keep_a_session_from_beginning() -> None:
@@ -508,6 +586,37 @@ async def test_who_may_not_come_back_is_told_once_and_does_not_try_again() -> No
     assert (event.member, event.membership, event.details["code"]) == (US, "banned", "auth/forbidden")
     assert len(desk.muc.joins) == 2
     assert (await desk.context.state.get("rooms"))[0] is None
+
+
+async def test_what_the_ledger_did_not_take_is_told_again() -> None:
+    desk = Desk(rooms=[{"room": LOUNGE}])
+    desk.muc.refusal = "auth/forbidden"
+    await desk.stream.open()
+    desk.context.refuses_admission = StoreError("the disk is full")
+    with pytest.raises(ExceptionGroup):
+        await desk.rooms.rejoin()
+    assert desk.context.admitted == []
+
+    desk.context.refuses_admission = None
+    await desk.rooms.rejoin()
+    assert [event.type for event in desk.context.admitted] == ["membership.changed"]
+
+
+async def test_who_is_leaving_is_not_told_that_they_are_not_let_in() -> None:
+    desk = Desk(rooms=[{"room": LOUNGE}])
+    desk.muc.refusal = "auth/forbidden"
+    await desk.stream.open()
+    async with anyio.create_task_group() as tasks:
+
+        def disco(_: object) -> str:
+            tasks.start_soon(desk.rooms.leave, ROOM)
+            return f"<query xmlns='{NS.DISCO_INFO}'><feature var='{NS.MUC}'/></query>"
+
+        desk.stream.answers[tag(NS.DISCO_INFO, "query")] = disco
+        await desk.rooms.rejoin()
+
+    assert len(desk.muc.joins) == 1
+    assert desk.context.admitted == []
 
 
 async def test_our_ghost_that_goes_while_we_come_back_does_not_disturb_us() -> None:

@@ -116,6 +116,7 @@ class Entrance:
             heard = attempt.heard
             with anyio.move_on_after(self._timeout):
                 await attempt.answered.wait()
+            if attempt.answered.is_set():
                 return
             if attempt.heard == heard:
                 break
