@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-__all__ = ["HEADER", "OWN", "TEXT", "Stanza", "modern", "plain", "reads"]
+__all__ = ["HEADER", "MORE", "OWN", "TEXT", "Stanza", "modern", "plain", "reads"]
 
 #: Makes the stanza with a number.
 Stanza = Callable[[int], bytes]
@@ -21,8 +21,9 @@ _MESSAGE: Final = (
     f"<body>{{number}}: {TEXT}</body>{{more}}"
     f"<stanza-id xmlns='urn:xmpp:sid:0' by='{OWN}' id='wLs9FzvY{{number:08x}}'/></message>"
 )
-_MORE: Final = (
-    "<origin-id xmlns='urn:xmpp:sid:0' id='{id}'/><active xmlns='http://jabber.org/protocol/chatstates'/>"
+#: What a message of today has besides its text; ID in it is its id.
+MORE: Final = (
+    "<origin-id xmlns='urn:xmpp:sid:0' id='ID'/><active xmlns='http://jabber.org/protocol/chatstates'/>"
     "<request xmlns='urn:xmpp:receipts'/><markable xmlns='urn:xmpp:chat-markers:0'/>"
 )
 
@@ -34,12 +35,12 @@ def plain(number: int) -> bytes:
 
 def modern(number: int) -> bytes:
     """As today's clients write: it wants a receipt, and may be marked as read."""
-    return _message(number, _MORE)
+    return _message(number, MORE)
 
 
 def _message(number: int, more: str) -> bytes:
     id = f"5f0c1c9e-7f4b-4d2e-9d8e-{number:012x}"
-    return _MESSAGE.format(id=id, number=number, more=more.format(id=id)).encode()
+    return _MESSAGE.format(id=id, number=number, more=more.replace("ID", id)).encode()
 
 
 def reads(stanza: Stanza, numbers: range, each: int) -> Sequence[bytes]:

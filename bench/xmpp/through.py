@@ -11,6 +11,7 @@ from tools.xmpp import Prosody
 
 from ..measure import Effort, Goal, Line, Side, compare, missing
 from .live import SLIXMPP, Opened, ours, theirs
+from .stanzas import MORE
 
 __all__ = ["run"]
 
@@ -20,6 +21,7 @@ WARM: Final = 200
 METRIC: Final = "messages through Prosody, {} (messages a second)"
 PLAIN, REPORTED = METRIC.format(f"{IN_FLIGHT} in flight"), METRIC.format("each confirmed by a receipt")
 RAW, MANAGED = f"{SLIXMPP}, send() and a handler", f"{SLIXMPP} with xep_0198"
+SAME: Final = f"{SLIXMPP} with xep_0198, the same stanzas"
 CONFIRMED: Final = f"{SLIXMPP} with xep_0198 and xep_0184"
 GOAL: Final = Goal(">=", 0.95)
 
@@ -27,12 +29,13 @@ GOAL: Final = Goal(">=", 0.95)
 async def run(effort: Effort) -> Iterator[Line]:
     """Each side in each round has two accounts of its own, on a server that is fresh."""
     if Prosody.missing():
-        return iter([missing(PLAIN, float("nan"), RAW, GOAL), missing(PLAIN, float("nan"), MANAGED, GOAL)])
+        return iter([missing(PLAIN, float("nan"), peer, GOAL) for peer in (RAW, MANAGED, SAME)])
     items = effort.items(ITEMS, at_least=100)
     sides: Mapping[str, Side] = {
         "ours": _rate(partial(ours, receipts=False), items),
         "raw": _rate(theirs, items),
         "managed": _rate(partial(theirs, plugins=["xep_0198"]), items),
+        "same": _rate(partial(theirs, plugins=["xep_0198"], more=MORE), items),
         "ours, confirmed": _rate(partial(ours, receipts=True), items, reports=True),
         "theirs, confirmed": _rate(
             partial(theirs, plugins=["xep_0198", "xep_0184"], receipts=True), items, reports=True
@@ -43,6 +46,7 @@ async def run(effort: Effort) -> Iterator[Line]:
         [
             Line.of(PLAIN, rates["ours"], RAW, rates["raw"], GOAL),
             Line.of(PLAIN, rates["ours"], MANAGED, rates["managed"], GOAL),
+            Line.of(PLAIN, rates["ours"], SAME, rates["same"], GOAL),
             Line.of(REPORTED, rates["ours, confirmed"], CONFIRMED, rates["theirs, confirmed"]),
         ]
     )
