@@ -309,6 +309,28 @@ async def test_a_change_is_an_event() -> None:
     assert desk.roster.contacts["ben@example.org"].is_seen
 
 
+async def test_whose_presence_came_before_they_were_in_the_roster_is_not_pushed_out_by_strangers() -> None:
+    desk = await begun()
+    desk.stream.push("<presence from='ben@example.org/phone'/>")
+    desk.stream.push(push("<item jid='ben@example.org' subscription='to'/>"))
+    for number in range(roster.OTHERS + 1):
+        desk.stream.push(f"<presence from='s{number}@evil.example/x'/>")
+
+    assert await desk.shown_by(Address("xmpp:ben@example.org")) == ("available", None)
+
+
+async def test_a_roster_without_end_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(roster, "CONTACTS", 2)
+    desk = Desk()
+    desk.stream.answers[QUERY] = items("ann@example.org", "ben@example.org", "eve@example.org")
+    await desk.stream.open()
+    await desk.roster.begin()
+    desk.stream.push(push("<item jid='joe@example.org' subscription='to'/>"))
+
+    assert list(desk.roster.contacts) == ["ann@example.org", "ben@example.org"]
+    assert len(desk.reading.events) == 1, "it is told all the same"
+
+
 async def test_who_is_removed_is_gone() -> None:
     desk = await begun()
     desk.stream.push(push("<item jid='ann@example.org' subscription='remove'/>"))
@@ -399,6 +421,16 @@ async def test_a_request_after_another_device_has_answered_is_another_event() ->
     again.stream.push(REQUEST)
 
     assert len({*desk.keys, *again.keys}) == 2
+
+
+async def test_what_is_not_written_yet_counts_as_well() -> None:
+    desk = await begun()
+    desk.stream.push(REQUEST)
+    desk.stream.push(push("<item jid='ben@example.org' subscription='from'/>"))
+    await desk.roster.accept_subscription(Address("xmpp:eve@example.org"))
+    desk.stream.push(REQUEST)
+
+    assert len(set(desk.keys)) == 2
 
 
 async def test_an_answer_that_gets_lost_is_asked_for_again() -> None:
