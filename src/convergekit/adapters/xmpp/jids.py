@@ -13,11 +13,12 @@ from __future__ import annotations
 
 from functools import lru_cache
 from typing import Final
+from unicodedata import normalize
 
 from convergekit.errors import InvalidInputError
 from convergekit.model import Address
 
-__all__ = ["address_of", "bare", "is_of", "jid_of", "resource", "same_bare", "shown", "split"]
+__all__ = ["address_of", "as_prepared", "bare", "is_of", "jid_of", "resource", "same_bare", "shown", "split"]
 
 _KEPT: Final = 4096
 
@@ -66,6 +67,20 @@ def jid_of(address: Address) -> str:
     """*address*, of the scheme xmpp, as it is written on the wire."""
     jid = address.value
     return _with_unicode_domain(jid) if "xn--" in jid else jid
+
+
+def as_prepared(address: Address) -> Address:
+    """*address* as servers spell it that go by RFC 6122, whose people have fewer names: ß is ss there, Ⅳ is iv."""
+    jid = address.value
+    if jid.isascii():
+        return address
+    account, slash, resource = jid.partition("/")
+    local, at, domain = account.rpartition("@")
+    local, resource = normalize("NFKC", local.casefold()), normalize("NFKC", resource)
+    try:
+        return address_of(f"{local}{at}{domain}{slash}{resource}")
+    except InvalidInputError:
+        return address
 
 
 def shown(text: str | None) -> str:

@@ -8,8 +8,10 @@ from typing import Any
 import anyio
 import pytest
 
+from convergekit import Status
 from tests.adapters.xmpp.live.test_reliability import Desk, numbered, say
-from tools.xmpp import Peer, XmppServer
+from tests.adapters.xmpp.live.test_sending import online
+from tools.xmpp import Peer, XmppServer, body
 
 pytestmark = pytest.mark.anyio
 
@@ -34,3 +36,16 @@ async def test_a_question_with_an_id_without_end_ends_no_stream(
         await say(ann, desk.account.jid, 3)
         await desk.until(3)
     assert desk.texts == numbered(3)
+
+
+@pytest.mark.parametrize(("written", "prepared"), [("stra\u00dfe", "strasse"), ("\u2163", "iv"), ("\ufb01n", "fin")])
+async def test_what_is_reported_under_the_name_that_a_server_makes_of_an_address_counts(
+    xmpp_server: XmppServer, written: str, prepared: str
+) -> None:
+    """Today's servers go by RFC 6122, and answer by another name than they were asked for."""
+    async with Peer(xmpp_server, xmpp_server.register(prepared, "pw")) as peer, online(xmpp_server) as (hub, _):
+        sent = await hub.submit("hi", to=f"xmpp:{written}@{xmpp_server.domain}", via="im")
+        message = await peer.until(lambda each: body(each) == "hi")
+        received = f"<received xmlns='urn:xmpp:receipts' id='{message.get('id')}'/>"
+        await peer.send(f"<message to='{message.get('from')}'>{received}</message>")
+        assert await sent.wait(Status.DELIVERED, timeout=10) is Status.DELIVERED

@@ -25,7 +25,7 @@ from convergekit.errors import NotSentError, RejectedError, UnsupportedContentEr
 from convergekit.model import Address, FailureKind, Receipt, Status, shared_id
 
 from ..identities import Identities, is_ours, origin_id
-from ..jids import address_of
+from ..jids import address_of, as_prepared
 from .guard import legal
 from .namespaces import NS, tag
 from .native import XmppNative, elements_of, native_of
@@ -175,8 +175,9 @@ def typing(to: Destination, is_typing: bool) -> Element:
 
 def to_receipt(out: Outgoing, to: Destination, messages: Iterable[Element]) -> Receipt:
     """The server has *messages*. Each id is kept with the addressee as well: what others report is not theirs."""
+    whose = dict.fromkeys((to.address, as_prepared(to.address)))
     ids = [message.attrib["id"] for message in messages]
-    both = [name for id in ids for name in (id, shared_id(id, to.address))]
+    both = [name for id in ids for name in (id, *(shared_id(id, each) for each in whose))]
     return Receipt(Status.ACCEPTED, ids=both, part=out.index, delivery=out.delivery or None)
 
 
