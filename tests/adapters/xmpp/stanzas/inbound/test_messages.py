@@ -241,7 +241,10 @@ class TestReplies:
             ('<body start="0" end="5"/><body start="3" end="17"/>', "Tea"),  # over one another
             ('<body start="3" end="17"/><body start="0" end="5"/>', "Tea"),  # in whatever order
             ('<body start="0" end="17"/>' * 200, "Tea"),
-            ('<body start="0" end="9999"/>', None),  # of another text
+            ('<body start="3" end="9999"/>', None),  # of another text
+            (f'<body start="0" end="{"9" * 5000}"/>', None),
+            ('<body start="0" end="\u0661\u0667"/>', None),
+            ('<body start="" end="17"/>', None),
             ('<body start="9" end="3"/>', None),
             ('<body start="-1" end="3"/>', None),
             ('<body start="a" end="\u0663"/>', None),
@@ -408,6 +411,12 @@ class TestKeys:
     def test_without_even_that_nothing_is_taken_for_a_repeat(self) -> None:
         xml = chat("<body>a</body>", id=None)
         assert self.key(xml) != self.key(xml)
+
+    def test_an_id_that_nobody_could_name_is_none(self) -> None:
+        for id in ("x" * 2000, "a&#10;b"):
+            event = said(chat("<body>a</body>", id=id))
+            assert event.message_id is None
+            assert event.key == said(chat("<body>a</body>", id=id)).key
 
     def test_keys_are_of_some_length_whatever_the_id_is(self) -> None:
         key = self.key(chat("<body>a</body>" + self.ORIGIN.format("x" * 1000)))

@@ -47,8 +47,9 @@ class TestCarbons:
         assert event.conversation.address.value == ANN
 
     def test_what_we_sent_ourselves_is_nothing(self) -> None:
-        copy = carbon("sent", chat(WORDS, sender=f"{BOT}/other", to=ANN, id=OURS))
-        assert Known().read(copy).events == ()
+        origin = f'<origin-id xmlns="urn:xmpp:sid:0" id="{OURS}"/>'
+        for said in (chat(WORDS, sender=f"{BOT}/x", to=ANN, id=OURS), chat(WORDS + origin, sender=f"{BOT}/x", to=ANN)):
+            assert Known().read(carbon("sent", said)).events == ()
 
     def test_it_says_when(self) -> None:
         delay = '<delay xmlns="urn:xmpp:delay" stamp="2026-02-28T10:00:00Z"/>'
