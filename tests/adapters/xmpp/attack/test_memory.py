@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+import tracemalloc
 
 import pytest
 
 from convergekit.adapters.xmpp.inflow import Inflow
+from convergekit.adapters.xmpp.transport._parser import StanzaParser
 from tests.adapters.xmpp.fake_stream import FakeStream, element
 from tests.adapters.xmpp.stanzas.inbound.known import Known, chat
 
@@ -32,3 +34,24 @@ def test_a_text_full_of_styling_takes_no_time(one: str) -> None:
         known.read(chat(f"<body>{text[:length].replace('>', '&gt;')}</body>"))
         took.append(time.process_time() - began)
     assert max(took) < 0.5
+
+
+@pytest.mark.parametrize(
+    "endless", [b"<a>", b"<a/>", b"<a b='x'/>", b"x", b"&lt;", b" ", b"<![CDATA[x]]>"], ids=range(7)
+)
+def test_a_stanza_that_comes_to_no_end_takes_no_memory(endless: bytes) -> None:
+    """It is a server of one's own that says such; what others say has passed its limits."""
+    parser = StanzaParser(200_000)
+    parser.feed(
+        b"<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'><message id='1'><body>"
+    )
+    tracemalloc.start()
+    try:
+        chunk = endless * (65_536 // len(endless))
+        for _ in range(20):
+            parser.feed(chunk)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 20_000_000
+    assert parser.violation in (None, "policy-violation")

@@ -76,6 +76,8 @@ class StanzaParser:
             self._parser.Parse(data, False)
         except _RestrictedError:
             self.violation = "restricted-xml"
+        except _EndlessError:
+            self.violation = "policy-violation"
         except _NoStreamError:
             self.violation = "invalid-namespace"
         except expat.ExpatError:
@@ -160,6 +162,8 @@ class StanzaParser:
 
     def _passed_start(self, name: str, attributes: dict[str, str]) -> None:
         self._depth += 1
+        if self._depth > self._octets // 3:  # expat remembers all that is open, and this can be no stanza of that size
+            raise _EndlessError
 
     def _passed_end(self, name: str) -> None:
         self._depth -= 1
@@ -186,6 +190,10 @@ class StanzaParser:
 
 class _RestrictedError(Exception):
     """RFC 6120 §11.1."""
+
+
+class _EndlessError(Exception):
+    """It opens, and opens."""
 
 
 class _NoStreamError(Exception):
