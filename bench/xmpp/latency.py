@@ -17,6 +17,7 @@ from .live import SLIXMPP, Opened, Pair, ours, theirs
 
 __all__ = ["run"]
 
+MANAGED: Final = f"{SLIXMPP} with xep_0198"
 ITEMS: Final = 300
 WARM: Final = 20
 THERE: Final = "message through Prosody, one at a time, until it is there (ms, half of them)"
@@ -28,26 +29,24 @@ async def run(effort: Effort) -> Iterator[Line]:
     if Prosody.missing():
         return iter(())
     items = effort.items(ITEMS, at_least=20)
-    managed = partial(theirs, plugins=["xep_0198"], acknowledged=True)
+    managed = partial(theirs, plugins=["xep_0198"])
     here = partial(ours, receipts=False)
     figures = await compare(
         {
             "ours": _until_there(here, items),
             "theirs": _until_there(theirs, items),
-            "ours, managed": _until_acknowledged(here, items),
-            "theirs, managed": _until_acknowledged(managed, items),
+            "managed": _until_there(managed, items),
+            "ours, acknowledged": _until_acknowledged(here, items),
+            "theirs, acknowledged": _until_acknowledged(partial(managed, acknowledged=True), items),
         },
         effort.rounds,
     )
+    acknowledged = (figures["ours, acknowledged"], f"{MANAGED}, request_ack()", figures["theirs, acknowledged"])
     return iter(
         [
             Line.of(THERE, figures["ours"], f"{SLIXMPP}, send() and a handler", figures["theirs"]),
-            Line.of(
-                ACKNOWLEDGED,
-                figures["ours, managed"],
-                f"{SLIXMPP} with xep_0198, request_ack()",
-                figures["theirs, managed"],
-            ),
+            Line.of(THERE, figures["ours"], MANAGED, figures["managed"]),
+            Line.of(ACKNOWLEDGED, *acknowledged),
         ]
     )
 
