@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from random import Random
 from typing import Any
 
 import anyio
 import pytest
 
 from convergekit import Status
+from convergekit.adapters.xmpp import XmppAdapter
+from convergekit.errors import DeliveryError, StoreError
 from tests.adapters.xmpp.live.test_reliability import Desk, numbered, say
 from tests.adapters.xmpp.live.test_sending import online
 from tools.xmpp import Peer, XmppServer, body
@@ -49,3 +53,47 @@ async def test_what_is_reported_under_the_name_that_a_server_makes_of_an_address
         received = f"<received xmlns='urn:xmpp:receipts' id='{message.get('id')}'/>"
         await peer.send(f"<message to='{message.get('from')}'>{received}</message>")
         assert await sent.wait(Status.DELIVERED, timeout=10) is Status.DELIVERED
+
+
+async def test_a_ledger_that_fails_in_the_middle_loses_and_doubles_nothing(
+    xmpp_server: XmppServer, connect_peer: Connect
+) -> None:
+    """Before it has stored something, and after; live, and while the archive is read; of messages that have no id."""
+    desk = Desk(xmpp_server, xmpp_server.fresh_account())
+    ann, chance = await connect_peer(xmpp_server), Random(11)
+    admit = desk.context.admit
+    failures = 0
+
+    async def failing(*events: Any, **more: Any) -> Any:
+        nonlocal failures
+        if chance.random() < 0.15:
+            failures += 1
+            raise StoreError("the disk is full")
+        result = await admit(*events, **more)
+        if chance.random() < 0.15:
+            failures += 1
+            raise StoreError("it was stored, and nobody heard of it")
+        return result
+
+    async def listen(adapter: XmppAdapter) -> None:
+        while True:
+            with suppress(StoreError, DeliveryError):
+                await adapter.listen()
+
+    async with XmppAdapter(desk._config, desk.context) as adapter, anyio.create_task_group() as tasks:
+        await tasks.start(adapter.listen)  # its place in the archive is known
+        tasks.cancel_scope.cancel()
+    desk.context.admit = failing  # type: ignore[method-assign]
+    async with XmppAdapter(desk._config, desk.context) as adapter, anyio.create_task_group() as tasks:
+        tasks.start_soon(listen, adapter)
+        for number in range(200):
+            named = f" id='n{number}'" if number % 2 else ""
+            await ann.send(f"<message to='{desk.account.jid}' type='chat'{named}><body>{number}</body></message>")
+            if number % 10 == 0:
+                await anyio.sleep(0.05)
+        await ann.synced()
+        await desk.until(200, seconds=60)
+        await anyio.sleep(1)
+        tasks.cancel_scope.cancel()
+    assert failures > 5
+    assert desk.texts == numbered(200)
