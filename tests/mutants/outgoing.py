@@ -413,6 +413,14 @@ class KnowsOneMood(LoopbackAdapter):
 
 
 @breaks("verbs-work", LoopbackSubject)
+class RefusesOnce(LoopbackAdapter):
+    """Fails when it refuses somebody who is not there to be refused."""
+
+    async def refuse_subscription(self, who: Address) -> None:
+        del self.medium.subscriptions[who.uri, self.context.channel]
+
+
+@breaks("verbs-work", LoopbackSubject)
 class JoinsTwice(LoopbackAdapter):
     """Is in a room twice when it joins twice."""
 
