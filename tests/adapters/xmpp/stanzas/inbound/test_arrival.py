@@ -112,7 +112,10 @@ class TestWho:
 
     def test_an_account_has_one_conversation_whoever_is_written_to(self) -> None:
         one, other = only(chat(WORDS, to=BOT)), only(chat(WORDS, to=f"{BOT}/desk"))
-        assert one.key == other.key
+        unaddressed = only(chat(WORDS).replace(f'to="{BOT}"', ""))
+        sent = only(carbon("sent", chat(WORDS, sender=f"{BOT}/phone", to=ANN)))
+        assert one.key == other.key == unaddressed.key
+        assert one.conversation == other.conversation == sent.conversation
         assert isinstance(one, MessageReceived)
         assert one.to == ()
 

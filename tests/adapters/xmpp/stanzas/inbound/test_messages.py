@@ -316,6 +316,11 @@ class TestFiles:
         (attachment,) = said(chat(self.oob(f"https://example.org/x/{name}"))).attachments
         assert attachment.name is None
 
+    @pytest.mark.parametrize("x", ['<x xmlns="jabber:x:oob"/>', '<x xmlns="jabber:x:oob"><url> </url></x>'])
+    def test_a_file_that_is_nowhere_is_none(self, x: str) -> None:
+        event = said(chat("<body>Look</body>" + x))
+        assert (event.text, event.attachments) == ("Look", ())
+
     def test_there_are_so_many_files_at_most(self) -> None:
         event = said(chat("".join(self.oob(f"https://example.org/{number}") for number in range(1000))))
         assert len(event.attachments) == 50

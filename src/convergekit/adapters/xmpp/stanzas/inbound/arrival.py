@@ -198,7 +198,7 @@ def arrive(
     stamped = (archived.at if archived is not None else stamped) or _stamped(stanza, facts, sender)
     is_late = stamped is not None or archived is not None
     present = room.occupant(resource) if room is not None and resource is not None and not is_late else None
-    occupant_id = _occupant_id(stanza, room) if is_occupant else None
+    occupant_id = _occupant_id(stanza, room)
     arrival = Arrival(
         stanza=stanza,
         facts=facts,
@@ -251,10 +251,8 @@ def _is_ours(sender: str, facts: Facts) -> bool:
 def _peer(stanza: Stanza, facts: Facts) -> str:
     """To whom this account wrote: a bare JID, or that of an occupant."""
     to = stanza.element.get("to") or facts.own
-    peer, resource = split(to)
-    if resource is not None and (facts.room(peer) is not None or _is_private(stanza)):
-        return address_of(to).value
-    return peer
+    is_by_room = facts.room(bare(to)) is not None or _is_private(stanza)
+    return address_of(to).value if is_by_room else bare(to)
 
 
 def _is_private(stanza: Stanza) -> bool:
