@@ -1,13 +1,4 @@
-"""Who says something, where, when, and which of the ids that it bears are to be believed.
-
-Rules kept here:
-
-- A stanza-id counts from our own server and from the room, where they say that they remove forged ones (XEP-0359 §5),
-  and only if there is one: a server that leaves a forged one in place adds its own to it.
-- An occupant id counts from a room that says that it makes them (XEP-0421 §4).
-- A time counts from those who can have kept the message: our own server, and the room (XEP-0203 §6).
-- A room speaks for itself alone, live and in its archive.
-"""
+"""Who says something, where, and when; which of the ids that it bears are to be believed, `trust` tells."""
 
 from __future__ import annotations
 
@@ -16,32 +7,22 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final, Literal
 
-from convergekit.errors import InvalidInputError
 from convergekit.model import Address, ConversationKind, ConversationRef
 
 from ...identities import is_ours
 from ...jids import address_of, bare, split
 from ..namespaces import NS, tag
-from ..times import moment
-from . import authors
+from . import authors, trust
 from .facts import Archived, Facts, RoomFacts
 from .keys import key_of
-from .stanza import Stanza, identifier, line
+from .stanza import Stanza, line
 
 __all__ = ["Arrival", "Carbon", "arrive"]
 
 Carbon = Literal["received", "sent"]
 
 _MUC_USER: Final = tag(NS.MUC_USER, "x")
-_ITEM: Final = tag(NS.MUC_USER, "item")
-_STANZA_ID: Final = tag(NS.SID, "stanza-id")
-_OCCUPANT_ID: Final = tag(NS.OCCUPANT_ID, "occupant-id")
-_DELAY: Final = tag(NS.DELAY, "delay")
 _NICK: Final = tag(NS.NICK, "nick")
-_BODY: Final = tag(NS.CLIENT, "body")
-_STORED: Final = frozenset({"chat", "normal"})
-#: Without them a server has no reason not to archive what has a body (XEP-0334).
-_NOT_STORED: Final = (tag(NS.HINTS, "no-store"), tag(NS.HINTS, "no-permanent-store"))
 _LONGEST_NAME: Final = 256
 
 
@@ -191,14 +172,14 @@ def arrive(
     is_ours = not is_group and _is_ours(sender, facts)
     occupant = f"{sender}/{resource}"
     place = _peer(stanza, facts) if is_ours else occupant if is_private else sender
-    stanza_id = _stanza_id(stanza, sender if is_group else None, facts, archived)
+    stanza_id = trust.stanza_id(stanza, sender if is_group else None, facts, archived)
     kept = archived
     if kept is None and stanza_id is not None:
         kept = Archived(f"room:{sender}" if is_group else "", stanza_id)
-    stamped = (archived.at if archived is not None else stamped) or _stamped(stanza, facts, sender)
+    stamped = (archived.at if archived is not None else stamped) or trust.kept_since(stanza, facts, sender)
     is_late = stamped is not None or archived is not None
     present = room.occupant(resource) if room is not None and resource is not None and not is_late else None
-    occupant_id = _occupant_id(stanza, room)
+    occupant_id = trust.occupant_id(stanza, room)
     arrival = Arrival(
         stanza=stanza,
         facts=facts,
@@ -223,7 +204,7 @@ def arrive(
         resource=None if is_occupant else resource,
         stanza_id=stanza_id,
         occupant_id=occupant_id,
-        real_jid=_real_jid(stanza, archived) if present is None else present.jid,
+        real_jid=trust.real_jid(stanza, archived) if present is None else present.jid,
         archived=kept,
         found=archived is not None,
     )
@@ -269,52 +250,6 @@ def _scope(stanza: Stanza, facts: Facts, who: Address, peer: str | None) -> str:
     return who.uri
 
 
-def _stanza_id(stanza: Stanza, room: str | None, facts: Facts, archived: Archived | None) -> str | None:
-    by = room or facts.own
-    if not facts.trusts_ids(by):
-        return None
-    if archived is not None:
-        return archived.id
-    if room is None and not _is_kept(stanza):
-        return None  # what is not archived gets no id, and keeps one that is forged
-    found = [each for each in stanza.all(_STANZA_ID) if _is(each.get("by"), by)]
-    return identifier(found[0].get("id")) if len(found) == 1 else None
-
-
-def _is_kept(stanza: Stanza) -> bool:
-    """Whether a server has no reason not to archive *stanza* (XEP-0313 §5.1.1)."""
-    return (
-        stanza.type in _STORED and _BODY in stanza.children and not any(hint in stanza.children for hint in _NOT_STORED)
-    )
-
-
-def _stamped(stanza: Stanza, facts: Facts, sender: str) -> datetime | None:
-    """When it was said, where somebody kept it who says so."""
-    keepers = {facts.own, facts.own.rpartition("@")[2]}
-    if stanza.type == "groupchat":
-        keepers.add(sender)
-    stamps = (moment(each.get("stamp")) for each in stanza.all(_DELAY) if _is(each.get("from"), *keepers))
-    return min((at for at in stamps if at is not None), default=None)
-
-
-def _occupant_id(stanza: Stanza, room: RoomFacts | None) -> str | None:
-    found = stanza.all(_OCCUPANT_ID)
-    if room is None or not room.trusts_occupant_ids or len(found) != 1:
-        return None
-    return identifier(found[0].get("id"))
-
-
-def _real_jid(stanza: Stanza, archived: Archived | None) -> str | None:
-    """Of an occupant, as a room's archive shows it; live, a sender could have written it (XEP-0313 §5.1.2)."""
-    marks = stanza.all(_MUC_USER)
-    if archived is None or not archived.feed or len(marks) != 1 or (item := marks[0].find(_ITEM)) is None:
-        return None
-    try:
-        return address_of(item.get("jid") or "").value
-    except InvalidInputError:
-        return None
-
-
 def _is_our_occupant(arrival: Arrival) -> bool:
     """Whether we, or another device of this account, said it in a room."""
     room, nickname, facts = arrival.room, arrival.nickname, arrival.facts
@@ -329,17 +264,6 @@ def _is_our_occupant(arrival: Arrival) -> bool:
         return False
     # What was said earlier, somebody else may have said who had this nickname then.
     return not arrival.is_late or is_ours(arrival.stanza.origin_id or arrival.stanza.id)
-
-
-def _is(jid: str | None, *bares: str) -> bool:
-    """Whether *jid* is one of *bares*: these themselves, and not a resource of theirs."""
-    if not jid:
-        return False
-    try:
-        bare, resource = split(jid)
-    except InvalidInputError:
-        return False
-    return resource is None and bare in bares
 
 
 def _name(stanza: Stanza) -> str | None:
