@@ -22,7 +22,7 @@ from ..times import moment
 from .facts import Archived, Facts, RoomFacts
 from .stanza import Stanza, identifier
 
-__all__ = ["occupant_id", "real_jid", "kept_since", "stanza_id"]
+__all__ = ["kept_since", "occupant_id", "real_jid", "stanza_id"]
 
 _MUC_USER: Final = tag(NS.MUC_USER, "x")
 _ITEM: Final = tag(NS.MUC_USER, "item")
