@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from copy import copy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from xml.etree.ElementTree import Element
@@ -124,20 +123,8 @@ class RoomService:
             else:
                 self._shown(stanza, session)
         except Refused as refused:
-            answer = copy(stanza)
-            name = stanza.tag.rpartition("}")[2]
-            session.say(
-                Said(
-                    element(
-                        name,
-                        error_of(refused),
-                        type="error",
-                        from_=answer.get("to"),
-                        to=session.jid,
-                        id=answer.get("id"),
-                    )
-                )
-            )
+            answer = {"type": "error", "from_": stanza.get("to"), "to": session.jid, "id": stanza.get("id")}
+            session.say(Said(element(stanza.tag.rpartition("}")[2], error_of(refused), **answer)))
 
     def _heard(self, message: Element, session: Session) -> None:
         room, nickname = self._room(message.get("to", ""))

@@ -126,13 +126,12 @@ class XmppServer:
         return self.accounts[f"{username}@{self.domain}"]
 
     def begin(self, username: str, resource: str) -> Session:
-        """A session."""
-        before = self.account(username).sessions.copy()
-        session = self.account(username).begin(resource)
-        for each in before.values():
-            if each.resource not in self.account(username).sessions or each.resource == resource:
-                self.rooms.lose(each)
-        return session
+        """A session; one of the same name, and those that were cut off, are over with that."""
+        account = self.account(username)
+        for each in list(account.sessions.values()):
+            if each.resource == resource or each.line is None:
+                self.end(each)
+        return account.begin(resource)
 
     def end(self, session: Session) -> None:
         """*session* is over."""

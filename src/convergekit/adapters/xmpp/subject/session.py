@@ -96,7 +96,8 @@ class Session:
 
     def end(self) -> None:
         """For good: what was not acknowledged waits for the next one."""
-        self.account.sessions.pop(self.resource, None)
+        if self.account.sessions.get(self.resource) is self:
+            del self.account.sessions[self.resource]
         self.account.offline.extendleft(each for each in reversed(self._unacknowledged) if each.is_kept)
         self._unacknowledged.clear()
 
@@ -132,10 +133,7 @@ class Account:
     _all: list[Session] = field(default_factory=list)
 
     def begin(self, resource: str) -> Session:
-        """A new session; one of the same name, and those that were cut off, are over with that."""
-        for each in list(self.sessions.values()):
-            if each.resource == resource or each.line is None:
-                each.end()
+        """A new session."""
         session = self.sessions[resource] = Session(self, resource)
         self._all.append(session)
         return session
