@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from convergekit.adapters.xmpp.stanzas.guard import check_stanza, is_legal, legal, octets
 from convergekit.adapters.xmpp.stanzas.namespaces import NS, tag
-from convergekit.adapters.xmpp.stanzas.written import DEEPEST
-from convergekit.adapters.xmpp.transport._writing import to_bytes
+from convergekit.adapters.xmpp.stanzas.writing import DEEPEST, to_bytes
 from convergekit.errors import UnsupportedContentError
 
 ILLEGAL = {

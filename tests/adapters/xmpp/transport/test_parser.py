@@ -5,7 +5,7 @@ from xml.etree.ElementTree import Element, tostring
 
 import pytest
 
-from convergekit.adapters.xmpp.stanzas.written import DEEPEST
+from convergekit.adapters.xmpp.stanzas.writing import DEEPEST
 from convergekit.adapters.xmpp.stream import CUT
 from convergekit.adapters.xmpp.transport._parser import StanzaParser
 

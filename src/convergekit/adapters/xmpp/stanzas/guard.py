@@ -12,14 +12,13 @@ Rules kept here:
 from __future__ import annotations
 
 import re
-import sys
 from typing import Final
 from xml.etree.ElementTree import Element
 
 from convergekit.errors import UnsupportedContentError
 from convergekit.model import FailureKind
 
-from .written import DEEPEST, written
+from .writing import DEEPEST, to_bytes
 
 __all__ = ["check_stanza", "is_legal", "legal", "octets"]
 
@@ -86,7 +85,7 @@ def check_stanza(stanza: Element, limit: int) -> None:
 
 def octets(stanza: Element) -> int:
     """How many octets *stanza* has once it is written."""
-    return len((written(stanza, largest=sys.maxsize) or "").encode())
+    return len(to_bytes(stanza))
 
 
 def _depth(stanza: Element) -> int:

@@ -18,7 +18,7 @@ from typing import Final
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
-from ..stanzas.written import DEEPEST
+from ..stanzas.writing import DEEPEST
 from ..stream import CUT
 
 __all__ = ["STREAMS", "StanzaParser"]

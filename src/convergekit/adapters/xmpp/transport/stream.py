@@ -27,12 +27,12 @@ from convergekit.errors import ConfigurationError, DeliveryError, NotSentError
 from ..config import XmppConfig
 from ..jids import shown
 from ..stanzas.namespaces import NS, tag
+from ..stanzas.writing import to_bytes
 from ..stream import Bound, StanzaError
 from ..window import OCTETS, Window
 from ._counts import Handled
 from ._iqs import IQ, Answers, is_from_account, may_answer
 from ._waiting import Deliveries, Requests, copied, heard
-from ._writing import to_bytes
 
 if TYPE_CHECKING:
     from ._wire import Wire

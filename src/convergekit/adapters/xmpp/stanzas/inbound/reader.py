@@ -19,7 +19,7 @@ from ...identities import is_ours
 from ...jids import address_of, shown
 from ...stream import CUT
 from ..namespaces import NS, tag
-from ..written import written
+from ..writing import to_text
 from .arrival import Arrival, arrive
 from .changes import correction, reactions, retraction, tombstone
 from .content import content_of
@@ -90,7 +90,7 @@ def read(element: Element, facts: Facts, *, now: datetime, archived: Archived | 
     """
     native: str | None = None
     try:
-        native = None if CUT in element.attrib else written(element)
+        native = None if CUT in element.attrib else to_text(element)
         if native is None:
             return _unreadable(element, None, "it is too large, or nested too deep", now, archived)
         return _read(element, native, facts, now, archived)

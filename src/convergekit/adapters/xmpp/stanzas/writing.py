@@ -1,15 +1,20 @@
-"""A stanza as text: to be kept beside what was understood of it."""
+"""Stanzas as XML: as the bytes of a stream, and as a text to be kept beside what was understood of them.
+
+Without a prefix, and without a namespace that is said already. Faster than the standard library's, which asks for every
+namespace twice. What goes out has been checked (`guard`) and is written as it is; here nothing is refused.
+"""
 
 from __future__ import annotations
 
 import re
+import sys
 from functools import lru_cache
 from typing import Final
 from xml.etree.ElementTree import Element
 
 from .namespaces import NS
 
-__all__ = ["DEEPEST", "LARGEST", "written"]
+__all__ = ["DEEPEST", "LARGEST", "to_bytes", "to_text"]
 
 #: Levels of elements in one another; what people say has no more than ten.
 DEEPEST: Final = 64
@@ -19,12 +24,30 @@ LARGEST: Final = 1_048_576
 _KEPT: Final = 200  # characters of a tag that is worth remembering
 _ODD_IN_TEXT: Final = re.compile(r"[&<>\r]")
 _ODD_IN_ATTRIBUTE: Final = re.compile(r"[&<>\"\t\n\r]")
+_STREAM: Final = NS.CLIENT.value  # the namespace around a stanza; a component's, too, counts as that
 
 
-def written(element: Element, *, largest: int = LARGEST, deepest: int = DEEPEST) -> str | None:
-    """*element* with all that is in it, as XML; None where it is larger, or deeper nested, than that.
+def to_bytes(stanza: Element, *, sender: str | None = None) -> bytes:
+    """*stanza* as it is written below a stream's header, whose default namespace counts as `jabber:client`.
 
-    Faster than the standard library's, which asks for every namespace twice, and bounded.
+    Args:
+        stanza: In the namespace `jabber:client`.
+        sender: From whom it is where it does not say so itself.
+    """
+    pieces: list[str] = []
+    _write(pieces, stanza, _STREAM, sys.maxsize)
+    if sender is not None and "from" not in stanza.attrib:
+        pieces.insert(1, f' from="{_attribute(sender)}"')
+    return "".join(pieces).encode()
+
+
+def to_text(element: Element, *, largest: int = LARGEST, deepest: int = DEEPEST) -> str | None:
+    """*element* with all that is in it, and standing for itself; None where it is larger, or deeper nested, than that.
+
+    Args:
+        element: Anything.
+        largest: Characters.
+        deepest: Levels of elements in one another.
     """
     pieces: list[str] = []
     if not _write(pieces, element, "", deepest):
