@@ -423,6 +423,16 @@ class TestKeys:
             assert event.message_id is None
             assert event.key == said(chat("<body>a</body>", id=id)).key
 
+    def test_a_file_that_was_put_somewhere_again_is_the_same_by_its_origin_id(self) -> None:
+        """Whoever sends it again after a crash has to upload it anew."""
+        oob = '<x xmlns="jabber:x:oob"><url>{0}</url></x>'
+        one, other = (f"<body>{url}</body>{oob.format(url)}" for url in ("https://a.example/1", "https://a.example/2"))
+        named = self.ORIGIN.format("o1")
+
+        assert self.key(chat(one + named)) == self.key(chat(other + named))
+        assert self.key(chat(one)) != self.key(chat(other))
+        assert self.key(chat(one + named)) != self.key(chat("<body>a</body>" + named))
+
     def test_keys_are_of_some_length_whatever_the_id_is(self) -> None:
         key = self.key(chat("<body>a</body>" + self.ORIGIN.format("x" * 1000)))
         assert len(key) < 150
