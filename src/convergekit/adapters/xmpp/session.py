@@ -41,6 +41,7 @@ __all__ = ["BATCH", "Session"]
 BATCH: Final = 64  # stanzas that are admitted together
 _AGAIN: Final = 60.0  # seconds until an archive is asked again that had no time
 _LOOK: Final = 600.0  # seconds between looks at our archive
+_BODY: Final = tag(NS.CLIENT, "body")
 _MESSAGE: Final = tag(NS.CLIENT, "message")
 _PRESENCE: Final = tag(NS.CLIENT, "presence")
 
@@ -284,6 +285,8 @@ class Session:
         return self._roster.read(element, now=now)
 
     def _is_archived(self, message: Element) -> bool:
+        if next(message.iter(_BODY), None) is None:  # reading a report makes use of it, and nobody need keep it
+            return False
         return any(each.archived is not None for each in self.door.read([Stanza(message)]))
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from convergekit.abc import Cursor
+from convergekit.adapters.xmpp.identities import origin_id
 from convergekit.adapters.xmpp.inflow import room_feed
 from convergekit.adapters.xmpp.place import Place
 from convergekit.adapters.xmpp.stream import StanzaError
+from convergekit.model import ReceiptReceived, Status
 from tests.adapters.xmpp.fake_archive import QUERY, FakeArchive
 from tests.adapters.xmpp.fake_stream import SILENT
 from tests.adapters.xmpp.test_session import DISCO, FEATURES, ROOM, Here, message
@@ -64,3 +66,22 @@ async def test_a_room_that_does_not_say_that_it_has_an_archive_is_asked_for_it_a
     async with here.listening():
         pass
     assert here.admitted == ["hi 2", "hi 3", "hi 9"]
+
+
+async def test_much_at_once_while_the_archive_is_read_makes_no_report_smaller() -> None:
+    """Who has read the second message has read the first; it is looked at twice, and said as often as that."""
+    here = Here(queue=10)
+    ids = [origin_id(str(number)) for number in range(2)]
+    for id in ids:
+        here.session.facts.identities.sent("ann@example.org", id)
+    marker = f"<displayed xmlns='urn:xmpp:chat-markers:0' id='{ids[1]}'/>"
+
+    def show() -> None:
+        here.stream.push(f"<message from='ann@example.org/x' type='chat' id='d'>{marker}</message>")
+        here.stream.push(*(message(number) for number in range(20)))
+
+    here.roster.shows = show
+    async with here.listening():
+        pass
+    receipts = [each.receipt for each in here.context.admitted if isinstance(each, ReceiptReceived)]
+    assert [each.status for each in receipts] == [Status.READ, Status.READ]
