@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import sys
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 from xml.etree.ElementTree import fromstring
 
 import anyio
@@ -86,6 +87,18 @@ async def checked(outside: XmppSubject, folder: Path) -> tuple[str, str]:
     rows = [json.loads(line) for line in ran.stdout.decode().splitlines()]
     (row,) = (row for row in rows if row.get("channel") == "chat")
     return row["state"], row["detail"]
+
+
+class TestConnecting(OnAsyncio):
+    async def test_nobody_is_asked_for_the_address_of_an_address(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        async def asked(*_: Any, **__: Any) -> Any:
+            pytest.fail("a thread is started for it")
+
+        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", asked)
+        outside, hub = XmppSubject(), Hub(store=MemoryStore())
+        async with outside.opened(), hub:
+            channel = await hub.add_channel("chat", {"adapter": "xmpp", **outside.settings})
+            assert channel.state == "up"
 
 
 class TestCutOff(OnAsyncio):

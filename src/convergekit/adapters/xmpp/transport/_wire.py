@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import ipaddress
 import logging
 import re
 import socket
@@ -160,6 +161,8 @@ class Wire(ClientXMPP):
             if records := await self.get_dns_records(self._config.domain):
                 return list(dict.fromkeys((each[2], each[3]) for each in records))
             address = self._config.domain, self.default_port
+        if _is_literal(address[0]):  # nobody has to be asked, which takes a thread
+            return [address]
         found = await self.loop.getaddrinfo(*address, type=socket.SOCK_STREAM)
         return list(dict.fromkeys((str(each[4][0]), int(each[4][1])) for each in found))
 
@@ -365,6 +368,14 @@ class Wire(ClientXMPP):
     def exception(self, exception: BaseException) -> None:
         """Something in slixmpp has failed."""
         self.fail(NotSentError(f"the login has failed ({type(exception).__name__})"))
+
+
+def _is_literal(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _silence() -> None:
