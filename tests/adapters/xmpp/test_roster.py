@@ -306,7 +306,7 @@ async def test_a_change_is_an_event() -> None:
     assert isinstance(event, CustomReceived)
     assert (event.name, event.sender) == ("xmpp.roster", Address("xmpp:ben@example.org"))
     assert event.data == {"jid": "ben@example.org", "name": None, "subscription": "to", "asked": True, "groups": []}
-    assert desk.roster.contacts["ben@example.org"].is_seen
+    assert desk.roster.contacts["ben@example.org"].subscription == "to"
 
 
 async def test_whose_presence_came_before_they_were_in_the_roster_is_not_pushed_out_by_strangers() -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final, Protocol
+from typing import Final
 from xml.etree.ElementTree import Element
 
 from convergekit.abc import Outgoing
 from convergekit.errors import RejectedError, UnsupportedContentError
 from convergekit.model import (
     Address,
-    Attachment,
     ConversationKind,
     ConversationRef,
     FailureKind,
@@ -22,7 +21,9 @@ from convergekit.model import (
 from . import jids
 from ._asking import post
 from .config import XmppConfig
+from .files import Files
 from .identities import Identities, is_ours
+from .rooms import Rooms
 from .stanzas import outbound
 from .stanzas.guard import check_stanza
 from .stanzas.namespaces import NS, tag
@@ -35,15 +36,6 @@ __all__ = ["Sender"]
 _SOMEWHERE: Final = "https://upload.invalid/"
 _BODY: Final = tag(NS.CLIENT, "body")
 _SHOWN: Final = frozenset({Operation.SEND, Operation.EDIT})
-
-
-class _Rooms(Protocol):
-    def room(self, jid: str) -> object | None: ...
-    def inside(self, room: Address) -> object: ...
-
-
-class _Files(Protocol):
-    async def upload(self, attachment: Attachment, key: str = "") -> str: ...
 
 
 class Sender:
@@ -62,8 +54,8 @@ class Sender:
         self,
         config: XmppConfig,
         stream: Stream,
-        rooms: _Rooms,
-        files: _Files,
+        rooms: Rooms,
+        files: Files,
         identities: Identities,
         *,
         moderate: Callable[[Address, str], Awaitable[None]],

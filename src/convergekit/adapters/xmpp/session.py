@@ -26,15 +26,16 @@ from .archive import Archives
 from .catchup import CatchUp
 from .config import XmppConfig
 from .door import Door, Stanza
-from .facts import Surroundings
 from .identities import Identities
 from .inflow import OWN, Inflow, feed_of, room_feed, room_of
 from .keepalive import keep_alive
 from .place import Place, Places
+from .rooms import Rooms
+from .roster import Roster
 from .stanzas.inbound import Reading, read
 from .stanzas.namespaces import NS, tag
 from .stream import Bound, StanzaError, Stream
-from .surroundings import InRooms, OfContacts
+from .surroundings import Surroundings
 
 __all__ = ["BATCH", "Session"]
 
@@ -72,8 +73,8 @@ class Session:
         stream: Stream,
         inflow: Inflow,
         *,
-        rooms: InRooms,
-        roster: OfContacts,
+        rooms: Rooms,
+        roster: Roster,
         identities: Identities,
     ) -> None:
         self._config, self._context, self._stream, self._inflow = config, context, stream, inflow

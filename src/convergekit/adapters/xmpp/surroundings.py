@@ -1,76 +1,76 @@
-"""What a session asks of the rooms and of the roster."""
+"""What is known about us and around us in a session: the `Facts` that reading asks."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
-from datetime import datetime
-from typing import Protocol
-from xml.etree.ElementTree import Element
+from collections.abc import Callable
 
-from .facts import KnownRoom
-from .stanzas.inbound import Reading
+from convergekit.errors import NotSentError
 
-__all__ = ["EnteredRoom", "InRooms", "OfContacts"]
+from . import jids
+from .config import XmppConfig
+from .identities import Identities
+from .room import Room
+from .stanzas.namespaces import NS
+from .stanzas.rooms import disco_query, read_features
+from .stream import Bound, StanzaError, Stream
 
-
-class InRooms(Protocol):
-    """What a session asks of `Rooms`."""
-
-    entered: Callable[[str], None]
-    entering: Callable[[str], AbstractContextManager[object]]
-
-    def room(self, jid: str) -> EnteredRoom | None:
-        """The room *jid*, where we are in it or are about to be."""
-        ...
-
-    def read(self, element: Element, *, now: datetime) -> Reading | None:
-        """What a presence changes; None where it is from no room."""
-        ...
-
-    @property
-    def joined(self) -> Sequence[EnteredRoom]:
-        """Those that we are in now."""
-        ...
-
-    def doubt(self, jid: str) -> None:
-        """*jid* has refused what we said: it may be a room that has forgotten us."""
-        ...
-
-    async def rejoin(self, *, resumed: bool = False) -> None:
-        """Be in all rooms again, when a session has begun; in bounded time."""
-        ...
-
-    async def keep(self) -> None:
-        """Stay in them until cancelled."""
-        ...
+__all__ = ["Surroundings"]
 
 
-class EnteredRoom(KnownRoom, Protocol):
-    """A room, and whether it has an archive."""
+class Surroundings:
+    """See `Facts`; what servers say of themselves is asked once in a session.
 
-    @property
-    def jid(self) -> str:
-        """Its bare JID."""
-        ...
+    Args:
+        config: The channel's settings.
+        identities: What names which message.
+        room: Gives the room with a bare JID, where we are in it or are about to be.
 
-    @property
-    def has_archive(self) -> bool:
-        """Whether it keeps what is said in it (XEP-0313)."""
-        ...
+    Attributes:
+        own: Our bare JID; of a component its domain.
+        full: Our full JID, as it was bound; of a component its domain.
+    """
 
+    def __init__(
+        self, config: XmppConfig, identities: Identities, room: Callable[[str], Room | None] = lambda _: None
+    ) -> None:
+        self.own = self.full = config.jid
+        self.is_component = config.is_component
+        self.receipts = config.receipts
+        self.identities = identities
+        self._room = room
+        self._features: dict[str, frozenset[str]] = {}
 
-class OfContacts(Protocol):
-    """What a session asks of `Roster`."""
+    def begin(self, bound: Bound) -> None:
+        """A session has begun."""
+        self.full = jids.address_of(bound.jid).value
+        if not bound.resumed:
+            self._features.clear()
 
-    def read(self, element: Element, *, now: datetime) -> Reading:
-        """What a presence from elsewhere than a room, or a push of the roster, says."""
-        ...
+    async def features(self, stream: Stream, jid: str) -> frozenset[str]:
+        """What *jid* says it can do; nothing where it does not say. A session asks once."""
+        if (known := self._features.get(jid)) is None:
+            try:
+                known = read_features(await stream.request(disco_query(jid)))
+            except StanzaError as error:
+                if error.type == "wait":
+                    return frozenset()
+                known = frozenset()
+            except NotSentError:  # maybe the connection was lost, and another time it answers
+                return frozenset()
+            self._features[jid] = known
+        return known
 
-    async def begin(self, *, resumed: bool = False) -> None:
-        """When a session has begun: learn the roster, and be seen."""
-        ...
+    def knows(self, jid: str) -> bool:
+        """Whether *jid* has answered `features` in this session."""
+        return jid in self._features
 
-    async def keep(self) -> None:
-        """What is to be done beside the session, until cancelled."""
-        ...
+    def trusts_ids(self, by: str) -> bool:
+        """Whether *by*, our own bare JID or a room's, says that it removes forged stanza-ids (XEP-0359)."""
+        if by == self.own:
+            return NS.SID in self._features.get(by, ())
+        room = self._room(by)
+        return room is not None and NS.SID in (room.features or ())
+
+    def room(self, bare: str) -> Room | None:
+        """The room *bare*, where we are in it or are about to be."""
+        return self._room(bare)

@@ -40,11 +40,6 @@ class Contact:
     groups: tuple[str, ...] = ()
 
     @property
-    def is_seen(self) -> bool:
-        """Whether we see their presence."""
-        return self.subscription in ("to", "both")
-
-    @property
     def sees_us(self) -> bool:
         """Whether they see ours."""
         return self.subscription in ("from", "both")
