@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import resource
 import time
 import tracemalloc
+from pathlib import Path
 
 import pytest
 
@@ -55,3 +57,33 @@ def test_a_stanza_that_comes_to_no_end_takes_no_memory(endless: bytes) -> None:
         tracemalloc.stop()
     assert peak < 20_000_000
     assert parser.violation in (None, "policy-violation")
+
+
+MESSAGE = "{jabber:client}message"
+_HEADER = (
+    b"<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' id='s'>"
+)
+
+
+@pytest.mark.parametrize(
+    "one", ["<a{}{}/>", "<a a{}{}='1'/>", "<a xmlns='{}{}'/>", "<n:a xmlns:n='{}{}' n:a='1'/>"], ids=range(4)
+)
+def test_names_without_end_take_no_memory(one: str) -> None:
+    """Expat remembers each: who sends a gigabyte of names would have two of memory, for as long as we are connected."""
+    parser = StanzaParser(1_048_576)
+    parser.feed(_HEADER)
+    before = _memory()
+    for number in range(160):
+        names = "".join(one.format(f"{number}x{each}", "x" * 1000) for each in range(250))
+        stanza = f"<message id='{number}'>{names}</message>".encode()
+        found = [*parser.feed(stanza[:1000]), *parser.feed(stanza[1000:])]
+        assert [(each.tag, each.get("id"), len(each)) for each in found] == [(MESSAGE, str(number), 250)]
+    assert _memory() - before < 30_000_000
+    assert parser.header is not None
+    assert parser.header["id"] == "s"
+    parser.feed(b"</stream:stream>")
+    assert parser.ended
+
+
+def _memory() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()

@@ -8,6 +8,7 @@ Rules kept here:
 - One stanza that is too deep or too long must not end the stream: it would come again with every login. It is passed
   over while it comes in, and what is given on is its husk: the tag and the attributes, marked with `CUT`.
 - What comes in is kept only as long as it may become a stanza: memory is bounded by `octets`, twice.
+- expat remembers each name for as long as it lives, and anybody may invent names: now and then another one goes on.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ STREAMS: Final = "http://etherx.jabber.org/streams"
 _ROOT: Final = f"{STREAMS}}}stream"
 _MOST_NAMES: Final = 4096
 _PROLOG: Final = 4096
+_RENEWED: Final = 4 * 1024 * 1024  # octets, after which a parser is left
 _DECLARATION: Final = re.compile(rb"\s*(?:<\?xml\s[^<>]*\?>\s*)?")
 _HEADER: Final = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?stream\s[^<]*>")
 
@@ -58,12 +60,24 @@ class StanzaParser:
         self._stanza: tuple[str, dict[str, str]] = ("", {})  # that is coming in
         self._top: Element | None = None  # of what is passed over
         self._found: list[Element] = []
-        self._parser = parser = expat.ParserCreate("utf-8", "}")
+        self._header = b""
+        self._parser = self._made()
+
+    def _made(self) -> expat.XMLParserType:
+        """A parser that has read nothing yet."""
+        parser = expat.ParserCreate("utf-8", "}")
         parser.buffer_text = True
         # Newer ones put off what is not complete, and a stanza would wait for the next; how long that takes is bounded.
         getattr(parser, "SetReparseDeferralEnabled", bool)(False)
         parser.StartElementHandler, parser.EndElementHandler = self._start, self._end
         parser.StartDoctypeDeclHandler = parser.CommentHandler = parser.ProcessingInstructionHandler = self._restricted
+        return parser
+
+    def _renew(self) -> None:
+        """Read on with another parser, between two stanzas."""
+        self._names.clear()
+        self._parser, self._depth, self._fed = self._made(), 0, len(self._header)
+        self._parser.Parse(self._header, False)
 
     def feed(self, data: bytes) -> list[Element]:
         """The stanzas that are complete with *data*, in order; those before a `violation` included."""
@@ -84,6 +98,8 @@ class StanzaParser:
             self._malformed()
         else:
             self._bound()
+            if self._depth == 1 and self._fed > _RENEWED and self._parser.CurrentByteIndex == self._fed:
+                self._renew()
         found, self._found = self._found, []
         return found
 
@@ -95,7 +111,8 @@ class StanzaParser:
         """What has come so far, once it is a stream's header; nothing before."""
         self._prolog += data
         rest = _DECLARATION.sub(b"", self._prolog, count=1)
-        if _HEADER.match(rest[:_PROLOG]):
+        if (header := _HEADER.match(rest[:_PROLOG])) is not None:
+            self._header = header[0]
             data, self._prolog = self._prolog, b""
             return data
         if b">" in rest or len(self._prolog) > _PROLOG:
