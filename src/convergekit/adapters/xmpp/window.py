@@ -20,6 +20,7 @@ from typing import Final
 __all__ = ["OCTETS", "Parcel", "Window"]
 
 OCTETS: Final = 1024 * 1024  # what a slow line (half a megabit a second) carries in the time for an acknowledgement
+_MUCH: Final = 1000  # stanzas that nobody waits for, and that have to be counted until they are acknowledged
 _MODULUS: Final = 2**32
 
 
@@ -77,7 +78,7 @@ class Window:
     @property
     def pending(self) -> bool:
         """Whether an acknowledgement is wanted."""
-        return self._held > len(self._again)
+        return self._held > len(self._again) or len(self._sent) > _MUCH
 
     def put(self, parcel: Parcel) -> None:
         """Line up *parcel*, behind all others."""

@@ -123,3 +123,21 @@ async def test_a_question_that_has_an_answer_too_long_for_the_server_has_none(
     )
     await line.send(asked.format(long) + asked.format("short"))
     assert (await line.next()).get("id") == "short"
+
+
+async def test_questions_without_end_take_no_memory(far: FarSide, make_stream: MakeStream) -> None:
+    """Each answer is counted until the server has it, which it has to be asked for."""
+    stream = make_stream()
+    line = await begun(stream, far)
+    asked = 0
+    for _ in range(20):
+        await line.send("<iq type='get' id='1' from='eve@example.org/x'><ping xmlns='urn:xmpp:ping'/></iq>" * 200)
+        answers = 0
+        while answers < 200:
+            if (await line.next()).tag == f"{{{SM}}}r":
+                asked += 1
+                await line.send(f"<a xmlns='{SM}' h='{stream._window.written}'/>")
+            else:
+                answers += 1
+    assert asked > 0
+    assert len(stream._window._sent) < 2000
