@@ -39,6 +39,17 @@ async def test_rooms_are_entered_and_left_by_the_channel() -> None:
         assert medium.only().to.uri == ROOM
 
 
+async def test_a_room_is_named_by_what_join_returned() -> None:
+    async with Hub(store=MemoryStore()) as hub:
+        channel = await opened(hub, Medium())
+        room = await channel.create_room("lobby")
+        assert await channel.join(room) == room
+        await channel.invite(room, ANN)
+        assert ANN in await channel.members(room)
+        await channel.leave(room)
+        assert await channel.members(room) == (ANN,)
+
+
 async def test_presence_is_shown_and_asked_for() -> None:
     medium = Medium(presence={ANN.uri: "away"})
     async with Hub(store=MemoryStore()) as hub:
@@ -89,7 +100,9 @@ async def test_the_mediums_history_comes_page_by_page() -> None:
 
 async def test_what_cannot_be_done_says_so() -> None:
     async with Hub(store=MemoryStore()) as hub:
-        channel = await hub.add_channel("shop", {"adapter": "webhook", "url": "https://example.org/hook", "secrets": [SECRET]})
+        channel = await hub.add_channel(
+            "shop", {"adapter": "webhook", "url": "https://example.org/hook", "secrets": [SECRET]}
+        )
         for call in (channel.join(ROOM), channel.set_presence("away"), channel.presence_of(ANN), channel.history(ANN)):
             with pytest.raises(UnsupportedContentError, match="webhook has no "):
                 await call

@@ -53,19 +53,19 @@ class Channel:
         """Make a room, and be in it; *options* are the medium's own, told on its page."""
         return self._ours(await self._rooms.create_room(name, **options))
 
-    async def join(self, room: Address | str, *, nickname: str | None = None) -> ConversationRef:
+    async def join(self, room: ConversationRef | Address | str, *, nickname: str | None = None) -> ConversationRef:
         """Enter *room*; returns what can be sent to. Joining twice is joining once."""
         return self._ours(await self._rooms.join(_address(room), nickname=nickname))
 
-    async def leave(self, room: Address | str) -> None:
+    async def leave(self, room: ConversationRef | Address | str) -> None:
         """Leave *room*. Leaving twice is leaving once."""
         await self._rooms.leave(_address(room))
 
-    async def invite(self, room: Address | str, who: Address | str, text: str | None = None) -> None:
+    async def invite(self, room: ConversationRef | Address | str, who: Address | str, text: str | None = None) -> None:
         """Invite *who* to *room*, with a word why."""
         await self._rooms.invite(_address(room), _address(who), text)
 
-    async def members(self, room: Address | str) -> Sequence[Address]:
+    async def members(self, room: ConversationRef | Address | str) -> Sequence[Address]:
         """Who is in *room*, as far as the medium tells."""
         return await self._rooms.members(_address(room))
 
@@ -146,7 +146,9 @@ class Channel:
         return f"<Channel {self.name} {self.state.value}>"
 
 
-def _address(value: Address | str) -> Address:
+def _address(value: ConversationRef | Address | str) -> Address:
+    if isinstance(value, ConversationRef):
+        return value.address
     return value if isinstance(value, Address) else Address.parse(value)
 
 

@@ -142,19 +142,19 @@ class Channel:
         """See `convergekit.Channel.create_room`."""
         return self._hub._call(lambda: self._channel.create_room(name, **options))
 
-    def join(self, room: Address | str, *, nickname: str | None = None) -> ConversationRef:
+    def join(self, room: ConversationRef | Address | str, *, nickname: str | None = None) -> ConversationRef:
         """See `convergekit.Channel.join`."""
         return self._hub._call(lambda: self._channel.join(room, nickname=nickname))
 
-    def leave(self, room: Address | str) -> None:
+    def leave(self, room: ConversationRef | Address | str) -> None:
         """See `convergekit.Channel.leave`."""
         self._hub._call(lambda: self._channel.leave(room))
 
-    def invite(self, room: Address | str, who: Address | str, text: str | None = None) -> None:
+    def invite(self, room: ConversationRef | Address | str, who: Address | str, text: str | None = None) -> None:
         """See `convergekit.Channel.invite`."""
         self._hub._call(lambda: self._channel.invite(room, who, text))
 
-    def members(self, room: Address | str) -> Sequence[Address]:
+    def members(self, room: ConversationRef | Address | str) -> Sequence[Address]:
         """See `convergekit.Channel.members`."""
         return self._hub._call(lambda: self._channel.members(room))
 

@@ -14,7 +14,7 @@ from convergekit.abc import Adapter, Health, Outgoing
 from convergekit.cli import check, main
 from convergekit.config import ChannelSettings, Settings, StoreSettings
 from convergekit.engine.options import ChannelOptions
-from convergekit.errors import AuthenticationError, NotRunningError
+from convergekit.errors import AuthenticationError, ConfigurationError, NotRunningError
 from convergekit.model import MessageReceived, Receipt, Value
 
 SECRET = "hunter2hunter2"
@@ -55,6 +55,18 @@ class Buggy(Well):
 
     async def check(self) -> Health:
         raise KeyError(SECRET)
+
+
+class Unset(Well):
+    name = "unset"
+
+    @asynccontextmanager
+    async def __asynccontextmanager__(self) -> AsyncGenerator[Self]:
+        async with anyio.create_task_group():
+            yield self
+
+    async def check(self) -> Health:
+        raise ConfigurationError("ca: x.pem is no file of certificates in PEM")
 
 
 class Silent(Well):
@@ -128,6 +140,15 @@ def test_every_channel_is_asked_whatever_the_others_do(
         "buggy": ("not ok", "KeyError in the adapter 'buggy': a bug of its own"),
         "ill": ("not ok", "no such mailbox"),
     }
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_a_mistake_is_told_also_where_a_task_group_stands_around_it(
+    backend: str, channels: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    channels(Unset)
+    assert main(["check", "--json", "--backend", backend]) == 1
+    assert rows(capsys) == {"unset": ("not ok", "ca: x.pem is no file of certificates in PEM")}
 
 
 def test_all_well_is_0(channels: Any, capsys: pytest.CaptureFixture[str]) -> None:

@@ -200,7 +200,9 @@ class TestEquality:
 
 class TestErrors:
     def test_a_scheme_is_suggested_for_a_bare_mailbox(self) -> None:
-        with pytest.raises(InvalidInputError, match=r"did you mean .mailto:ann@example\.org."):
+        with pytest.raises(
+            InvalidInputError, match=r"did you mean .mailto:ann@example\.org. or .xmpp:ann@example\.org."
+        ):
             Address.parse("ann@example.org")
 
     @pytest.mark.parametrize(

@@ -38,6 +38,7 @@ from convergekit.model import (
     DispatchState,
     Idempotency,
     IdempotencyKind,
+    PresenceChanged,
     Receipt,
     ReceiptReceived,
     TextLimit,
@@ -519,3 +520,23 @@ def test_it_can_be_called_in_the_loop_that_it_lives_in() -> None:
 def test_an_adapter_is_named_by_its_class_too() -> None:
     hub = RecordingHub(channels={"hook": WebhookAdapter})
     assert hub.health().channels["hook"].adapter == "webhook"
+
+
+class Instant(LoopbackAdapter):
+    name, schemes = "instant", frozenset({"im"})
+
+
+async def test_a_room_that_is_made_has_an_address_of_the_medium_that_is_stood_in_for() -> None:
+    async with RecordingHub(channels={"chat": Instant}) as hub:
+        channel = hub.channel("chat")
+        room = await channel.create_room("lobby")
+        assert room.address.uri == "im:lobby"
+        assert await channel.create_room("im:lobby") == room
+        await hub.send("hello", to=room)
+        assert hub.captured.only().channel == "chat"
+
+
+async def test_presence_that_comes_in_is_known_afterwards() -> None:
+    async with RecordingHub(channels={"chat": LoopbackAdapter}) as hub:
+        await hub.inbound("chat", event=PresenceChanged(sender=Address(ANN), presence="busy"))
+        assert (await hub.channel("chat").presence_of(ANN)).presence == "busy"

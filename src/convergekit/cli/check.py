@@ -16,6 +16,7 @@ from convergekit.config import ChannelSettings, Settings, load
 from convergekit.engine.clock import SystemClock
 from convergekit.engine.context import EngineContext
 from convergekit.engine.intake import Intake
+from convergekit.engine.supervision import first_of
 from convergekit.errors import ConvergeError
 from convergekit.stores import MemoryStore
 
@@ -77,11 +78,13 @@ async def _health(channel: ChannelSettings, backend: str) -> Health:
             return await _asked(channel)
     except TimeoutError:
         return Health(ok=False, detail=f"no answer within {_PATIENCE:g} seconds")
-    except ConvergeError as exc:
-        return Health(ok=False, detail=str(exc))
-    except Exception as exc:  # an adapter's bug; its text might show anything
+    except Exception as exc:
+        error = first_of(exc)  # a task group of the adapter's may stand around what it raises
+        if isinstance(error, ConvergeError):
+            return Health(ok=False, detail=str(error))
+        # an adapter's bug; its text might show anything
         return Health(
-            ok=False, detail=f"{type(exc).__name__} in the adapter {channel.adapter.name!r}: a bug of its own"
+            ok=False, detail=f"{type(error).__name__} in the adapter {channel.adapter.name!r}: a bug of its own"
         )
 
 

@@ -135,8 +135,8 @@ def normalise(uri: str) -> str:
     """The form of *uri* that is compared and stored; raises `InvalidInputError`."""
     scheme, colon, rest = uri.partition(":")
     if not colon or not _SCHEME.fullmatch(scheme):
-        could_be_mail = "@" in uri and len(uri) <= 80 and not _UNPRINTABLE.search(uri)
-        hint = f"; did you mean 'mailto:{uri}'?" if could_be_mail else ""
+        could_be_account = "@" in uri and len(uri) <= 80 and not _UNPRINTABLE.search(uri)
+        hint = f"; did you mean 'mailto:{uri}' or 'xmpp:{uri}'?" if could_be_account else ""
         raise InvalidInputError(f"not an address: {_shown(uri)} has no scheme, such as mailto: or sms:{hint}")
     if len(uri) > _MAX_LENGTH:
         raise InvalidInputError(f"not an address: longer than {_MAX_LENGTH} characters")

@@ -233,6 +233,8 @@ class RecordingHub(Hub):
             event = MessageReceived(**{**made, "sender": sender, "text": text, **fields})
         elif isinstance(event, TypingChanged | PresenceChanged) and not event.key:
             failed = len(self.failures)
+            if isinstance(event, PresenceChanged) and event.sender is not None:
+                self.captured.presence[event.sender.uri] = event.presence  # what `presence_of` then tells
             context.notify(event)
             return await self._settled(event, timeout, failed)
         elif not event.key:

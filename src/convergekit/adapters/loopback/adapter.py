@@ -186,7 +186,7 @@ class LoopbackAdapter(Adapter[LoopbackConfig]):
 
     async def create_room(self, name: str, **options: Any) -> ConversationRef:
         """A room with nobody in it."""
-        room = Address.parse(f"loopback:{name}")
+        room = Address.parse(f"{self._scheme}:{name.removeprefix(f'{self._scheme}:')}")
         self.medium.rooms.setdefault(room, [])
         return self._room(room)
 
@@ -232,6 +232,10 @@ class LoopbackAdapter(Adapter[LoopbackConfig]):
         start = max(0, end - limit)
         events = [translator.to_event(fields) for fields in self.medium.page(start, end - start)]
         return events, start or None
+
+    @property
+    def _scheme(self) -> str:
+        return min(self.schemes)  # a test has this adapter stand in for others, whose rooms have addresses of theirs
 
     @property
     def _own(self) -> Address:
