@@ -12,8 +12,8 @@ from convergekit.abc import Health
 from convergekit.errors import DeliveryError, NotSentError
 
 from .config import XmppConfig
+from .stanzas.disco import disco_query, read_features, read_services
 from .stanzas.namespaces import NS
-from .stanzas.rooms import disco_query, read_features, read_services
 from .stream import StanzaError, Stream
 
 __all__ = ["check"]

@@ -14,10 +14,11 @@ from convergekit.errors import NotSentError, RejectedError
 from ._asking import ask, post, refusal
 from .jids import shown
 from .room import Attempt, Room
+from .stanzas.disco import disco_query, read_features
 from .stanzas.namespaces import NS
 from .stanzas.presence import Shown
 from .stanzas.room_form import form_submit
-from .stanzas.rooms import disco_query, join_presence, nickname_presence, read_features
+from .stanzas.rooms import join_presence, nickname_presence
 from .stanzas.times import earlier, moment
 from .stream import StanzaError, Stream
 

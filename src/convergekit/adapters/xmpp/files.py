@@ -33,7 +33,7 @@ from convergekit.model import Attachment, FailureKind
 
 from ._asking import refusal
 from .config import XmppConfig
-from .stanzas.rooms import disco_query, read_services
+from .stanzas.disco import disco_query, read_services
 from .stanzas.upload import Service, Slot, file_name, read_service, read_slot, slot_request
 from .stream import Bound, StanzaError, Stream
 

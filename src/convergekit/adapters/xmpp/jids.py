@@ -18,7 +18,18 @@ from unicodedata import normalize
 from convergekit.errors import InvalidInputError
 from convergekit.model import Address
 
-__all__ = ["address_of", "as_prepared", "bare", "is_of", "jid_of", "resource", "same_bare", "shown", "split"]
+__all__ = [
+    "address_of",
+    "as_prepared",
+    "bare",
+    "is_of",
+    "jid_of",
+    "normalised",
+    "resource",
+    "same_bare",
+    "shown",
+    "split",
+]
 
 _KEPT: Final = 4096
 
@@ -34,6 +45,14 @@ def split(jid: str) -> tuple[str, str | None]:
     """The bare JID and the resource of *jid*, normalised; raises `InvalidInputError`."""
     bare, slash, resource = address_of(jid).value.partition("/")
     return bare, resource if slash else None
+
+
+def normalised(jid: str | None) -> str | None:
+    """*jid*, bare or full; None where it is none."""
+    try:
+        return address_of(jid).value if jid else None
+    except InvalidInputError:
+        return None
 
 
 def bare(jid: str) -> str:

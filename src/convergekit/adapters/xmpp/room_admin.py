@@ -18,18 +18,16 @@ from .config import XmppConfig
 from .jids import address_of, bare, resource
 from .room import Room
 from .rooms import Rooms
+from .stanzas.disco import disco_query, read_features, read_services
 from .stanzas.guard import check_stanza
 from .stanzas.namespaces import NS
 from .stanzas.room_form import fields_for, form_cancel, form_query, form_submit, read_form
 from .stanzas.rooms import (
     affiliations_query,
     direct_invitation,
-    disco_query,
     mediated_invitation,
     moderated_retraction,
     moderation,
-    read_features,
-    read_services,
     read_standings,
 )
 from .stream import Stream

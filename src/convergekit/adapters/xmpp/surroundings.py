@@ -10,8 +10,8 @@ from . import jids
 from .config import XmppConfig
 from .identities import Identities
 from .room import Room
+from .stanzas.disco import disco_query, read_features
 from .stanzas.namespaces import NS
-from .stanzas.rooms import disco_query, read_features
 from .stream import Bound, StanzaError, Stream
 
 __all__ = ["Surroundings"]

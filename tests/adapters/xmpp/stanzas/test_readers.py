@@ -13,17 +13,12 @@ from hypothesis import strategies as st
 from convergekit.adapters.xmpp.config import XmppConfig
 from convergekit.adapters.xmpp.rooms import Rooms
 from convergekit.adapters.xmpp.roster import Roster
+from convergekit.adapters.xmpp.stanzas.disco import read_features, read_services
+from convergekit.adapters.xmpp.stanzas.errors import stanza_error
 from convergekit.adapters.xmpp.stanzas.namespaces import NS, tag
 from convergekit.adapters.xmpp.stanzas.presence import presence, read_presence
 from convergekit.adapters.xmpp.stanzas.room_form import read_form
-from convergekit.adapters.xmpp.stanzas.rooms import (
-    join_presence,
-    read_features,
-    read_room_presence,
-    read_services,
-    read_standings,
-    stanza_error,
-)
+from convergekit.adapters.xmpp.stanzas.rooms import join_presence, read_room_presence, read_standings
 from convergekit.adapters.xmpp.stanzas.roster import read_roster
 from convergekit.model import wire
 from convergekit.testing import FakeContext

@@ -655,7 +655,7 @@ async def test_an_error_is_raised_with_its_condition(far: FarSide, make_stream: 
     line = await begun(stream, far)
     answer = (
         "<iq type='error' id='{id}'><ping xmlns='urn:xmpp:ping'/><error type='wait'>"
-        f"<resource-constraint xmlns='{NS.STANZAS}'/><text xmlns='{NS.STANZAS}'>not\x20\nnow</text></error></iq>"
+        f"<resource-constraint xmlns='{NS.STANZAS}'/><text xmlns='{NS.STANZAS}'>not\nnow</text></error></iq>"
     )
     with pytest.raises(BaseExceptionGroup) as caught:
         await asked(stream, line, answer)

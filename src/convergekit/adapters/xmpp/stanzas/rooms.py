@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,11 +10,12 @@ from xml.etree.ElementTree import Element, SubElement
 
 from convergekit.errors import InvalidInputError
 
-from ..jids import address_of, bare, jid_of, split
+from ..jids import address_of, bare, jid_of, normalised, split
 from ..stream import StanzaError
-from .inbound.stanza import line
+from .errors import stanza_error
 from .namespaces import NS, tag
 from .presence import Presence, Shown, presence, read_presence
+from .texts import line
 from .times import stamp
 
 __all__ = [
@@ -24,19 +24,15 @@ __all__ = [
     "Standing",
     "affiliations_query",
     "direct_invitation",
-    "disco_query",
     "join_presence",
     "leave_presence",
     "mediated_invitation",
     "moderated_retraction",
     "moderation",
     "nickname_presence",
-    "read_features",
     "read_room_presence",
-    "read_services",
     "read_standings",
     "self_ping",
-    "stanza_error",
 ]
 
 
@@ -57,8 +53,6 @@ class Code:
 _ITEM: Final = tag(NS.MUC_USER, "item")
 _AFFILIATIONS: Final = frozenset({"owner", "admin", "member", "none", "outcast"})
 _ROLES: Final = frozenset({"moderator", "participant", "visitor", "none"})
-_ERRORS: Final = frozenset({"auth", "cancel", "continue", "modify", "wait"})
-_CONDITION: Final = re.compile(r"\{urn:ietf:params:xml:ns:xmpp-stanzas\}([a-z-]{1,60})")
 _LONGEST: Final = (
     1000  # characters of what a room tells about somebody; their nicknames and JIDs are bounded by RFC 7622
 )
@@ -143,26 +137,12 @@ def read_room_presence(element: Element) -> RoomPresence | None:
     )
 
 
-def stanza_error(element: Element) -> StanzaError:
-    """What the <error/> of *element* says (RFC 6120 §8.3)."""
-    error = element.find(tag(NS.CLIENT, "error"))
-    if error is None:
-        return StanzaError("cancel", "undefined-condition")
-    conditions = [found[1] for each in error if (found := _CONDITION.fullmatch(each.tag)) and found[1] != "text"]
-    kind = error.get("type", "")
-    return StanzaError(
-        kind if kind in _ERRORS else "cancel",
-        conditions[0] if conditions else "undefined-condition",
-        line(error.findtext(tag(NS.STANZAS, "text")), _LONGEST),
-    )
-
-
 def _standing(item: Element) -> Standing:
     affiliation, role = item.get("affiliation", ""), item.get("role", "")
     return Standing(
         affiliation if affiliation in _AFFILIATIONS else "",
         role if role in _ROLES else "",
-        _jid(item.get("jid")),
+        normalised(item.get("jid")),
         _nickname(item.get("nick")),
     )
 
@@ -173,15 +153,8 @@ def _occupant_id(element: Element) -> str | None:
     return id if id and len(id) <= _LONGEST and id.isprintable() else None
 
 
-def _jid(text: str | None) -> str | None:
-    try:
-        return address_of(text).value if text else None
-    except InvalidInputError:
-        return None
-
-
 def _bare(text: str | None) -> str | None:
-    return None if (jid := _jid(text)) is None else bare(jid)
+    return None if (jid := normalised(text)) is None else bare(jid)
 
 
 def _nickname(text: str | None) -> str | None:
@@ -244,31 +217,6 @@ def self_ping(room: str, nickname: str) -> Element:
     iq = _iq("get", _wire(f"{room}/{nickname}"))
     SubElement(iq, tag(NS.PING, "ping"))
     return iq
-
-
-# --- what there is ----------------------------------------------------------------------------------------------------
-
-
-def disco_query(jid: str, *, items: bool = False) -> Element:
-    """Ask what *jid* can do, or what there is on it (XEP-0030)."""
-    iq = _iq("get", jid)
-    SubElement(iq, tag(NS.DISCO_ITEMS if items else NS.DISCO_INFO, "query"))
-    return iq
-
-
-def read_features(iq: Element) -> frozenset[str]:
-    """What the answer to `disco_query` lists as features."""
-    query = iq.find(tag(NS.DISCO_INFO, "query"))
-    found = () if query is None else query.findall(tag(NS.DISCO_INFO, "feature"))[:500]
-    return frozenset(feature.get("var", "") for feature in found)
-
-
-def read_services(iq: Element) -> Iterator[str]:
-    """Whom the answer to `disco_query(items=True)` lists; the first fifty."""
-    query = iq.find(tag(NS.DISCO_ITEMS, "query"))
-    for item in () if query is None else query.findall(tag(NS.DISCO_ITEMS, "item"))[:50]:
-        if (jid := _jid(item.get("jid"))) is not None:
-            yield jid
 
 
 # --- who may be in, and do what ---------------------------------------------------------------------------------------

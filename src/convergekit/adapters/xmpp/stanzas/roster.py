@@ -10,8 +10,8 @@ from xml.etree.ElementTree import Element, SubElement
 from convergekit.errors import InvalidInputError
 
 from ..jids import bare
-from .inbound.stanza import line
 from .namespaces import NS, tag
+from .texts import line
 
 __all__ = ["Contact", "read_roster", "roster_query"]
 

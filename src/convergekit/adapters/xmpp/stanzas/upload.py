@@ -20,9 +20,9 @@ from convergekit.errors import InvalidInputError
 from convergekit.http import is_header, is_this_machine, origin_of
 from convergekit.model import Attachment
 
+from .disco import read_features
 from .guard import is_legal
 from .namespaces import NS, tag
-from .rooms import read_features
 
 __all__ = ["Service", "Slot", "file_name", "read_service", "read_slot", "slot_request"]
 

@@ -13,11 +13,10 @@ import anyio
 
 from convergekit.errors import DeliveryError, NotSentError, UncertainError
 
-from ..stanzas.namespaces import NS, tag
-from ..stream import CUT, StanzaError
+from ..stanzas.errors import stanza_error
+from ..stream import CUT
 from ..window import Parcel, Window
 from ._iqs import may_answer
-from ._refusals import cleaned, condition_of
 
 __all__ = ["Deliveries", "Requests", "copied", "heard"]
 
@@ -167,7 +166,7 @@ class Requests:
         if CUT in answer.attrib:
             raise NotSentError("the answer is too large to be read")
         if answer.get("type") == "error":
-            raise _stanza_error(answer)
+            raise stanza_error(answer)
         return answer
 
     def came(self, iq: Element, own: str) -> None:
@@ -192,11 +191,3 @@ def heard(future: asyncio.Future[Any]) -> None:
 def copied(why: DeliveryError) -> DeliveryError:
     """As it is, for one more who is told."""
     return type(why)(why.reason, code=why.code)
-
-
-def _stanza_error(answer: Element) -> StanzaError:
-    error = answer.find(tag(NS.CLIENT, "error"))
-    if error is None:
-        return StanzaError("cancel", "undefined-condition")
-    text = cleaned(error.findtext(tag(NS.STANZAS, "text"))) or None
-    return StanzaError(error.get("type", "cancel"), condition_of(error), text)

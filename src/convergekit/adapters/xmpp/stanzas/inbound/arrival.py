@@ -12,10 +12,11 @@ from convergekit.model import Address, ConversationKind, ConversationRef
 from ...identities import is_ours
 from ...jids import address_of, bare, split
 from ..namespaces import NS, tag
+from ..texts import line
 from . import authors, trust
 from .facts import Archived, Facts, RoomFacts
 from .keys import key_of
-from .stanza import Stanza, line
+from .stanza import Stanza
 
 __all__ = ["Arrival", "Carbon", "arrive"]
 

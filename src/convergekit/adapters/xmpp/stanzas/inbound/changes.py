@@ -18,10 +18,10 @@ from xml.etree.ElementTree import Element
 from convergekit.model import CustomReceived, Event, MessageEdited, MessageRetracted, ReactionChanged
 
 from ..namespaces import NS, tag
+from ..texts import identifier, line
 from . import authors
 from .arrival import Arrival
 from .content import content_of
-from .stanza import identifier, line
 
 __all__ = ["correction", "reactions", "retraction", "tombstone"]
 

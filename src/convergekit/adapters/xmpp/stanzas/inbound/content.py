@@ -14,11 +14,12 @@ from typing import Any, Final
 from convergekit.content import styling
 
 from ..namespaces import NS, tag
+from ..texts import identifier, line
 from .arrival import Arrival
 from .encryption import encryption
 from .fallbacks import without
 from .files import OOB, attachment_of, files_in
-from .stanza import Stanza, identifier, line
+from .stanza import Stanza
 
 __all__ = ["Content", "content_of"]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from ..namespaces import NS, tag
-from .stanza import Stanza, line
+from ..texts import line
+from .stanza import Stanza
 
 __all__ = ["encryption"]
 

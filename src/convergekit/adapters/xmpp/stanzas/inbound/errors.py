@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Final
-from xml.etree.ElementTree import Element
 
 from convergekit.model import (
     CustomReceived,
@@ -18,10 +17,9 @@ from convergekit.model import (
 )
 
 from ...identities import is_ours
-from ..namespaces import NS, tag
+from ..errors import stanza_error
 from .arrival import Arrival
 from .reports import ACKNOWLEDGEMENT
-from .stanza import identifier, line
 
 __all__ = ["KINDS", "kind_of", "returned"]
 
@@ -49,10 +47,6 @@ KINDS: Final[Mapping[str, FailureKind]] = {
     "subscription-required": FailureKind.BLOCKED,
     "unexpected-request": FailureKind.INVALID_MESSAGE,
 }
-_ERROR: Final = tag(NS.CLIENT, "error")
-_TEXT: Final = tag(NS.STANZAS, "text")
-_TYPES: Final = frozenset({"auth", "cancel", "continue", "modify", "wait"})
-_LONGEST: Final = 1000
 
 
 def kind_of(condition: str | None) -> FailureKind | None:
@@ -66,33 +60,17 @@ def returned(arrival: Arrival) -> Sequence[Event]:
     Of type "wait" it is final as well: the medium has given up, and will not try again by itself.
     """
     stanza = arrival.stanza
-    error = stanza.first(_ERROR)
-    type, condition, text = _said(error)
-    id = stanza.id
+    error, id = stanza_error(stanza.element), stanza.id
     if id is not None and id.startswith(ACKNOWLEDGEMENT):
         return ()
-    code = f"{type}/{condition}"
-    if id is None or not is_ours(id) or type == "continue":
-        data = {"id": id, "code": code, "text": text}
+    if id is None or not is_ours(id) or error.type == "continue":
+        data = {"id": id, "code": str(error), "text": error.text}
         return (CustomReceived(**arrival.fields("error"), name="xmpp.error", data=_known(data)),)
-    failure = Failure(kind=kind_of(condition), code=code, text=text)
+    failure = Failure(kind=kind_of(error.condition), code=str(error), text=error.text)
     ids = (shared_id(id, arrival.conversation.address),)
     key = f"c:{arrival.conversation.address.uri}:{id}:failed"
     receipt = Receipt(Status.FAILED, ids=ids, occurred_at=arrival.at, failure=failure)
     return (ReceiptReceived(**arrival.fields(key=key), receipt=receipt),)
-
-
-def _said(error: Element | None) -> tuple[str, str, str | None]:
-    """Type, condition, and words."""
-    if error is None:
-        return "cancel", "undefined-condition", None
-    type, condition = error.get("type", ""), "undefined-condition"
-    for child in error:
-        namespace, _, name = child.tag.rpartition("}")
-        if namespace == f"{{{NS.STANZAS}" and child.tag != _TEXT:
-            condition = identifier(name) or condition
-            break
-    return type if type in _TYPES else "cancel", condition[:100], line(error.findtext(_TEXT), _LONGEST)
 
 
 def _known(data: Mapping[str, str | None]) -> dict[str, str]:

@@ -10,7 +10,8 @@ from urllib.parse import unquote, urlsplit
 from convergekit.model import Attachment
 
 from ..namespaces import NS, tag
-from .stanza import Stanza, line
+from ..texts import line
+from .stanza import Stanza
 
 __all__ = ["OOB", "attachment_of", "files_in"]
 

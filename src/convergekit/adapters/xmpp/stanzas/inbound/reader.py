@@ -19,6 +19,7 @@ from ...identities import is_ours
 from ...jids import address_of, shown
 from ...stream import CUT
 from ..namespaces import NS, tag
+from ..texts import identifier
 from ..writing import to_text
 from .arrival import Arrival, arrive
 from .changes import correction, reactions, retraction, tombstone
@@ -29,7 +30,7 @@ from .forwarded import copy_in, is_copy
 from .reports import acknowledgement, arrived, read_up_to, reflected
 from .rooms import invited, invited_by_room, status, subject
 from .sent import sent
-from .stanza import Stanza, identifier
+from .stanza import Stanza
 
 __all__ = ["read"]
 

@@ -15,8 +15,8 @@ from convergekit.model import Event, Receipt, ReceiptReceived, Status, shared_id
 from ...identities import is_ours
 from ...jids import address_of
 from ..namespaces import NS, tag
+from ..texts import identifier
 from .arrival import Arrival
-from .stanza import identifier
 
 __all__ = ["ACKNOWLEDGEMENT", "acknowledgement", "arrived", "read_up_to", "reflected"]
 

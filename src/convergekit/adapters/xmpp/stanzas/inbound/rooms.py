@@ -13,10 +13,10 @@ from typing import Any, Final
 from convergekit.errors import InvalidInputError
 from convergekit.model import Address, CustomReceived, Event, InvitationReceived
 
-from ...jids import address_of, bare
+from ...jids import address_of, bare, normalised
 from ..namespaces import NS, tag
+from ..texts import line
 from .arrival import Arrival
-from .stanza import line
 
 __all__ = ["invited", "invited_by_room", "status", "subject"]
 
@@ -38,11 +38,11 @@ def invited_by_room(arrival: Arrival) -> Sequence[Event] | None:
     if mark is None or arrival.is_group:
         return None
     if (invite := mark.find(_INVITE)) is not None:
-        details = _known(inviter=_jid(invite.get("from")), password=line(mark.findtext(_PASSWORD)))
+        details = _known(inviter=normalised(invite.get("from")), password=line(mark.findtext(_PASSWORD)))
         room = address_of(bare(arrival.stanza.element.get("from") or ""))
         return (_invitation(arrival, room, invite.findtext(_REASON), details),)
     if (decline := mark.find(_DECLINE)) is not None:
-        data = _known(who=_jid(decline.get("from")), reason=line(decline.findtext(_REASON)))
+        data = _known(who=normalised(decline.get("from")), reason=line(decline.findtext(_REASON)))
         return (CustomReceived(**arrival.fields("declined"), name="xmpp.declined", data=data),)
     return None
 
@@ -87,13 +87,6 @@ def status(arrival: Arrival) -> Sequence[Event] | None:
 
 def _invitation(arrival: Arrival, room: Address, text: str | None, details: dict[str, Any]) -> Event:
     return InvitationReceived(**arrival.fields("invited", **details), room=room, text=text or None)
-
-
-def _jid(text: str | None) -> str | None:
-    try:
-        return None if text is None else address_of(text).value
-    except InvalidInputError:
-        return None
 
 
 def _known(**said: str | None) -> dict[str, Any]:

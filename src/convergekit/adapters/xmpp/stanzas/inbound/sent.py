@@ -9,9 +9,9 @@ from convergekit.model import CustomReceived, Event
 
 from ...identities import is_ours
 from ..namespaces import NS, tag
+from ..texts import identifier
 from .arrival import Arrival
 from .content import content_of
-from .stanza import identifier
 
 __all__ = ["sent"]
 

@@ -16,11 +16,12 @@ from typing import Final
 
 from convergekit.errors import InvalidInputError
 
-from ...jids import address_of, split
+from ...jids import normalised, split
 from ..namespaces import NS, tag
+from ..texts import identifier
 from ..times import moment
 from .facts import Archived, Facts, RoomFacts
-from .stanza import Stanza, identifier
+from .stanza import Stanza
 
 __all__ = ["kept_since", "occupant_id", "real_jid", "stanza_id"]
 
@@ -77,10 +78,7 @@ def real_jid(stanza: Stanza, archived: Archived | None) -> str | None:
     marks = stanza.all(_MUC_USER)
     if archived is None or not archived.feed or len(marks) != 1 or (item := marks[0].find(_ITEM)) is None:
         return None
-    try:
-        return address_of(item.get("jid") or "").value
-    except InvalidInputError:
-        return None
+    return normalised(item.get("jid"))
 
 
 def _is(jid: str | None, *bares: str) -> bool:
