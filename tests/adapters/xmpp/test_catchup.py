@@ -9,8 +9,8 @@ import pytest
 from convergekit.abc import Cursor
 from convergekit.adapters.xmpp.archive import Archives
 from convergekit.adapters.xmpp.catchup import CatchUp
-from convergekit.adapters.xmpp.door import Door, Stanza
 from convergekit.adapters.xmpp.inflow import OWN, Inflow, room_feed
+from convergekit.adapters.xmpp.intake import Incoming, Intake
 from convergekit.adapters.xmpp.place import Place, Places
 from convergekit.adapters.xmpp.stanzas.inbound import Reading
 from convergekit.adapters.xmpp.stream import StanzaError
@@ -30,7 +30,7 @@ def message(number: int | str, text: str = "hi") -> str:
     return f"<message from='ann@example.org/x' id='{number}'><body>{text}</body></message>"
 
 
-def translated(stanza: Stanza) -> Reading:
+def translated(stanza: Incoming) -> Reading:
     id = stanza.element.get("id")
     if id == "broken":
         raise KeyError(id)
@@ -49,8 +49,8 @@ class Here:
         self.archives = Archives(self.stream, lambda: "bot@example.org")
         self.inflow.divert = self.archives.take
         self.places = Places()
-        self.door = Door(self.context, translated, self.stream.post)
-        self.catch_up = CatchUp(self.archives, self.inflow, self.door, self.context, self.places, page)
+        self.intake = Intake(self.context, translated, self.stream.post)
+        self.catch_up = CatchUp(self.archives, self.inflow, self.intake, self.context, self.places, page)
         self.archive = FakeArchive(self.stream, room)
         self.stream.answers[QUERY] = self.archive
 

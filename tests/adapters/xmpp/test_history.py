@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import pytest
 
 from convergekit.adapters.xmpp.archive import Archives
-from convergekit.adapters.xmpp.door import Door, Stanza
 from convergekit.adapters.xmpp.history import History
 from convergekit.adapters.xmpp.inflow import Inflow
+from convergekit.adapters.xmpp.intake import Incoming, Intake
 from convergekit.adapters.xmpp.stanzas.inbound import Reading
 from convergekit.adapters.xmpp.stream import StanzaError
 from convergekit.errors import ConvergeError, InvalidInputError, NotSentError, RejectedError, UnsupportedContentError
@@ -22,7 +22,7 @@ ANN = ConversationRef(address="xmpp:ann@example.org")
 ROOM = ConversationRef(address="xmpp:room@conference.example.org")
 
 
-def translated(stanza: Stanza) -> Reading:
+def translated(stanza: Incoming) -> Reading:
     where = stanza.archived.feed if stanza.archived is not None else "live"
     key = f"{where}:{stanza.element.get('id')}"
     return Reading((MessageReceived(key=key, sender="xmpp:ann@example.org", text="hi"),))
@@ -40,7 +40,7 @@ async def there(count: int, *, has_own: bool | None = None, room: str | None = N
     stream.answers[QUERY] = archive
     for number in range(1, count + 1):
         archive.keep(f"<message from='ann@example.org' id='{number}'><body>hi</body></message>")
-    return History(archives, Door(context, translated, stream.post), has_own=lambda: has_own, channel="im"), archive
+    return History(archives, Intake(context, translated, stream.post), has_own=lambda: has_own, channel="im"), archive
 
 
 def numbers(events: Sequence[Event]) -> list[str]:

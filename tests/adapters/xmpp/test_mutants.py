@@ -10,7 +10,7 @@ from typing import Any, Final
 import pytest
 from anyio.abc import TaskStatus
 
-from convergekit.adapters.xmpp import door, line, session
+from convergekit.adapters.xmpp import holder, intake, session
 from convergekit.adapters.xmpp.catchup import CatchUp
 from convergekit.adapters.xmpp.sending import Sender
 from convergekit.adapters.xmpp.stanzas import outbound
@@ -85,7 +85,7 @@ def gives_a_repeat_an_id_of_its_own(patch: pytest.MonkeyPatch) -> None:
 
 @breaks("lost-answer-uncertain")
 def takes_what_was_not_acknowledged_for_not_sent(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(line, "UncertainError", NotSentError)
+    patch.setattr(holder, "UncertainError", NotSentError)
 
 
 @breaks("drop-raises")
@@ -139,20 +139,20 @@ def stops_where_it_understands_nothing(patch: pytest.MonkeyPatch) -> None:
             raise RuntimeError
         return found
 
-    whole = door.Door._read
-    patch.setattr(door.Door, "_read", read)
+    whole = intake.Intake._read
+    patch.setattr(intake.Intake, "_read", read)
 
 
 @breaks("no-content-logged")
 def logs_what_was_said(patch: pytest.MonkeyPatch) -> None:
-    whole = door.Door.read
+    whole = intake.Intake.read
 
     def read(self: Any, stanzas: Any) -> Any:
         for each in stanzas:
             self._context.log.debug("read: %s", "".join(each.element.itertext()))
         return whole(self, stanzas)
 
-    patch.setattr(door.Door, "read", read)
+    patch.setattr(intake.Intake, "read", read)
 
 
 def _nothing(value: Any) -> Any:

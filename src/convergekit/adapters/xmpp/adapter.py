@@ -37,9 +37,9 @@ from .checking import check
 from .config import XmppConfig
 from .files import Files
 from .history import History
+from .holder import Holder
 from .identities import Identities
 from .inflow import Inflow
-from .line import Line
 from .room_admin import Affiliation, Role, RoomAdmin
 from .rooms import Rooms
 from .roster import Roster
@@ -78,7 +78,7 @@ class _Parts:
     """What there is while the channel is open."""
 
     stream: Stream
-    line: Line
+    holder: Holder
     sender: Sender
     files: Files
     rooms: Rooms
@@ -148,13 +148,13 @@ class XmppAdapter(Adapter[XmppConfig]):
         roster = Roster(self.config, self.context, stream)
         session = Session(self.config, self.context, stream, inflow, rooms=rooms, roster=roster, identities=identities)
         history = History(
-            session.archives, session.door, has_own=lambda: session.has_archive, channel=self.context.channel
+            session.archives, session.intake, has_own=lambda: session.has_archive, channel=self.context.channel
         )
         async with anyio.create_task_group() as tasks:
             files = Files(stream, self.config, self.context, tasks)
             sender = Sender(self.config, stream, rooms, files, identities, moderate=admin.retract)
-            line = Line(session.listen, tasks, self.context)
-            self._parts = _Parts(stream, line, sender, files, rooms, admin, roster, history)
+            holder = Holder(session.listen, tasks, self.context)
+            self._parts = _Parts(stream, holder, sender, files, rooms, admin, roster, history)
             try:
                 yield self
             finally:
@@ -203,7 +203,7 @@ class XmppAdapter(Adapter[XmppConfig]):
 
     async def listen(self, *, task_status: TaskStatus[None] = TASK_STATUS_IGNORED) -> None:
         """Connect, and admit what comes in, until cancelled or the session is over."""
-        await self._open.line.listen(task_status=task_status)
+        await self._open.holder.listen(task_status=task_status)
 
     async def history(
         self, conversation: ConversationRef, cursor: Any = None, limit: int = 100
@@ -295,7 +295,7 @@ class XmppAdapter(Adapter[XmppConfig]):
     async def _connected(self) -> _Parts:
         """With a session, or with somebody who makes one."""
         parts = self._open
-        await parts.line.ready()
+        await parts.holder.ready()
         return parts
 
     async def _hand_over(
@@ -309,7 +309,7 @@ class XmppAdapter(Adapter[XmppConfig]):
             out.started()
 
         hand_over = partial(verb(parts.sender), replace(out, started=started))
-        return await parts.line.during(hand_over, is_begun=lambda: begun)
+        return await parts.holder.during(hand_over, is_begun=lambda: begun)
 
     async def _resource(self) -> str | None:
         """What names this connection among others of the account; the same for good, so that no ghost is left."""

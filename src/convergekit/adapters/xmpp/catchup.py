@@ -22,8 +22,8 @@ from convergekit.model import GapDetected
 
 from . import jids
 from .archive import Archives, Page
-from .door import Door, Stanza
 from .inflow import OWN, Inflow, room_of
+from .intake import Incoming, Intake
 from .place import Place, Places
 from .stanzas.archive import Query
 from .stanzas.inbound import Archived
@@ -47,7 +47,7 @@ class CatchUp:
     Args:
         archives: Whom to ask.
         inflow: What comes live.
-        door: Where all of it goes.
+        intake: Where all of it goes.
         context: What the engine lends.
         places: Told when a feed is live.
         page: Messages that are asked for at once.
@@ -55,7 +55,7 @@ class CatchUp:
 
     archives: Archives
     inflow: Inflow
-    door: Door
+    intake: Intake
     context: ChannelContext
     places: Places
     page: int
@@ -157,7 +157,7 @@ class CatchUp:
         else:
             reached = Place(page.last or (place.id if gap is None else None), place.at)
         if page.results or gap is not None:
-            stanzas = [Stanza(each.message, Archived(feed, each.id, each.at)) for each in page.results]
+            stanzas = [Incoming(each.message, Archived(feed, each.id, each.at)) for each in page.results]
             cursor = Cursor(reached.to_value(), feed)
-            await self.door.admit(stanzas, self.door.read(stanzas), cursor, *([] if gap is None else [gap]))
+            await self.intake.admit(stanzas, self.intake.read(stanzas), cursor, *([] if gap is None else [gap]))
         return reached

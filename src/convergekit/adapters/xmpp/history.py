@@ -11,8 +11,8 @@ from convergekit.model import ConversationRef, Event
 from . import jids
 from ._asking import refusal
 from .archive import Archives, Page
-from .door import Door, Stanza
 from .inflow import OWN, room_feed
+from .intake import Incoming, Intake
 from .stanzas.archive import Query
 from .stanzas.inbound import Archived
 from .stream import StanzaError
@@ -27,14 +27,14 @@ class History:
 
     Args:
         archives: Whom to ask.
-        door: Makes events of what is found.
+        intake: Makes events of what is found.
         has_own: Says whether there is an archive of ours: a component has none, and some servers have none;
             None while that is not known.
         channel: Ours.
     """
 
-    def __init__(self, archives: Archives, door: Door, *, has_own: Callable[[], bool | None], channel: str) -> None:
-        self._archives, self._door, self._has_own, self._channel = archives, door, has_own, channel
+    def __init__(self, archives: Archives, intake: Intake, *, has_own: Callable[[], bool | None], channel: str) -> None:
+        self._archives, self._intake, self._has_own, self._channel = archives, intake, has_own, channel
 
     async def before(
         self, conversation: ConversationRef, cursor: Any, limit: int, *, is_room: bool
@@ -83,5 +83,5 @@ class History:
             raise refusal(error, "the archive does not let us see that", channel=self._channel) from error
 
     def _events(self, page: Page, feed: str) -> list[Event]:
-        stanzas = [Stanza(each.message, Archived(feed, each.id, each.at)) for each in page.results]
-        return [event for reading in self._door.read(stanzas) for event in reading.events]
+        stanzas = [Incoming(each.message, Archived(feed, each.id, each.at)) for each in page.results]
+        return [event for reading in self._intake.read(stanzas) for event in reading.events]

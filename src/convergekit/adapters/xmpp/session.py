@@ -25,9 +25,9 @@ from convergekit.errors import AccountError, LeaseLostError, NotRunningError, No
 from .archive import Archives
 from .catchup import CatchUp
 from .config import XmppConfig
-from .door import Door, Stanza
 from .identities import Identities
 from .inflow import OWN, Inflow, feed_of, room_feed, room_of
+from .intake import Incoming, Intake
 from .keepalive import keep_alive
 from .place import Place, Places
 from .rooms import Rooms
@@ -63,7 +63,7 @@ class Session:
         facts: What is known around us.
         archives: To be asked for history.
         has_archive: Whether there is one of ours; None while that is not known.
-        door: Makes events of stanzas.
+        intake: Makes events of stanzas.
     """
 
     def __init__(
@@ -81,9 +81,9 @@ class Session:
         self._rooms, self._roster = rooms, roster
         self.facts = Surroundings(config, identities, rooms.room)
         self.archives = Archives(stream, lambda: self.facts.own)
-        self.door = Door(context, self._translate, stream.post)
+        self.intake = Intake(context, self._translate, stream.post)
         self._places = Places()
-        self._catch_up = CatchUp(self.archives, inflow, self.door, context, self._places, config.page)
+        self._catch_up = CatchUp(self.archives, inflow, self.intake, context, self._places, config.page)
         self._tasks: TaskGroup | None = None
         self._catching: set[str] = set()
         self._has_carbons = False
@@ -253,11 +253,11 @@ class Session:
         inflow, places = self._inflow, self._places
         while True:
             items = await inflow.take(BATCH)
-            stanzas = [Stanza(item.element) for item in items]
-            readings = self.door.read(stanzas)
+            stanzas = [Incoming(item.element) for item in items]
+            readings = self.intake.read(stanzas)
             for stanza, reading in zip(stanzas, readings, strict=True):
                 self._move(stanza.element, reading)
-            await self.door.admit(stanzas, readings, places.next())
+            await self.intake.admit(stanzas, readings, places.next())
             inflow.done(items)
             while inflow.is_empty and (cursor := places.next()) is not None:
                 await self._context.admit(cursor=cursor)
@@ -275,7 +275,7 @@ class Session:
         room = self._rooms.room(room_of(feed) or "")
         return room is not None and room.features is not None and not room.has_archive
 
-    def _translate(self, stanza: Stanza) -> Reading:
+    def _translate(self, stanza: Incoming) -> Reading:
         element, now = stanza.element, self._context.clock.now()
         if element.tag == _MESSAGE:
             if element.get("type") == "error" and stanza.archived is None:
@@ -288,7 +288,7 @@ class Session:
     def _is_archived(self, message: Element) -> bool:
         if next(message.iter(_BODY), None) is None:  # reading a report makes use of it, and nobody need keep it
             return False
-        return any(each.archived is not None for each in self.door.read([Stanza(message)]))
+        return any(each.archived is not None for each in self.intake.read([Incoming(message)]))
 
 
 def _decisive(group: ExceptionGroup[Exception]) -> Exception:

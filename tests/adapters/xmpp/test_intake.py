@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from convergekit.abc import Cursor
-from convergekit.adapters.xmpp.door import Door, Stanza
+from convergekit.adapters.xmpp.intake import Incoming, Intake
 from convergekit.adapters.xmpp.stanzas.inbound import Archived, Reading
 from convergekit.errors import InvalidInputError, NotSentError, StoreError
 from convergekit.model import CustomReceived, GapDetected, MessageReceived, TypingChanged
@@ -19,11 +19,13 @@ pytestmark = pytest.mark.anyio
 ARCHIVED = Archived("", "a1")
 
 
-def stanza(id: str, *, archived: Archived | None = None) -> Stanza:
-    return Stanza(element(f"<message from='ann@example.org/x' id='{id}'><body>secret words</body></message>"), archived)
+def stanza(id: str, *, archived: Archived | None = None) -> Incoming:
+    return Incoming(
+        element(f"<message from='ann@example.org/x' id='{id}'><body>secret words</body></message>"), archived
+    )
 
 
-def translated(stanza: Stanza) -> Reading:
+def translated(stanza: Incoming) -> Reading:
     id = stanza.element.get("id") or ""
     if id == "broken":
         raise KeyError("secret words")
@@ -38,10 +40,10 @@ class Here:
     def __init__(self) -> None:
         self.context = FakeContext()
         self.stream = FakeStream()
-        self.door = Door(self.context, translated, self.stream.post)
+        self.intake = Intake(self.context, translated, self.stream.post)
 
-    async def admit(self, *stanzas: Stanza, cursor: Cursor | None = None, more: tuple[Any, ...] = ()) -> None:
-        await self.door.admit(stanzas, self.door.read(stanzas), cursor, *more)
+    async def admit(self, *stanzas: Incoming, cursor: Cursor | None = None, more: tuple[Any, ...] = ()) -> None:
+        await self.intake.admit(stanzas, self.intake.read(stanzas), cursor, *more)
 
     @property
     def keys(self) -> list[str]:
@@ -102,7 +104,7 @@ async def test_the_same_that_comes_again_is_told_of_once_and_what_has_no_id_each
 
     for _ in range(2):
         await here.admit(stanza("broken"))
-    nameless = Door(here.context, lambda _: 1 / 0, here.stream.post)  # type: ignore[arg-type,return-value]
+    nameless = Intake(here.context, lambda _: 1 / 0, here.stream.post)  # type: ignore[arg-type,return-value]
     for _ in range(2):
         await nameless.admit([stanza("")], nameless.read([stanza("")]))
 

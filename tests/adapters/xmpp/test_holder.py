@@ -10,7 +10,7 @@ import pytest
 from anyio.abc import TaskStatus
 from anyio.lowlevel import checkpoint
 
-from convergekit.adapters.xmpp.line import Line
+from convergekit.adapters.xmpp.holder import Holder
 from convergekit.errors import AuthenticationError, NotSentError, UncertainError
 from convergekit.testing import FakeContext
 
@@ -49,10 +49,10 @@ class Sessions:
 
 
 @asynccontextmanager
-async def lines(context: FakeContext | None = None) -> AsyncGenerator[tuple[Line, Sessions]]:
+async def holders(context: FakeContext | None = None) -> AsyncGenerator[tuple[Holder, Sessions]]:
     sessions = Sessions()
     async with anyio.create_task_group() as tasks:
-        yield Line(sessions.run, tasks, context or FakeContext()), sessions
+        yield Holder(sessions.run, tasks, context or FakeContext()), sessions
         tasks.cancel_scope.cancel()
 
 
@@ -62,41 +62,41 @@ async def settled() -> None:
 
 
 async def test_who_sends_where_nobody_listens_makes_a_session_for_all() -> None:
-    async with lines() as (line, sessions):
+    async with holders() as (holder, sessions):
         async with anyio.create_task_group() as tasks:
             for _ in range(5):
-                tasks.start_soon(line.ready)
+                tasks.start_soon(holder.ready)
         assert (sessions.made, sessions.held) == (1, 1)
 
 
 async def test_where_somebody_is_about_to_listen_nobody_else_makes_one() -> None:
     """The engine enters, and then listens: what is sent in between waits for that session."""
-    async with lines() as (line, sessions), anyio.create_task_group() as tasks:
-        tasks.start_soon(line.ready)
+    async with holders() as (holder, sessions), anyio.create_task_group() as tasks:
+        tasks.start_soon(holder.ready)
         for _ in range(5):  # from opening to hearing the engine takes a few turns
             await checkpoint()
-        tasks.start_soon(line.listen)
+        tasks.start_soon(holder.listen)
         await settled()
         assert sessions.made == 1
         tasks.cancel_scope.cancel()
 
 
 async def test_who_listens_takes_the_session_over() -> None:
-    async with lines() as (line, sessions), anyio.create_task_group() as tasks:
-        await line.ready()
-        await tasks.start(lambda *, task_status: line.listen(task_status=task_status))
+    async with holders() as (holder, sessions), anyio.create_task_group() as tasks:
+        await holder.ready()
+        await tasks.start(lambda *, task_status: holder.listen(task_status=task_status))
         assert (sessions.made, sessions.held) == (2, 1)
         tasks.cancel_scope.cancel()
 
 
 async def test_a_session_that_is_being_made_is_given_up_for_who_listens() -> None:
-    async with lines() as (line, sessions):
+    async with holders() as (holder, sessions):
         sessions.answers = anyio.Event()
         async with anyio.create_task_group() as senders:
-            senders.start_soon(line.ready)
+            senders.start_soon(holder.ready)
             await settled()
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(line.listen)
+                tasks.start_soon(holder.listen)
                 await settled()  # the server goes on not to answer, and nobody is made to wait for it
                 sessions.answers.set()
                 await settled()
@@ -106,23 +106,23 @@ async def test_a_session_that_is_being_made_is_given_up_for_who_listens() -> Non
 
 async def test_once_somebody_has_listened_sends_make_no_sessions() -> None:
     """A thousand of them that wait would hammer a server that is down; the engine knows when to try again."""
-    async with lines() as (line, sessions):
+    async with holders() as (holder, sessions):
         sessions.refuses = NotSentError("refused")
         with pytest.raises(NotSentError):
-            await line.listen()
+            await holder.listen()
         sessions.refuses = None
-        await line.ready()
+        await holder.ready()
         assert sessions.made == 0
 
 
 @pytest.mark.parametrize("error", [NotSentError("unreachable"), AuthenticationError("refused")])
 async def test_who_needs_a_session_that_cannot_be_made_is_told_why(error: Exception) -> None:
-    async with lines() as (line, sessions):
+    async with holders() as (holder, sessions):
         sessions.refuses = error
         with pytest.raises(type(error)):
-            await line.ready()
+            await holder.ready()
         sessions.refuses = None
-        await line.ready()  # and the next one is made
+        await holder.ready()  # and the next one is made
         assert sessions.made == 1
 
 
@@ -131,11 +131,11 @@ async def test_what_is_under_way_ends_with_a_session_that_nobody_listens_on(
     is_begun: bool, ends_as: type[Exception]
 ) -> None:
     """Nobody would make another one for it: it would wait for as long as the server is waited for."""
-    async with lines() as (line, sessions):
+    async with holders() as (holder, sessions):
 
         async def sent() -> None:
             with anyio.fail_after(5), pytest.raises(ends_as):
-                await line.during(anyio.sleep_forever, is_begun=lambda: is_begun)
+                await holder.during(anyio.sleep_forever, is_begun=lambda: is_begun)
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(sent)
@@ -145,16 +145,16 @@ async def test_what_is_under_way_ends_with_a_session_that_nobody_listens_on(
 
 async def test_what_is_under_way_outlives_a_session_where_somebody_listens() -> None:
     """The next one has it written again."""
-    async with lines() as (line, sessions), anyio.create_task_group() as tasks:
+    async with holders() as (holder, sessions), anyio.create_task_group() as tasks:
         done = anyio.Event()
-        await line.ready()
+        await holder.ready()
 
         async def sent() -> None:
-            await line.during(done.wait, is_begun=lambda: True)
+            await holder.during(done.wait, is_begun=lambda: True)
 
         tasks.start_soon(sent)
         await settled()
-        tasks.start_soon(line.listen)  # takes over while it is under way
+        tasks.start_soon(holder.listen)  # takes over while it is under way
         await settled()
         assert sessions.held == 1
         done.set()
@@ -164,11 +164,11 @@ async def test_what_is_under_way_outlives_a_session_where_somebody_listens() -> 
 
 async def test_a_session_that_is_lost_is_made_anew_by_who_needs_it_next_and_ends_nothing_else() -> None:
     context = FakeContext()
-    async with lines(context) as (line, sessions):
-        await line.ready()
+    async with holders(context) as (holder, sessions):
+        await holder.ready()
         sessions.end()
         await settled()
         assert sessions.held == 0
-        await line.ready()
+        await holder.ready()
         assert (sessions.made, sessions.held) == (2, 1)
     assert "the session is over" in context.logged

@@ -20,13 +20,13 @@ from convergekit.model import CustomReceived, Event
 from . import jids
 from .stanzas.inbound import Archived, Reading
 
-__all__ = ["Door", "Stanza", "Translate"]
+__all__ = ["Incoming", "Intake", "Translate"]
 
 #: What `admit` raises of an event; what it raises of the ledger is another matter.
 _NOT_THE_LEDGERS: Final = (InvalidInputError, TypeError, ValueError, ArithmeticError, RecursionError)
 
 
-class Stanza(NamedTuple):
+class Incoming(NamedTuple):
     """What is to be read.
 
     Args:
@@ -38,10 +38,10 @@ class Stanza(NamedTuple):
     archived: Archived | None = None
 
 
-Translate = Callable[[Stanza], Reading]
+Translate = Callable[[Incoming], Reading]
 
 
-class Door:
+class Intake:
     """Where everything comes in.
 
     Args:
@@ -55,12 +55,12 @@ class Door:
         self._translate = translate
         self._post = post
 
-    def read(self, stanzas: Sequence[Stanza]) -> list[Reading]:
+    def read(self, stanzas: Sequence[Incoming]) -> list[Reading]:
         """What each of *stanzas* says."""
         return [self._read(each) for each in stanzas]
 
     async def admit(
-        self, stanzas: Sequence[Stanza], readings: Sequence[Reading], cursor: Cursor | None = None, *more: Event
+        self, stanzas: Sequence[Incoming], readings: Sequence[Reading], cursor: Cursor | None = None, *more: Event
     ) -> None:
         """Have *readings* stored, and *more* before them; then do what they ask for."""
         events = [*more, *(event for each in readings for event in each.events)]
@@ -88,7 +88,7 @@ class Door:
 
     async def _one_by_one(
         self,
-        stanzas: Sequence[Stanza],
+        stanzas: Sequence[Incoming],
         readings: Sequence[Reading],
         cursor: Cursor | None,
         more: Sequence[Event],
@@ -106,20 +106,20 @@ class Door:
         if cursor is not None:
             await self._context.admit(cursor=cursor)
 
-    def _read(self, stanza: Stanza) -> Reading:
+    def _read(self, stanza: Incoming) -> Reading:
         try:
             return self._translate(stanza)
         except Exception as error:
             self._say(stanza, error)
             return _unreadable(stanza, error)
 
-    def _say(self, stanza: Stanza, error: Exception) -> None:
+    def _say(self, stanza: Incoming, error: Exception) -> None:
         sender = jids.shown(stanza.element.get("from"))
         kind, place = type(error).__name__, place_of(error)
         self._context.log.error("a stanza from %s cannot be read: %s at %s", sender, kind, place)
 
 
-def _unreadable(stanza: Stanza, error: Exception) -> Reading:
+def _unreadable(stanza: Incoming, error: Exception) -> Reading:
     """That there is something; who sent it may look what it was."""
     element = stanza.element
     sender, id = element.get("from", ""), element.get("id", "")

@@ -19,7 +19,7 @@ from anyio.lowlevel import checkpoint
 from convergekit.abc import ChannelContext
 from convergekit.errors import ConvergeError, NotSentError, StoreError, UncertainError, place_of
 
-__all__ = ["Line", "Run"]
+__all__ = ["Holder", "Run"]
 
 #: Turns of the loop in which whoever wants to listen may say so: entering and listening are two steps.
 _TURNS: Final = 20
@@ -35,7 +35,7 @@ class Run(Protocol):
         ...
 
 
-class Line:
+class Holder:
     """One session at a time.
 
     Args:
