@@ -7,7 +7,7 @@ BENCH_VENV ?= .venv-bench
 DEMO ?=
 TESTS ?=
 # Processes that the suite runs in; 0 for this one alone.
-JOBS ?= 2
+JOBS ?= 3
 # Compiled once, also where the machine says that nothing is to be kept: each process of the suite would compile all anew.
 export PYTHONDONTWRITEBYTECODE :=
 BENCH ?=
