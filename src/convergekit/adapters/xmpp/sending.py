@@ -25,10 +25,10 @@ from .files import Files
 from .identities import Identities, is_ours
 from .rooms import Rooms
 from .stanzas import outbound
+from .stanzas.destination import Destination, DestinationKind
 from .stanzas.guard import check_stanza
 from .stanzas.namespaces import NS, tag
 from .stanzas.native import native_of
-from .stanzas.outbound import Destination, DestinationKind
 from .stream import Stream
 
 __all__ = ["Sender"]

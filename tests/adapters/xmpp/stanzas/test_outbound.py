@@ -10,8 +10,8 @@ import pytest
 from convergekit.abc import Outgoing
 from convergekit.adapters.xmpp.identities import Identities, origin_id
 from convergekit.adapters.xmpp.stanzas import outbound
+from convergekit.adapters.xmpp.stanzas.destination import Destination, DestinationKind
 from convergekit.adapters.xmpp.stanzas.namespaces import NS, tag
-from convergekit.adapters.xmpp.stanzas.outbound import Destination, DestinationKind
 from convergekit.errors import NotSentError, RejectedError, UnsupportedContentError
 from convergekit.model import Address, Attachment, ConversationRef, Message, Part, Status
 

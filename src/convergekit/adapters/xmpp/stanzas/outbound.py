@@ -6,34 +6,31 @@ Rules kept here:
   origin-id of XEP-0359 beside it, since a room is free to change the first.
 - A part may be several messages, since a file is one of its own (XEP-0066, as clients have it). Reports are asked of
   the last: who has it has those before it.
-- Between two, what is said of a message names the id that its sender chose; in a room that of the room (XEP-0359), but
-  for corrections, which name the sender's also there (XEP-0308 §3).
 - What a client that does not know an extension would show is marked as such (XEP-0428), with places in code points.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from enum import Enum
 from typing import Final
 from xml.etree.ElementTree import Element, SubElement
 
 from convergekit.abc import Outgoing
 from convergekit.content import clusters
-from convergekit.errors import NotSentError, RejectedError, UnsupportedContentError
-from convergekit.model import Address, FailureKind, Receipt, Status, shared_id
+from convergekit.errors import UnsupportedContentError
+from convergekit.model import FailureKind, Receipt, Status, shared_id
 
 from ..identities import Identities, is_ours, origin_id
-from ..jids import address_of, as_prepared
+from ..jids import as_prepared
+from .destination import Destination, DestinationKind
 from .guard import legal
 from .namespaces import NS, tag
 from .native import XmppNative, elements_of, native_of
+from .targets import corrected_id, every_id, first_id
 
-__all__ = ["Destination", "DestinationKind", "edit", "mark_read", "react", "retract", "send", "to_receipt", "typing"]
+__all__ = ["edit", "mark_read", "react", "retract", "send", "to_receipt", "typing"]
 
 _LANG: Final = "{http://www.w3.org/XML/1998/namespace}lang"
-_PATIENCE: Final = 5  # attempts: so long a room is waited for to show us what we have said in it
 _QUOTED: Final = 3  # lines
 _WIDTH: Final = 100  # code points of each
 #: What most messages have; a name is put together more slowly than it is looked up.
@@ -44,44 +41,6 @@ _ACTIVE: Final = tag(NS.CHAT_STATES, "active")
 _REQUEST: Final = tag(NS.RECEIPTS, "request")
 _MARKABLE: Final = tag(NS.MARKERS, "markable")
 _TAKEN_BACK: Final = "(I have taken back a message; this program cannot show which.)"
-
-
-class DestinationKind(Enum):
-    """Among whom something is said."""
-
-    DIRECT = "direct"
-    """To somebody's account, or to one device of it."""
-    ROOM = "room"
-    """To all in a room."""
-    PRIVATE = "private"
-    """To one occupant of a room, through it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Destination:
-    """Where something is said.
-
-    Args:
-        jid: As it is written on the wire.
-        kind: What it is.
-        conversation: The JID, normalised, by which `Identities` and reports know it: bare, or of the occupant.
-        sender: Of a component, from whom, as it is written on the wire; else None, for the server says it.
-    """
-
-    jid: str
-    kind: DestinationKind
-    conversation: str
-    sender: str | None = None
-
-    @property
-    def is_room(self) -> bool:
-        """Whether all in a room are meant."""
-        return self.kind is DestinationKind.ROOM
-
-    @property
-    def address(self) -> Address:
-        """Whose reports are about what is said here."""
-        return address_of(self.conversation)
 
 
 def send(out: Outgoing, to: Destination, *, files: Sequence[str] = (), identities: Identities) -> tuple[Element, ...]:
@@ -121,7 +80,7 @@ def edit(out: Outgoing, to: Destination, *, identities: Identities) -> tuple[Ele
     if not out.text:
         raise _refused("a message cannot be corrected to nothing: retract it")
     message = _said(out, to, native, identities)
-    SubElement(message, tag(NS.CORRECTION, "replace"), {"id": _corrected(out, to, identities)})
+    SubElement(message, tag(NS.CORRECTION, "replace"), {"id": corrected_id(out, to, identities)})
     _ask_for_reports(message, to)
     return (message,)
 
@@ -133,7 +92,7 @@ def retract(out: Outgoing, to: Destination, *, identities: Identities) -> tuple[
         NotSentError: The room has not said yet by which id it knows the message.
         RejectedError: The message has no id that could be named.
     """
-    targets = _targets(out, to, identities)
+    targets = every_id(out, to, identities)
     return tuple(_retraction(out, to, target, number) for number, target in enumerate(targets))
 
 
@@ -146,7 +105,7 @@ def react(out: Outgoing, to: Destination, *, identities: Identities) -> tuple[El
         RejectedError: Likewise.
     """
     message = _message(to, origin_id(out.key))
-    target = _first(_targets(out, to, identities), to, identities)
+    target = first_id(out, to, identities)
     reactions = SubElement(message, tag(NS.REACTIONS, "reactions"), {"id": target})
     for emoji in dict.fromkeys(out.text.split()):
         if not _is_emoji(emoji):
@@ -159,7 +118,7 @@ def react(out: Outgoing, to: Destination, *, identities: Identities) -> tuple[El
 def mark_read(out: Outgoing, to: Destination, *, identities: Identities) -> tuple[Element, ...]:
     """A marker (XEP-0333): this message, and what came before it, has been read. Raises as `retract` does."""
     message = _message(to, origin_id(out.key))
-    target = _first(_targets(out, to, identities), to, identities)
+    target = first_id(out, to, identities)
     SubElement(message, tag(NS.MARKERS, "displayed"), {"id": target})
     SubElement(message, tag(NS.HINTS, "store"))
     return (message,)
@@ -285,55 +244,6 @@ def _quoted(text: str) -> str:
     """How *text* begins, without what it quotes itself, as XEP-0393 quotes; "" where nothing is known of it."""
     lines = [line.rstrip() for line in text.split("\n") if line.strip() and not line.startswith(">")]
     return "".join(f"> {line if len(line) <= _WIDTH else line[:_WIDTH] + '…'}\n" for line in lines[:_QUOTED])
-
-
-# --- what something is done to -------------------------------------------------------------------------------------
-
-
-def _names(out: Outgoing, to: Destination) -> list[str]:
-    """The ids of what *out* is about, without those that are ours alone and only tell addressees apart."""
-    apart = f" {to.address.uri}"
-    names = [id for id in out.target if not (id.endswith(apart) and id[: -len(apart)] in out.target)]
-    if not names:
-        raise RejectedError("the message that this is about has no id", kind=FailureKind.INVALID_MESSAGE)
-    for id in names:
-        legal("the id of the message that this is about", id)
-    return names
-
-
-def _targets(out: Outgoing, to: Destination, identities: Identities) -> list[str]:
-    """By which ids others know what *out* is about: of each of its messages one, in the order in which they went."""
-    names = sorted(_names(out, to), key=_number)
-    if not to.is_room:
-        return names
-    ours = [id for id in names if is_ours(id)]
-    shown = [identities.find(to.conversation, id) for id in ours]
-    # What it has shown us the ledger knows as well, a little later, and for good.
-    of_room = dict.fromkeys([*(each.message_id for each in shown if each is not None), *names])
-    found = [id for id in of_room if not is_ours(id)]
-    if len(found) < len(ours) and out.attempt < _PATIENCE:
-        raise NotSentError("the room has not shown us the message yet that this is about")
-    return found or ours  # a room without stanza-ids: then the sender's are all that there are
-
-
-def _corrected(out: Outgoing, to: Destination, identities: Identities) -> str:
-    """The id that we gave the text of what *out* is about."""
-    names = _names(out, to)
-    if (ours := next((id for id in names if is_ours(id) and "-" not in id), None)) is not None:
-        return ours
-    known = identities.find(to.conversation, names[0])
-    return names[0] if known is None else known.origin
-
-
-def _first(targets: Sequence[str], to: Destination, identities: Identities) -> str:
-    """Of several messages that were one part, the first: in a room that is told by what they were sent as."""
-    known = ((identities.find(to.conversation, id), id) for id in targets)
-    return next((id for each, id in known if each is not None and "-" not in each.origin), targets[0])
-
-
-def _number(id: str) -> int:
-    """Which of the messages of one part *id* is."""
-    return int(id.rpartition("-")[2]) if is_ours(id) and "-" in id else 0
 
 
 def _is_emoji(text: str) -> bool:
