@@ -69,7 +69,7 @@ class Stream(Protocol):
 
         Raises:
             NotSentError: The connection was lost.
-            AccountError: The server wants us to stay away: another has our resource, or a policy of its.
+            AccountError: The server wants us to stay away: another has our resource, say.
         """
         ...
 

@@ -9,10 +9,12 @@ from typing import Any
 
 import anyio
 import pytest
+from anyio import TASK_STATUS_IGNORED
+from anyio.abc import TaskStatus
 
 from convergekit import Status
 from convergekit.adapters.xmpp import XmppAdapter
-from convergekit.errors import DeliveryError, StoreError
+from convergekit.errors import AccountError, DeliveryError, StoreError
 from tests.adapters.xmpp.live.test_reliability import Desk, numbered, say
 from tests.adapters.xmpp.live.test_sending import online
 from tools.xmpp import Peer, XmppServer, body
@@ -97,3 +99,41 @@ async def test_a_ledger_that_fails_in_the_middle_loses_and_doubles_nothing(
         tasks.cancel_scope.cancel()
     assert failures > 5
     assert desk.texts == numbered(200)
+
+
+async def test_more_than_a_server_keeps_for_us_does_not_end_the_channel(
+    ejabberd: XmppServer, connect_peer: Connect
+) -> None:
+    """Above 5,000 stanzas that are not acknowledged ejabberd ends the stream, and anybody may send so many."""
+    desk = Desk(ejabberd, ejabberd.fresh_account())
+    ann, gate, admit = await connect_peer(ejabberd), anyio.Event(), desk.context.admit
+    ended: list[Exception] = []
+
+    async def slow(*events: Any, **more: Any) -> Any:
+        if events:
+            await gate.wait()
+        return await admit(*events, **more)
+
+    async def listen(adapter: XmppAdapter, *, task_status: TaskStatus[None]) -> None:
+        status: TaskStatus[None] = task_status
+        while True:
+            try:
+                await adapter.listen(task_status=status)
+            except DeliveryError as error:
+                ended.append(error)
+            status = TASK_STATUS_IGNORED
+
+    async with XmppAdapter(desk._config, desk.context) as adapter, anyio.create_task_group() as tasks:
+        await tasks.start(listen, adapter)
+        desk.context.admit = slow  # type: ignore[method-assign]
+        for number in range(5200):
+            await ann.say(desk.account.jid, str(number))
+        while not ended:
+            await anyio.sleep(0.1)
+            if "Too many unacked" in ejabberd.logs():
+                gate.set()
+        gate.set()
+        await desk.until(5200, seconds=60)
+        tasks.cancel_scope.cancel()
+    assert not any(isinstance(each, AccountError) for each in ended)
+    assert desk.texts == numbered(5200)

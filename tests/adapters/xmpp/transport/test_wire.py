@@ -191,7 +191,7 @@ async def test_a_server_without_a_login_is_none(far: FarSide, make_stream: MakeS
     [
         ("host-unknown", AccountError, "`jid`"),
         ("conflict", AccountError, "`resource`"),
-        ("policy-violation", AccountError, "policy"),
+        ("policy-violation", NotSentError, "ended"),
         ("not-authorized", AccountError, "allow"),
         ("system-shutdown", NotSentError, "ended"),
         ("see-other-host", NotSentError, "elsewhere.example.net"),

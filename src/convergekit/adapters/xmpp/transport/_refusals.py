@@ -27,12 +27,12 @@ _LOGIN: Final = {
     "mechanism-too-weak": "the server refuses the mechanism for being too weak: allow a stronger one in `mechanisms`",
     "invalid-authzid": "the server does not let this account act as `jid`",
 }
-#: RFC 6120 §4.9.3: with these it wants us to stay away until a person has acted.
+#: RFC 6120 §4.9.3: with these it wants us to stay away until a person has acted. A policy that was violated is none of
+#: them: ejabberd has one against who has not acknowledged 5,000 stanzas, and anybody may send so many.
 _STREAM: Final = {
     "conflict": "another connection has taken our place: each needs a `resource`, or a component a `jid`, of its own",
     "host-unknown": "the server does not serve the domain of `jid`: look at `jid` and `host`",
     "host-gone": "the server no longer serves the domain of `jid`",
-    "policy-violation": "the server has ended the stream for a policy of its own",
     "not-authorized": "the server has ended the stream: it does not allow what was asked",
     "invalid-from": "the server does not accept our address: look at `jid`",
     "unsupported-version": "the server speaks no XMPP 1.0",
