@@ -368,6 +368,21 @@ async def test_typing_is_posted_and_waits_for_nobody() -> None:
         bench.sender.typing(ConversationRef(address=ANN), True)
 
 
+async def test_that_we_type_no_more_is_said_where_it_is_news() -> None:
+    """XEP-0085 §5.1: the first text says that we understand chat states, and a text takes back that we type."""
+    bench = await connected()
+
+    async def says_so(uri: str = ANN, **more: Any) -> bool:
+        await bench.sender.send(to(uri, key=f"k{len(bench.sent)}", **more))
+        return bench.sent[-1].find(tag(NS.CHAT_STATES, "active")) is not None
+
+    assert [await says_so() for _ in range(3)] == [True, False, False]
+    bench.sender.typing(ConversationRef(address=ANN), True)
+    assert [await says_so() for _ in range(2)] == [True, False]
+    assert await says_so("xmpp:bob@b.example")
+    assert not await says_so(DEN)
+
+
 async def test_an_empty_message_is_refused() -> None:
     bench = await connected()
     with pytest.raises(UnsupportedContentError, match="nothing to say"):

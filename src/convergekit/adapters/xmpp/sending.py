@@ -33,6 +33,7 @@ from .stream import Stream
 
 __all__ = ["Sender"]
 
+_PEERS: Final = 10_000  # of whom it is remembered what they have been told
 _SOMEWHERE: Final = "https://upload.invalid/"
 _BODY: Final = tag(NS.CLIENT, "body")
 _SHOWN: Final = frozenset({Operation.SEND, Operation.EDIT})
@@ -62,6 +63,7 @@ class Sender:
     ) -> None:
         self._config, self._stream, self._rooms, self._files = config, stream, rooms, files
         self._identities, self._retracted_by_room = identities, moderate
+        self._active_to: dict[str, None] = {}
 
     async def send(self, out: Outgoing) -> Receipt:
         """Say something; its files are uploaded before, and named by URL."""
@@ -71,7 +73,9 @@ class Sender:
             # What cannot be said is refused before a file is put anywhere.
             self._check(outbound.send(out, to, files=[_SOMEWHERE] * len(attachments), identities=self._identities))
             urls = [await self._files.upload(each, f"{out.key}/{index}") for index, each in enumerate(attachments)]
-        return await self._deliver(out, to, outbound.send(out, to, files=urls, identities=self._identities))
+        is_active = not to.is_room and self._is_news(to.conversation)
+        messages = outbound.send(out, to, files=urls, identities=self._identities, is_active=is_active)
+        return await self._deliver(out, to, messages)
 
     async def edit(self, out: Outgoing) -> Receipt:
         """Correct what we said."""
@@ -100,7 +104,17 @@ class Sender:
     def typing(self, conversation: ConversationRef, typing: bool) -> None:
         """Show that we type, or no more."""
         to = self._place(conversation.address, conversation, sender=None)
+        self._active_to.pop(to.conversation, None)
         post(self._stream, outbound.typing(to, typing))
+
+    def _is_news(self, peer: str) -> bool:
+        """Whether *peer* is to be told that we type no more, or that we understand who types: servers work for each."""
+        if peer in self._active_to:
+            return False
+        if len(self._active_to) >= _PEERS:
+            self._active_to.clear()
+        self._active_to[peer] = None
+        return True
 
     # --- where ---------------------------------------------------------------------------------------------------
 

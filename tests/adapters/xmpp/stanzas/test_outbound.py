@@ -36,8 +36,10 @@ def out(text: str = "hello", to: Destination = ANN, *, message: Message | None =
     )
 
 
-def sent(text: str = "hello", to: Destination = ANN, *, ids: Identities | None = None, **more: Any) -> Element:
-    (message,) = outbound.send(out(text, to, **more), to, identities=ids or Identities())
+def sent(
+    text: str = "hello", to: Destination = ANN, *, ids: Identities | None = None, is_active: bool = False, **more: Any
+) -> Element:
+    (message,) = outbound.send(out(text, to, **more), to, identities=ids or Identities(), is_active=is_active)
     return message
 
 
@@ -55,7 +57,7 @@ def is_like(message: Element, xml: str) -> bool:
 def test_a_message_to_somebody() -> None:
     """RFC 6121 §5.2; 0359 origin-id, 0085 active, 0184 request, 0333 markable."""
     assert is_like(
-        sent("Grüße & <tea>"),
+        sent("Grüße & <tea>", is_active=True),
         f"""<message to='ann@a.example' type='chat' id='{ID}'>
             <origin-id xmlns='urn:xmpp:sid:0' id='{ID}'/>
             <body>Grüße &amp; &lt;tea></body>
@@ -260,7 +262,6 @@ def test_a_correction_names_the_text_that_it_replaces(target: tuple[str, ...]) -
         f"""<message to='ann@a.example' type='chat' id='{ID}'>
             <origin-id xmlns='urn:xmpp:sid:0' id='{ID}'/>
             <body>better</body>
-            <active xmlns='http://jabber.org/protocol/chatstates'/>
             <replace xmlns='urn:xmpp:message-correct:0' id='{ORIGINAL}'/>
             <request xmlns='urn:xmpp:receipts'/>
             <markable xmlns='urn:xmpp:chat-markers:0'/>

@@ -43,7 +43,9 @@ _MARKABLE: Final = tag(NS.MARKERS, "markable")
 _TAKEN_BACK: Final = "(I have taken back a message; this program cannot show which.)"
 
 
-def send(out: Outgoing, to: Destination, *, files: Sequence[str] = (), identities: Identities) -> tuple[Element, ...]:
+def send(
+    out: Outgoing, to: Destination, *, files: Sequence[str] = (), identities: Identities, is_active: bool = False
+) -> tuple[Element, ...]:
     """The messages that *out* is.
 
     Args:
@@ -51,6 +53,7 @@ def send(out: Outgoing, to: Destination, *, files: Sequence[str] = (), identitie
         to: Where.
         files: URLs of its attachments, in order.
         identities: What is known of the message that it answers.
+        is_active: Whether a text says that we type no more, and understand who types (XEP-0085 §5.1).
 
     Raises:
         UnsupportedContentError: XMPP cannot say it; the text names what, and shows nothing of it.
@@ -61,6 +64,8 @@ def send(out: Outgoing, to: Destination, *, files: Sequence[str] = (), identitie
     messages: list[Element] = []
     if out.text or native.xml or not files:
         messages.append(_said(out, to, native, identities))
+    if is_active and out.text:
+        SubElement(messages[0], _ACTIVE)
     for url in files:
         messages.append(_file(out, to, url, len(messages)))
     _ask_for_reports(messages[-1], to)
@@ -165,8 +170,6 @@ def _said(out: Outgoing, to: Destination, native: XmppNative, identities: Identi
         SubElement(message, tag(NS.CLIENT, "subject")).text = legal("the subject", native.subject)
     if out.text:
         _body(message, out, _reply(message, out, to, identities))
-        if not to.is_room:
-            SubElement(message, _ACTIVE)
     elif not native.xml and native.subject is None:
         raise _refused("there is nothing to say: no text, no attachment, no native elements")
     thread = out.message.thread
