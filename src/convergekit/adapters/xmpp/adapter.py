@@ -40,8 +40,7 @@ from .history import History
 from .holder import Holder
 from .identities import Identities
 from .inflow import Inflow
-from .room_admin import Affiliation, Role, RoomAdmin
-from .rooms import Rooms
+from .rooms import Affiliation, Role, RoomAdmin, Rooms
 from .roster import Roster
 from .sending import Sender
 from .session import Session

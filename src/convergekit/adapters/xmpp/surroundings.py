@@ -9,7 +9,7 @@ from convergekit.errors import NotSentError
 from . import jids
 from .config import XmppConfig
 from .identities import Identities
-from .room import Room
+from .rooms import Room
 from .stanzas.disco import disco_query, read_features
 from .stanzas.namespaces import NS
 from .stream import Bound, StanzaError, Stream

@@ -13,16 +13,14 @@ from convergekit.abc import ChannelContext
 from convergekit.errors import DeliveryError, InvalidInputError, RejectedError, UnsupportedContentError
 from convergekit.model import Address
 
-from ._asking import ask
-from .config import XmppConfig
-from .jids import address_of, bare, resource
-from .room import Room
-from .rooms import Rooms
-from .stanzas.disco import disco_query, read_features, read_services
-from .stanzas.guard import check_stanza
-from .stanzas.namespaces import NS
-from .stanzas.room_form import fields_for, form_cancel, form_query, form_submit, read_form
-from .stanzas.rooms import (
+from .._asking import ask
+from ..config import XmppConfig
+from ..jids import address_of, bare, resource
+from ..stanzas.disco import disco_query, read_features, read_services
+from ..stanzas.guard import check_stanza
+from ..stanzas.namespaces import NS
+from ..stanzas.room_form import fields_for, form_cancel, form_query, form_submit, read_form
+from ..stanzas.rooms import (
     affiliations_query,
     direct_invitation,
     mediated_invitation,
@@ -30,7 +28,9 @@ from .stanzas.rooms import (
     moderation,
     read_standings,
 )
-from .stream import Stream
+from ..stream import Stream
+from .room import Room
+from .rooms import Rooms
 
 __all__ = ["Affiliation", "Role", "RoomAdmin"]
 

@@ -11,16 +11,16 @@ import anyio
 from convergekit.abc import ChannelContext
 from convergekit.errors import NotSentError, RejectedError
 
-from ._asking import ask, post, refusal
-from .jids import shown
+from .._asking import ask, post, refusal
+from ..jids import shown
+from ..stanzas.disco import disco_query, read_features
+from ..stanzas.namespaces import NS
+from ..stanzas.presence import Shown
+from ..stanzas.room_form import form_submit
+from ..stanzas.rooms import join_presence, nickname_presence
+from ..stanzas.times import earlier, moment
+from ..stream import StanzaError, Stream
 from .room import Attempt, Room
-from .stanzas.disco import disco_query, read_features
-from .stanzas.namespaces import NS
-from .stanzas.presence import Shown
-from .stanzas.room_form import form_submit
-from .stanzas.rooms import join_presence, nickname_presence
-from .stanzas.times import earlier, moment
-from .stream import StanzaError, Stream
 
 __all__ = ["Entrance"]
 

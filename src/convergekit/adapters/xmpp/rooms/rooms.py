@@ -28,22 +28,22 @@ from convergekit.abc import ChannelContext, RetryPolicy
 from convergekit.errors import DeliveryError, InvalidInputError, NotSentError, RejectedError
 from convergekit.model import Address, ConversationRef, PresenceChanged
 
-from ._asking import post
-from ._kept import changed, kept
-from .config import XmppConfig
-from .entrance import Entrance
-from .jids import address_of, bare, shown, split
-from .room import Attempt, Membership, Room
-from .stanzas.inbound import Reading
-from .stanzas.namespaces import NS, tag
-from .stanzas.presence import Shown
-from .stanzas.rooms import (
+from .._asking import post
+from .._kept import changed, kept
+from ..config import XmppConfig
+from ..jids import address_of, bare, shown, split
+from ..stanzas.inbound import Reading
+from ..stanzas.namespaces import NS, tag
+from ..stanzas.presence import Shown
+from ..stanzas.rooms import (
     leave_presence,
     nickname_presence,
     read_room_presence,
     self_ping,
 )
-from .stream import StanzaError, Stream
+from ..stream import StanzaError, Stream
+from .entrance import Entrance
+from .room import Attempt, Membership, Room
 
 __all__ = ["Rooms"]
 

@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element
 
 import pytest
 
-from convergekit.adapters.xmpp.room_admin import RoomAdmin
+from convergekit.adapters.xmpp.rooms import RoomAdmin
 from convergekit.adapters.xmpp.stanzas.namespaces import NS, tag
 from convergekit.adapters.xmpp.stanzas.room_form import OPTIONS, Field, fields_for
 from convergekit.adapters.xmpp.stream import StanzaError

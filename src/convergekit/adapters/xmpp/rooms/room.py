@@ -21,12 +21,12 @@ import anyio
 from convergekit.errors import DeliveryError, NotSentError
 from convergekit.model import Address, ConversationKind, ConversationRef, Event, MembershipChanged, PresenceChanged
 
-from .jids import address_of
-from .stanzas.inbound import Reading
-from .stanzas.namespaces import NS
-from .stanzas.presence import Shown
-from .stanzas.rooms import Code, RoomPresence
-from .stream import StanzaError
+from ..jids import address_of
+from ..stanzas.inbound import Reading
+from ..stanzas.namespaces import NS
+from ..stanzas.presence import Shown
+from ..stanzas.rooms import Code, RoomPresence
+from ..stream import StanzaError
 
 __all__ = ["OCCUPANTS", "Attempt", "Membership", "Occupant", "Room"]
 

@@ -11,8 +11,8 @@ import pytest
 
 from convergekit.abc import Cursor
 from convergekit.adapters.xmpp import Xmpp
-from convergekit.adapters.xmpp import room as room_module
 from convergekit.adapters.xmpp.rooms import Rooms
+from convergekit.adapters.xmpp.rooms import room as room_module
 from convergekit.adapters.xmpp.stanzas.namespaces import NS, tag
 from convergekit.adapters.xmpp.stream import Bound, StanzaError
 from convergekit.errors import InvalidInputError, NotSentError, RejectedError, StoreError
