@@ -11,7 +11,7 @@ import pytest
 from anyio.abc import TaskStatus
 
 from convergekit.adapters.xmpp import holder, intake, session
-from convergekit.adapters.xmpp.catchup import CatchUp
+from convergekit.adapters.xmpp.archives import CatchUp
 from convergekit.adapters.xmpp.sending import Sender
 from convergekit.adapters.xmpp.stanzas import outbound
 from convergekit.adapters.xmpp.stanzas.inbound import arrival, reader

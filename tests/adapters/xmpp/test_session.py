@@ -13,10 +13,10 @@ import pytest
 from anyio.abc import TaskStatus
 
 from convergekit.abc import Cursor
+from convergekit.adapters.xmpp.archives import Place
 from convergekit.adapters.xmpp.config import XmppConfig
 from convergekit.adapters.xmpp.identities import Identities
 from convergekit.adapters.xmpp.inflow import OWN, Inflow, room_feed
-from convergekit.adapters.xmpp.place import Place
 from convergekit.adapters.xmpp.session import BATCH, Session
 from convergekit.adapters.xmpp.stanzas.inbound import Reading
 from convergekit.adapters.xmpp.stanzas.namespaces import NS, tag

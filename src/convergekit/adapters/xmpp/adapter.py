@@ -33,10 +33,10 @@ from convergekit.model import (
     TextLimit,
 )
 
+from .archives import History
 from .checking import check
 from .config import XmppConfig
 from .files import Files
-from .history import History
 from .holder import Holder
 from .identities import Identities
 from .inflow import Inflow

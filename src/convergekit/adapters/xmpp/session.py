@@ -22,14 +22,12 @@ from anyio.abc import TaskGroup, TaskStatus
 from convergekit.abc import ChannelContext
 from convergekit.errors import AccountError, LeaseLostError, NotRunningError, NotSentError
 
-from .archive import Archives
-from .catchup import CatchUp
+from .archives import Archives, CatchUp, Place, Places
 from .config import XmppConfig
 from .identities import Identities
 from .inflow import OWN, Inflow, feed_of, room_feed, room_of
 from .intake import Incoming, Intake
 from .keepalive import keep_alive
-from .place import Place, Places
 from .rooms import Rooms
 from .roster import Roster
 from .stanzas.inbound import Reading, read

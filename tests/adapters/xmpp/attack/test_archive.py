@@ -12,13 +12,13 @@ import anyio
 import pytest
 
 from convergekit.abc import Cursor
+from convergekit.adapters.xmpp.archives import Place
 from convergekit.adapters.xmpp.inflow import OWN
-from convergekit.adapters.xmpp.place import Place
 from convergekit.errors import StoreError
 from convergekit.model import GapDetected
+from tests.adapters.xmpp.archives.test_catchup import FEED, ROOM, Here, here, message
 from tests.adapters.xmpp.fake_archive import BEGAN, QUERY
 from tests.adapters.xmpp.fake_stream import Answer, element
-from tests.adapters.xmpp.test_catchup import FEED, ROOM, Here, here, message
 
 pytestmark = pytest.mark.anyio
 

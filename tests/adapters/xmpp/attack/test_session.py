@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from convergekit.abc import Cursor
+from convergekit.adapters.xmpp.archives import Place
 from convergekit.adapters.xmpp.identities import origin_id
 from convergekit.adapters.xmpp.inflow import room_feed
-from convergekit.adapters.xmpp.place import Place
 from convergekit.adapters.xmpp.stream import StanzaError
 from convergekit.model import ReceiptReceived, Status
 from tests.adapters.xmpp.fake_archive import QUERY, FakeArchive

@@ -8,14 +8,14 @@ from typing import Any, Final
 from convergekit.errors import InvalidInputError, UnsupportedContentError
 from convergekit.model import ConversationRef, Event
 
-from . import jids
-from ._asking import refusal
+from .. import jids
+from .._asking import refusal
+from ..inflow import OWN, room_feed
+from ..intake import Incoming, Intake
+from ..stanzas.archive import Query
+from ..stanzas.inbound import Archived
+from ..stream import StanzaError
 from .archive import Archives, Page
-from .inflow import OWN, room_feed
-from .intake import Incoming, Intake
-from .stanzas.archive import Query
-from .stanzas.inbound import Archived
-from .stream import StanzaError
 
 __all__ = ["History"]
 

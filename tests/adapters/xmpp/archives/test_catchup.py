@@ -7,11 +7,9 @@ import anyio
 import pytest
 
 from convergekit.abc import Cursor
-from convergekit.adapters.xmpp.archive import Archives
-from convergekit.adapters.xmpp.catchup import CatchUp
+from convergekit.adapters.xmpp.archives import Archives, CatchUp, Place, Places
 from convergekit.adapters.xmpp.inflow import OWN, Inflow, room_feed
 from convergekit.adapters.xmpp.intake import Incoming, Intake
-from convergekit.adapters.xmpp.place import Place, Places
 from convergekit.adapters.xmpp.stanzas.inbound import Reading
 from convergekit.adapters.xmpp.stream import StanzaError
 from convergekit.errors import StoreError

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from convergekit.abc import Cursor
-from convergekit.adapters.xmpp.place import Place, Places
+from convergekit.adapters.xmpp.archives import Place, Places
 
 AT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 

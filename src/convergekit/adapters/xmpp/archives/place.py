@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from convergekit.abc import Cursor
 
-from .stanzas.times import moment
+from ..stanzas.times import moment
 
 __all__ = ["Place", "Places"]
 

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from convergekit.adapters.xmpp.archive import Archives
-from convergekit.adapters.xmpp.history import History
+from convergekit.adapters.xmpp.archives import Archives, History
 from convergekit.adapters.xmpp.inflow import Inflow
 from convergekit.adapters.xmpp.intake import Incoming, Intake
 from convergekit.adapters.xmpp.stanzas.inbound import Reading

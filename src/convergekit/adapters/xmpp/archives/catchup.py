@@ -20,15 +20,15 @@ from convergekit.abc import ChannelContext, Cursor
 from convergekit.errors import NotSentError
 from convergekit.model import GapDetected
 
-from . import jids
+from .. import jids
+from ..inflow import OWN, Inflow, room_of
+from ..intake import Incoming, Intake
+from ..stanzas.archive import Query
+from ..stanzas.inbound import Archived
+from ..stanzas.times import earlier
+from ..stream import StanzaError
 from .archive import Archives, Page
-from .inflow import OWN, Inflow, room_of
-from .intake import Incoming, Intake
 from .place import Place, Places
-from .stanzas.archive import Query
-from .stanzas.inbound import Archived
-from .stanzas.times import earlier
-from .stream import StanzaError
 
 __all__ = ["CatchUp"]
 

@@ -6,7 +6,7 @@ from xml.etree.ElementTree import Element
 import anyio
 import pytest
 
-from convergekit.adapters.xmpp.archive import Archives
+from convergekit.adapters.xmpp.archives import Archives
 from convergekit.adapters.xmpp.inflow import Inflow
 from convergekit.adapters.xmpp.stanzas.archive import Query
 from convergekit.adapters.xmpp.stanzas.namespaces import NS, tag

@@ -19,10 +19,10 @@ from xml.etree.ElementTree import Element
 
 from convergekit.errors import InvalidInputError
 
-from . import jids
-from .inflow import weight
-from .stanzas.archive import Query, Result, to_fin, to_iq, to_result
-from .stream import Stream
+from .. import jids
+from ..inflow import weight
+from ..stanzas.archive import Query, Result, to_fin, to_iq, to_result
+from ..stream import Stream
 
 __all__ = ["Archives", "Page"]
 
