@@ -14,7 +14,9 @@ from slixmpp import ClientXMPP
 from slixmpp.features.feature_mechanisms.mechanisms import FeatureMechanisms
 from slixmpp.util.sasl.mechanisms import SCRAM
 
+from convergekit.adapters.xmpp.config import XmppConfig
 from convergekit.adapters.xmpp.transport import XmppStream
+from convergekit.adapters.xmpp.transport._refusals import refused_connection
 from convergekit.adapters.xmpp.transport._wire import Wire
 from convergekit.errors import AccountError, AuthenticationError, ConfigurationError, DeliveryError, NotSentError
 from tests.adapters.xmpp.transport.far_side import FarSide, Line, begun, refused
@@ -313,7 +315,17 @@ async def test_plain_text_where_tls_is_expected(far: FarSide, make_stream: MakeS
 
 
 async def test_nobody_listens(make_stream: MakeStream) -> None:
-    assert isinstance(await refused(make_stream(port=1)), NotSentError)
+    error = await refused(make_stream(port=1))
+    assert isinstance(error, NotSentError)
+    assert "look at `host` and `port`" in str(error)
+
+
+def test_a_port_that_speaks_otherwise_is_told_from_one_where_nobody_listens() -> None:
+    error = refused_connection(
+        ConnectionResetError(104, "Connection reset by peer"),
+        XmppConfig.model_validate({"jid": "a@b", "password": "p"}),
+    )
+    assert '`security` = "starttls" is not that of the port' in str(error)
 
 
 async def test_a_host_that_is_none(make_stream: MakeStream) -> None:

@@ -76,9 +76,16 @@ def refused_connection(exc: BaseException, config: XmppConfig) -> DeliveryError:
     if isinstance(exc, socket.gaierror):
         host = config.address[0] if config.address else config.domain
         return NotSentError(f"no address of {host} is known: look at `host`, or the domain of `jid`")
-    if isinstance(exc, OSError):
-        return NotSentError(f"no connection with the server: {cleaned(exc.strerror) or type(exc).__name__}")
-    return NotSentError(f"no connection with the server: {type(exc).__name__}")
+    said = cleaned(exc.strerror) if isinstance(exc, OSError) else ""
+    return NotSentError(f"no connection with the server: {said or type(exc).__name__}{_hint(exc, config)}")
+
+
+def _hint(exc: BaseException, config: XmppConfig) -> str:
+    if isinstance(exc, ConnectionRefusedError):
+        return "; look at `host` and `port`"
+    if isinstance(exc, ConnectionResetError):  # what a port for TLS does where STARTTLS is spoken
+        return f'; where it is always so, `security` = "{config.security}" is not that of the port'
+    return ""
 
 
 def condition_of(error: Element) -> str:
