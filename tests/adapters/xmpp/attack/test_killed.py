@@ -85,6 +85,11 @@ class Workers:
                 db.execute("select 1 from sqlite_master where name = 'convergekit_cursor'").fetchall()
             ) and bool(db.execute("select 1 from convergekit_cursor").fetchall())
 
+    @property
+    def said(self) -> str:
+        """What they have to say for themselves."""
+        return (self.ledger.parent / "log").read_text()[-3000:]
+
     def admitted(self) -> Counter[str]:
         """How often each text is in the ledger."""
         with sqlite3.connect(self.ledger) as db:
@@ -177,11 +182,12 @@ async def test_a_worker_that_stood_still_takes_over_again(
     with anyio.fail_after(20):
         while not workers.ready:  # noqa: ASYNC110 - another process writes it
             await anyio.sleep(0.05)
+    await anyio.sleep(1)  # else it may stop with the ledger locked
     workers.running[0].send_signal(signal.SIGSTOP)
     workers.start()
     await ann.say(account.jid, "one")
     await _until(workers, 1)
-    assert workers.heard == ["one"]
+    assert workers.heard == ["one"], workers.said
 
     workers.running[0].send_signal(signal.SIGCONT)
     await anyio.sleep(3)  # it finds out that it has lost its place
