@@ -190,7 +190,7 @@ class TestTrust:
 
     async def test_an_authority_of_the_host_s_own_is_believed_when_it_is_named(self, origin: str, pem: Path) -> None:
         http = Http()
-        with pytest.raises(NotSentError):
+        with pytest.raises(NotSentError, match="certificate is not trusted"):
             await http.request("PUT", origin)
         await http.aclose()
         http.trust(pem)

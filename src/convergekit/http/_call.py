@@ -6,14 +6,14 @@ from collections.abc import AsyncIterable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ._library import fault_of
+from ._library import fault_of, is_distrust
 from .answers import Fault
 from .syntax import is_header, is_token, origin_of
 
-__all__ = ["WORDS", "Call"]
+__all__ = ["Call"]
 
 #: What the error says. Never the client library's own text: it may quote the URL, or a header that is a secret.
-WORDS: Final[Mapping[Fault, str]] = {
+_WORDS: Final[Mapping[Fault, str]] = {
     Fault.INVALID: "the request cannot be written: its URL or one of its headers is malformed",
     Fault.CONNECT: "no connection",
     Fault.TIMEOUT_BEFORE: "no connection in time",
@@ -66,6 +66,12 @@ class Call:
         if self.failure is None:
             return Fault.TIMEOUT_AFTER if self.started else Fault.TIMEOUT_BEFORE
         return fault_of(self.failure, started=self.started)
+
+    def in_words(self, fault: Fault) -> str:
+        """What a person is told of *fault*, by which it ended."""
+        if fault is Fault.CONNECT and is_distrust(self.failure):
+            return "no connection: the server's certificate is not trusted"
+        return _WORDS[fault]
 
 
 def _can_be_written(call: Call) -> bool:

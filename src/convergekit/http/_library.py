@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from .answers import Fault
 
-__all__ = ["body_of", "fault_of", "library", "library_of", "tells_when_it_writes", "tls", "url_of"]
+__all__ = ["body_of", "fault_of", "is_distrust", "library", "library_of", "tells_when_it_writes", "tls", "url_of"]
 
 #: Exception class, found by name among its bases, to (fault before the first byte, fault after it).
 _FAULTS: Final[Mapping[str, tuple[Fault, Fault]]] = {
@@ -51,6 +51,13 @@ def fault_of(exc: BaseException, *, started: bool) -> Fault | None:
         if base.__name__ in _FAULTS:
             return _FAULTS[base.__name__][started]
     return None
+
+
+def is_distrust(exc: BaseException | None) -> bool:
+    """Whether *exc* stems from a server's certificate that we do not believe."""
+    while exc is not None and not isinstance(exc, ssl.SSLCertVerificationError):
+        exc = exc.__cause__ or exc.__context__
+    return exc is not None
 
 
 def library_of(thing: object, marker: str) -> str:

@@ -27,7 +27,7 @@ from convergekit._version import __version__
 from convergekit.errors import AccountError, InvalidInputError, NotSentError, RejectedError
 
 from . import _library
-from ._call import WORDS, Call
+from ._call import Call
 from ._pools import Pools
 from .answers import OUTCOMES, Fault, HttpAnswer, Outcome, Outcomes, error_for, outcome_for
 from .retry_after import parse_retry_after
@@ -310,7 +310,7 @@ class Http:
         if fault is None and json and outcome is Outcome.TAKEN and not _is_json(answer):
             fault = Fault.UNREADABLE
         if fault is not None:
-            outcome, reason = outcomes.get(fault, Outcome.UNCERTAIN), WORDS[fault]
+            outcome, reason = outcomes.get(fault, Outcome.UNCERTAIN), call.in_words(fault)
         if safe and outcome is Outcome.UNCERTAIN:
             outcome = Outcome.NOT_SENT
         code = str(answer.status) if answer.status else None
