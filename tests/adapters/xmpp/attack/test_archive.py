@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import count
 from random import Random
+from typing import Any
 from xml.etree.ElementTree import Element, tostring
 
 import anyio
@@ -18,24 +18,24 @@ from convergekit.errors import StoreError
 from convergekit.model import GapDetected
 from tests.adapters.xmpp.archives.test_catchup import FEED, ROOM, Here, here, message
 from tests.adapters.xmpp.fake_archive import BEGAN, QUERY
-from tests.adapters.xmpp.fake_stream import Answer, element
+from tests.adapters.xmpp.fake_stream import element
 
 pytestmark = pytest.mark.anyio
 
 
-def around(one: Here, pages: int) -> Callable[[Element], Answer]:
+def around(one: Here, pages: int) -> None:
     """Shows the same few pages again and again, whatever is asked for."""
     whole = one.archive._found
-    first, turn = {}, count()
+    first: dict[int, Any] = {}
+    turn = count()
 
-    def found(iq: Element) -> object:
+    def found(iq: Element) -> Any:
         number = next(turn)
         if number < pages:
             first[number] = whole(iq)
         return first[number % pages]
 
-    one.archive._found = found  # type: ignore[method-assign,assignment]
-    return one.archive
+    one.archive._found = found  # type: ignore[method-assign]
 
 
 @pytest.mark.parametrize("pages", [1, 2, 3])
@@ -77,15 +77,15 @@ async def test_a_ledger_that_fails_now_and_then_loses_and_doubles_nothing() -> N
     chance = Random(3)
     admit = one.context.admit
 
-    async def failing(*events: object, **more: object) -> object:
+    async def failing(*events: Any, **more: Any) -> Any:
         if chance.random() < 0.2:
             raise StoreError("the disk is full")
-        result = await admit(*events, **more)  # type: ignore[arg-type]
+        result = await admit(*events, **more)
         if chance.random() < 0.2:
             raise StoreError("it was stored, and nobody heard of it")
         return result
 
-    one.context.admit = failing  # type: ignore[method-assign,assignment]
+    one.context.admit = failing  # type: ignore[method-assign]
     for _ in range(200):
         try:
             await one.catch_up.run(OWN)

@@ -95,7 +95,7 @@ async def test_many_that_wait_are_cancelled_in_no_time(far: FarSide, make_stream
     """A hub that closes while thousands of messages wait for a server that does not answer."""
     stream = make_stream(window=200)
     await begun(stream, far)
-    count = 0
+    count, began = 0, 0.0
 
     async def deliver(number: int) -> None:
         nonlocal count
