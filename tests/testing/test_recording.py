@@ -540,3 +540,13 @@ async def test_presence_that_comes_in_is_known_afterwards() -> None:
     async with RecordingHub(channels={"chat": LoopbackAdapter}) as hub:
         await hub.inbound("chat", event=PresenceChanged(sender=Address(ANN), presence="busy"))
         assert (await hub.channel("chat").presence_of(ANN)).presence == "busy"
+
+
+async def test_what_has_gone_out_is_asked_for_by_an_address_in_either_form() -> None:
+    async with RecordingHub(channels={"chat": LoopbackAdapter}) as hub:
+        hub.captured.script(UncertainError("no answer"), to=Address(ANN))
+        with pytest.raises(UncertainError):
+            await hub.send("one", to=ANN)
+        await hub.send("two", to=BOB)
+        assert hub.captured.texts(Address(BOB)) == hub.captured.texts(BOB) == ["two"]
+        assert hub.captured.only(to=Address(ANN)).text == "one"

@@ -80,15 +80,15 @@ class _Captured(Medium):
         Medium.__init__(self)
         self._channels, self._unhandled = channels, unhandled
 
-    def script(self, *steps: Script, to: str | None = None, channel: str | None = None) -> None:
+    def script(self, *steps: Script, to: Address | str | None = None, channel: str | None = None) -> None:
         self._known(channel)
         Medium.script(self, *steps, to=to, channel=channel)
 
-    def arrived(self, to: str | None = None, *, channel: str | None = None) -> list[Sent]:
+    def arrived(self, to: Address | str | None = None, *, channel: str | None = None) -> list[Sent]:
         self._known(channel)
         return Medium.arrived(self, to, channel=channel)
 
-    def only(self, to: str | None = None, *, channel: str | None = None) -> Sent:
+    def only(self, to: Address | str | None = None, *, channel: str | None = None) -> Sent:
         try:
             return Medium.only(self, to, channel=channel)
         except AssertionError as error:

@@ -100,7 +100,7 @@ class Medium:
     def __repr__(self) -> str:
         return f"<{type(self).__name__.strip('_')}: {len(self.sent)} sent>"
 
-    def script(self, *steps: Script, to: str | None = None, channel: str | None = None) -> None:
+    def script(self, *steps: Script, to: Address | str | None = None, channel: str | None = None) -> None:
         """Say what happens to the next sends, in order: to the address *to*, and over *channel*, where they are given.
 
         An exception is raised, before anything arrives, unless it is an `UncertainError`: then the message arrives
@@ -131,16 +131,16 @@ class Medium:
         """Put a message into the feed, for whoever polls."""
         self._feed.append(self._with_key(fields))
 
-    def arrived(self, to: str | None = None, *, channel: str | None = None) -> list[Sent]:
+    def arrived(self, to: Address | str | None = None, *, channel: str | None = None) -> list[Sent]:
         """What arrived, in order: at the address *to*, and over *channel*, where they are given."""
         uri = _uri(to)
         return [sent for sent in self.sent if uri in (None, sent.to.uri) and channel in (None, sent.channel)]
 
-    def texts(self, to: str | None = None, *, channel: str | None = None) -> list[str]:
+    def texts(self, to: Address | str | None = None, *, channel: str | None = None) -> list[str]:
         """The texts of `arrived`."""
         return [sent.text for sent in self.arrived(to, channel=channel)]
 
-    def only(self, to: str | None = None, *, channel: str | None = None) -> Sent:
+    def only(self, to: Address | str | None = None, *, channel: str | None = None) -> Sent:
         """The only one of `arrived`; where there is none, or there are several, an `AssertionError` shows them."""
         found = self.arrived(to, channel=channel)
         if len(found) != 1:
@@ -219,8 +219,10 @@ class Medium:
         return len(self._feed)
 
 
-def _uri(address: str | None) -> str | None:
-    return None if address is None else Address.parse(address).uri
+def _uri(address: Address | str | None) -> str | None:
+    if address is None:
+        return None
+    return address.uri if isinstance(address, Address) else Address.parse(address).uri
 
 
 def _check_step(step: object) -> None:
