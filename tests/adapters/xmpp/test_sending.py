@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 from xml.etree.ElementTree import Element
 
 import anyio
@@ -79,7 +79,8 @@ class Bench:
         self.stream, self.rooms, self.files, self.ids = FakeStream(timeout=timeout), Rooms(), Files(), Identities()
         self.retracted: list[tuple[str, str]] = []
         config = XmppConfig(**settings)
-        self.sender = Sender(config, self.stream, self.rooms, self.files, self.ids, moderate=self.moderate)
+        rooms, files = cast("Any", self.rooms), cast("Any", self.files)
+        self.sender = Sender(config, self.stream, rooms, files, self.ids, moderate=self.moderate)
 
     async def connect(self) -> None:
         await self.stream.open()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from xml.etree.ElementTree import Element
 
 import anyio
@@ -125,8 +125,8 @@ class Here:
             self.context,
             self.stream,
             self.inflow,
-            rooms=self.rooms,
-            roster=self.roster,
+            rooms=cast("Any", self.rooms),
+            roster=cast("Any", self.roster),
             identities=Identities(),
         )
         self.archive = FakeArchive(self.stream)
