@@ -283,6 +283,26 @@ async def test_without_a_stable_time_the_pause_grows_to_its_cap(bench: Any) -> N
         assert all(after - before <= 310 for before, after in itertools.pairwise(tries))
 
 
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (NotSentError("nobody is at that port"), "nobody is at that port"),
+        (ConnectionError("s3cret"), "ConnectionError"),
+    ],
+)
+async def test_the_log_says_why_a_listen_failed_in_words_of_ours(
+    error: Exception, told: str, bench: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def listening(adapter: Any, task_status: Any) -> None:
+        raise error
+
+    async with bench() as b:
+        await b.hub.add_channel("ears", ListeningConfig(), listening=listening)
+        await b.settle()
+    assert f"listen failed: {told}; again in" in caplog.text
+    assert "s3cret" not in caplog.text
+
+
 async def test_an_account_error_inside_a_group_ends_the_listening(bench: Any) -> None:
     """Adapters have task groups of their own."""
     tries = 0

@@ -98,7 +98,7 @@ class Hearing(TaskStatus[None]):
         seconds = RESTART.delay(self._failures, self._random.random)
         if isinstance(trouble, ThrottledError):
             seconds = max(seconds, trouble.retry_after)
-        self._log.warning("%s failed (%s); again in %.1f s", self._what, type(trouble).__name__, seconds)
+        self._log.warning("%s failed: %s; again in %.1f s", self._what, in_words(trouble), seconds)
         self._says(f"{self._what} failed: {in_words(trouble)}")
         self.tried.set()
         return seconds

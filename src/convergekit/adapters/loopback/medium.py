@@ -144,7 +144,7 @@ class Medium:
         """The only one of `arrived`; where there is none, or there are several, an `AssertionError` shows them."""
         found = self.arrived(to, channel=channel)
         if len(found) != 1:
-            where = " ".join(filter(None, (to and f"to {to}", channel and f"over {channel}")))
+            where = " ".join(filter(None, (f"to {to}" if to else None, f"over {channel}" if channel else None)))
             shown = "".join(f"\n  {sent.channel} to {sent.to}: {sent.text!r}" for sent in self.sent) or " nothing"
             raise AssertionError(f"{len(found)} messages {where or 'in all'}, not one; what arrived is:{shown}")
         return found[0]

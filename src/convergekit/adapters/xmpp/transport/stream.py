@@ -41,6 +41,7 @@ __all__ = ["XmppStream"]
 
 _MESSAGE: Final = tag(NS.CLIENT, "message")
 _PRESENCE: Final = tag(NS.CLIENT, "presence")
+_NO_SESSION: Final = "there is no session with the server now; the channel sees to one by itself"
 _HANDED_ON: Final = frozenset({_MESSAGE, _PRESENCE})
 _BIND: Final = "urn:ietf:params:xml:ns:xmpp-bind"
 _SESSION: Final = "urn:ietf:params:xml:ns:xmpp-session"
@@ -276,7 +277,7 @@ class XmppStream:
 
     def _gone(self) -> NoReturn:
         why = self._why()
-        raise NotSentError("there is no session") if why is None else copied(why)
+        raise NotSentError(_NO_SESSION) if why is None else copied(why)
 
     # --- delivering -----------------------------------------------------------------------------------------------
 
@@ -306,7 +307,7 @@ class XmppStream:
     def post(self, element: Element) -> None:
         """Write a stanza that nobody waits for. See `Stream.post`."""
         if self.bound is None or self._wire is None:
-            raise NotSentError("there is no session")
+            raise NotSentError(_NO_SESSION)
         if self._wire.unwritten > OCTETS:
             raise NotSentError("the server does not read")
         if element.tag == _PRESENCE and element.get("type") is None:
@@ -318,7 +319,7 @@ class XmppStream:
     async def request(self, iq: Element, *, timeout: float | None = None) -> Element:
         """Ask. See `Stream.request`."""
         if self.bound is None:
-            raise NotSentError("there is no session")
+            raise NotSentError(_NO_SESSION)
         timeout = self._config.timeout if timeout is None else timeout
         return await self._requests.answered(iq, timeout, write=self._write_iq)
 
