@@ -1,5 +1,6 @@
 """Start a server, tell where it is, and wait until Ctrl-C: `python -m tools.xmpp [prosody|ejabberd]`."""
 
+import argparse
 import signal
 import sys
 
@@ -8,7 +9,9 @@ from tools.xmpp import Ejabberd, Prosody
 
 def main() -> None:
     """Start it, tell where it is, and wait until Ctrl-C."""
-    kind = Ejabberd if sys.argv[1:2] == ["ejabberd"] else Prosody
+    parser = argparse.ArgumentParser(prog="python -m tools.xmpp", description="An XMPP server to try things on.")
+    parser.add_argument("server", nargs="?", choices=("prosody", "ejabberd"), default="prosody")
+    kind = Ejabberd if parser.parse_args().server == "ejabberd" else Prosody
     if why := kind.missing():
         sys.exit(why)
     with kind() as server:

@@ -23,6 +23,7 @@ __all__ = ["Body", "Measure", "Ruler", "Said", "alternative", "body"]
 
 Measure = Callable[[str], int]
 
+_UNITS: Final = {"codepoint": "characters", "utf16": "UTF-16 units", "byte": "bytes", "gsm7": "septets"}
 _NARROW: Final = "a part of this channel holds less than one character takes; its limit is too small"
 _BODY: Final = re.compile(r"<body\b[^>]*>", re.IGNORECASE)
 
@@ -233,7 +234,7 @@ def _cut(text: str, fitting: measures.Fitting, ruler: Ruler) -> list[Piece]:
         most, found = 0, [Piece(0, 0)]
     if most is not None and len(found) > most:
         parts = "one part" if limit.overflow == "refuse" else f"max_parts = {most} parts"
-        raise UnsupportedContentError(f"the text is longer than {parts} of at most {limit.max} ({limit.unit})")
+        raise UnsupportedContentError(f"the text is longer than {parts} of at most {limit.max} {_UNITS[limit.unit]}")
     return found
 
 
