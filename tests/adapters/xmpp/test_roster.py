@@ -259,6 +259,30 @@ async def test_a_component_has_neither_presence_nor_roster() -> None:
         await desk.roster.set_presence("away")
 
 
+async def test_a_component_is_asked_under_each_of_its_names_and_answers_in_it() -> None:
+    """A request for another of its names is another request; what was not heard of is answered for the domain."""
+    desk = await begun(**COMPONENT)
+
+    names = []
+    for asked in ("case-1@gw.example.org", "CASE-2@gw.example.org/x", "gw.example.org", "case-1@gw.example.org"):
+        desk.stream.push(f"<presence type='subscribe' from='ann@example.org' to='{asked}'/>")
+        (event,) = desk.reading.events
+        assert event.conversation is not None
+        assert event.conversation.address == ANN
+        names.append(event.conversation.thread)
+    assert names == ["case-1@gw.example.org", "case-2@gw.example.org", None, "case-1@gw.example.org"]
+    assert len(set(desk.keys)) == 3
+
+    await desk.roster.accept_subscription(ANN)
+    await desk.roster.refuse_subscription(ANN)
+    assert [(each.get("type"), each.get("from")) for each in desk.stream.posted] == [
+        ("subscribed", "case-1@gw.example.org"),
+        ("subscribed", "case-2@gw.example.org"),
+        ("subscribed", "gw.example.org"),
+        ("unsubscribed", None),
+    ]
+
+
 # --- the roster -------------------------------------------------------------------------------------------------------
 
 

@@ -5,6 +5,8 @@ Rules kept here:
 - Nobody is let see us because they ask: a request is an event, and the host decides.
 - A server repeats a request at each login until it is answered. That is one event: its key has the number of the last
   answer to this person, so that it is the same until there is another one.
+- To a component people come under many names: each request is an event of its own, and an answer is given in each name
+  that was asked, as far as this process has heard of it.
 - Presence is what has come: it is kept for those in the roster, for a thousand others, and never asked for.
 """
 
@@ -20,12 +22,12 @@ import anyio
 
 from convergekit.abc import ChannelContext
 from convergekit.errors import InvalidInputError, NotSentError, UnsupportedContentError
-from convergekit.model import Address, CustomReceived, Event, PresenceChanged, SubscriptionRequested
+from convergekit.model import Address, ConversationRef, CustomReceived, Event, PresenceChanged, SubscriptionRequested
 
 from ._asking import post
 from ._kept import changed, kept
 from .config import XmppConfig
-from .jids import address_of, bare, jid_of, same_bare, split
+from .jids import address_of, bare, is_of, jid_of, same_bare, split
 from .stanzas.inbound import Reading
 from .stanzas.namespaces import NS, tag
 from .stanzas.presence import SHOWN, Presence, Shown, presence, read_presence, subscription
@@ -77,6 +79,7 @@ class Roster:
         self._answers: dict[str, Any] = {}
         self._unwritten: dict[str, None] = {}
         self._news = anyio.Event()
+        self._asked: dict[str, dict[str, None]] = {}
 
     # --- a session ------------------------------------------------------------------------------------------------
 
@@ -183,7 +186,24 @@ class Roster:
     def _request(self, jid: str, element: Element, now: datetime) -> SubscriptionRequested:
         number = self._answers.get("answered", {}).get(jid, self._answers.get("floor", 0))
         text = element.findtext(tag(NS.CLIENT, "status")) or None
-        return SubscriptionRequested(key=f"subscription:{jid}:{number}", sender=address_of(jid), at=now, text=text)
+        asked = self._name_of_ours(element)
+        key = f"subscription:{jid}:{number}" if asked is None else f"subscription:{jid}:{asked}:{number}"
+        conversation = ConversationRef(address=address_of(jid), thread=asked)
+        return SubscriptionRequested(key=key, sender=address_of(jid), conversation=conversation, at=now, text=text)
+
+    def _name_of_ours(self, element: Element) -> str | None:
+        """Of a component, who of its domain is asked, where that is not the domain; it is remembered."""
+        jid, asked = bare(element.get("from", "")), element.get("to", "")
+        if not self._config.is_component or not is_of(asked, self._config.jid):
+            return None
+        name = bare(asked)
+        names = self._asked.setdefault(jid, {})
+        names[name] = None
+        if len(names) > RESOURCES:
+            del names[next(iter(names))]
+        if len(self._asked) > CONTACTS:
+            del self._asked[next(iter(self._asked))]
+        return name if name != self._config.jid else None
 
     def _answered_us(self, jid: str, kind: str, now: datetime) -> Reading:
         """Somebody has answered a request of ours, or wants to see us no more."""
@@ -290,7 +310,8 @@ class Roster:
     async def _answer(self, who: Address, kind: Any) -> None:
         # First what tells one request from the next: where the answer is lost, the repeated request is asked about.
         await self._write(bare(who.value))
-        post(self._stream, subscription(kind, _bare(who)))
+        for name in self._asked.pop(bare(who.value), {None: None}):
+            post(self._stream, subscription(kind, _bare(who), sender=name))
 
     # --- which requests were answered -----------------------------------------------------------------------------
 

@@ -72,10 +72,16 @@ def presence(shown: Shown, text: str | None = None, *, priority: int = 0, to: st
 
 
 def subscription(
-    kind: Literal["subscribe", "subscribed", "unsubscribe", "unsubscribed"], to: str, text: str | None = None
+    kind: Literal["subscribe", "subscribed", "unsubscribe", "unsubscribed"],
+    to: str,
+    text: str | None = None,
+    *,
+    sender: str | None = None,
 ) -> Element:
-    """One step of a subscription, to the bare JID *to* (RFC 6121 §3)."""
+    """One step of a subscription, to the bare JID *to* (RFC 6121 §3); of a component from *sender*."""
     element = Element(tag(NS.CLIENT, "presence"), {"type": kind, "to": to})
+    if sender is not None:
+        element.set("from", sender)
     if text:
         SubElement(element, tag(NS.CLIENT, "status")).text = text
     return element
