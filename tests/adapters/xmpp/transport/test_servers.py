@@ -278,7 +278,7 @@ async def test_a_line_that_falls_silent_is_noticed_and_what_was_under_way_arrive
     peer, opened = await connect_peer(prosody), list[bool]()
     await peer.synced()
     with CutProxy(prosody.port, how="silence") as line:
-        settings = config(prosody, prosody.fresh_account(), port=line.port, ping_timeout=0.3)
+        settings = config(prosody, prosody.fresh_account(), port=line.port, ping_timeout=1.5)
         stream = make(settings)
         closing.push_async_callback(stream.close)
         async with anyio.create_task_group() as group:

@@ -400,7 +400,7 @@ async def test_without_a_session_nothing_is_sent_and_nobody_waits_for_ever(
 
 
 async def test_written_and_without_a_session_for_so_long_is_uncertain(far: FarSide, make_stream: MakeStream) -> None:
-    stream = make_stream(timeout=0.3)
+    stream = make_stream(timeout=1.5)
     line = await begun(stream, far)
     async with anyio.create_task_group() as group:
         send = Sending(stream, group)
@@ -421,14 +421,14 @@ async def test_written_and_without_a_session_for_so_long_is_uncertain(far: FarSi
 
 
 async def test_while_a_session_is_set_up_what_was_written_waits(far: FarSide, make_stream: MakeStream) -> None:
-    stream = make_stream(timeout=0.3)
+    stream = make_stream(timeout=1.0)
     line = await begun(stream, far)
     async with anyio.create_task_group() as group:
         send = Sending(stream, group)
         await send("1")
         await line.close()
         line = await lost_and_resumed(far, stream, 0)
-        await anyio.sleep(0.5)  # in rooms, say
+        await anyio.sleep(1.2)  # in rooms, say
         assert send.failed == {}
         stream.flow()
         assert await line.names(2) == ["1", "r"]
@@ -507,7 +507,7 @@ async def test_an_acknowledgement_that_does_not_come_means_a_dead_peer(far: FarS
 
 
 async def test_while_we_do_not_read_none_can_come(far: FarSide, make_stream: MakeStream) -> None:
-    stream = make_stream(ping_timeout=0.1)
+    stream = make_stream(ping_timeout=0.5)
     line = await begun(stream, far)
     async with anyio.create_task_group() as group:
         send = Sending(stream, group)
@@ -515,7 +515,7 @@ async def test_while_we_do_not_read_none_can_come(far: FarSide, make_stream: Mak
         stream.pause()
         await line.names(2)
         await line.send(A.format(1))
-        await anyio.sleep(0.2)  # so long that it would be dead
+        await anyio.sleep(0.7)  # so long that it would be dead
         assert send.done == []
         assert stream.bound is not None
         stream.resume()
