@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-__all__ = ["HEADER", "MORE", "OWN", "TEXT", "Stanza", "modern", "plain", "reads"]
+__all__ = ["HEADER", "MORE", "OURS", "OWN", "TEXT", "Stanza", "modern", "plain", "reads"]
 
 #: Makes the stanza with a number.
 Stanza = Callable[[int], bytes]
@@ -21,11 +21,13 @@ _MESSAGE: Final = (
     f"<body>{{number}}: {TEXT}</body>{{more}}"
     f"<stanza-id xmlns='urn:xmpp:sid:0' by='{OWN}' id='wLs9FzvY{{number:08x}}'/></message>"
 )
-#: What a message of today has besides its text; ID in it is its id.
-MORE: Final = (
-    "<origin-id xmlns='urn:xmpp:sid:0' id='ID'/><active xmlns='http://jabber.org/protocol/chatstates'/>"
-    "<request xmlns='urn:xmpp:receipts'/><markable xmlns='urn:xmpp:chat-markers:0'/>"
+#: What each message of ours has besides its text; ID in it is its id.
+OURS: Final = (
+    "<origin-id xmlns='urn:xmpp:sid:0' id='ID'/><request xmlns='urn:xmpp:receipts'/>"
+    "<markable xmlns='urn:xmpp:chat-markers:0'/>"
 )
+#: What a message of today's clients has.
+MORE: Final = OURS + "<active xmlns='http://jabber.org/protocol/chatstates'/>"
 
 
 def plain(number: int) -> bytes:

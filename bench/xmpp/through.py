@@ -11,7 +11,7 @@ from tools.xmpp import Prosody
 
 from ..measure import Effort, Goal, Line, Side, compare, missing
 from .live import SLIXMPP, Opened, ours, theirs
-from .stanzas import MORE
+from .stanzas import OURS
 
 __all__ = ["run"]
 
@@ -35,7 +35,7 @@ async def run(effort: Effort) -> Iterator[Line]:
         "ours": _rate(partial(ours, receipts=False), items),
         "raw": _rate(theirs, items),
         "managed": _rate(partial(theirs, plugins=["xep_0198"]), items),
-        "same": _rate(partial(theirs, plugins=["xep_0198"], more=MORE), items),
+        "same": _rate(partial(theirs, plugins=["xep_0198"], more=OURS), items),
         "ours, confirmed": _rate(partial(ours, receipts=True), items, reports=True),
         "theirs, confirmed": _rate(
             partial(theirs, plugins=["xep_0198", "xep_0184"], receipts=True), items, reports=True
