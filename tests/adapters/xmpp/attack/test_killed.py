@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -56,6 +57,25 @@ class Workers:
         """One more."""
         command = [sys.executable, "-m", "tests.adapters.xmpp.attack.worker", json.dumps(self._given)]
         self.running.append(subprocess.Popen(command, stdout=self._log, stderr=self._log))
+
+    async def freeze(self, number: int = 0) -> None:
+        """One stands still, and not in the midst of a write: it would hold the ledger against all others."""
+        with anyio.fail_after(20):
+            while True:
+                self.running[number].send_signal(signal.SIGSTOP)
+                await anyio.sleep(0.05)
+                if not self._is_locked():
+                    return
+                self.running[number].send_signal(signal.SIGCONT)
+                await anyio.sleep(0.01)
+
+    def _is_locked(self) -> bool:
+        with closing(sqlite3.connect(self.ledger, timeout=0)) as ledger:
+            try:
+                ledger.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                return True
+            return False
 
     def kill(self, number: int = 0) -> None:
         """As `kill -9` does."""
@@ -182,8 +202,7 @@ async def test_a_worker_that_stood_still_takes_over_again(
     with anyio.fail_after(20):
         while not workers.ready:  # noqa: ASYNC110 - another process writes it
             await anyio.sleep(0.05)
-    await anyio.sleep(1)  # else it may stop with the ledger locked
-    workers.running[0].send_signal(signal.SIGSTOP)
+    await workers.freeze()
     workers.start()
     await ann.say(account.jid, "one")
     await _until(workers, 1)
