@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar, cast
 
-from .abc import Adapter, SupportsHistory, SupportsPresence, SupportsRooms, SupportsSubscriptions
+from .abc import Adapter, SupportsHistory, SupportsLookup, SupportsPresence, SupportsRooms, SupportsSubscriptions
 from .engine.channels import ChannelRuntime, ChannelState
 from .engine.intake import completed
 from .errors import NotRunningError, UnsupportedContentError
@@ -46,6 +46,10 @@ class Channel:
     def adapter(self) -> Adapter[Any] | None:
         """What connects it, while it is open: for what only this medium knows."""
         return self._runtime.adapter
+
+    async def find(self, name: str) -> Address:
+        """The address of who is called *name* on this medium now: names may change hands, addresses stay."""
+        return await self._lookup.find(name)
 
     # Rooms
 
@@ -114,6 +118,10 @@ class Channel:
         ref = where if isinstance(where, ConversationRef) else ConversationRef(address=_address(where))
         events, further = await self._history.history(ref, cursor, limit)
         return [completed(event, self.name, ephemeral=True) for event in events], further
+
+    @property
+    def _lookup(self) -> SupportsLookup:
+        return cast(SupportsLookup, self._able(SupportsLookup, "names to look up"))
 
     @property
     def _rooms(self) -> SupportsRooms:

@@ -14,6 +14,7 @@ from .engine.ledger import Watch
 from .errors import (
     DeliveryError,
     InvalidInputError,
+    NotPermittedError,
     NotRunningError,
     NotSentError,
     RejectedError,
@@ -52,6 +53,7 @@ class Side(Protocol):
     @property
     def clock(self) -> Clock: ...
     def answering(self, event: Event | None, content: Content) -> Message: ...
+    def handing_over(self, ref: ConversationRef, message: Message) -> tuple[ConversationRef, Message]: ...
     async def submit(
         self,
         content: Content,
@@ -223,6 +225,8 @@ class DispatchHandle:
         told = error(text, channel=last.channel, code=failure.code if failure else None, dispatch=dispatch.id)
         if isinstance(told, RejectedError):
             told.kind = kind
+        if isinstance(told, NotPermittedError) and failure is not None:
+            told.alternative = failure.alternative
         return told
 
     def __repr__(self) -> str:
@@ -234,7 +238,10 @@ def _reached(dispatch: Dispatch) -> bool:
     return dispatch.status >= Status.ACCEPTED and dispatch.status is not Status.FAILED
 
 
-_ERRORS: Final[dict[FailureKind | None, Callable[..., DeliveryError]]] = {FailureKind.CONTENT: UnsupportedContentError}
+_ERRORS: Final[dict[FailureKind | None, Callable[..., DeliveryError]]] = {
+    FailureKind.CONTENT: UnsupportedContentError,
+    FailureKind.NOT_PERMITTED: NotPermittedError,
+}
 
 
 #: What an edit, a retraction, a reaction or a read marker is about: what was sent, what came in, or the medium's id.
@@ -294,6 +301,22 @@ class Conversation:
         message = self._hub.answering(self._event, content)
         (handle,) = await self._hub.submit(message, [self.ref], key=key, answers=self._event)
         return handle
+
+    async def hand_over(self, content: Content, *, key: str | None = None) -> Conversation:
+        """Answer where all can read, with the way into a private conversation with the same person; returns that.
+
+        What they write there comes with their address, which is the same in both.
+
+        Args:
+            content: The public invitation; the medium's link is added to it.
+            key: As for `reply`.
+
+        Raises:
+            UnsupportedContentError: The medium knows no such way, or the conversation is private already.
+        """
+        private, invitation = self._hub.handing_over(self.ref, self._hub.answering(self._event, content))
+        await self._hub.submit(invitation, [self.ref], key=key, answers=self._event)
+        return Conversation(self._hub, private)
 
     async def send(self, content: Content, *, key: str | None = None, timeout: float | None = 30.0) -> DispatchHandle:
         """Say something here, and wait as `Hub.send` does."""

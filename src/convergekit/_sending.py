@@ -123,6 +123,14 @@ class Sending:
             update["subject"] = bare if bare[:3].lower() == "re:" else f"Re: {bare}"
         return message.model_copy(update=update) if update else message
 
+    def handing_over(self, ref: ConversationRef, message: Message) -> tuple[ConversationRef, Message]:
+        """Where a public conversation goes on in private, and *message* as an invitation; the channel may be down."""
+        runtime = self._engine.channels.get(ref.channel)
+        if runtime is None:
+            raise ConfigurationError(f"there is no channel {ref.channel!r}; there are {sorted(self._engine.channels)}")
+        private, invitation = runtime.handing_over(ref, message)
+        return private.model_copy(update={"channel": ref.channel}), invitation
+
     async def operate(
         self, ref: ConversationRef, operation: Operation, target: Target, content: Message, key: str | None
     ) -> DispatchHandle:

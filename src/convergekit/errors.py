@@ -13,6 +13,7 @@ The branches of the tree answer the caller's one question, what can I do now::
     │   │   └── ThrottledError      ... not before `retry_after` seconds
     │   ├── RejectedError           refused for good (RFC 3463 class 5)
     │   │   ├── UnsupportedContentError  ... by us: this channel cannot carry it
+    │   │   ├── NotPermittedError   ... there: the medium's rules, or the recipient's settings
     │   │   └── SuppressedError     ... by a gate of ours: consent, loop guard, time to live
     │   ├── AccountError            not taken; the account cannot be used until a person acts
     │   │   ├── AuthenticationError ... it is refused
@@ -36,6 +37,7 @@ __all__ = [
     "InvalidInputError",
     "KeyConflictError",
     "LeaseLostError",
+    "NotPermittedError",
     "NotRunningError",
     "NotSentError",
     "RejectedError",
@@ -149,6 +151,27 @@ class RejectedError(DeliveryError):
 
 class UnsupportedContentError(RejectedError):
     """This channel cannot carry the content truthfully, and nobody allowed it to be degraded."""
+
+
+class NotPermittedError(RejectedError):
+    """The medium's rules, or the recipient's settings, do not let us write there; somewhere else they may.
+
+    Attributes:
+        alternative: The way that is open, in words or as an address; None where nobody knows one.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        alternative: str | None = None,
+        kind: str | None = "not_permitted",
+        channel: str = "?",
+        code: str | None = None,
+        dispatch: str | None = None,
+    ) -> None:
+        super().__init__(reason, kind=kind, channel=channel, code=code, dispatch=dispatch)
+        self.alternative = alternative
 
 
 class SuppressedError(RejectedError):

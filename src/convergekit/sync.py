@@ -162,6 +162,10 @@ class Channel:
         """See `convergekit.Channel.set_presence`."""
         self._hub._call(lambda: self._channel.set_presence(presence, text))
 
+    def find(self, name: str) -> Address:
+        """See `convergekit.Channel.find`."""
+        return self._hub._call(lambda: self._channel.find(name))
+
     def presence_of(self, who: Address | str) -> PresenceChanged:
         """See `convergekit.Channel.presence_of`."""
         return self._hub._call(lambda: self._channel.presence_of(who))
@@ -212,6 +216,10 @@ class Conversation:
     def reply(self, content: Content, *, key: str | None = None) -> DispatchHandle:
         """See `convergekit.Conversation.reply`."""
         return self._does(lambda: self._conversation.reply(content, key=key))
+
+    def hand_over(self, content: Content, *, key: str | None = None) -> Conversation:
+        """See `convergekit.Conversation.hand_over`."""
+        return Conversation(self._hub, self._hub._call(lambda: self._conversation.hand_over(content, key=key)))
 
     def send(self, content: Content, *, key: str | None = None, timeout: float | None = 30.0) -> DispatchHandle:
         """See `convergekit.Conversation.send`."""

@@ -58,7 +58,9 @@ GOOD = [
     ("tel:+1-201-555-0123", "tel:+12015550123", "+12015550123"),
     # X
     ("x:12345", "x:12345", "12345"),
-    ("x:@Ann_B", "x:ann_b", "ann_b"),
+    ("x:@Ann_B", "x:@ann_b", "@ann_b"),
+    ("x:dm-12", "x:dm-12", "dm-12"),
+    ("x:public", "x:public", "public"),
     # RFC 3986 §6.2
     ("HTTPS://Example.ORG", "https://example.org/", "//example.org/"),
     ("https://example.org:443/Hook?A=b#part", "https://example.org/Hook?A=b", "//example.org/Hook?A=b"),
@@ -88,7 +90,7 @@ BAD = [
     "sms:", "sms:+", "sms:1", "sms:+0123456", "sms:+1234", "sms:+1234567890123456", "sms:+49151abc", "sms:+4915112345678?body=hi",
     "sms:+15105550101,+15105550102", "sms:LongerThanEleven", "sms:٤٩١٥١", "sms:+49\n15112345678", "sms:+49%0D%0A15112345678", "sms:\ud800",
     "tel:FLOWERS", "tel:7042;phone-context=example.com",
-    "x:", "x:a b", "x:@", "x:a-b", "x:" + "a" * 65, "x:é",
+    "x:", "x:a b", "x:@", "x:a-b", "x:ann", "x:dm-", "x:" + "1" * 21, "x:@" + "a" * 65, "x:é",
     "https:", "https://", "https:///path", "https:example.org", "https://user@example.org/", "https://user:pw@example.org/",
     "https://@example.org/", "https://example.org:99999/", "https://example.org:x/", "https://example.org\\@evil.example/",
     "https://[::1", "https://[::1]x/", "https://x[::1]/", "https://[fe80::1%25eth0]/", "https://exa mple.org/", "https://ex%61mple.org/",

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from anyio import AsyncContextManagerMixin
@@ -83,6 +84,10 @@ class Outgoing:
         message: The message as it was written: headers, references, language, importance, `native`.
         conversation: In which conversation.
         operation: What is asked for; `send` sees only SEND.
+        earlier: Of a part that is not the first, the provider's ids of the one before it: for media where the parts of
+            one message are chained. Empty where nobody was told of any.
+        first_attempt_at: When the first byte of the delivery may have left for the first time; what `reconcile` looks
+            for is not older. None outside of a delivery.
         target: For the other operations, the provider's ids of the message they are about.
         native: `message.native` of this adapter, or None.
         automatic: Whether a program speaks, and not a person: what a handler sends. Media have marks for it, which
@@ -103,6 +108,8 @@ class Outgoing:
     message: Message = field(default_factory=Message)
     conversation: ConversationRef
     operation: Operation = Operation.SEND
+    earlier: tuple[str, ...] = ()
+    first_attempt_at: datetime | None = None
     target: tuple[str, ...] = ()
     native: Any = None
     automatic: bool = False

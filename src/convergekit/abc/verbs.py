@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
 from convergekit.errors import DeliveryError
-from convergekit.model import Address, Attachment, ConversationRef, Event, PresenceChanged, Receipt
+from convergekit.model import Address, Attachment, ConversationRef, Event, Message, PresenceChanged, Receipt
 
 from .adapter import Outgoing
 
@@ -20,7 +20,9 @@ __all__ = [
     "Reconciliation",
     "SupportsBatch",
     "SupportsEdit",
+    "SupportsHandOver",
     "SupportsHistory",
+    "SupportsLookup",
     "SupportsMedia",
     "SupportsPresence",
     "SupportsReactions",
@@ -161,6 +163,34 @@ class SupportsMedia(Protocol):
             NotSentError: It is asked for again later.
             AccountError: Likewise.
             RejectedError: It is gone for good.
+        """
+        ...
+
+
+@runtime_checkable
+class SupportsLookup(Protocol):
+    """People have names on the medium that may change hands; their addresses stay."""
+
+    async def find(self, name: str) -> Address:
+        """Who is called *name* now, the name as display name.
+
+        Raises:
+            RejectedError: Nobody is.
+            NotSentError: It could not be asked.
+            AccountError: The account may not ask.
+        """
+        ...
+
+
+@runtime_checkable
+class SupportsHandOver(Protocol):
+    """From a conversation that all can read there is a way into a private one with the same person."""
+
+    def hand_over(self, conversation: ConversationRef, message: Message) -> tuple[ConversationRef, Message]:
+        """The private conversation, and *message* with what leads there. No I/O.
+
+        Raises:
+            UnsupportedContentError: *conversation* is private already, or nobody's.
         """
         ...
 

@@ -48,6 +48,7 @@ _OURS: Final[Mapping[str, str]] = {
     "loopback": "convergekit.adapters.loopback:LoopbackAdapter",
     "sms": "convergekit.adapters.sms:SmsAdapter",
     "webhook": "convergekit.adapters.webhook:WebhookAdapter",
+    "x": "convergekit.adapters.x:XAdapter",
     "xmpp": "convergekit.adapters.xmpp:XmppAdapter",
 }
 

@@ -36,6 +36,7 @@ from convergekit.abc import (
     RetryPolicy,
     Store,
     SupportsEdit,
+    SupportsHandOver,
     SupportsReactions,
     SupportsReadMarkers,
     SupportsRetract,
@@ -47,7 +48,7 @@ from convergekit.errors import (
     ThrottledError,
     UnsupportedContentError,
 )
-from convergekit.model import Capabilities, ConversationRef, Delivery, IdempotencyKind, Operation
+from convergekit.model import Capabilities, ConversationRef, Delivery, IdempotencyKind, Message, Operation
 
 from .clock import within
 from .context import EngineContext
@@ -182,6 +183,13 @@ class ChannelRuntime:
         """The limits in one conversation."""
         adapter = self.adapter or self._unopened
         return adapter.capabilities if isinstance(adapter, type) else adapter.capabilities_for(conversation)
+
+    def handing_over(self, conversation: ConversationRef, message: Message) -> tuple[ConversationRef, Message]:
+        """See `SupportsHandOver`."""
+        adapter: object = self.adapter or self._unopened
+        if isinstance(adapter, type) or not isinstance(adapter, SupportsHandOver):
+            raise UnsupportedContentError(f"{self.adapter_class.name} has no private conversations", channel=self.name)
+        return adapter.hand_over(conversation, message)
 
     @cached_property
     def _unopened(self) -> Adapter[Any] | type[Adapter[Any]]:

@@ -374,6 +374,8 @@ class Outbox:
             message=dispatch.message,
             conversation=delivery.conversation,
             operation=delivery.operation,
+            earlier=tuple(sorted(dispatch.before(delivery, index))),
+            first_attempt_at=delivery.first_attempt_at,
             target=target,
             native=await native_of(dispatch.message.native.get(channel.adapter_class.name), self._store),
             automatic=dispatch.automatic,

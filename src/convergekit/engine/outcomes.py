@@ -24,6 +24,7 @@ from convergekit.abc import RetryPolicy
 from convergekit.errors import (
     AccountError,
     DeliveryError,
+    NotPermittedError,
     NotSentError,
     RejectedError,
     ThrottledError,
@@ -194,7 +195,8 @@ def _throttled(delivery: Delivery, index: int, error: ThrottledError, now: datet
 
 
 def _rejected(delivery: Delivery, index: int, error: RejectedError, now: datetime) -> Delivery:
-    failure = Failure(kind=_kind(error), code=_line(error.code), text=_line(error.reason))
+    instead = _line(error.alternative) if isinstance(error, NotPermittedError) else None
+    failure = Failure(kind=_kind(error), code=_line(error.code), text=_line(error.reason), alternative=instead)
     tried = _failed(_tried(delivery, index, now, "rejected", error.reason, error.code), index, failure, now)
     return tried.model_copy(update={"state": DeliveryState.CLOSED, "reason": _line(error.reason)})
 

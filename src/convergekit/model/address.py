@@ -46,8 +46,9 @@ class Address(Value):
 
     Args:
         uri: `mailto:ann@example.org` (RFC 6068), `xmpp:ann@example.org` (RFC 5122), `sms:+4915112345678`
-            (RFC 5724), `tel:` (RFC 3966), the same behind `whatsapp:` and `rcs:`, `x:12345`,
-            `https://example.org/hook` (RFC 3986), or a plugin's own scheme. Kept in its normalised form.
+            (RFC 5724), `tel:` (RFC 3966), the same behind `whatsapp:` and `rcs:`, `https://example.org/hook`
+            (RFC 3986), `x:12345` (an account's id; `x:@ann` is its name, `x:dm-12345` a group's conversation,
+            `x:public` everybody), or a plugin's own scheme. Kept in its normalised form.
         display_name: How the person is called; no part of equality.
 
     Raises:
@@ -202,9 +203,13 @@ def _number(scheme: str, rest: str) -> str:
 
 
 def _account(scheme: str, rest: str) -> str:
-    if not re.fullmatch(r"@?[A-Za-z0-9_]{1,64}", rest):
-        raise InvalidInputError(f"not an address: {scheme}:{_shown(rest)} is neither an id nor a user name")
-    return rest.removeprefix("@").lower()
+    """An account's id, which stays; its name, which may change hands; a group; everybody."""
+    if re.fullmatch(r"(dm-)?[0-9]{1,20}|public", rest):
+        return rest
+    if re.fullmatch(r"@[A-Za-z0-9_]{1,64}", rest):
+        return rest.lower()
+    hint = f"; a user name has an @: x:@{rest}" if re.fullmatch(r"[A-Za-z0-9_]{1,64}", rest) else ""
+    raise InvalidInputError(f"not an address: {scheme}:{_shown(rest)} is neither an id nor a user name{hint}")
 
 
 def _web(scheme: str, rest: str) -> str:

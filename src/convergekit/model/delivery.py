@@ -391,6 +391,19 @@ class Dispatch(Value):
         """The delivery with this id."""
         return next(each for each in self.deliveries if each.id == delivery)
 
+    def before(self, delivery: Delivery, index: int) -> frozenset[str]:
+        """The provider's ids of the nearest part before part *index* of *delivery* that has any.
+
+        A delivery that sends what was missing of another goes on where that one ended.
+        """
+        for part in reversed(range(index)):
+            if ids := delivery.report.part(part).ids:
+                return ids
+        old = next((each for each in self.deliveries if each.id == delivery.supersedes), None)
+        if old is None or delivery.parts[0] not in old.parts:
+            return frozenset()
+        return self.before(old, old.parts.index(delivery.parts[0]))
+
     def replaced(self, delivery: Delivery) -> tuple[Delivery, ...]:
         """The deliveries with *delivery* in the place of the one that has its id."""
         return tuple(delivery if each.id == delivery.id else each for each in self.deliveries)

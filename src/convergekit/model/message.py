@@ -48,6 +48,7 @@ class Attachment(Value):
             and `application/octet-stream` where it stands for nothing. What is read from JSON is not guessed.
         name: File name, without a folder.
         size: In bytes, where known; of `data` it is taken from there.
+        description: What it shows, for those who do not see it: the medium's alternative text, where it has such.
         content_id: For inline content, what `cid:` refers to (RFC 2392), without angle brackets.
         kept_as: Under which name the engine keeps, once it has fetched it, what `url` serves. Set by admission.
     """
@@ -60,6 +61,7 @@ class Attachment(Value):
     media_type: MediaType = "application/octet-stream"
     name: Line | None = None
     size: int | None = Field(default=None, ge=0)
+    description: Text | None = Field(default=None, repr=False)
     content_id: Line | None = None
     kept_as: Line | None = None
 

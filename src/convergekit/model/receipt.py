@@ -94,6 +94,8 @@ class FailureKind(StrEnum):
     """The remote was not reached, or the connection was lost."""
     PROVIDER = "provider"
     """The remote failed, by its own account."""
+    NOT_PERMITTED = "not_permitted"
+    """The medium's rules, or the recipient's settings, do not let us write there."""
     CONTENT = "content"
     """What was said cannot be carried, or is not allowed."""
     TOO_LARGE = "too_large"
@@ -113,11 +115,13 @@ class Failure(Value):
         kind: The class of trouble, or None where the remote did not say.
         code: The remote's own code, verbatim, or None.
         text: In words, without message content; or None.
+        alternative: The way that is open instead, in words or as an address; or None.
     """
 
     kind: FailureKind | None = None
     code: Line | None = None
     text: Line | None = None
+    alternative: Line | None = None
 
 
 class Evidence(Value):

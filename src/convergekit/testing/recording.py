@@ -52,6 +52,7 @@ _WAYS_IN: Final = ("listen", "poll", "challenge", "verify", "parse", "reply")
 _VERBS: Final = (
     *("edit", "retract", "react", "mark_read", "typing", "set_presence", "send_batch", "reconcile", "history"),
     *("create_room", "join", "leave", "invite", "members", "upload", "fetch"),
+    *("find", "hand_over"),
     *("presence_of", "subscribe", "unsubscribe", "accept_subscription", "refuse_subscription"),
 )
 

@@ -20,7 +20,7 @@ from convergekit.abc import (
     Request,
     Response,
 )
-from convergekit.errors import DeliveryError, RejectedError, SignatureError
+from convergekit.errors import DeliveryError, RejectedError, SignatureError, UnsupportedContentError
 from convergekit.http import verify_hmac
 from convergekit.model import (
     Address,
@@ -33,6 +33,7 @@ from convergekit.model import (
     Idempotency,
     IdempotencyKind,
     Markup,
+    Message,
     PresenceChanged,
     Receipt,
     Status,
@@ -183,6 +184,16 @@ class LoopbackAdapter(Adapter[LoopbackConfig]):
         self.medium.subscriptions.pop((self.context.channel, who.uri), None)
 
     refuse_subscription = unsubscribe
+
+    async def find(self, name: str) -> Address:
+        """Whoever has this name here has it as an address."""
+        return Address.parse(f"{self._scheme}:{name}", display_name=name)
+
+    def hand_over(self, conversation: ConversationRef, message: Message) -> tuple[ConversationRef, Message]:
+        """The same address, direct."""
+        if conversation.kind is ConversationKind.DIRECT:
+            raise UnsupportedContentError("this conversation is private already", channel=self.context.channel)
+        return ConversationRef(channel=self.context.channel, address=conversation.address), message
 
     async def create_room(self, name: str, **options: Any) -> ConversationRef:
         """A room with nobody in it."""
