@@ -110,13 +110,12 @@ def rows(capsys: pytest.CaptureFixture[str]) -> dict[str, tuple[str, str]]:
 
 def test_a_file_that_is_wrong_is_2_and_says_what(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "a.toml"
-    path.write_text('[store]\nurl = "memory:"\n[channels.a]\nadapter = "loopbak"\n[channels.b]\nadapter = "x"\n')
+    path.write_text('[store]\nurl = "memory:"\n[channels.a]\nadapter = "loopbak"\n[channels.b]\nadapter = "twitter"\n')
     assert main(["check", str(path)]) == 2
     captured = capsys.readouterr()
     assert captured.err.splitlines() == [
         f"convergekit: {path}: channels.a.adapter: no adapter 'loopbak' is installed; did you mean 'loopback'?",
-        f"convergekit: {path}: channels.b.adapter: no adapter 'x' is installed: "
-        "pip install 'convergekit[x]', in a version that brings it",
+        f"convergekit: {path}: channels.b.adapter: no adapter 'twitter' is installed; it is called 'x'",
     ]
     assert captured.out == ""
 

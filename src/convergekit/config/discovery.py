@@ -57,7 +57,7 @@ _LONGEST: Final = 300  # characters of somebody else's error
 #: Modules in which an import fails, and which say nothing about where.
 _NOT_THEIRS: Final = frozenset({"convergekit", "importlib", "pydantic"})
 
-#: What people write, and the extra that brings it.
+#: What people write, and the adapter that they mean; its extra is called like it.
 _EXTRAS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("email", "e-mail", "mail", "smtp", "imap", "lmtp", "mailto"), "email"),
     **dict.fromkeys(("sms", "tel", "mms", "whatsapp", "rcs", "smpp"), "sms"),
@@ -67,8 +67,8 @@ _EXTRAS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("xmpp", "jabber"), "xmpp"),
 }
 
-#: Names of adapters that are ours, also where the package that brings one is still to come.
-OURS: Final[frozenset[str]] = frozenset({*_OURS, *_EXTRAS.values()})
+#: Names of adapters that are ours.
+OURS: Final[frozenset[str]] = frozenset(_OURS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,14 +189,9 @@ def _flaw(name: str, found: Any) -> str | None:
 
 def _unknown(name: str, known: Iterable[str]) -> str:
     names = sorted({*known, *_OURS})
-    if (extra := _EXTRAS.get(name.lower())) in _OURS:
-        return f"no adapter {name!r} is installed; it is called {extra!r}"
-    if extra is not None:
-        called = "" if extra == name else f" (the adapter is called {extra!r})"
-        return (
-            f"no adapter {name!r} is installed: pip install 'convergekit[{extra}]'{called}, in a version that brings it"
-        )
-    if near := difflib.get_close_matches(name.lower(), [*names, *_EXTRAS.values()], n=1):
+    if (ours := _EXTRAS.get(name.lower())) is not None:
+        return f"no adapter {name!r} is installed; it is called {ours!r}"
+    if near := difflib.get_close_matches(name.lower(), names, n=1):
         return f"no adapter {name!r} is installed; did you mean {near[0]!r}?"
     return f"no adapter {name!r} is installed; there are {', '.join(names)}. Install the package that brings it"
 

@@ -365,7 +365,7 @@ class _Resolver:
         if adapter is None:
             way = "an adapter for it has to be installed (`convergekit adapters` lists those that are)"
         else:
-            install = f" (pip install 'convergekit[{extra}]', in a version that brings it)" if extra else ""
+            install = f" (pip install 'convergekit[{extra}]')" if extra else ""
             # One that is there may carry it once it knows who we are there.
             also = f" and {address.scheme} = WHO WE ARE THERE" if address.scheme in ("whatsapp", "rcs") else ""
             way = f'add one: [channels.NAME] with adapter = "{adapter}"{also}{install}'
