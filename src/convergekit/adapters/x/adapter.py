@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import ClassVar, Self
 
-from convergekit.abc import Adapter, Outgoing
+from convergekit.abc import Adapter, ChannelContext, Health, Outgoing, Reconciliation
 from convergekit.errors import NotSentError
-from convergekit.model import Receipt
+from convergekit.model import Address, Attachment, Capabilities, ConversationRef, Message, Receipt
 
+from .capabilities import direct_capabilities, is_public, public_capabilities
 from .config import XConfig
+from .outbound import Outbound, Permission, handed_over
+from .session import Session, opened
 
 __all__ = ["XAdapter"]
 
 
 class XAdapter(Adapter[XConfig]):
     """Posts, answers and writes to people at X, and hears them.
+
+    Enter it once; inside, every method may be called from any number of tasks.
 
     Args:
         config: The account.
@@ -24,9 +31,81 @@ class XAdapter(Adapter[XConfig]):
     name = "x"
     schemes = frozenset({"x"})
     Config = XConfig
+    capabilities = direct_capabilities()
     calls_started = True
+    #: A video is uploaded, and waited for, before its post goes.
     send_timeout: ClassVar[float] = 180.0
 
+    def __init__(self, config: XConfig, context: ChannelContext) -> None:
+        super().__init__(config, context)
+        self._public = public_capabilities(config)
+        self._session: Session | None = None
+        self._outbound: Outbound | None = None
+
+    @asynccontextmanager
+    async def __asynccontextmanager__(self) -> AsyncGenerator[Self]:
+        """Find out whose account it is; each request makes its own connection where there is none."""
+        async with opened(self.config, self.context) as session:
+            self._session, self._outbound = session, Outbound(session)
+            try:
+                yield self
+            finally:
+                self._session = self._outbound = None
+
+    def capabilities_for(self, conversation: ConversationRef) -> Capabilities:
+        """Those of a post where everybody reads, else those of a direct message."""
+        return self._public if is_public(conversation) else self.capabilities
+
+    # Out
+
     async def send(self, out: Outgoing) -> Receipt:
-        """Post, answer or write."""
-        raise NotSentError("not there yet")
+        """Post, answer or write, by what the conversation is; never among others than that."""
+        return await self._sending.send(out)
+
+    async def retract(self, out: Outgoing) -> Receipt:
+        """Delete a post. A direct message can be deleted for oneself only, and so is refused."""
+        return await self._sending.retract(out)
+
+    async def reconcile(self, out: Outgoing) -> Receipt | Reconciliation:
+        """Look among what we posted, or wrote to them, for what may have been sent."""
+        return await self._sending.reconcile(out)
+
+    async def find(self, name: str) -> Address:
+        """Whose handle *name* is now, with or without the @."""
+        return await self._sending.find(name)
+
+    def hand_over(self, conversation: ConversationRef, message: Message) -> tuple[ConversationRef, Message]:
+        """The direct conversation with whom *conversation* is with, and *message* with a link that begins it."""
+        return handed_over(conversation, message)
+
+    def fetch(self, attachment: Attachment) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """What X serves at `attachment.url`, with credentials where it asks for them, and to its own hosts only."""
+        return self._sending.fetch(attachment)
+
+    async def can_reply(self, post: str) -> Permission:
+        """Whether the account may answer *post*, by its id, in public; asks X where reading it did not tell.
+
+        Raises:
+            DeliveryError: X could not be asked.
+        """
+        return await self._sending.can_reply(post)
+
+    async def can_dm(self, who: Address | str) -> Permission:
+        """Whether the account may write to *who* (`x:12345`), as far as X tells before it is tried.
+
+        Raises:
+            DeliveryError: X could not be asked.
+        """
+        return await self._sending.can_dm(who if isinstance(who, Address) else Address.parse(who))
+
+    async def check(self) -> Health:
+        """Whether X knows the account, and what is missing for it to work."""
+        return await self._sending.check()
+
+    @property
+    def _sending(self) -> Outbound:
+        if self._outbound is None:
+            raise NotSentError("the channel is not open", channel=self.context.channel)
+        return self._outbound
+
+    # In: feeds, webhook and stream are plugged in here.

@@ -1,0 +1,9 @@
+"""What goes out: posts, direct messages, media, and what became of them."""
+
+from __future__ import annotations
+
+from .handover import handed_over
+from .outbound import Outbound
+from .permission import Permission
+
+__all__ = ["Outbound", "Permission", "handed_over"]
