@@ -1,4 +1,4 @@
-"""The one HTTP seam: pooled clients, answers classified into the four outcomes, signatures.
+"""The one HTTP seam: pooled clients, answers classified into the four outcomes, access tokens, signatures.
 
 httpx is loaded when the first request is made, not when this package is imported.
 """
@@ -19,6 +19,14 @@ from .client import (
     Http,
     Started,
     Tells,
+)
+from .oauth import (
+    OAuthClient,
+    RefreshingTokens,
+    StoredTokens,
+    TokenProvider,
+    TokenStore,
+    token_of,
 )
 from .retry_after import (
     parse_retry_after,
@@ -41,11 +49,16 @@ __all__ = [
     "Fault",
     "Http",
     "HttpAnswer",
+    "OAuthClient",
     "Outcome",
     "Outcomes",
+    "RefreshingTokens",
     "StandardWebhooks",
     "Started",
+    "StoredTokens",
     "Tells",
+    "TokenProvider",
+    "TokenStore",
     "Verified",
     "error_for",
     "hmac_signature",
@@ -56,5 +69,6 @@ __all__ = [
     "origin_of",
     "outcome_for",
     "parse_retry_after",
+    "token_of",
     "verify_hmac",
 ]

@@ -12,7 +12,7 @@ from tests.test_imports import top_names
 HERE: Final = Path(package.__file__).parent
 NETWORK: Final = {"aiosmtplib", "anyio", "asyncio", "imapclient", "imaplib", "select", "smtplib", "socket", "ssl"}
 #: Who may: the three ways of mail, what they share, the far side of the contract, and who runs what takes long.
-MEETS: Final = {"_both.py", "adapter.py", "imap", "lmtp", "oauth.py", "smtp", "subject", "tls.py"}
+MEETS: Final = {"_both.py", "adapter.py", "imap", "lmtp", "smtp", "subject", "tls.py"}
 #: Signing takes long, and is done in a thread.
 IN_A_THREAD: Final = {Path("building/dkim.py")}
 

@@ -14,6 +14,7 @@ from anyio.abc import TaskStatus
 
 from convergekit.abc import Adapter, ChannelContext, Health, Outgoing
 from convergekit.errors import ConfigurationError, NotSentError, UnsupportedContentError
+from convergekit.http import TokenProvider
 from convergekit.model import AttachmentLimit, Capabilities, Event, Markup, Receipt, Status
 
 from . import translator
@@ -23,7 +24,7 @@ from .building import File, Signer
 from .config import EmailConfig
 from .identifiers import Identifiers
 from .lmtp import LmtpListener
-from .oauth import TokenProvider, to_provider
+from .oauth import to_provider
 from .smtp import Extensions, Pool
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 from convergekit.adapters.email.arrival import Envelope
 from convergekit.adapters.email.config import ImapConfig
 from convergekit.adapters.email.imap import Mailbox
-from convergekit.adapters.email.oauth import TokenProvider
+from convergekit.http import TokenProvider
 from convergekit.model import Event, MessageReceived
 from convergekit.testing import FakeContext
 from convergekit.testing.adapter import LoopbackServer

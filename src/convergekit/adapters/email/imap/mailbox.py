@@ -11,10 +11,10 @@ from anyio.abc import TaskStatus
 
 from convergekit.abc import ChannelContext, Health, RetryPolicy
 from convergekit.errors import AccountError, ConfigurationError, DeliveryError
+from convergekit.http import TokenProvider
 
 from ..arrival import ToEvents
 from ..config import ImapConfig
-from ..oauth import TokenProvider
 from ._errors import RefusedError
 from .folder import FolderReader
 from .session import connected

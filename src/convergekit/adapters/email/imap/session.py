@@ -24,10 +24,10 @@ from imapclient import IMAPClient  # type: ignore[import-untyped]
 
 from convergekit.abc import Clock
 from convergekit.errors import AuthenticationError, ConfigurationError, NotSentError
+from convergekit.http import TokenProvider, token_of
 
 from .. import sasl
 from ..config import ImapConfig
-from ..oauth import TokenProvider, token_of
 from ..tls import trusting
 from ._client import Client
 from ._connect import connect

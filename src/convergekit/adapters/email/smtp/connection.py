@@ -25,10 +25,10 @@ from convergekit.errors import (
     ConfigurationError,
     DeliveryError,
 )
+from convergekit.http import TokenProvider, token_of
 
 from .. import sasl
 from ..config import SmtpConfig
-from ..oauth import TokenProvider, token_of
 from ..tls import trusting
 from .extensions import Extensions
 from .replies import Reply, Step, broken_at, error_for

@@ -30,7 +30,8 @@ from .replies import Accepted
 from .transaction import Content, Session
 
 if TYPE_CHECKING:
-    from ..oauth import TokenProvider
+    from convergekit.http import TokenProvider
+
     from .connection import Account
 
 __all__ = ["Pool"]
