@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 from convergekit.model import ConversationKind, Event, MessageReceived
 
-__all__ = ["Bounded", "Memory"]
+from .addresses import user_id
+
+__all__ = ["Bounded", "Known", "Memory"]
 
 _Value = TypeVar("_Value")
 _MOST: Final = 10_000
@@ -42,47 +45,73 @@ class Bounded(Generic[_Value]):
         while len(self._entries) > self._most:
             self._entries.popitem(last=False)
 
+    def forget(self, key: str) -> None:
+        """It is of no use any more."""
+        self._entries.pop(key, None)
+
     def __len__(self) -> int:
         return len(self._entries)
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a post.
+
+    Args:
+        author: Id of the account, or None where X did not say.
+        summoned: Whether it mentions or quotes us, or is our own: whether we may answer it.
+    """
+
+    author: str | None
+    summoned: bool
+
+
 class Memory:
-    """Who summoned us where, which post is the newest of a thread, and what we wrote to whom."""
+    """Who summoned us where, which post is the newest of a thread, who writes to us, and what we wrote to whom."""
 
     def __init__(self) -> None:
-        self._summons: Bounded[bool] = Bounded()
+        self._posts: Bounded[Known] = Bounded()
         self._newest: Bounded[str] = Bounded()
+        self._writers: Bounded[bool] = Bounded()
         self._written: Bounded[list[str]] = Bounded()
+
+    # In
 
     def heard(self, events: Iterable[Event]) -> None:
         """Note what came in, however it came."""
         for event in events:
-            if isinstance(event, MessageReceived) and event.message_id is not None:
-                self._heard(event, event.message_id)
+            if not isinstance(event, MessageReceived) or event.conversation is None:
+                continue
+            author = user_id(event.sender)
+            if event.conversation.kind is not ConversationKind.PUBLIC:
+                if author is not None and event.conversation.kind is ConversationKind.DIRECT:
+                    self._writers.put(author, True)
+            elif event.message_id is not None:
+                self.posted(event.message_id, event.conversation.thread, author, summoned=event.details.get("summoned"))
 
-    def _heard(self, event: MessageReceived, post: str) -> None:
-        where = event.conversation
-        if where is None or where.kind is not ConversationKind.PUBLIC:
-            return
-        summoned = event.details.get("summoned")
+    def posted(self, post: str, thread: str | None, author: str | None, *, summoned: object) -> None:
+        """*post* stands in the thread that is called *thread*; of ours *summoned* is True."""
         if isinstance(summoned, bool):
-            self._summons.put(post, summoned)
-        if where.thread is not None:
-            self.posted(where.thread, post)
-
-    def posted(self, thread: str, post: str) -> None:
-        """*post*, of anybody's, stands in the thread that is called *thread*."""
-        known = self._newest.get(thread)
-        if post.isdecimal() and (known is None or int(known) < int(post)):
+            self._posts.put(post, Known(author, summoned))
+        if thread is None or not post.isdecimal():
+            return
+        newest = self._newest.get(thread)
+        if newest is None or int(newest) < int(post):
             self._newest.put(thread, post)
 
     def newest(self, thread: str) -> str | None:
         """The newest post that we know of a thread, or None."""
         return self._newest.get(thread)
 
-    def summoned_by(self, post: str) -> bool | None:
-        """Whether a post mentions or quotes us, as reading it has found; None where nobody has read it."""
-        return self._summons.get(post)
+    def known(self, post: str) -> Known | None:
+        """What reading *post* has found; None where nobody has read it."""
+        return self._posts.get(post)
+
+    def writes(self, user: str) -> bool:
+        """Whether the account with that id is known to have written to us directly."""
+        return self._writers.get(user) is not None
+
+    # Out
 
     def wrote(self, place: str, message: str) -> None:
         """We sent a direct message with the id *message* to *place*, the URI of a person or a group."""

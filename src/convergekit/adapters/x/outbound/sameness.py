@@ -1,0 +1,60 @@
+"""Whether what X shows is what we sent. Pure.
+
+X changes a text: links become t.co links, `&`, `<` and `>` become entities, whom an answer is to is named in front, and
+links to files, to a quoted post and into a direct message are added at the end. All of that is taken back here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import re
+import unicodedata
+from collections.abc import Mapping
+from typing import Any, Final
+
+__all__ = ["digest", "is_same", "shown_text"]
+
+_SCHEME: Final = re.compile(r"\bhttps?://", re.IGNORECASE)
+_NAMED: Final = re.compile(r"^(?:@[A-Za-z0-9_]{1,15}\s+)+")
+_LINK: Final = re.compile(r"https?://\S+$", re.IGNORECASE)
+
+
+def shown_text(item: Mapping[str, Any]) -> str:
+    """What a post or a direct message of an answer of X says, with its links as they were written."""
+    note = next((item[name] for name in ("note_tweet", "note_post") if isinstance(item.get(name), Mapping)), None)
+    source = item if note is None or not isinstance(note.get("text"), str) else note
+    text = source.get("text")
+    text = html.unescape(text) if isinstance(text, str) else ""
+    entities = source.get("entities")
+    urls = entities.get("urls") if isinstance(entities, Mapping) else source.get("urls")
+    for url in urls if isinstance(urls, list) else ():
+        short, long = (url.get("url"), url.get("expanded_url")) if isinstance(url, Mapping) else (None, None)
+        if isinstance(short, str) and short and isinstance(long, str) and long:
+            text = text.replace(short, long)
+    return text
+
+
+def is_same(sent: str, shown: str) -> bool:
+    """Whether X shows, as *shown*, what we *sent*."""
+    ours, theirs = _plain(sent), shown
+    while True:
+        if _plain(theirs) == ours:
+            return True
+        # What X adds at the end are links; ours are links too, so they go one by one.
+        link = _LINK.search(theirs.rstrip())
+        if link is None:
+            return False
+        theirs = theirs[: link.start()]
+
+
+def digest(text: str, where: str) -> str:
+    """Stands for *text*, said there, where neither is to be kept: 16 characters."""
+    return hashlib.sha256(f"{where}\n{_plain(text)}".encode("utf-8", "replace")).hexdigest()[:16]
+
+
+def _plain(text: str) -> str:
+    """Without what X may change: form of letters, white space, names in front, the scheme of links."""
+    text = " ".join(unicodedata.normalize("NFC", text).split())
+    text = _SCHEME.sub("", _NAMED.sub("", text + " "))
+    return " ".join(word.rstrip("/") for word in text.split())
