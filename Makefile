@@ -27,7 +27,7 @@ demo: $(VENV)/.with-test ## messages go out and come in, over real sockets, with
 	@$(BIN)/convergekit demo $(DEMO)
 
 test: $(VENV)/.with-oracles peers ## the whole suite; TESTS="tests/model -k address" for a part of it
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(TESTS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(TESTS)
 
 peers: ## install the servers that tests talk with, where this machine may: root on Debian
 	@$(PYTHON) tools/peers.py

@@ -3,6 +3,7 @@
 import gc
 import os
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,6 +28,38 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 _MEMORY = Path("/dev/shm")
 if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > 2 * 1024**3:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
+
+
+#: What takes longest, the longest first: begun last, each would keep one process busy while the others have ended.
+LONG = (
+    "tests/torture/test_torture.py",
+    "tests/cli/test_new_adapter.py",
+    "tests/test_examples.py",
+    "tests/torture/test_frozen.py",
+    "tests/bench/",
+    "tests/test_xmpp_peers.py",
+    "tests/test_irc.py",
+    "tests/torture/",
+    "tests/adapters/xmpp/attack/",
+    "tests/adapters/xmpp/live/",
+    "tests/test_mail_peers.py",
+    "tests/test_kannel_peer.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first; after it the files that have most tests."""
+    tests = Counter(_file(item) for item in items)
+
+    def turn(item: pytest.Item) -> tuple[int, int]:
+        file = _file(item)
+        return next((place for place, long in enumerate(LONG) if file.startswith(long)), len(LONG)), -tests[file]
+
+    items.sort(key=turn)
+
+
+def _file(item: pytest.Item) -> str:
+    return item.nodeid.partition("::")[0]  # and not where the test is written, which may be a class of ours
 
 
 def pytest_collection_finish() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import convergekit
+from tests.conftest import LONG
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
@@ -46,3 +47,9 @@ def test_the_extra_all_names_every_other_extra() -> None:
     extras = PROJECT["project"]["optional-dependencies"]
     (everything,) = extras["all"]
     assert set(re.findall(r"[\w-]+", everything.partition("[")[2])) == set(extras) - {"all"}
+
+
+@pytest.mark.parametrize("place", LONG)
+def test_what_begins_first_is_there(place: str) -> None:
+    """Else it begins last, and keeps one process busy while the others have ended."""
+    assert (ROOT / place).exists()

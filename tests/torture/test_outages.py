@@ -107,7 +107,8 @@ def small_disk(folder: Path) -> Iterator[Path]:
     if mounted.returncode:
         pytest.skip("mounting is not permitted here; the limit on the size of files stands in for a disk")
     yield place
-    subprocess.run(["umount", place], check=True)
+    # What has just ended may hold a file for a moment longer.
+    subprocess.run(["umount", "--lazy", place], check=True)
 
 
 async def _holds(path: Path, stored: list[str]) -> None:
