@@ -25,8 +25,8 @@ def signed(secret: str, body: bytes) -> str:
     return "sha256=" + base64.b64encode(hmac.new(secret.encode(), body, hashlib.sha256).digest()).decode()
 
 
-def get(query: str, **more: object) -> Request:
-    return Request("GET", query=query, **more)  # type: ignore[arg-type]
+def get(query: str, body: bytes = b"") -> Request:
+    return Request("GET", query=query, body=body)
 
 
 def post(body: bytes, *signatures: str) -> Request:

@@ -1,0 +1,54 @@
+"""That a public conversation goes on in private is told with the first direct message."""
+
+from __future__ import annotations
+
+import pytest
+
+from convergekit.adapters.x.handovers import invited, linked
+from convergekit.model import Address, ConversationRef, Event, MessageReceived, TypingChanged
+from convergekit.testing import FakeContext
+
+pytestmark = pytest.mark.anyio
+
+PUBLIC = ConversationRef(address="x:7", kind="public", thread="900")
+
+
+def direct(id: str, sender: str = "x:7") -> MessageReceived:
+    address = Address(sender)
+    where = ConversationRef(address=address)
+    return MessageReceived(key=f"dm:{id}", message_id=id, conversation=where, sender=address, text="hi")
+
+
+def told(events: list[Event]) -> list[object]:
+    return [event.details.get("handed_over") for event in events]
+
+
+async def test_the_first_message_after_the_invitation_tells_of_it_and_no_other() -> None:
+    context = FakeContext()
+    await invited(context, "7", post="1000", conversation=PUBLIC)
+
+    events = await linked(context, [direct("999"), direct("1001"), direct("1002"), direct("1003")])
+
+    assert told(events) == [None, "1000", None, None]
+    assert events[1].details["handed_over_from"] == "x:7#900"
+    assert await context.state.get("handover:7") == (None, 0)
+
+
+async def test_it_tells_so_again_where_it_comes_again() -> None:
+    context = FakeContext()
+    await invited(context, "7", post="1000", conversation=PUBLIC)
+
+    first = await linked(context, [direct("1001")])
+    again = await linked(context, [direct("1001")])
+
+    assert first == again
+    assert told(again) == ["1000"]
+
+
+async def test_what_others_say_and_what_is_public_does_not() -> None:
+    context = FakeContext()
+    await invited(context, "7", post="1000", conversation=PUBLIC)
+    post = MessageReceived(key="post:1001", message_id="1001", conversation=PUBLIC, sender="x:7", text="hi")
+    typing = TypingChanged(conversation=ConversationRef(address="x:7"), sender=Address("x:7"), typing=True)
+
+    assert await linked(context, [direct("1001", "x:8"), post, typing]) == [direct("1001", "x:8"), post, typing]
