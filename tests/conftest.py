@@ -44,6 +44,8 @@ LONG = (
     "tests/adapters/xmpp/live/",
     "tests/test_mail_peers.py",
     "tests/test_kannel_peer.py",
+    "tests/adapters/email/round_trip/",
+    "tests/adapters/email/test_reports_end_to_end.py",
 )
 
 

@@ -31,11 +31,14 @@ async def answer(message: MessageReceived) -> str:
 async def main():
     from convergekit.adapters.loopback import Medium
 
+    tokens = {"client_id": "ours", "refresh_token": "first"}
+    await hub.add_channel("posts", {"adapter": "x", "oauth2": tokens})
     await hub.add_channel("mail", {"adapter": "email", "address": "a@example.org", "imap": {"host": "localhost"}})
     medium = Medium()
     await hub.add_channel("chat", {"adapter": "loopback"}, medium=medium)
     async with hub:
         print(hub.channel("mail").reason)
+        print(hub.channel("posts").reason)
         sent = await hub.send("Hello", to="loopback:ann", key="k")
         medium.say(sender="loopback:ann", text="Where is it?")
         while len(medium.sent) < 2:
@@ -70,7 +73,22 @@ def test_a_ledger_in_a_file_needs_no_more_than_the_dependencies(tmp_path: Path) 
     done = subprocess.run(
         [sys.executable, "-c", _PROGRAM, ",".join(absent)], cwd=tmp_path, capture_output=True, text=True, timeout=120
     )
-    lacking, answered = done.stdout.splitlines()
-    assert "pip install 'convergekit[email]'" in lacking
+    mail, posts, answered = done.stdout.splitlines()
+    assert "pip install 'convergekit[email]'" in mail
+    assert "pip install 'convergekit[x]'" in posts
     assert answered == """ACCEPTED ['Hello', "We have 'Where is it?'."] 1"""
-    assert [line.partition(":")[0] for line in done.stderr.splitlines()] == ["channel mail is degraded"]
+    told = {line.partition(":")[0] for line in done.stderr.splitlines()}
+    assert told == {"channel mail is degraded", "channel posts is degraded"}
+
+
+def test_an_x_channel_loads_no_client_until_it_is_opened() -> None:
+    """Settings are read, channels added and messages planned by processes that never connect."""
+    program = (
+        "import sys; from convergekit import Hub; from convergekit.adapters.x import XAdapter, XConfig;"
+        "from convergekit.testing import FakeContext;"
+        "config = XConfig(oauth2={'client_id': 'ours', 'refresh_token': 'first'});"
+        "XAdapter(config, FakeContext());"
+        "print(*sorted({'tweepy', 'aiohttp', 'async_lru', 'requests', 'oauthlib'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.split() == []

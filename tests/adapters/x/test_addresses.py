@@ -91,6 +91,11 @@ def test_a_later_part_answers_the_one_before() -> None:
     assert found.parent == "555"
 
 
+def test_missing_parts_that_are_sent_again_answer_the_last_one_that_went_out() -> None:
+    found = destination(public(message=Message("hi", reply_to=PARENT), index=0, count=1, earlier=("555",)))
+    assert found.parent == "555"
+
+
 def test_a_direct_message_names_no_post_even_where_it_answers_one() -> None:
     """What was handed over from a public post stays private."""
     found = destination(outgoing("x:12345", message=Message("hi", reply_to=PARENT, thread=ROOT)))

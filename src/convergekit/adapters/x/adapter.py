@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import ClassVar, Self
+from typing import ClassVar, Final, Self
 
 from convergekit.abc import Adapter, ChannelContext, Health, Outgoing, Reconciliation
-from convergekit.errors import NotSentError
+from convergekit.errors import ConfigurationError, NotSentError
 from convergekit.model import Address, Attachment, Capabilities, ConversationRef, Message, Receipt
 
 from .capabilities import direct_capabilities, is_public, public_capabilities
@@ -16,6 +17,8 @@ from .outbound import Outbound, Permission, handed_over
 from .session import Session, opened
 
 __all__ = ["XAdapter"]
+
+_NEEDED: Final = ("tweepy", "aiohttp", "async_lru")  # of the extra; imported where they are used
 
 
 class XAdapter(Adapter[XConfig]):
@@ -33,11 +36,13 @@ class XAdapter(Adapter[XConfig]):
     Config = XConfig
     capabilities = direct_capabilities()
     calls_started = True
-    #: A video is uploaded, and waited for, before its post goes.
-    send_timeout: ClassVar[float] = 180.0
+    #: A video is uploaded, and waited for, before its post goes; but below the shortest lease.
+    send_timeout: ClassVar[float] = 110.0
 
     def __init__(self, config: XConfig, context: ChannelContext) -> None:
         super().__init__(config, context)
+        if not all(map(_is_installed, _NEEDED)):
+            raise ConfigurationError("the x channel needs an extra: pip install 'convergekit[x]'")
         self._public = public_capabilities(config)
         self._session: Session | None = None
         self._outbound: Outbound | None = None
@@ -109,3 +114,10 @@ class XAdapter(Adapter[XConfig]):
         return self._outbound
 
     # In: feeds, webhook and stream are plugged in here.
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False

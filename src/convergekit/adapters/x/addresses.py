@@ -130,7 +130,8 @@ def destination(out: Outgoing) -> Destination:
 def _post(out: Outgoing, conversation: ConversationRef) -> Destination:
     if group_id(out.to) is not None:
         raise _nowhere(f"{out.to} is a group of direct messages, and the conversation public")
-    answered = out.earlier[0] if out.index and out.earlier else out.message.reply_to
+    # What a person sends again begins with what was missing, and goes on where the first attempt ended.
+    answered = out.earlier[0] if out.earlier else out.message.reply_to
     parent, thread = _post_id(answered), _post_id(conversation.thread or out.message.thread)
     return Destination(DestinationKind.POST, user_id(out.to), parent, thread)
 
