@@ -28,6 +28,8 @@ VERBS: Mapping[str, type[Any]] = {
     "fetch media": abc.SupportsMedia,
     "history": abc.SupportsHistory,
     "reconcile": abc.SupportsReconcile,
+    "find by name": abc.SupportsLookup,
+    "hand over": abc.SupportsHandOver,
     "batch": abc.SupportsBatch,
 }
 _YES, _NO = "yes", "–"

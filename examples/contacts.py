@@ -8,7 +8,7 @@ import anyio
 from convergekit import Address, Contact, Conversation, ConversationRef, Hub, MemoryStore, Message, MessageReceived
 from convergekit.adapters.loopback import Medium
 from convergekit.errors import SuppressedError
-from convergekit.model import ConsentChanged, from_json, to_json
+from convergekit.model import ConsentChanged, ConversationKind, from_json, to_json
 
 hub = Hub(store=MemoryStore())
 tickets: dict[str, str] = {}  # stands in for the host's database
@@ -33,6 +33,14 @@ async def solved(ticket: str) -> None:
 
 
 # [conversation end]
+
+
+# [hand-over]
+async def not_in_public(mention: MessageReceived) -> Conversation:
+    return await hub.conversation(mention).hand_over("We would rather discuss orders in private; please write to us.")
+
+
+# [hand-over end]
 
 
 # [contacts]
@@ -91,6 +99,15 @@ async def main() -> None:
         await solved("ticket-1")
         print(*[text for text in medium.texts(to="loopback:ann-at-home") if text], sep="\n")
         await offer(ann)
+        await say_it_in_private(medium)
+
+
+async def say_it_in_private(medium: Medium) -> None:
+    square = ConversationRef(channel="chat", address="loopback:bob", kind=ConversationKind.PUBLIC, thread="t-1")
+    mention = MessageReceived(key="1", channel="chat", sender="loopback:bob", text="Where is #42?", conversation=square)
+    private = await not_in_public(mention)
+    await private.send("Order 42 is on its way.")
+    print(*(f"{sent.out.conversation.kind.value}: {sent.text}" for sent in medium.arrived("loopback:bob")), sep="\n")
 
 
 if __name__ == "__main__":

@@ -31,6 +31,8 @@ SHOWN = {
         "It is solved.",
         "not sent: chat: consent: they never agreed to 'offers'",
         "now: ACCEPTED",
+        "public: We would rather discuss orders in private; please write to us.",
+        "direct: Order 42 is on its way.",
     ],
     "dead_letters.py": [
         "dead letter, out, chat: not sent in 1 attempt: the line is down",
