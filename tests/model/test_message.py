@@ -137,6 +137,15 @@ class TestAttachment:
     def test_its_media_type_is_guessed_from_its_name(self, fields: dict[str, Any], media_type: str) -> None:
         assert Attachment(**{"data": b"x"} | fields).media_type == media_type
 
+    def test_what_it_shows_is_said_beside_it_and_in_no_log(self) -> None:
+        """It is content like the text of a message, and stays with it in JSON."""
+        shown = Attachment(data=b"x", name="cat.png", description="A cat that is asleep\non a parcel.")
+        assert from_json(Attachment, to_json(shown)) == shown
+        assert "description" not in to_json(Attachment(data=b"x"))
+        assert "asleep" not in repr(shown)
+        with pytest.raises(ValueError, match="description"):
+            Attachment(data=b"x", description="a\ud800")
+
     def test_a_media_type_that_was_said_is_not_guessed_when_it_is_read(self) -> None:
         """Though JSON leaves out what is the default."""
         message = Message(attachments=[Attachment(data=b"x", name="a.pdf", media_type="application/octet-stream")])

@@ -83,12 +83,14 @@ async def test_the_same_message_again_is_confirmed_again_and_stored_once() -> No
 
 async def test_attachments_come_along_and_no_file_of_ours_is_read() -> None:
     item = {"data": "YWJj", "name": "a.txt", "media_type": "text/plain", "path": "/etc/passwd", "claim": {"ref": "x"}}
+    item["description"] = "A note."
     async with channel() as (app, context):
         assert (await post(app, body_of(text="x", attachments=[item]))).status == 204
         assert (await post(app, body_of(text="x", attachments=[{"path": "/etc/passwd"}]), id="2")).status == 400
     (event,) = context.admitted
     assert isinstance(event, MessageReceived)
     assert (event.attachments[0].data, event.attachments[0].path) == (b"abc", None)
+    assert event.attachments[0].description == "A note."
 
 
 @pytest.mark.parametrize("secret", [NEW, OLD])

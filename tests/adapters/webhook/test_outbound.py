@@ -114,7 +114,7 @@ async def test_all_that_the_model_can_say_is_in_the_document() -> None:
         subject="s",
         attachments=(
             Attachment(data=b"abc", name="a.txt", media_type="text/plain"),
-            Attachment(url="https://example.org/b.pdf", name="b.pdf"),
+            Attachment(url="https://example.org/b.pdf", name="b.pdf", description="A plan."),
         ),
     )
     conversation = ConversationRef(address=HOME, thread="t1")
@@ -136,7 +136,12 @@ async def test_all_that_the_model_can_say_is_in_the_document() -> None:
         "part": {"index": 0, "count": 2},
         "attachments": [
             {"name": "a.txt", "media_type": "text/plain", "size": 3, "data": base64.b64encode(b"abc").decode()},
-            {"name": "b.pdf", "media_type": "application/pdf", "url": "https://example.org/b.pdf"},
+            {
+                "name": "b.pdf",
+                "media_type": "application/pdf",
+                "description": "A plan.",
+                "url": "https://example.org/b.pdf",
+            },
         ],
     }
 

@@ -7,7 +7,8 @@
 Fields of `data` in a message, all of them optional and left out when empty: `text`, `markdown`, `html`, `subject`,
 `sender` (a URI), `cc` (URIs), `reply_to`, `thread`, `importance`, `language`, `headers`, `automated`, `id` (of the
 message, where it is another than `webhook-id`), `part` (`{"index", "count"}`, where there are several), and
-`attachments`: objects with `name`, `media_type`, `size`, `content_id`, and either `data` (base64) or `url`.
+`attachments`: objects with `name`, `media_type`, `size`, `description`, `content_id`, and either `data` (base64) or
+`url`.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ _CONTENT: Final = (
     "language",
     "headers",
 )
-_ATTACHMENT: Final = ("data", "url", "media_type", "name", "content_id")
+_ATTACHMENT: Final = ("data", "url", "media_type", "name", "description", "content_id")
 
 
 class _Native(BaseModel):
@@ -105,6 +106,7 @@ def to_attachment(attachment: Attachment, content: bytes | None) -> dict[str, An
         "name": attachment.name,
         "media_type": attachment.media_type,
         "size": attachment.size if content is None else len(content),
+        "description": attachment.description,
         "content_id": attachment.content_id,
         "url": attachment.url if content is None else None,
         "data": None if content is None else base64.b64encode(content).decode("ascii"),
