@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .context import FakeContext, outgoing
     from .recording import Inbound, LoopbackAdapter, Medium, RecordingHub, Sent
     from .store import StoreContract
+    from .x import XServer
 
 __all__ = [
     "AdapterContract",
@@ -23,6 +24,7 @@ __all__ = [
     "RecordingHub",
     "Sent",
     "StoreContract",
+    "XServer",
     "outgoing",
 ]
 
@@ -31,6 +33,7 @@ _WHERE: Final = {
     "AdapterContract": "adapter._contract",
     "StoreContract": "store",
     "FakeClock": "clock",
+    "XServer": "x",
     **dict.fromkeys(("FakeContext", "outgoing"), "context"),
     **dict.fromkeys(("Inbound", "LoopbackAdapter", "Medium", "RecordingHub", "Sent"), "recording"),
 }
