@@ -31,7 +31,7 @@ async def test_the_first_message_after_the_invitation_tells_of_it_and_no_other()
 
     assert told(events) == [None, "1000", None, None]
     assert events[1].details["handed_over_from"] == "x:7#900"
-    assert await context.state.get("handover:7") == (None, 0)
+    assert (await context.state.get("handover:7"))[0] is None
 
 
 async def test_it_tells_so_again_where_it_comes_again() -> None:

@@ -1,0 +1,7 @@
+"""How X tells at once what happens: a webhook and subscriptions that are kept in order, or a stream."""
+
+from __future__ import annotations
+
+from .pulse import Pulse
+
+__all__ = ["Pulse"]

@@ -1,0 +1,104 @@
+"""Whether X tells us at once what happens: what is believed of it, and why.
+
+It is believed when the webhook is in order, or the stream is connected, and for as long as polls find nothing that X
+should have told. What was told is known by kind, posts and direct messages, since each is subscribed to by itself; it
+is kept in the channel's state, for the process that is called need not be the one that polls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final, Literal
+
+import anyio
+
+from convergekit.abc import ChannelContext
+from convergekit.model import Event
+
+__all__ = ["Kind", "Pulse"]
+
+Kind = Literal["post", "dm"]
+
+_HEARD: Final = "heard"
+#: By how the keys of events begin.
+_KINDS: Final[Mapping[str, Kind]] = {"post": "post", "dm": "dm"}
+#: How late X may tell something; and how often what was told is written down.
+_LATE: Final = timedelta(minutes=1)
+#: For how long X is not believed after it was silent where it should have spoken, unless it speaks.
+_DISTRUST: Final = timedelta(hours=1)
+
+
+class Pulse:
+    """What is believed of the webhook, or of the stream.
+
+    Args:
+        context: What the engine lends.
+
+    Attributes:
+        trouble: Why X is not believed to tell us at once, or None.
+        restless: Set where somebody should have a look at it now.
+    """
+
+    def __init__(self, context: ChannelContext) -> None:
+        self._context = context
+        self.trouble: str | None = "it has not begun yet"
+        self.restless = anyio.Event()
+        self._is_up, self._up_since = False, context.clock.now()
+        self._heard: dict[str, datetime] = {}
+        self._written: datetime | None = None
+        self._distrusted: tuple[Kind, datetime] | None = None
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether X tells us at once what happens, as far as we know."""
+        return self._is_up and not self._is_distrusted()
+
+    def up(self) -> None:
+        """The webhook is in order, or the stream is connected."""
+        if not self._is_up:
+            self._is_up, self._up_since = True, self._context.clock.now()
+        self.trouble = None
+
+    def down(self, trouble: str) -> None:
+        """It is not, and why."""
+        self._is_up, self.trouble = False, trouble
+
+    async def heard(self, events: Iterable[Event]) -> None:
+        """X told us of *events*."""
+        now = self._context.clock.now()
+        kinds = {_KINDS[prefix] for event in events if (prefix := event.key.partition(":")[0]) in _KINDS}
+        self._heard |= dict.fromkeys(kinds, now)
+        if self._distrusted is not None and self._distrusted[0] in kinds:
+            self._distrusted = None
+        if kinds and (self._written is None or now - self._written >= _LATE):
+            self._written = now
+            await self._context.state.put(_HEARD, {kind: at.isoformat() for kind, at in self._heard.items()})
+
+    async def found(self, kind: Kind, at: datetime) -> None:
+        """A poll found something of *kind* that happened at *at*: should X have told of it?"""
+        if not self.is_alive or at < self._up_since or self._context.clock.now() - at < _LATE:
+            return
+        if at <= await self._last(kind) + _LATE:
+            return
+        self._distrusted = kind, self._context.clock.now()
+        self._context.log.warning(
+            "X did not tell of a %s that a poll has found: its webhook or stream is looked at", kind
+        )
+        self.restless.set()
+
+    async def _last(self, kind: Kind) -> datetime:
+        """When anything of *kind* was told, to this process or another."""
+        told, _ = await self._context.state.get(_HEARD)
+        moments = [self._up_since, self._heard.get(kind), _moment(told.get(kind)) if isinstance(told, dict) else None]
+        return max(moment for moment in moments if moment is not None)
+
+    def _is_distrusted(self) -> bool:
+        return self._distrusted is not None and self._context.clock.now() - self._distrusted[1] < _DISTRUST
+
+
+def _moment(said: Any) -> datetime | None:
+    try:
+        return datetime.fromisoformat(said)
+    except (TypeError, ValueError):
+        return None

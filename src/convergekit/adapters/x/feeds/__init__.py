@@ -1,0 +1,8 @@
+"""What is polled: mentions, and direct messages."""
+
+from __future__ import annotations
+
+from .feeds import Feeds
+from .sources import DIRECTS, MENTIONS
+
+__all__ = ["DIRECTS", "MENTIONS", "Feeds"]
