@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import deque
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from email.utils import format_datetime
@@ -45,8 +45,10 @@ class HttpSubject(Subject):
         self._server: HttpServer | None = None
 
     @abstractmethod
-    def accept(self, request: httpx.Request) -> httpx.Response:
-        """What the medium answers to *request*, whose content is read, when all is well."""
+    def accept(self, request: httpx.Request) -> httpx.Response | Awaitable[httpx.Response]:
+        """What the medium answers to *request*, whose content is read, when all is well; a coroutine where another
+        server has to be asked.
+        """
 
     def settings_at(self, url: str) -> Mapping[str, Any]:
         """The settings of an adapter whose medium is at *url*."""
@@ -143,7 +145,8 @@ class HttpSubject(Subject):
         await checkpoint()
         match fault:
             case None:
-                return self.accept(request)
+                found = self.accept(request)
+                return found if isinstance(found, httpx.Response) else await found
             case Fault.ANSWER_LOST:
                 raise httpx.RemoteProtocolError("Server disconnected without sending a response.")
             case Fault.RESET:
