@@ -4,5 +4,16 @@ from __future__ import annotations
 
 from .adapter import XAdapter
 from .config import BudgetConfig, OAuth1Config, OAuth2Config, XConfig
+from .details import OtherPost, Poll, PollOption, X
 
-__all__ = ["BudgetConfig", "OAuth1Config", "OAuth2Config", "XAdapter", "XConfig"]
+__all__ = [
+    "BudgetConfig",
+    "OAuth1Config",
+    "OAuth2Config",
+    "OtherPost",
+    "Poll",
+    "PollOption",
+    "X",
+    "XAdapter",
+    "XConfig",
+]
