@@ -41,16 +41,17 @@ def test_a_memory_has_a_bound_and_keeps_what_is_asked_for() -> None:
 
 def test_reading_a_post_tells_whether_it_may_be_answered() -> None:
     memory = Memory()
-    memory.heard([_mention("101", summoned=True), _mention("102", summoned=False), _mention("103")])
+    memory.heard([_mention("101", summoned=True), _mention("102")])
 
     assert memory.known("101") == Known("12", True)
     assert memory.known("102") == Known("12", False)
-    assert memory.known("103") is None
+    assert memory.known("103") is None  # nobody has read it
 
 
-def test_the_newest_post_of_a_thread_is_that_with_the_greatest_number() -> None:
+def test_the_newest_post_of_a_thread_is_that_with_the_greatest_number_that_may_be_answered() -> None:
     memory = Memory()
-    memory.heard([_mention("99"), _mention("101"), _mention("100")])  # text would order them otherwise
+    memory.heard([_mention(post, summoned=True) for post in ("99", "101", "100")])  # text would order them otherwise
+    memory.heard([_mention("102")])
 
     assert memory.newest("100") == "101"
     assert memory.newest("7") is None

@@ -128,6 +128,12 @@ class XConfig(_Settings):
         description="What becomes of a post above 280: several that follow each other, a refusal, or one long post "
         "(Premium).",
     )
+    direct_message_link: str = Field(
+        default="https://x.com/messages/compose?recipient_id={id}",
+        pattern=r"^https://",
+        max_length=2048,
+        description="Where a public invitation leads that hands over to a direct message; {id} is the account's.",
+    )
     names: Literal["tweet", "post"] = Field(
         default="tweet", description="Which names of fields X is asked with: those before API 2.167, or those since."
     )

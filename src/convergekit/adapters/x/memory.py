@@ -67,7 +67,7 @@ class Known:
 
 
 class Memory:
-    """Who summoned us where, which post is the newest of a thread, who writes to us, and what we wrote to whom."""
+    """Who summoned us where, which post of a thread is the newest that we may answer, who writes to us, and what we wrote to whom."""
 
     def __init__(self) -> None:
         self._posts: Bounded[Known] = Bounded()
@@ -87,20 +87,20 @@ class Memory:
                 if author is not None and event.conversation.kind is ConversationKind.DIRECT:
                     self._writers.put(author, True)
             elif event.message_id is not None:
-                self.posted(event.message_id, event.conversation.thread, author, summoned=event.details.get("summoned"))
+                summoned = event.details.get("summoned") is True  # what is false is not written
+                self.posted(event.message_id, event.conversation.thread, author, summoned=summoned)
 
-    def posted(self, post: str, thread: str | None, author: str | None, *, summoned: object) -> None:
+    def posted(self, post: str, thread: str | None, author: str | None, *, summoned: bool) -> None:
         """*post* stands in the thread that is called *thread*; of ours *summoned* is True."""
-        if isinstance(summoned, bool):
-            self._posts.put(post, Known(author, summoned))
-        if thread is None or not post.isdecimal():
+        self._posts.put(post, Known(author, summoned))
+        if thread is None or not summoned:
             return
         newest = self._newest.get(thread)
         if newest is None or int(newest) < int(post):
             self._newest.put(thread, post)
 
     def newest(self, thread: str) -> str | None:
-        """The newest post that we know of a thread, or None."""
+        """The newest post of a thread that we know and may answer, or None."""
         return self._newest.get(thread)
 
     def known(self, post: str) -> Known | None:

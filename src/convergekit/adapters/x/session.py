@@ -54,7 +54,7 @@ async def opened(config: XConfig, context: ChannelContext) -> AsyncGenerator[Ses
     budgets = Budgets(config, context)
     await budgets.open()
     client = make(config, context, budgets)
-    own = await own_id(config, context, client)
+    client.own = own = await own_id(config, context, client)
     yield Session(config=config, context=context, client=client, budgets=budgets, own=own)
 
 
@@ -72,7 +72,7 @@ async def own_id(config: XConfig, context: ChannelContext, client: XClient) -> s
     if isinstance(known, dict) and known.get("of") == mark and isinstance(known.get("id"), str):
         return str(known["id"])
     answer = await client.request("GET", "/2/users/me", params={})
-    data = answer.get("data") if isinstance(answer, dict) else None
+    data = answer.get("data")
     own = data.get("id") if isinstance(data, dict) else None
     if not isinstance(own, str) or not own.isdecimal():
         raise NotSentError("X did not say whose account this is; setting user_id says it", channel=context.channel)

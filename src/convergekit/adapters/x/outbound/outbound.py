@@ -2,17 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlsplit
 
 from convergekit.abc import Health, Outgoing, Reconciliation
-from convergekit.errors import NotSentError
-from convergekit.model import Address, Attachment, Receipt
+from convergekit.errors import (
+    DeliveryError,
+    NotPermittedError,
+    RejectedError,
+    StoreError,
+    UncertainError,
+    UnsupportedContentError,
+)
+from convergekit.model import Address, Attachment, FailureKind, Importance, Operation, Receipt, Status
 
+from .. import handovers
+from ..addresses import Destination, DestinationKind, destination, user, user_id
+from ..auth import Auth
+from ..budgets import Priority
+from ..oauth1 import encoded
 from ..session import Session
-from .permission import Permission
+from ..snowflakes import read_id
+from . import media, posts
+from .native import XNative, native_of
+from .permission import Permission, Permissions
+from .reconcile import Lookup, digest_of
+from .said import Said
 
 __all__ = ["Outbound"]
+
+#: What X' refusal of a repeated text is called.
+_DUPLICATE: Final = "duplicate-content"
+#: What of X' serves files to whoever has an account's signature, and what to anybody.
+_SIGNED: Final = ("ton.twitter.com", "ton.x.com")
+_OPEN: Final = ("twimg.com",)
+#: In one post.
+_PHOTOS: Final = 4
+#: What X calls a post that is not there.
+_GONE: Final = frozenset({"resource-not-found", "404"})
+_HANDLE: Final = re.compile(r"@?([A-Za-z0-9_]{1,15})")
 
 
 class Outbound:
@@ -24,35 +56,217 @@ class Outbound:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._said = Said(session.context)
+        self._lookup = Lookup(session, self._said)
+        self._uploads = media.Uploads(session)
+        self._permissions = Permissions(session)
+
+    # Sending
 
     async def send(self, out: Outgoing) -> Receipt:
         """See `XAdapter.send`."""
-        raise NotSentError("not there yet")
+        to = self._destination(out)
+        native = native_of(out.native)
+        is_post = to.kind is DestinationKind.POST
+        media.check(out, together=_PHOTOS if is_post else 1)
+        if is_post:
+            posts.check(native, attachments=len(out.message.attachments), parent=to.parent)
+        elif native != XNative():
+            raise UnsupportedContentError("native of x is about posts, and this is a direct message")
+        try:
+            receipt = await self._sent(out, to, native)
+        except RejectedError:
+            await self._uploads.forget(out)
+            raise
+        await self._uploads.forget(out)
+        return receipt
+
+    async def _sent(self, out: Outgoing, to: Destination, native: XNative) -> Receipt:
+        priority = _priority(out)
+        is_post = to.kind is DestinationKind.POST
+        if is_post and to.parent is not None and not out.earlier:
+            await self._permissions.demand(to.parent, priority)
+        ids = await self._uploads.put(out, direct=not is_post, priority=priority)
+        self._lookup.attempted(out)
+        try:
+            answer = await (self._post(out, to, native, ids) if is_post else self._write(out, to, ids))
+        except RejectedError as refused:
+            return await self._refused(out, to, refused)
+        id = _id_of(answer)
+        if id is None:
+            raise UncertainError("X took it, and did not say what it calls it", channel=self._session.context.channel)
+        return await self._done(out, to, native, id, answer.get("errors"))
+
+    async def _post(self, out: Outgoing, to: Destination, native: XNative, media: tuple[str, ...]) -> Mapping[str, Any]:
+        client = self._session.client.acting(out=out, priority=_priority(out))
+        link = self._session.config.direct_message_link.replace("{id}", self._session.own)
+        first, last = out.index == 0, out.index == out.count - 1
+        said = posts.body(out.text, native, parent=to.parent, media=media, link=link, first=first, last=last)
+        arguments = posts.arguments(said)
+        if arguments is None:
+            return await client.request("POST", "/2/tweets", json=said)
+        return _mapping(await client.create_tweet(**arguments, user_auth=False))
+
+    async def _write(self, out: Outgoing, to: Destination, media: tuple[str, ...]) -> Mapping[str, Any]:
+        client = self._session.client.acting(out=out, priority=_priority(out))
+        where = {"participant_id" if to.kind is DestinationKind.DIRECT else "dm_conversation_id": to.id}
+        said = {"text": out.text or None, "media_id": media[0] if media else None}
+        return _mapping(await client.create_direct_message(**where, **said, user_auth=False))
+
+    async def _refused(self, out: Outgoing, to: Destination, refused: RejectedError) -> Receipt:
+        """X said no. To a repeat of what may have been sent that means: it was."""
+        if isinstance(refused, NotPermittedError) and to.kind is DestinationKind.POST:
+            refused.alternative = await self._permissions.instead(to.id) or refused.alternative
+        if refused.code != _DUPLICATE or not out.maybe_sent:
+            raise refused
+        found = await self._lookup.find(out, destination(out))
+        if found is not None:
+            return await self._done(out, to, native_of(out.native), found, None)
+        self._lookup.repeated(out)
+        reason = "X says that it has this already, and does not show it yet"
+        raise UncertainError(reason, channel=self._session.context.channel, code=refused.code) from refused
+
+    async def _done(self, out: Outgoing, to: Destination, native: XNative, id: str, errors: Any) -> Receipt:
+        """What follows from its having been sent; nothing of it may take that back."""
+        memory, context = self._session.memory, self._session.context
+        await self._said.note(digest_of(out, to), out.key, id)
+        if to.kind is not DestinationKind.POST:
+            memory.wrote(out.to.uri, id)
+        else:
+            thread = to.thread or (id if to.parent is None else None)
+            memory.posted(id, thread, self._session.own, summoned=True)
+            if native.hand_over and out.index == out.count - 1 and to.id is not None:
+                try:
+                    await handovers.invited(context, to.id, post=id, conversation=out.conversation)
+                except StoreError:
+                    context.log.warning("post %s invites somebody, which is not noted: the ledger did not take it", id)
+        return Receipt(
+            Status.ACCEPTED,
+            ids=(id,),
+            part=out.index,
+            delivery=out.delivery or None,
+            native={"errors": errors} if errors else None,
+        )
+
+    def _destination(self, out: Outgoing) -> Destination:
+        """Where it goes; in a thread, after the newest post of it that we know, or else its first."""
+        to = destination(out)
+        if to.kind is not DestinationKind.POST or to.parent is not None or to.thread is None:
+            return to
+        return replace(to, parent=self._session.memory.newest(to.thread) or to.thread)
+
+    # After sending
 
     async def retract(self, out: Outgoing) -> Receipt:
         """See `XAdapter.retract`."""
-        raise NotSentError("not there yet")
+        if destination(out).kind is not DestinationKind.POST:
+            raise UnsupportedContentError("X deletes a direct message for ourselves only: they would still see it")
+        client = self._session.client.acting(out=out, priority=_priority(out))
+        for post in out.target:
+            try:
+                await client.delete_tweet(post, user_auth=False)
+            except RejectedError as refused:
+                if refused.code not in _GONE:
+                    raise
+                self._session.context.log.info("post %s was gone already", post)
+        return Receipt(Status.ACCEPTED, delivery=out.delivery or None)
 
     async def reconcile(self, out: Outgoing) -> Receipt | Reconciliation:
         """See `XAdapter.reconcile`."""
-        raise NotSentError("not there yet")
+        if out.operation is not Operation.SEND:
+            return Reconciliation.NOT_TAKEN  # to delete again does no harm
+        to = destination(out)
+        found = await self._lookup.became(out, to)
+        if isinstance(found, Reconciliation):
+            return found
+        return await self._done(out, to, native_of(out.native), found, None)
+
+    # Asking
 
     async def find(self, name: str) -> Address:
         """See `XAdapter.find`."""
-        raise NotSentError("not there yet")
+        handle = _HANDLE.fullmatch(name.strip())
+        if handle is None:
+            raise self._nobody(name)
+        answer = _mapping(await self._session.client.get_user(username=handle[1], user_auth=False))
+        data = _mapping(answer.get("data"))
+        id = read_id(data.get("id"))
+        if id is None:
+            raise self._nobody(name)
+        return user(id, f"@{data.get('username') or handle[1]}")
 
-    def fetch(self, attachment: Attachment) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+    def _nobody(self, name: str) -> RejectedError:
+        return RejectedError(
+            f"nobody at X is called {name[:40]!a}",
+            kind=FailureKind.INVALID_ADDRESS,
+            channel=self._session.context.channel,
+        )
+
+    @asynccontextmanager
+    async def fetch(self, attachment: Attachment) -> AsyncGenerator[AsyncIterator[bytes]]:
         """See `XAdapter.fetch`."""
-        raise NotSentError("not there yet")
+        url = attachment.url or ""
+        headers = {}
+        if _is_at(url, _SIGNED):
+            headers["authorization"] = await self._signed(url)
+        elif not _is_at(url, _OPEN):
+            raise RejectedError("that is no host of X'", channel=self._session.context.channel)
+        http = self._session.context.http
+        async with http.download(url, headers=headers, follow=lambda target: _is_at(target, _OPEN)) as chunks:
+            yield chunks
+
+    async def _signed(self, url: str) -> str:
+        """QUIRK(X): files of direct messages are served to whoever signs by OAuth 1.0a, and to nobody else."""
+        config, context = self._session.config, self._session.context
+        if config.oauth1 is None:
+            reason = "files of direct messages are given out by OAuth 1.0a only: set oauth1 beside oauth2"
+            raise RejectedError(reason, channel=context.channel)
+        auth = Auth(config.model_copy(update={"oauth2": None}), context)
+        base, _, query = url.partition("?")
+        pairs = encoded(parse_qsl(query, keep_blank_values=True))
+        return await auth.authorization("GET", base, pairs, identity="user")
 
     async def can_reply(self, post: str) -> Permission:
         """See `XAdapter.can_reply`."""
-        raise NotSentError("not there yet")
+        id = read_id(post)
+        if id is None:
+            raise RejectedError(f"{post[:40]!a} is no post's id", kind=FailureKind.INVALID_MESSAGE)
+        return await self._permissions.to_answer(id)
 
     async def can_dm(self, who: Address) -> Permission:
         """See `XAdapter.can_dm`."""
-        raise NotSentError("not there yet")
+        id = user_id(who)
+        if id is None:
+            raise RejectedError(f"{who} is nobody at X", kind=FailureKind.INVALID_ADDRESS)
+        return await self._permissions.to_write(id)
 
     async def check(self) -> Health:
         """See `XAdapter.check`."""
-        raise NotSentError("not there yet")
+        try:
+            answer = await self._session.client.request("GET", "/2/users/me", params={})
+        except DeliveryError as exc:
+            return Health(ok=False, detail=f"{self._session.config.api}: {exc.reason}")
+        data = _mapping(answer.get("data"))
+        return Health(ok=True, detail=f"the account is @{data.get('username')} ({self._session.own})")
+
+
+def _is_at(url: str, hosts: tuple[str, ...]) -> bool:
+    """Whether *url* is of one of *hosts*, or of what stands below it, over TLS."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    return parts.scheme == "https" and any(host == each or host.endswith(f".{each}") for each in hosts)
+
+
+def _priority(out: Outgoing) -> Priority:
+    """Answers go before what nobody waits for."""
+    answers = out.message.reply_to is not None or out.automatic or out.message.importance is Importance.URGENT
+    return Priority.REPLY if answers else Priority.NORMAL
+
+
+def _id_of(answer: Mapping[str, Any]) -> str | None:
+    data = _mapping(answer.get("data"))
+    return read_id(data.get("id")) or read_id(data.get("dm_event_id"))
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

@@ -1,0 +1,160 @@
+"""What became of an attempt whose answer is lost: looked up among what the account has posted, or written to them.
+
+Nothing but the text, the place and the time tells it: X has no key for a repeat. So what is known to be another
+message's is no answer, and what is not there yet is not taken to be missing before X has had a minute to show it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from convergekit.abc import Outgoing, Reconciliation
+from convergekit.errors import NotSentError
+
+from ..addresses import Destination, DestinationKind
+from ..budgets import Priority
+from ..memory import Bounded
+from ..reading.names import direct_fields, fields, renamed
+from ..session import Session
+from ..snowflakes import first_id, moment_of, read_id
+from .said import Said
+from .sameness import digest, is_same, shown_text
+
+__all__ = ["Lookup", "digest_of"]
+
+#: By how much our clock and X' may differ.
+_SKEW: Final = timedelta(minutes=2)
+#: A timeline may show a post only so long after it was made.
+_LAG: Final = timedelta(seconds=60)
+#: How often X is asked meanwhile, in seconds.
+_EVERY: Final = timedelta(seconds=15)
+_PAGES: Final = 8
+
+
+class Lookup:
+    """Finds what was sent.
+
+    Args:
+        session: The account, open.
+        said: Which post is whose.
+    """
+
+    def __init__(self, session: Session, said: Said) -> None:
+        self._session = session
+        self._said = said
+        self._attempts: Bounded[datetime] = Bounded()
+        self._asked: Bounded[datetime] = Bounded()
+        self._repeats: Bounded[bool] = Bounded()
+
+    def attempted(self, out: Outgoing) -> None:
+        """An attempt at *out* begins now."""
+        self._attempts.put(out.key, self._session.context.clock.now())
+
+    def repeated(self, out: Outgoing) -> None:
+        """X says that it has *out* already: it will not be said that it does not."""
+        self._repeats.put(out.key, True)
+
+    async def became(self, out: Outgoing, to: Destination) -> str | Reconciliation:
+        """The id of what was sent.
+
+        Raises:
+            NotSentError: It may still show up: to be asked again later.
+        """
+        now = self._session.context.clock.now()
+        # Whoever attempted it may have been another process, or an earlier life of this one: then just now.
+        attempt = self._attempts.get(out.key)
+        if attempt is None:
+            self._attempts.put(out.key, attempt := now)
+        asked = self._asked.get(out.key)
+        if asked is not None and asked <= now < asked + _EVERY:
+            raise self._later()
+        self._asked.put(out.key, now)
+        found = await self.find(out, to)
+        if found is not None:
+            return found
+        if now < attempt + _LAG:
+            raise self._later()
+        return Reconciliation.DONT_KNOW if self._repeats.get(out.key) else Reconciliation.NOT_TAKEN
+
+    async def find(self, out: Outgoing, to: Destination) -> str | None:
+        """The id of what was sent, or None where nothing such is there.
+
+        Raises:
+            NotSentError: There was more to look at than we look at.
+        """
+        since = (out.first_attempt_at or self._session.context.clock.now()) - _SKEW
+        whose = await self._said.of(digest_of(out, to))
+        found: str | None = None
+        asked = self._timeline(since) if to.kind is DestinationKind.POST else self._written(to)
+        token: str | None = None
+        for _ in range(_PAGES):
+            answer = await self._page(*asked, token)
+            items = [each for each in answer.get("data") or () if isinstance(each, Mapping)]
+            for item in items:  # the newest first; of several it is the oldest, for we came to look because of it
+                id = read_id(item.get("id"))
+                if id is not None and whose.get(id, out.key) == out.key and self._is_it(item, out, to, since):
+                    found = id
+            token = _next(answer)
+            if token is None or any(_is_before(item, since) for item in items):
+                return found
+        if found is None:
+            raise NotSentError("more was said since than is looked at", channel=self._session.context.channel)
+        return found
+
+    async def _page(self, route: str, params: Mapping[str, Any], token: str | None) -> Mapping[str, Any]:
+        client = self._session.client.acting(priority=Priority.NORMAL)
+        more = {} if token is None else {"pagination_token": token}
+        return await client.request("GET", route, params={**params, **more})
+
+    def _timeline(self, since: datetime) -> tuple[str, Mapping[str, Any]]:
+        names = self._session.config.names
+        asked = {f"{names}.fields": fields(names)[f"{names}.fields"], "since_id": first_id(since), "max_results": 100}
+        if names == "post":  # there it is no field any more
+            asked["expansions"] = "referenced_posts"
+        return f"/2/users/{self._session.own}/tweets", asked
+
+    def _written(self, to: Destination) -> tuple[str, Mapping[str, Any]]:
+        name = "dm_event.fields"
+        asked = {name: direct_fields(self._session.config.names)[name], "event_types": "MessageCreate"}
+        with_whom = f"with/{to.id}" if to.kind is DestinationKind.DIRECT else to.id
+        return f"/2/dm_conversations/{with_whom}/dm_events", {**asked, "max_results": 100}
+
+    def _is_it(self, item: Mapping[str, Any], out: Outgoing, to: Destination, since: datetime) -> bool:
+        if _is_before(item, since) or not is_same(out.text, shown_text(item)):
+            return False
+        if to.kind is not DestinationKind.POST:
+            return read_id(item.get("sender_id")) == self._session.own
+        if to.parent is None and to.thread is not None:  # it answers the newest of that thread then, whichever it was
+            return read_id(item.get("conversation_id")) == to.thread
+        return _parent(item) == to.parent
+
+    def _later(self) -> NotSentError:
+        return NotSentError("X may not show it yet: it is asked again", channel=self._session.context.channel)
+
+
+def digest_of(out: Outgoing, to: Destination) -> str:
+    """Stands for what is said by *out*, and to whom; of posts, that it is one."""
+    return digest(out.text, to.kind.value if to.kind is DestinationKind.POST else f"{to.kind.value} {to.id}")
+
+
+def _parent(item: Mapping[str, Any]) -> str | None:
+    referenced = renamed(item).get("referenced_posts")
+    for each in referenced if isinstance(referenced, list) else ():
+        if isinstance(each, Mapping) and each.get("type") == "replied_to":
+            return read_id(each.get("id"))
+    return None
+
+
+def _is_before(item: Mapping[str, Any], since: datetime) -> bool:
+    """By its id, which tells when it was given out."""
+    id = read_id(item.get("id"))
+    at = None if id is None else moment_of(id)
+    return at is not None and at < since
+
+
+def _next(answer: Mapping[str, Any]) -> str | None:
+    meta = answer.get("meta")
+    token = meta.get("next_token") if isinstance(meta, Mapping) else None
+    return token if isinstance(token, str) and token else None

@@ -1,0 +1,65 @@
+"""Which post is whose: what a receipt was given for, so that nothing is taken for the copy of something else.
+
+X has no key by which a repeat is known. Whoever looks for what became of an attempt finds a post with the same words,
+and has to know whether that is the answer to another message of ours. So each post that a receipt was given for is
+noted under a digest of its text and place, for as long as a delivery may be tried again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any, Final
+
+from convergekit.abc import ChannelContext
+from convergekit.errors import StoreError
+
+__all__ = ["Said"]
+
+#: The engine gives up after three days; a person may have it sent again on the fourth.
+_KEPT: Final = timedelta(days=4)
+#: Rows in the ledger, and notes in each: what is older than the newest of so many is forgotten.
+_ROWS: Final = 256
+_NOTES: Final = 64
+_TRIES: Final = 5
+
+
+class Said:
+    """Notes in the ledger, of a bounded number.
+
+    Args:
+        context: What the engine lends.
+    """
+
+    def __init__(self, context: ChannelContext) -> None:
+        self._context = context
+
+    async def note(self, digest: str, whose: str, id: str) -> None:
+        """The post or message *id*, which says *digest*, is what became of *whose* (a delivery's part).
+
+        It was made: a ledger that fails now must not make that uncertain.
+        """
+        try:
+            for _ in range(_TRIES):
+                notes, version = await self._notes(digest)
+                kept = [each for each in notes if each["id"] != id][-_NOTES + 1 :]
+                said = {"digest": digest, "whose": whose, "id": id, "at": self._context.clock.now().timestamp()}
+                if await self._context.state.put(_row(digest), [*kept, said], version=version):
+                    return
+        except StoreError:
+            pass
+        self._context.log.warning("%s was sent as %s, which is not noted: the ledger did not take it", whose, id)
+
+    async def of(self, digest: str) -> Mapping[str, str]:
+        """Whose each noted post or message is that says *digest*, by its id."""
+        notes, _ = await self._notes(digest)
+        return {each["id"]: each["whose"] for each in notes if each["digest"] == digest}
+
+    async def _notes(self, digest: str) -> tuple[Sequence[Mapping[str, Any]], int]:
+        notes, version = await self._context.state.get(_row(digest))
+        oldest = (self._context.clock.now() - _KEPT).timestamp()
+        return [each for each in notes or () if each["at"] >= oldest], version
+
+
+def _row(digest: str) -> str:
+    return f"said:{int(digest, 16) % _ROWS}"
