@@ -165,6 +165,8 @@ def test_what_was_read_is_a_receipt() -> None:
     assert event.receipt.address is not None
     assert event.receipt.address.uri == f"x:{ANN}"
     assert event.key == f"read:{ANN}:{DIRECT}"
+    assert event.conversation is not None
+    assert event.conversation.address.uri == f"x:{ANN}"
 
 
 def test_what_we_read_ourselves_is_no_receipt() -> None:

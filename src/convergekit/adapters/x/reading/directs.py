@@ -166,7 +166,14 @@ def read_receipt(raw: Any, reading: Reading) -> Sequence[Event]:
     address = addresses.user(reader)
     at = moment(item.get("created_timestamp"))
     receipt = Receipt(Status.READ, ids=(last,), address=address, occurred_at=at)
-    return (ReceiptReceived(key=f"read:{reader}:{last}", sender=address, at=at, receipt=receipt),)
+    read = ReceiptReceived(
+        key=f"read:{reader}:{last}",
+        conversation=ConversationRef(address=address),
+        sender=address,
+        at=at,
+        receipt=receipt,
+    )
+    return (read,)
 
 
 def typing(raw: Any, includes: Includes, reading: Reading) -> Sequence[Event]:
