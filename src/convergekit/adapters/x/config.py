@@ -90,7 +90,7 @@ class XConfig(_Settings):
     activity: Literal["none", "webhook", "stream"] = Field(
         default="none",
         description="How X tells at once what happens: by calling `webhook_url`, by a stream that we read, or "
-        "not at all."
+        "not at all. "
         "Polling goes on beside it, less often.",
     )
     webhook_url: str | None = Field(
@@ -102,8 +102,7 @@ class XConfig(_Settings):
     consumer_secrets: _Secrets = Field(
         default=(),
         description="What X signs webhooks with: the app's consumer secret, where `oauth1` does not say it; the "
-        "new one"
-        "first while it is replaced.",
+        "new one first while it is replaced.",
     )
     manage_webhook: bool = Field(
         default=True, description="Whether the channel registers its webhook and subscriptions, and repairs them."
