@@ -121,7 +121,6 @@ class Account:
             client=cast("Any", self.client),
             budgets=cast("Any", self.budgets),
             own=OWN,
-            auth=cast("Any", None),
             memory=Memory(),
         )
 

@@ -3,22 +3,41 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import ClassVar, Final, Self
+from typing import Any, ClassVar, Final, Self
 
-from convergekit.abc import Adapter, ChannelContext, Health, Outgoing, Reconciliation
-from convergekit.errors import ConfigurationError, NotSentError
-from convergekit.model import Address, Attachment, Capabilities, ConversationRef, Message, Receipt
+from anyio import TASK_STATUS_IGNORED
+from anyio.abc import TaskStatus
 
+from convergekit.abc import (
+    Adapter,
+    Admission,
+    ChannelContext,
+    Health,
+    Outgoing,
+    Polled,
+    Reconciliation,
+    Request,
+    Response,
+)
+from convergekit.errors import ConfigurationError, NotRunningError, NotSentError
+from convergekit.model import Address, Attachment, Capabilities, ConversationRef, Event, Message, Receipt
+
+from . import webhook
+from .activity import Refusals
 from .capabilities import direct_capabilities, is_public, public_capabilities
 from .config import XConfig
+from .feeds import feeds_of
+from .inbound import Inbound
 from .outbound import Outbound, Permission, handed_over
 from .session import Session, opened
 
 __all__ = ["XAdapter"]
 
 _NEEDED: Final = ("tweepy", "aiohttp", "async_lru")  # of the extra; imported where they are used
+
+_HEARD: Final = Response(200)
 
 
 class XAdapter(Adapter[XConfig]):
@@ -46,16 +65,20 @@ class XAdapter(Adapter[XConfig]):
         self._public = public_capabilities(config)
         self._session: Session | None = None
         self._outbound: Outbound | None = None
+        self._inbound: Inbound | None = None
+        self._refusals = Refusals(context.clock, context.log)
+        self.feeds: Sequence[str] = feeds_of(config)
+        self.poll_interval = config.poll_interval
 
     @asynccontextmanager
     async def __asynccontextmanager__(self) -> AsyncGenerator[Self]:
         """Find out whose account it is; each request makes its own connection where there is none."""
         async with opened(self.config, self.context) as session:
-            self._session, self._outbound = session, Outbound(session)
+            self._session, self._outbound, self._inbound = session, Outbound(session), Inbound(session)
             try:
                 yield self
             finally:
-                self._session = self._outbound = None
+                self._session = self._outbound = self._inbound = None
 
     def capabilities_for(self, conversation: ConversationRef) -> Capabilities:
         """Those of a post where everybody reads, else those of a direct message."""
@@ -105,7 +128,9 @@ class XAdapter(Adapter[XConfig]):
 
     async def check(self) -> Health:
         """Whether X knows the account, and what is missing for it to work."""
-        return await self._sending.check()
+        health = await self._sending.check()
+        told = None if self._inbound is None else self._inbound.activity.health
+        return health if told is None else Health(health.ok, f"{health.detail}; {told}")
 
     @property
     def _sending(self) -> Outbound:
@@ -113,7 +138,39 @@ class XAdapter(Adapter[XConfig]):
             raise NotSentError("the channel is not open", channel=self.context.channel)
         return self._outbound
 
-    # In: feeds, webhook and stream are plugged in here.
+    # In
+
+    async def poll(self, feed: str, cursor: Any) -> Polled:
+        """What came to *feed* since *cursor*: mentions, or direct messages."""
+        return await self._hearing.feeds.poll(feed, cursor)
+
+    async def listen(self, *, task_status: TaskStatus[None] = TASK_STATUS_IGNORED) -> None:
+        """Keep the webhook in order, or read the stream; where there is neither, there is nothing to hear by it."""
+        await self._hearing.activity.listen(task_status=task_status)
+
+    def challenge(self, request: Request) -> Response | None:
+        """Prove to X that we know the secret, by a token that can be no event."""
+        return webhook.challenge(request, self.config.secrets)
+
+    async def verify(self, request: Request) -> None:
+        """Check that X has signed the raw bytes."""
+        self._refusals.verify(request, self.config.secrets)
+
+    async def parse(self, request: Request) -> Sequence[Event]:
+        """What X tells by one call."""
+        if self._inbound is None:
+            raise NotRunningError("the channel is not open")
+        return await self._inbound.activity.parse(request)
+
+    def reply(self, request: Request, admitted: Sequence[Admission]) -> Response:
+        """The same for what is new and for what we have already."""
+        return _HEARD
+
+    @property
+    def _hearing(self) -> Inbound:
+        if self._inbound is None:
+            raise NotSentError("the channel is not open", channel=self.context.channel)
+        return self._inbound
 
 
 def _is_installed(module: str) -> bool:

@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
-from convergekit.abc import ChannelContext
 from convergekit.model import Event, ReceiptReceived, Status
 
 from .handovers import linked
-from .memory import Memory
+from .session import Session
 
 __all__ = ["Arrivals"]
+
+#: By how the keys of events begin, what the price list calls them.
+_CHARGED: Final = {"post": "activity.post", "dm": "activity.dm", "chat": "activity.dm"}
 
 
 class Arrivals:
     """Notes what came, and completes it by what is known here.
 
     Args:
-        context: What the engine lends.
-        memory: What was heard and written.
+        session: The account.
     """
 
-    def __init__(self, context: ChannelContext, memory: Memory) -> None:
-        self._context, self._memory = context, memory
+    def __init__(self, session: Session) -> None:
+        self._context, self._memory, self._budgets = session.context, session.memory, session.budgets
+
+    async def told(self, events: Iterable[Event]) -> list[Event]:
+        """As `taken`, of what X told by itself, which it charges for."""
+        events = list(events)
+        named = (event.key.partition(":") for event in events)
+        await self._budgets.received([(_CHARGED[kind], id) for kind, _, id in named if kind in _CHARGED])
+        return await self.taken(events)
 
     async def taken(self, events: Iterable[Event]) -> list[Event]:
         """What of *events* is to be admitted; the ephemeral ones are passed on here."""

@@ -14,7 +14,6 @@ from convergekit.adapters.x.feeds import DIRECTS, MENTIONS, Feeds
 from convergekit.errors import NotSentError, RejectedError, ThrottledError
 from convergekit.model import Event, GapDetected
 from convergekit.testing import FakeContext
-
 from tests.adapters.x.feed_kit import Account
 
 pytestmark = pytest.mark.anyio
@@ -35,9 +34,7 @@ class Polling:
 
     def anew(self) -> Feeds:
         """As after a restart."""
-        self.feeds = Feeds(
-            self.account.session, Arrivals(self.account.context, self.account.session.memory), self.pulse
-        )
+        self.feeds = Feeds(self.account.session, Arrivals(self.account.session), self.pulse)
         return self.feeds
 
     async def begin(self) -> None:

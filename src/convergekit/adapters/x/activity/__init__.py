@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .activity import Activity, Refusals
 from .pulse import Pulse
 
-__all__ = ["Pulse"]
+__all__ = ["Activity", "Pulse", "Refusals"]

@@ -37,13 +37,14 @@ class Pulse:
 
     Attributes:
         trouble: Why X is not believed to tell us at once, or None.
-        restless: Set where somebody should have a look at it now.
+        silent_since: When something happened that X did not tell of, or None; until it is looked at.
     """
 
     def __init__(self, context: ChannelContext) -> None:
         self._context = context
         self.trouble: str | None = "it has not begun yet"
-        self.restless = anyio.Event()
+        self.silent_since: datetime | None = None
+        self._restless = anyio.Event()
         self._is_up, self._up_since = False, context.clock.now()
         self._heard: dict[str, datetime] = {}
         self._written: datetime | None = None
@@ -58,11 +59,24 @@ class Pulse:
         """The webhook is in order, or the stream is connected."""
         if not self._is_up:
             self._is_up, self._up_since = True, self._context.clock.now()
-        self.trouble = None
+        self.trouble = self.silent_since = None
 
     def down(self, trouble: str) -> None:
         """It is not, and why."""
         self._is_up, self.trouble = False, trouble
+
+    async def rest(self, seconds: float) -> None:
+        """Return after *seconds*, or at once where somebody should have a look."""
+        async with anyio.create_task_group() as tasks:
+
+            async def wake() -> None:
+                await self._restless.wait()
+                tasks.cancel_scope.cancel()
+
+            tasks.start_soon(wake)
+            await self._context.clock.sleep(seconds)
+            tasks.cancel_scope.cancel()
+        self._restless = anyio.Event()
 
     async def heard(self, events: Iterable[Event]) -> None:
         """X told us of *events*."""
@@ -81,11 +95,11 @@ class Pulse:
             return
         if at <= await self._last(kind) + _LATE:
             return
-        self._distrusted = kind, self._context.clock.now()
+        self._distrusted, self.silent_since = (kind, self._context.clock.now()), at
         self._context.log.warning(
             "X did not tell of a %s that a poll has found: its webhook or stream is looked at", kind
         )
-        self.restless.set()
+        self._restless.set()
 
     async def _last(self, kind: Kind) -> datetime:
         """When anything of *kind* was told, to this process or another."""

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from .feeds import Feeds
-from .sources import DIRECTS, MENTIONS
+from .sources import DIRECTS, MENTIONS, feeds_of
 
-__all__ = ["DIRECTS", "MENTIONS", "Feeds"]
+__all__ = ["DIRECTS", "MENTIONS", "Feeds", "feeds_of"]

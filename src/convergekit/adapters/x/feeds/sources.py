@@ -13,7 +13,7 @@ from .. import reading
 from ..config import XConfig
 from .walk import PAGE
 
-__all__ = ["DIRECTS", "MENTIONS", "Reader", "Source", "sources"]
+__all__ = ["DIRECTS", "MENTIONS", "Reader", "Source", "feeds_of", "sources"]
 
 MENTIONS: Final = "mentions"
 DIRECTS: Final = "dms"
@@ -65,6 +65,12 @@ class Source:
     takes_since: bool = False
 
 
+def feeds_of(config: XConfig) -> tuple[str, ...]:
+    """Names of what is polled by these settings."""
+    wanted = ((MENTIONS, config.mentions), (DIRECTS, config.direct_messages))
+    return tuple(name for name, is_on in wanted if is_on)
+
+
 def sources(config: XConfig, own: str) -> Mapping[str, Source]:
     """What is polled by these settings, by its name."""
     mentions = Source(
@@ -90,5 +96,4 @@ def sources(config: XConfig, own: str) -> Mapping[str, Source]:
         least=1,
         kept=_KEPT,
     )
-    wanted = ((mentions, config.mentions), (directs, config.direct_messages))
-    return {source.feed: source for source, is_on in wanted if is_on}
+    return {source.feed: source for source in (mentions, directs) if source.feed in feeds_of(config)}

@@ -1,0 +1,131 @@
+"""The webhook, kept in order: registered, valid, subscribed to, and what it missed told again.
+
+Rules kept here:
+
+- The channel does not wait for it: the server that X calls may open after the hub. Whatever is wrong, it is tried
+  again, and the channel is degraded meanwhile; polling goes on.
+- Only a webhook with our own URL is touched. Another one, which an app of self-serve has only one of, is named.
+- What was told while nobody could hear it is told again (replay): polls bring mentions and messages, and not what was
+  deleted or revoked. Where X does not tell it again, that is a gap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from anyio.abc import TaskStatus
+
+from convergekit.errors import DeliveryError, NotSentError, RejectedError
+
+from ..session import Session
+from ..snowflakes import read_id
+from .asking import App
+from .coverage import Coverage
+from .pulse import Pulse
+from .subscriptions import Subscriptions, rows
+
+__all__ = ["Upkeep"]
+
+_ROUTE: Final = "/2/webhooks"
+#: Seconds between two looks.
+_INTERVAL: Final = 600.0
+#: Seconds between the first tries: X calls us as soon as it is told to, and the server may still be opening.
+_OPENING: Final = (2.0, 5.0, 15.0)
+#: Seconds that X gets for calling us.
+_CALLING: Final = 10.0
+
+
+class Upkeep:
+    """Looks after the webhook of one channel.
+
+    Args:
+        session: The account.
+        pulse: Learns what is found.
+    """
+
+    def __init__(self, session: Session, pulse: Pulse) -> None:
+        self._session, self._context, self._pulse = session, session.context, pulse
+        self._app = App(session)
+        self.subscriptions = Subscriptions(session)
+        self._coverage = Coverage(self._context)
+        self._is_new = True
+        self._others: list[str] = []
+
+    async def keep(self, task_status: TaskStatus[None]) -> None:
+        """Look after it until cancelled.
+
+        Raises:
+            DeliveryError: It is not in order, and the text says why; start it again.
+        """
+        task_status.started()
+        await self._coverage.open()
+        while True:
+            try:
+                webhook = await self._valid()
+                await self.subscriptions.mend(webhook)
+                await self._in_order(webhook)
+            except DeliveryError as error:
+                self._pulse.down(error.reason)
+                raise
+            await self._pulse.rest(_INTERVAL)
+
+    async def _in_order(self, webhook: str) -> None:
+        self._is_new = False
+        if self._pulse.silent_since is not None:
+            self._coverage.lost(self._pulse.silent_since)
+        self._pulse.up()
+
+        async def replay(since: datetime, until: datetime) -> None:
+            said = {"from_date": f"{since:%Y%m%d%H%M}", "to_date": f"{until:%Y%m%d%H%M}"}
+            await self._app.request("POST", f"{_ROUTE}/replay", json={"webhook_id": webhook, **said})
+
+        await self._coverage.good(replay)
+
+    # The webhook
+
+    async def _valid(self) -> str:
+        """Its id, once X calls it."""
+        found = await self._ours() or await self._registered()
+        id = read_id(found.get("id"))
+        if id is None:
+            raise self._wrong("X' answer names no webhook")
+        if found.get("valid") is not False:
+            return id
+        await self._app.request("PUT", f"{_ROUTE}/{id}")  # X calls us now, with a challenge
+        await self._context.clock.sleep(_CALLING)
+        again = await self._ours()
+        if again is None or again.get("valid") is False:
+            raise self._wrong("X has called webhook_url, and was not answered as it wants: it gets no events there")
+        return id
+
+    async def _ours(self) -> Mapping[str, Any] | None:
+        answer = await self._app.request("GET", _ROUTE)
+        there = [row for row in rows(answer) if isinstance(row.get("url"), str)]
+        self._others = [urlsplit(row["url"]).hostname or "" for row in there if row["url"].rstrip("/") != self._url]
+        return next((row for row in there if row["url"].rstrip("/") == self._url), None)
+
+    async def _registered(self) -> Mapping[str, Any]:
+        for seconds in (*_OPENING, None) if self._is_new else (None,):
+            try:
+                answer = await self._app.request("POST", _ROUTE, json={"url": self._url})
+                return next(rows(answer), {})
+            except RejectedError as error:
+                if seconds is None:
+                    raise self._wrong(f"X does not take webhook_url: {error.reason}{self._elsewhere()}") from error
+            await self._context.clock.sleep(seconds)
+        raise AssertionError
+
+    def _elsewhere(self) -> str:
+        if not self._others:
+            return ""
+        return f"; the app has one at {self._others[0]}, and may have no second: delete that, or use it as webhook_url"
+
+    @property
+    def _url(self) -> str:
+        return self._session.config.webhook_url or ""
+
+    def _wrong(self, reason: str) -> NotSentError:
+        return NotSentError(reason, channel=self._context.channel)
