@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ._activity import Activity, Delivery
 from ._limits import Limit
 from ._model import Call, Direct, Group, Medium, Poll, Post, Subscription, Webhook
 from ._people import Account, Person
@@ -26,9 +27,11 @@ from ._server import XServer
 
 __all__ = [
     "Account",
+    "Activity",
     "Call",
     "ClosesAtOnce",
     "CreditsDepleted",
+    "Delivery",
     "Direct",
     "Duplicate",
     "EmptyError",

@@ -71,7 +71,7 @@ def _initialize(server: XServer, asked: Asked) -> httpx.Response:
         raise invalid(f"File size exceeds {_SIZES.get(category.rpartition('_')[2], 1024**2)} bytes.")
     made = Medium(server.next_id(), asked.account.id, category, kind, size, server.now())
     server.media[made.id] = made
-    return ok({"data": {"id": made.id, "media_key": made.key, "expires_after_secs": 86_400}, "meta": {}})
+    return ok({"data": {"id": made.id, "media_key": made.key, "expires_after_secs": 86_400}})
 
 
 def _append(server: XServer, asked: Asked) -> httpx.Response:
@@ -82,7 +82,7 @@ def _append(server: XServer, asked: Asked) -> httpx.Response:
         raise invalid("media and a segment_index from 0 to 999 are required")
     made.parts[int(index)] = fields["media"]
     until = int((made.at + _DAY).timestamp())
-    return ok({"data": {"expires_at": until}, "meta": {}})
+    return ok({"data": {"expires_at": until}})
 
 
 def _finalize(server: XServer, asked: Asked) -> httpx.Response:
@@ -90,13 +90,13 @@ def _finalize(server: XServer, asked: Asked) -> httpx.Response:
     if sorted(made.parts) != list(range(len(made.parts))) or len(made.content) != made.size or not made.parts:
         raise invalid("Segments do not add up to provided total file size.")
     made.is_whole = True
-    return ok({"data": _shown(server, made), "meta": {}})
+    return ok({"data": _shown(server, made)})
 
 
 def _status(server: XServer, asked: Asked) -> httpx.Response:
     made = _own(server, asked, asked.query.get("media_id", ""))
     made.asked += 1
-    return ok({"data": _shown(server, made), "meta": {}})
+    return ok({"data": _shown(server, made)})
 
 
 def _one_shot(server: XServer, asked: Asked) -> httpx.Response:
@@ -127,7 +127,7 @@ def _one_shot(server: XServer, asked: Asked) -> httpx.Response:
         is_whole=True,
     )
     server.media[made.id] = made
-    return ok({"data": _shown(server, made), "meta": {}})
+    return ok({"data": _shown(server, made)})
 
 
 def _metadata(server: XServer, asked: Asked) -> httpx.Response:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 
-from . import _directs, _media, _posts, _users
+from . import _directs, _media, _posts, _users, _webhooks
 from ._answers import ok
 from ._asked import APP, Asked, Route
 
@@ -52,6 +52,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *_posts.ROUTES,
     *_directs.ROUTES,
     *_media.ROUTES,
+    *_webhooks.ROUTES,
     Route("POST", "/2/oauth2/token", _token, ways=frozenset()),
     Route("POST", "/2/oauth2/revoke", _revoke, ways=frozenset()),
     Route("GET", "/2/usage/tweets", _usage, frozenset({"days", "usage.fields"}), APP),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, MutableMapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 import anyio
 import httpx
 
+from ._activity import Activity
 from ._answers import Problem, invalid
 from ._asked import Asked, Route, same_route
 from ._limits import PRICES, Limits, OverLimit
@@ -68,6 +69,7 @@ class XServer(World):
         prices: What one of each costs.
         spent: US dollars so far.
         oauth: Tokens.
+        activity: Webhooks, subscriptions and streams.
         observers: Each is called with every request and its answer.
     """
 
@@ -97,6 +99,7 @@ class XServer(World):
         self.prices = dict(PRICES)
         self.credit, self.spent = credit, Decimal(0)
         self.oauth = OAuth(self)
+        self.activity = Activity(self)
         self.observers: list[Callable[[httpx.Request, httpx.Response], None]] = []
         self.said: dict[tuple[str, str, Post | None], Post] = {}
         self.revoked: set[Account] = set()
@@ -124,6 +127,12 @@ class XServer(World):
         self.revoked.add(account)
         self.oauth.forget(account)
         self._revoked(account)
+
+    def happened(
+        self, event_type: str, user: Person, payload: Mapping[str, Any], includes: Mapping[str, Any] | None = None
+    ) -> None:
+        """See `Activity.tell`."""
+        self.activity.tell(event_type, user, payload, includes)
 
     # Ways in
 
@@ -241,6 +250,11 @@ class XServer(World):
             self.pay(asked, "summoned reply")
         else:
             self.pay(asked, "post")
+
+    def pay_for_event(self, event_type: str) -> None:
+        """Being told of what was received costs; of what was sent, read or typed, nothing."""
+        if event_type in {"dm.received", "chat.received"} or event_type.startswith("post."):
+            self.spent += self.prices["event " + ("post" if event_type.startswith("post.") else "dm")]
 
     def id_at(self, at: datetime) -> int:
         """The smallest id that something of *at* can have."""

@@ -28,7 +28,8 @@ class World:
     """
 
     def __init__(self, *, now: Callable[[], datetime], dialect: Dialect) -> None:
-        self.now, self.dialect = now, dialect
+        self.now = now
+        self.dialect: Dialect = dialect
         self.random = Random(1)
         self.people: dict[str, Person] = {}
         self.media: dict[str, Medium] = {}
