@@ -442,6 +442,19 @@ async def test_the_verbs_of_a_conversation() -> None:
         ]
 
 
+async def test_what_went_out_in_parts_is_taken_back_whole() -> None:
+    """Else the medium would go on showing the rest of it."""
+    async with opened() as world:
+        conversation = world.hub.conversation(ANN)
+        sent = await conversation.send("".join(f"word{number:04d} " for number in range(330)))
+        await conversation.retract(sent)
+        await world.pass_time(1)
+
+        *parts, retraction = world.medium.sent
+        assert len(parts) == 3
+        assert set(retraction.out.target) == {each.id for each in parts}
+
+
 async def test_an_edit_of_what_was_never_sent_ends_with_it() -> None:
     """It says so, and does not wait for ever."""
     async with opened() as world:

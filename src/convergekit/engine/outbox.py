@@ -359,7 +359,9 @@ class Outbox:
         if delivery.about is not None:
             original = await self._original(delivery.channel, delivery.about)
             if original is not None:
-                ids = original.report.part(index).ids or original.report.ids
+                # Nothing of what was said is to be left behind; any other operation is about the part of its number.
+                is_whole = delivery.operation is Operation.RETRACT
+                ids = original.report.ids if is_whole else original.report.part(index).ids or original.report.ids
                 target = tuple(sorted(ids))
         tries = [attempt for attempt in delivery.history if attempt.part == index]
         return Outgoing(
