@@ -67,7 +67,7 @@ class Known:
 
 
 class Memory:
-    """Who summoned us where, which post of a thread is the newest that we may answer, who writes to us, and what we wrote to whom."""
+    """Who summoned us where, which post of a thread we may answer, who writes to us, and what we wrote to whom."""
 
     def __init__(self) -> None:
         self._posts: Bounded[Known] = Bounded()

@@ -1,0 +1,359 @@
+"""What goes out, from the hub to X and back: through the ledger, over HTTP, to a server that counts."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from random import Random
+from typing import Any
+
+import anyio
+import pytest
+
+from convergekit import Attachment, Hub, Message, Status
+from convergekit.errors import NotPermittedError, UnsupportedContentError
+from convergekit.model import ConversationKind, ConversationRef, DeliveryState
+from convergekit.testing import FakeClock
+from convergekit.testing.x import (
+    CreditsDepleted,
+    Duplicate,
+    EmptyError,
+    HtmlError,
+    LostAnswer,
+    Nonsense,
+    Partial,
+    Post,
+    Reset,
+    Slow,
+    Step,
+    Throttled,
+    XServer,
+)
+
+pytestmark = pytest.mark.anyio
+
+POST_ONE = "/2/tweets"
+
+
+class World:
+    """A hub with an account at X that answers mentions, and Ann, who has mentioned it."""
+
+    def __init__(self, hub: Hub, clock: FakeClock, server: XServer) -> None:
+        self.hub, self.clock, self.server = hub, clock, server
+        self.support = server.account("support", id="7")
+        self.ann = server.user("ann", id="12")
+        self.asked = self.ann.mention("my parcel is late")
+
+    def thread(self, post: Post | None = None) -> ConversationRef:
+        post = post or self.asked
+        address = f"x:{post.author.id}"
+        return ConversationRef(channel="x", address=address, kind=ConversationKind.PUBLIC, thread=post.conversation_id)
+
+    def answer(self, content: Any = "Sorry!", *, to: Post | None = None, **more: Any) -> Any:
+        said = content if isinstance(content, Message) else Message(content)
+        reply = said.model_copy(update={"reply_to": (to or self.asked).id})
+        return self.hub.submit(reply, to=self.thread(to), **more)
+
+    async def until(self, done: Callable[[], bool], *, step: float = 1.0, steps: int = 400) -> None:
+        """Let time pass until it is *done*."""
+        for _ in range(steps):
+            with anyio.move_on_after(0.02):
+                await anyio.wait_all_tasks_blocked()
+            if done():
+                return
+            self.clock.advance(step)
+        raise AssertionError("it does not come to an end")
+
+    async def settled(self, handle: Any, **more: Any) -> Any:
+        def done() -> bool:
+            state = handle.deliveries[0].state
+            return state in (DeliveryState.CLOSED, DeliveryState.UNKNOWN, DeliveryState.DEAD)
+
+        await self.until(done, **more)
+        return handle
+
+    @property
+    def ours(self) -> list[Post]:
+        return [post for post in self.server.posts if post.author is self.support]
+
+
+@asynccontextmanager
+async def world(**settings: Any) -> AsyncGenerator[World]:
+    clock = FakeClock()
+    server = XServer(now=clock.now, sleep=clock.sleep)
+    async with Hub(store="memory:", clock=clock, random=Random(7)) as hub:
+        here = World(hub, clock, server)
+        more = {"mentions": False, "direct_messages": False, "user_id": "7", **settings}
+        await hub.add_channel("x", {"adapter": "x", "oauth1": here.support.oauth1, **more}, transport=server.transport)
+        yield here
+
+
+async def test_an_answer_stands_below_the_post_that_it_answers() -> None:
+    async with world() as x:
+        sent = await x.settled(await x.answer("Sorry! We look for it."))
+
+        (post,) = x.ours
+        assert post.reply_to is x.asked
+        assert sent.deliveries[0].report.ids == {post.id}
+        assert sent.status is Status.ACCEPTED
+
+
+async def test_over_a_real_connection_with_tokens_of_oauth_2() -> None:
+    server = XServer()
+    support, ann = server.account("support"), server.user("ann")
+    asked = ann.mention("my parcel is late")
+    settings = {"adapter": "x", "oauth2": support.oauth2, "mentions": False, "direct_messages": False}
+    async with server.serving() as url, Hub(store="memory:") as hub:
+        await hub.add_channel("x", {**settings, "api": url})
+        where = ConversationRef(
+            channel="x", address=f"x:{ann.id}", kind=ConversationKind.PUBLIC, thread=asked.conversation_id
+        )
+        sent = await hub.send(Message("Sorry!", reply_to=asked.id), to=where)
+        await hub.send("We have found it.", to=f"x:{ann.id}")
+
+        assert [post.text for post in server.posts if post.author is support] == ["Sorry!"]
+        assert [(each.text, each.sender) for each in server.directs] == [("We have found it.", support)]
+        assert sent.status is Status.ACCEPTED
+
+
+async def test_a_long_text_is_a_thread_in_which_each_post_follows_the_one_before() -> None:
+    async with world() as x:
+        text = " ".join(f"word{number}" for number in range(120))
+        sent = await x.settled(await x.answer(text))
+
+        parents = [post.reply_to for post in x.ours]
+        assert len(x.ours) > 2
+        assert parents == [x.asked, *x.ours[:-1]]
+        assert " ".join(post.text for post in x.ours).split() == text.split()
+        assert sent.deliveries[0].report.ids == {post.id for post in x.ours}
+
+
+async def test_a_thread_that_is_interrupted_goes_on_where_it_was() -> None:
+    async with world() as x:
+        x.server.script("POST", POST_ONE, Partial(), Throttled(seconds=60), Throttled(seconds=60))
+        text = " ".join(f"word{number}" for number in range(120))
+        sent = await x.settled(await x.answer(text))
+
+        assert " ".join(post.text for post in x.ours).split() == text.split()
+        assert [post.reply_to for post in x.ours] == [x.asked, *x.ours[:-1]]
+        assert sent.status is Status.ACCEPTED
+
+
+async def test_of_a_thread_that_is_refused_midway_what_is_there_stays_and_is_told() -> None:
+    async with world() as x:
+        x.server.script("POST", POST_ONE, Partial(), Duplicate())
+        sent = await x.settled(await x.answer(" ".join(f"word{number}" for number in range(120))))
+
+        (post,) = x.ours
+        assert sent.status is Status.FAILED
+        assert sent.deliveries[0].report.part(0).ids == {post.id}
+
+
+LOST: dict[str, Step] = {
+    "no answer": LostAnswer(),
+    "a broken connection": Reset(commits=True),
+    "a page in HTML": HtmlError(commits=True),
+    "nonsense": Nonsense(201),
+    "a late answer": Slow(3600),
+}
+
+
+@pytest.mark.parametrize("step", LOST.values(), ids=LOST)
+async def test_an_answer_that_is_lost_after_the_post_was_made_is_found_and_not_made_twice(step: Step) -> None:
+    async with world(timeout=0.2) as x:
+        x.server.script("POST", POST_ONE, step)
+        sent = await x.answer("Sorry & see https://example.org/parcel?id=1")
+        if isinstance(step, Slow):
+            await anyio.sleep(0.3)  # the time-out is of the wire, and so real
+        await x.settled(sent)
+
+        (post,) = x.ours
+        assert sent.deliveries[0].report.ids == {post.id}
+        assert sent.status is Status.ACCEPTED
+        assert x.server.count("POST", POST_ONE) == 1
+        assert x.server.count("GET", "/2/users/:id/tweets") == 1
+
+
+async def test_what_was_lost_before_it_was_made_is_made_once_and_not_before_x_had_a_minute() -> None:
+    async with world() as x:
+        begun = x.clock.now()
+        x.server.script("POST", POST_ONE, Reset())
+        sent = await x.settled(await x.answer())
+
+        (post,) = x.ours
+        assert sent.deliveries[0].report.ids == {post.id}
+        assert (post.at - begun).total_seconds() >= 60
+        assert x.server.count("POST", POST_ONE) == 2
+        assert x.server.count("GET", "/2/users/:id/tweets") <= 6
+
+
+async def test_a_timeline_that_lags_is_believed_only_later() -> None:
+    """The post is there, and X does not show it yet: nothing is sent again."""
+    async with world() as x:
+        x.server.script("POST", POST_ONE, LostAnswer())
+        x.server.script("GET", "/2/users/:id/tweets", *[HtmlError()] * 3)
+        sent = await x.settled(await x.answer())
+
+        (post,) = x.ours
+        assert sent.deliveries[0].report.ids == {post.id}
+        assert x.server.count("POST", POST_ONE) == 1
+
+
+async def test_the_second_of_two_equal_direct_messages_is_not_taken_for_the_first() -> None:
+    async with world() as x:
+        x.server.script("POST", "/2/dm_conversations/with/:id/messages", Partial(), Reset())
+        first = await x.settled(await x.hub.submit("Ok", to="x:12"))
+        second = await x.settled(await x.hub.submit("Ok", to="x:12"))
+
+        assert [each.text for each in x.server.directs] == ["Ok", "Ok"]
+        assert first.deliveries[0].report.ids | second.deliveries[0].report.ids == {
+            each.id for each in x.server.directs
+        }
+
+
+async def test_a_lost_answer_to_a_direct_message_is_found() -> None:
+    async with world() as x:
+        x.server.script("POST", "/2/dm_conversations/with/:id/messages", LostAnswer())
+        sent = await x.settled(await x.hub.submit("Hello", to="x:12"))
+
+        (direct,) = x.server.directs
+        assert sent.deliveries[0].report.ids == {direct.id}
+
+
+@pytest.mark.parametrize("reset", [True, False])
+async def test_a_limit_is_waited_for_and_is_no_storm(reset: bool) -> None:
+    async with world() as x:
+        x.server.script("POST", POST_ONE, Throttled(reset=reset), Throttled(reset=reset, code=88))
+        sent = await x.settled(await x.answer(), step=10.0)
+
+        assert sent.status is Status.ACCEPTED
+        assert len(x.ours) == 1
+        assert x.server.count("POST", POST_ONE) == 3
+
+
+async def test_without_credit_the_message_waits_and_the_channel_is_down() -> None:
+    async with world() as x:
+        x.server.script("*", "*", then=CreditsDepleted())
+        sent = await x.answer()
+        await x.until(lambda: x.hub.channel("x").state.value == "down", step=0.1)
+        for _ in range(60):
+            await anyio.wait_all_tasks_blocked()
+            x.clock.advance(60)
+
+        assert sent.deliveries[0].state is DeliveryState.QUEUED
+        assert len(x.server.requests) <= 4  # in an hour
+        x.server.unscript()
+        await x.settled(sent, step=600.0)
+        assert len(x.ours) == 1
+
+
+async def test_an_empty_401_takes_the_channel_down_and_keeps_the_message() -> None:
+    async with world() as x:
+        x.server.script("POST", POST_ONE, EmptyError(), EmptyError())
+        sent = await x.settled(await x.answer(), step=60.0)
+
+        assert sent.status is Status.ACCEPTED
+        assert len(x.ours) == 1
+
+
+async def test_whoever_did_not_summon_us_is_answered_where_they_take_it() -> None:
+    async with world() as x:
+        stranger = x.ann.post("what a day")
+        sent = await x.settled(await x.answer(to=stranger))
+
+        assert isinstance(sent.error, NotPermittedError)
+        assert (sent.error.code, sent.error.alternative) == ("not-summoned", "x:12")
+        assert x.server.count("POST", POST_ONE) == 0
+
+        await x.settled(await x.hub.submit("What happened?", to=sent.error.alternative))
+        assert [each.text for each in x.server.directs] == ["What happened?"]
+
+
+async def test_who_takes_no_direct_messages_is_told_as_that() -> None:
+    async with world() as x:
+        x.ann.accepts_directs = False
+        sent = await x.settled(await x.hub.submit("Hello", to="x:12"))
+
+        assert isinstance(sent.error, NotPermittedError)
+        assert sent.error.alternative is not None
+        adapter: Any = x.hub.channel("x").adapter
+        assert not await adapter.can_dm("x:12")
+        assert await adapter.can_reply(x.asked.id)
+
+
+async def test_from_public_to_private_is_one_call() -> None:
+    async with world() as x:
+        public = x.hub.conversation(x.thread())
+        private = await public.hand_over(Message("Please write to us directly.", reply_to=x.asked.id))
+        await x.until(lambda: bool(x.ours))
+
+        (post,) = x.ours
+        assert post.body["direct_message_deep_link"] == "https://x.com/messages/compose?recipient_id=7"
+        assert (private.ref.kind, private.ref.address.uri) == (ConversationKind.DIRECT, "x:12")
+
+
+async def test_a_poll_a_photo_and_what_does_not_go_together() -> None:
+    async with world() as x:
+        poll = {"poll": {"options": ["yes", "no"], "minutes": 60}}
+        photo = Attachment(data=b"png" * 100, media_type="image/png", description="A parcel")
+        public = "x:public"
+        await x.settled(await x.hub.submit(Message("Tea?", native={"x": poll}), to=public))
+        await x.settled(await x.hub.submit(Message("Look!", attachments=[photo]), to=public))
+        refused = await x.settled(
+            await x.hub.submit(Message("Both?", native={"x": poll}, attachments=[photo]), to=public)
+        )
+
+        asked, shown = x.ours
+        assert asked.poll is not None
+        assert asked.poll.options == ("yes", "no")
+        (medium,) = shown.media
+        assert (medium.alt_text, medium.content) == ("A parcel", b"png" * 100)
+        assert isinstance(refused.error, UnsupportedContentError)
+
+
+async def test_a_video_is_in_place_before_its_post() -> None:
+    async with world() as x:
+        video = Attachment(data=b"v" * (5 * 1024 * 1024), media_type="video/mp4")
+        await x.settled(await x.hub.submit(Message("Look!", attachments=[video]), to="x:public"), step=1.0)
+
+        (post,) = x.ours
+        (medium,) = post.media
+        assert len(medium.content) == 5 * 1024 * 1024
+        assert sorted(medium.parts) == [0, 1]
+
+
+async def test_a_thread_is_taken_back_whole() -> None:
+    async with world() as x:
+        sent = await x.settled(await x.answer(" ".join(f"word{number}" for number in range(120))))
+        conversation = x.hub.conversation(x.thread())
+        await x.settled(await conversation.retract(sent))
+
+        assert x.ours == []
+
+
+async def test_a_name_is_looked_up_and_its_address_written_to() -> None:
+    async with world() as x:
+        ann = await x.hub.channel("x").find("@Ann")
+        await x.settled(await x.hub.submit("Hello", to=ann))
+
+        assert x.server.directs[0].conversation.members == ("7", "12")
+
+
+async def test_a_group_is_written_to() -> None:
+    async with world() as x:
+        group = x.ann.group(x.server.user("bob"))
+        await x.settled(await x.hub.submit("Hello all of you", to=f"x:dm-{group.id}"))
+
+        assert x.server.directs[-1].conversation is group
+
+
+async def test_check_says_whose_account_it_is_and_what_is_wrong() -> None:
+    async with world() as x:
+        adapter: Any = x.hub.channel("x").adapter
+        well = await adapter.check()
+        x.server.script("GET", "/2/users/me", then=EmptyError())
+        ill = await adapter.check()
+
+        assert well.ok
+        assert "@support" in well.detail
+        assert not ill.ok
