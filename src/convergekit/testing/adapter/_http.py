@@ -143,10 +143,14 @@ class HttpSubject(Subject):
         if carries:
             self._received.append(_written(request))
         await checkpoint()
+        if fault is not None:
+            return await self.meet(fault, request)
+        found = self.accept(request)
+        return found if isinstance(found, httpx.Response) else await found
+
+    async def meet(self, fault: Fault, request: httpx.Request) -> httpx.Response:
+        """What becomes of a *request* that has come, and meets *fault*; raises what httpx does if nothing answers."""
         match fault:
-            case None:
-                found = self.accept(request)
-                return found if isinstance(found, httpx.Response) else await found
             case Fault.ANSWER_LOST:
                 raise httpx.RemoteProtocolError("Server disconnected without sending a response.")
             case Fault.RESET:
