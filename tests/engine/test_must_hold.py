@@ -446,6 +446,28 @@ async def test_a_question_that_fails_is_asked_again(bench: Any, fails: int, monk
             assert asked == LoopbackAdapter.retry.limit
 
 
+async def test_a_question_is_asked_again_when_the_medium_says(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it shows only later what it took, neither sooner, which costs, nor much later, which holds up the lane."""
+    asked: list[float] = []
+    reconcile = LoopbackAdapter.reconcile
+    async with bench() as b:
+
+        async def later(self: LoopbackAdapter, out: Any) -> Any:
+            asked.append(b.clock.monotonic())
+            if len(asked) < 4:
+                raise ThrottledError("not shown yet", retry_after=15)
+            return await reconcile(self, out)
+
+        monkeypatch.setattr(LoopbackAdapter, "reconcile", later)
+        medium = await b.add("loop", Medium(remembers=True))
+        medium.script(UncertainError("the answer was lost"))
+        sent = await b.hub.submit("hello", to=ANN)
+        await b.pass_time(60)
+
+        assert [at - asked[0] for at in asked] == [0, 15, 30, 45]
+        assert sent.status is Status.ACCEPTED
+
+
 async def test_a_failing_handler_ends_in_the_dead_letters(bench: Any) -> None:
     """After its attempts; and it holds nobody up."""
     handled: list[str] = []

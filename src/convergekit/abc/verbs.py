@@ -220,7 +220,12 @@ class SupportsReconcile(Protocol):
     """The medium can be asked what became of an attempt."""
 
     async def reconcile(self, out: Outgoing) -> Receipt | Reconciliation:
-        """What became of an attempt at *out* that ended unknown. Sends nothing."""
+        """What became of an attempt at *out* that ended unknown. Sends nothing.
+
+        Raises:
+            ThrottledError: To be asked again after `retry_after` seconds: the medium may not show it yet.
+            DeliveryError: To be asked again after back-off, as after any other exception.
+        """
         ...
 
 

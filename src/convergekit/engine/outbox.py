@@ -24,7 +24,15 @@ from convergekit.abc import (
     Store,
     SupportsReconcile,
 )
-from convergekit.errors import DeliveryError, LeaseLostError, NotSentError, StoreError, UncertainError, place_of
+from convergekit.errors import (
+    DeliveryError,
+    LeaseLostError,
+    NotSentError,
+    StoreError,
+    ThrottledError,
+    UncertainError,
+    place_of,
+)
 from convergekit.model import (
     Delivery,
     DeliveryState,
@@ -338,6 +346,8 @@ class Outbox:
             out = await self._outgoing(channel, dispatch, dispatch.by_id(delivery), index, lambda: None)
             with anyio.fail_after(channel.send_timeout), NO_STRAYS:
                 answer = await adapter.reconcile(out)
+        except ThrottledError as later:
+            return Unanswered(error, later.retry_after)
         except Exception as trouble:
             _log.warning("channel %s: reconciling failed with %s", channel.name, type(trouble).__name__)
             return Unanswered(error)

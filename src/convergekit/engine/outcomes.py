@@ -7,8 +7,8 @@ Rules kept here (DESIGN, "The adapter contract"):
 - Rejected: closed; a failed part makes the delivery FAILED, so the parts behind it are not sent.
 - Account: stays queued as it was; the channel goes down.
 - Uncertain: never sent again blindly. Only where the caller says that a double is impossible, or accepted.
-- Unanswered: keeps its mark, and is asked about again after back-off: what has cut off the answer has mostly cut off
-  the question, too. It is left as unknown when the attempts are used up.
+- Unanswered: keeps its mark, and is asked about again after back-off, or when the medium says: what has cut off the
+  answer has mostly cut off the question, too. It is left as unknown when the attempts are used up.
 - A report counts whenever it comes: a part that something is known of is neither unknown nor sent again, and the parts
   behind a failed one are not sent.
 """
@@ -61,9 +61,15 @@ class Bug:
 
 @dataclass(frozen=True, slots=True)
 class Unanswered:
-    """Uncertain, by an adapter that can find out; but the medium could not be asked yet."""
+    """Uncertain, by an adapter that can find out; but the medium could not be asked yet.
+
+    Args:
+        error: What left it open.
+        after: Seconds after which to ask again, where that is known.
+    """
 
     error: UncertainError
+    after: float | None = None
 
 
 Outcome = Receipt | DeliveryError | Bug | Unanswered
@@ -120,8 +126,8 @@ def _after(delivery: Delivery, index: int, outcome: Outcome, now: datetime, term
         case AccountError():
             tried = _tried(delivery, index, now, "account", outcome.reason, outcome.code)
             return _queued(tried, due=now)
-        case Unanswered(error):
-            return _unanswered(delivery, index, error, now, terms)
+        case Unanswered(error, after):
+            return _unanswered(delivery, index, error, after, now, terms)
         case _:
             return _uncertain(delivery, index, outcome, now, terms)
 
@@ -210,12 +216,15 @@ def _uncertain(delivery: Delivery, index: int, error: DeliveryError, now: dateti
     return tried.model_copy(update={"state": DeliveryState.UNKNOWN})
 
 
-def _unanswered(delivery: Delivery, index: int, error: UncertainError, now: datetime, terms: Terms) -> Delivery:
+def _unanswered(
+    delivery: Delivery, index: int, error: UncertainError, after: float | None, now: datetime, terms: Terms
+) -> Delivery:
     tried = _tried(delivery, index, now, "uncertain", error.reason, error.code)
     tried = tried.model_copy(update={"attempts": delivery.attempts + 1, "unknown": delivery.unknown | {index}})
     if tried.attempts >= terms.attempts:
         return tried.model_copy(update={"state": DeliveryState.UNKNOWN})
-    waiting = _waiting(tried, now, terms.retry.delay(tried.attempts, terms.random), terms)
+    seconds = terms.retry.delay(tried.attempts, terms.random) if after is None else after
+    waiting = _waiting(tried, now, seconds, terms)
     return waiting.model_copy(update={"state": DeliveryState.SENDING, "sending": index})
 
 
