@@ -9,7 +9,7 @@ import pytest
 
 from convergekit.abc import Reconciliation
 from convergekit.adapters.x.snowflakes import first_id
-from convergekit.errors import NotSentError, RejectedError, StoreError, UncertainError
+from convergekit.errors import NotSentError, RejectedError, StoreError, ThrottledError, UncertainError
 from convergekit.model import Operation, Receipt
 from convergekit.testing import outgoing
 from tests.adapters.x.outbound.kit import ANN, OWN, POST, THREAD, Account, duplicate, posted, public, reply
@@ -68,25 +68,11 @@ async def test_what_is_not_there_yet_is_asked_for_again_and_then_was_not_taken()
     account.shows()
 
     for _ in range(4):
-        with pytest.raises(NotSentError):
+        with pytest.raises(ThrottledError) as caught:
             await account.outbound.reconcile(out)
-        account.context.clock.advance(15)
+        account.context.clock.advance(caught.value.retry_after)
 
     assert await account.outbound.reconcile(out) is Reconciliation.NOT_TAKEN
-
-
-async def test_x_is_not_asked_at_each_of_many_questions() -> None:
-    account = Asking()
-    out = account.lost()
-    await account.uncertain(out)
-    account.shows()
-
-    for _ in range(50):
-        with pytest.raises(NotSentError):
-            await account.outbound.reconcile(out)
-        account.context.clock.advance(1)
-
-    assert account.x.count("GET", "/2/users") == 4
 
 
 async def test_who_does_not_know_when_it_was_attempted_waits_from_now_on() -> None:

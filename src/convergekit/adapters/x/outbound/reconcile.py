@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from convergekit.abc import Outgoing, Reconciliation
-from convergekit.errors import NotSentError
+from convergekit.errors import NotSentError, ThrottledError
 
 from ..addresses import Destination, DestinationKind
 from ..budgets import Priority
@@ -29,7 +29,7 @@ _SKEW: Final = timedelta(minutes=2)
 #: A timeline may show a post only so long after it was made.
 _LAG: Final = timedelta(seconds=60)
 #: How often X is asked meanwhile, in seconds.
-_EVERY: Final = timedelta(seconds=15)
+_EVERY: Final = 15.0
 _PAGES: Final = 8
 
 
@@ -45,7 +45,6 @@ class Lookup:
         self._session = session
         self._said = said
         self._attempts: Bounded[datetime] = Bounded()
-        self._asked: Bounded[datetime] = Bounded()
         self._repeats: Bounded[bool] = Bounded()
 
     def attempted(self, out: Outgoing) -> None:
@@ -60,22 +59,20 @@ class Lookup:
         """The id of what was sent.
 
         Raises:
-            NotSentError: It may still show up: to be asked again later.
+            ThrottledError: It may still show up: to be asked again then.
+            DeliveryError: X could not be asked.
         """
         now = self._session.context.clock.now()
         # Whoever attempted it may have been another process, or an earlier life of this one: then just now.
         attempt = self._attempts.get(out.key)
         if attempt is None:
             self._attempts.put(out.key, attempt := now)
-        asked = self._asked.get(out.key)
-        if asked is not None and asked <= now < asked + _EVERY:
-            raise self._later()
-        self._asked.put(out.key, now)
         found = await self.find(out, to)
         if found is not None:
             return found
         if now < attempt + _LAG:
-            raise self._later()
+            reason = "X may not show it yet: it is asked again"
+            raise ThrottledError(reason, retry_after=_EVERY, channel=self._session.context.channel)
         return Reconciliation.DONT_KNOW if self._repeats.get(out.key) else Reconciliation.NOT_TAKEN
 
     async def find(self, out: Outgoing, to: Destination) -> str | None:
@@ -129,9 +126,6 @@ class Lookup:
         if to.parent is None and to.thread is not None:  # it answers the newest of that thread then, whichever it was
             return read_id(item.get("conversation_id")) == to.thread
         return _parent(item) == to.parent
-
-    def _later(self) -> NotSentError:
-        return NotSentError("X may not show it yet: it is asked again", channel=self._session.context.channel)
 
 
 def digest_of(out: Outgoing, to: Destination) -> str:
