@@ -117,7 +117,8 @@ class Budgets:
             try:
                 asks = await self._breaker.enter()
             except BaseException:
-                await self._money.settle(reserved, (), refused=True)
+                with anyio.move_on_after(_STORING, shield=True):
+                    await self._money.settle(reserved, (), refused=True)
                 raise
         except BaseException:
             self._limits.give_back(key)

@@ -35,6 +35,8 @@ _FAMILIES: Final[Mapping[str, float]] = {
 _PLAIN: Final = "x-rate-limit"
 #: No window is longer than a day; a reset that is further away is no reset.
 _LONGEST: Final = _DAY + 3600
+#: A reset is told in whole seconds: it may be so much later.
+_WHOLE_SECONDS: Final = 1.0
 _NUMBER: Final = re.compile(r"[0-9]{1,12}")
 _ID: Final = re.compile(r"[0-9]+([-_][0-9]+)*")
 _ROUTES: Final = 256
@@ -134,8 +136,10 @@ class _Known:
     troubles: int = 0
     """Failures in a row, and 429 without saying until when; those of requests that went together count once."""
     troubled_at: float = float("-inf")
-    tried_at: float | None = None
-    """When the request went that is not answered yet. While there is trouble, there is only one."""
+    under_way: int = 0
+    """Requests that are not answered yet. While there is trouble, there is only one."""
+    tried_at: float = 0.0
+    """When the last of them went."""
 
 
 class Limits:
@@ -158,9 +162,9 @@ class Limits:
         now, known = self._clock.monotonic(), self._of(route)
         if (until := max(known.shut_until, self._turn(known, priority, now, first=first))) > now:
             return self._queue(known, priority, now, until, first=first)
-        if known.troubles and known.tried_at is not None and now < known.tried_at + _ANSWERED:
+        if known.troubles and known.under_way and now < known.tried_at + _ANSWERED:
             return self._later(_FAILING.first, _FAILING.after(known.troubles))
-        known.tried_at = now
+        known.under_way, known.tried_at = known.under_way + 1, now
         for window in known.windows.values():
             window.take(first=first, now=now)
         return 0.0
@@ -168,20 +172,20 @@ class Limits:
     def give_back(self, route: Route) -> None:
         """What was let go has not gone."""
         known = self._of(route)
-        known.tried_at = None
+        known.under_way = max(0, known.under_way - 1)
         for window in known.windows.values():
             window.give_back()
 
     def learn(self, route: Route, status: int | None, headers: Mapping[str, str], *, asked_at: float) -> None:
         """Learn from the answer to a request of *asked_at* (monotonic); None where there was none."""
         known, now = self._of(route), self._clock.monotonic()
-        known.tried_at = None
+        known.under_way = max(0, known.under_way - 1)
         told = _told(headers, self._clock.now().timestamp())
         for family, (limit, remaining, left) in told.items():
             window = known.windows.get(family)
             if window is None:
                 window = known.windows[family] = Window(limit, _FAMILIES[family], self._shares)
-            window.learn(limit, remaining, left, asked_at=asked_at, now=now)
+            window.learn(limit, remaining, left, asked_at=asked_at, now=now, under_way=known.under_way)
         if status == 429:
             self._shut(known, told, asked_at, now)
         elif status is None or status >= _TROUBLED:
@@ -252,7 +256,7 @@ def _told(headers: Mapping[str, str], now: float) -> dict[str, tuple[int, int, f
         limit, remaining, reset = map(int, values)
         left = reset - (now if server is None else server)
         if limit > 0 and remaining <= limit and 0 < left <= _LONGEST:
-            told[family] = (limit, remaining, left)
+            told[family] = (limit, remaining, left + _WHOLE_SECONDS)
     return told
 
 

@@ -111,14 +111,19 @@ class Window:
         """A request did not go out after all."""
         self.used = max(0, self.used - 1)
 
-    def learn(self, limit: int, remaining: int, left: float, *, asked_at: float, now: float) -> None:
-        """What X said, in the answer to a request of *asked_at*: *remaining* of *limit*, for *left* seconds more."""
+    def learn(
+        self, limit: int, remaining: int, left: float, *, asked_at: float, now: float, under_way: int = 0
+    ) -> None:
+        """What X said, in the answer to a request of *asked_at*: *remaining* of *limit*, for *left* seconds more.
+
+        *under_way* are those requests that are not answered yet, and may not be counted in it.
+        """
         self._roll(now)
         ends, used = now + left, limit - remaining
         if self.ends is not None and abs(ends - self.ends) <= _SAME and limit == self.limit:
-            self.used = max(self.used, used)
+            self.used, self.ends = max(self.used, used), max(self.ends, ends)
         elif asked_at >= self._told_at:  # an answer that comes late tells of a window that is over
-            self.limit, self.used, self.ends = limit, used, ends
+            self.limit, self.used, self.ends = limit, min(limit, used + under_way), ends
             self.seconds = max(self._usual, left)
         self._told_at = max(self._told_at, asked_at)
 
