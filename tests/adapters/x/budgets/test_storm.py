@@ -259,8 +259,7 @@ async def test_a_day_costs_its_budget_and_one_page_at_most() -> None:
 
     for _ in range(3 * 24 * 60):
         await world.run(world.clock.monotonic() + MINUTE)
-        for amount in [cent async for cent in _polled(world, ids)]:
-            spent[int(world.clock.monotonic() // DAY)] += amount
+        spent[int(world.clock.monotonic() // DAY)] += await _polled(world, ids)
     for each in world.sent:
         if each.sent is not None:
             spent[int(each.sent // DAY)] += int(PRICES["post.create"] * 1000)
@@ -269,15 +268,15 @@ async def test_a_day_costs_its_budget_and_one_page_at_most() -> None:
     assert min(spent[day] for day in range(3)) >= 900, "and it is used"
 
 
-async def _polled(world: World, ids: Iterator[int]) -> Any:
+async def _polled(world: World, ids: Iterator[int]) -> int:
     """Thousandths of a dollar that a poll has cost."""
     try:
         ticket = await world.budgets.before("GET", MENTIONS, priority=Priority.BACKGROUND)
     except ThrottledError:
-        return
+        return 0
     found = [("post.read", str(next(ids))) for _ in range(world._chance.choice((0, 0, 0, 100)))]
     await world.budgets.after(ticket, status=200, items=found)
-    yield 5 * len(found)
+    return 5 * len(found)
 
 
 async def test_each_run_is_the_same() -> None:
