@@ -161,6 +161,12 @@ def test_what_is_nested_too_deep_is_told_and_the_others_are_read() -> None:
     all_kept(told)
 
 
+def test_a_list_that_nobody_knows_and_is_nested_too_deep_is_told_too() -> None:
+    told = list(activity({"new_events": nested(100), "direct_message_events": [direct_by_webhook()]}, own=OWN, now=NOW))
+    assert len(told) == 2
+    all_kept(told)
+
+
 @pytest.mark.parametrize(
     "text",
     [

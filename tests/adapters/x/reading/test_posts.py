@@ -290,6 +290,14 @@ def test_an_edited_post_is_what_it_was_and_then_an_edit() -> None:
     assert X.of(edited).edits == (PARENT, POST)
 
 
+def test_an_edit_stays_in_the_thread_that_its_first_version_began() -> None:
+    for event in read(mention(edit_history_tweet_ids=[POST, PARENT])):
+        assert isinstance(event, MessageReceived | MessageEdited)
+        assert (event.thread, event.references) == (PARENT, ())
+        assert event.conversation is not None
+        assert event.conversation.thread == PARENT
+
+
 def test_the_first_version_is_only_a_message_whatever_follows_it() -> None:
     later = str(int(POST) + 5)
     event = message(mention(edit_history_tweet_ids=[POST, later]))

@@ -20,10 +20,10 @@ from ..snowflakes import read_id
 from .directs import direct_events
 from .envelopes import account_activity
 from .envelopes import activity as envelope_events
-from .includes import Includes
+from .includes import Includes, Reading
 from .items import UNREADABLE, each
 from .names import Dialect, direct_fields, fields
-from .posts import Reading, post_events
+from .posts import post_events
 from .values import document, mapping, sequence
 
 __all__ = ["UNREADABLE", "Dialect", "activity", "direct_fields", "directs", "fields", "posts"]
@@ -40,16 +40,16 @@ def posts(page: Mapping[str, Any], *, own: str, now: datetime) -> Sequence[Event
     Raises:
         InvalidInputError: It cannot be written as JSON again.
     """
-    reading, answer = Reading(own, now), document(page)
-    includes = Includes.of(answer.get("includes"))
-    return each(_oldest_first(answer), lambda item: post_events(item, includes, reading))
+    answer = document(page)
+    reading = Reading(own, now, Includes.of(answer.get("includes")))
+    return each(_oldest_first(answer), lambda item: post_events(item, reading))
 
 
 def directs(page: Mapping[str, Any], *, own: str, now: datetime) -> Sequence[Event]:
     """The events of a page of `/2/dm_events`, the oldest first; as `posts`."""
-    reading, answer = Reading(own, now), document(page)
-    includes = Includes.of(answer.get("includes"))
-    return each(_oldest_first(answer), lambda item: direct_events(item, includes, reading))
+    answer = document(page)
+    reading = Reading(own, now, Includes.of(answer.get("includes")))
+    return each(_oldest_first(answer), lambda item: direct_events(item, reading))
 
 
 def activity(body: bytes | Mapping[str, Any], *, own: str, now: datetime) -> Sequence[Event]:

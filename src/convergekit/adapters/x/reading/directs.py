@@ -25,9 +25,9 @@ from convergekit.model import (
 from .. import addresses
 from ..details import X
 from ..snowflakes import read_id
-from .includes import Includes, Person
+from .includes import Person, Reading
 from .names import renamed
-from .posts import Reading, attachments, media_keys
+from .posts import attachments, media_keys
 from .values import UnreadableError, digest, ids, line, mapping, moment, moment_of_id, required_id, sequence
 from .words import shown
 
@@ -39,12 +39,11 @@ _MEMBERSHIPS: Final[Mapping[str, Literal["joined", "left"]]] = {
 }
 
 
-def direct_events(raw: Any, includes: Includes, reading: Reading, *, original: Any = None) -> Sequence[Event]:
+def direct_events(raw: Any, reading: Reading, *, original: Any = None) -> Sequence[Event]:
     """The events that *raw*, an event of direct messages, is: none for a message of our own.
 
     Args:
         raw: As API 2 has it.
-        includes: What X shows beside it.
         reading: For whom.
         original: As it came, where that is another shape.
 
@@ -55,17 +54,17 @@ def direct_events(raw: Any, includes: Includes, reading: Reading, *, original: A
     id = required_id(item.get("id"), "an event of direct messages")
     kind = item.get("event_type")
     if isinstance(kind, str) and kind in _MEMBERSHIPS:
-        return _memberships(item, id, _MEMBERSHIPS[kind], includes, reading)
+        return _memberships(item, id, _MEMBERSHIPS[kind], reading)
     if kind == "MessageCreate":
-        return _message(raw if original is None else original, item, id, includes, reading)
+        return _message(raw if original is None else original, item, id, reading)
     return (CustomReceived(key=f"dm:{id}", name=f"x.dm.{line(kind, 100) or 'unknown'}", data=raw),)
 
 
-def _message(original: Any, item: Mapping[str, Any], id: str, includes: Includes, reading: Reading) -> Sequence[Event]:
-    sender = includes.person(required_id(item.get("sender_id"), "the sender of a direct message"))
+def _message(original: Any, item: Mapping[str, Any], id: str, reading: Reading) -> Sequence[Event]:
+    sender = reading.includes.person(required_id(item.get("sender_id"), "the sender of a direct message"))
     if sender.id == reading.own:
         return ()
-    files, not_shown = attachments(item, includes)
+    files, not_shown = attachments(item, reading.includes)
     said = shown(item, has_media=bool(files))
     shared = ids([mapping(each).get("id") for each in sequence(item.get("referenced_posts"))[:20]])
     details = X(
@@ -76,7 +75,7 @@ def _message(original: Any, item: Mapping[str, Any], id: str, includes: Includes
         urls=said.urls,
         not_shown=not_shown,
     )
-    picked = includes.picked(users=[sender.id], posts=shared, media=media_keys(item), polls=())
+    picked = reading.includes.picked(users=[sender.id], posts=shared, media=media_keys(item), polls=())
     message = MessageReceived(
         key=f"dm:{id}",
         message_id=id,
@@ -104,11 +103,7 @@ def _conversation(item: Mapping[str, Any], sender: Person, reading: Reading) -> 
 
 
 def _memberships(
-    item: Mapping[str, Any],
-    id: str,
-    membership: Literal["joined", "left"],
-    includes: Includes,
-    reading: Reading,
+    item: Mapping[str, Any], id: str, membership: Literal["joined", "left"], reading: Reading
 ) -> Sequence[Event]:
     group = addresses.group(required_id(item.get("dm_conversation_id"), "a group"))
     by = read_id(item.get("sender_id"))
@@ -116,9 +111,9 @@ def _memberships(
         MembershipChanged(
             key=f"dm:{id}:{member}",
             conversation=ConversationRef(address=group, kind=ConversationKind.GROUP),
-            sender=includes.person(by).address if by is not None else None,
+            sender=reading.includes.person(by).address if by is not None else None,
             at=moment_of_id(id, item.get("created_at"), reading.now),
-            member=includes.person(member).address,
+            member=reading.includes.person(member).address,
             membership=membership,
             native={"data": item},
         )
@@ -126,10 +121,10 @@ def _memberships(
     )
 
 
-def encrypted(raw: Any, includes: Includes, reading: Reading) -> Sequence[Event]:
+def encrypted(raw: Any, reading: Reading) -> Sequence[Event]:
     """The message that the encrypted chat *raw* is: that it came, and from whom, and nothing of what it says."""
     item = mapping(raw)
-    sender = includes.person(required_id(item.get("sender_id"), "the sender of an encrypted message"))
+    sender = reading.includes.person(required_id(item.get("sender_id"), "the sender of an encrypted message"))
     if sender.id == reading.own:
         return ()
     id = line(item.get("id"), 100) or digest(raw)
@@ -176,10 +171,10 @@ def read_receipt(raw: Any, reading: Reading) -> Sequence[Event]:
     return (read,)
 
 
-def typing(raw: Any, includes: Includes, reading: Reading) -> Sequence[Event]:
+def typing(raw: Any, reading: Reading) -> Sequence[Event]:
     """That somebody writes to us: ephemeral, and so without a key."""
     sender = required_id(mapping(raw).get("sender_id"), "who is typing")
     if sender == reading.own:
         return ()
     at = moment(mapping(raw).get("created_timestamp"))
-    return (TypingChanged(sender=includes.person(sender).address, at=at, typing=True),)
+    return (TypingChanged(sender=reading.includes.person(sender).address, at=at, typing=True),)

@@ -22,16 +22,16 @@ from convergekit.model import (
 from .. import addresses
 from ..snowflakes import read_id
 from .directs import direct_events, encrypted, read_receipt, typing
-from .includes import Includes
+from .includes import Includes, Reading
 from .items import each
 from .legacy import direct_of, post_of
-from .posts import Reading, post_events
+from .posts import post_events
 from .values import digest, first_of, line, mapping, moment, required_id
 
 __all__ = ["account_activity", "activity"]
 
-#: What reads the payload of an envelope: of it, whom X shows beside it, and for whom it is.
-_Reader: TypeAlias = Callable[[Any, Includes, Reading], Sequence[Event]]
+#: What reads the payload of an envelope, or an item of a list.
+_Reader: TypeAlias = Callable[[Any, Reading], Sequence[Event]]
 
 
 def activity(envelope: Any, reading: Reading) -> Sequence[Event]:
@@ -47,25 +47,28 @@ def activity(envelope: Any, reading: Reading) -> Sequence[Event]:
     if kind is None or read is None or about not in (None, reading.own):
         return (_custom(kind or "activity", data),)
     includes = Includes.of(data.get("includes"), mapping(payload).get("users"))
-    return read(payload, includes, reading)
+    return read(payload, reading.beside(includes))
 
 
 def account_activity(body: Mapping[str, Any], reading: Reading) -> Sequence[Event]:
     """The events of a *body* of the Account Activity API: lists, each of one kind of happenings."""
     if read_id(body.get("for_user_id")) not in (None, reading.own):
         return (_custom("account_activity", body),)
-    includes = Includes.of(None, body.get("users"))
+    reading = reading.beside(Includes.of(None, body.get("users")))
     events: list[Event] = []
     for name, content in body.items():
         if name in _BESIDE:
             continue
-        read = _LISTS.get(name)
-        items = content if isinstance(content, list) else [content]
-        if read is None:
-            events.append(_custom(line(name, 100) or "account_activity", {name: content}))
+        if name in _LISTS:
+            events += _each(content if isinstance(content, list) else [content], _LISTS[name], reading)
         else:
-            events.extend(_each(items, read, includes, reading))
+            events += _each([{name: content}], _other, reading)
     return events
+
+
+def _other(raw: Any, reading: Reading) -> Sequence[Event]:
+    (name,) = raw
+    return (_custom(line(name, 100) or "account_activity", raw),)
 
 
 def _custom(kind: str, data: Mapping[str, Any]) -> CustomReceived:
@@ -73,31 +76,27 @@ def _custom(kind: str, data: Mapping[str, Any]) -> CustomReceived:
     return CustomReceived(key=f"activity:{kind}:{said or digest(data)}", name=f"x.{kind}", data=data)
 
 
-def _status(raw: Any, includes: Includes, reading: Reading) -> Sequence[Event]:
+def _status(raw: Any, reading: Reading) -> Sequence[Event]:
     post, beside = post_of(raw)
-    return post_events(post, Includes.of(beside) if beside else includes, reading, original=raw)
+    return post_events(post, reading.beside(Includes.of(beside)) if beside else reading, original=raw)
 
 
-def _quote(raw: Any, includes: Includes, reading: Reading) -> Sequence[Event]:
-    return post_events(raw, includes, reading, quotes_us=True)
+def _quote(raw: Any, reading: Reading) -> Sequence[Event]:
+    return post_events(raw, reading, quotes_us=True)
 
 
-def _direct(raw: Any, includes: Includes, reading: Reading) -> Sequence[Event]:
+def _direct(raw: Any, reading: Reading) -> Sequence[Event]:
     item, beside = direct_of(raw)
-    shown = Includes.of(beside, dict(includes.users)) if beside else includes
-    return direct_events(item, shown, reading, original=raw)
+    shown = reading.beside(Includes.of(beside, dict(reading.includes.users))) if beside else reading
+    return direct_events(item, shown, original=raw)
 
 
-def _read(raw: Any, includes: Includes, reading: Reading) -> Sequence[Event]:
-    return read_receipt(raw, reading)
-
-
-def _deleted(raw: Any, includes: Includes, reading: Reading) -> Sequence[Event]:
+def _deleted(raw: Any, reading: Reading) -> Sequence[Event]:
     """Of API 2 it is the post; of API 1.1, a status and when."""
     post = mapping(mapping(raw).get("status")) or mapping(raw)
     id = required_id(first_of(post, "id_str", "id"), "a deleted post")
     author = read_id(first_of(post, "author_id", "user_id_str", "user_id"))
-    sender = includes.person(author).address if author is not None else None
+    sender = reading.includes.person(author).address if author is not None else None
     retracted = MessageRetracted(
         key=f"delete:{id}",
         target=id,
@@ -108,7 +107,7 @@ def _deleted(raw: Any, includes: Includes, reading: Reading) -> Sequence[Event]:
     return (retracted,)
 
 
-def _revoked(raw: Any, includes: Includes, reading: Reading) -> Sequence[Event]:
+def _revoked(raw: Any, reading: Reading) -> Sequence[Event]:
     """Of API 2 it is the account; of API 1.1, a source and a target."""
     said = mapping(mapping(raw).get("revoke")) or mapping(raw)
     account = required_id(said.get("user_id") or mapping(said.get("source")).get("user_id"), "who revoked")
@@ -122,7 +121,7 @@ def _revoked(raw: Any, includes: Includes, reading: Reading) -> Sequence[Event]:
     return (revoked,)
 
 
-def _nothing(raw: Any, includes: Includes, reading: Reading) -> Sequence[Event]:
+def _nothing(raw: Any, reading: Reading) -> Sequence[Event]:
     """What we did ourselves is known where it was done."""
     return ()
 
@@ -130,15 +129,15 @@ def _nothing(raw: Any, includes: Includes, reading: Reading) -> Sequence[Event]:
 def _in(name: str, read: _Reader) -> _Reader:
     """Reads the list *name* of a payload, item by item, or the payload itself where there is none."""
 
-    def items(payload: Any, includes: Includes, reading: Reading) -> Sequence[Event]:
+    def items(payload: Any, reading: Reading) -> Sequence[Event]:
         found = mapping(payload).get(name)
-        return _each(found if isinstance(found, list) else [payload], read, includes, reading)
+        return _each(found if isinstance(found, list) else [payload], read, reading)
 
     return items
 
 
-def _each(items: Sequence[Any], read: _Reader, includes: Includes, reading: Reading) -> Sequence[Event]:
-    return each(items, lambda item: read(item, includes, reading))
+def _each(items: Sequence[Any], read: _Reader, reading: Reading) -> Sequence[Event]:
+    return each(items, lambda item: read(item, reading))
 
 
 _READERS: Final[Mapping[str, _Reader]] = {
@@ -150,7 +149,7 @@ _READERS: Final[Mapping[str, _Reader]] = {
     "post.delete": _deleted,
     "dm.received": _in("direct_message_events", _direct),
     "dm.sent": _nothing,
-    "dm.read": _in("direct_message_mark_read_events", _read),
+    "dm.read": _in("direct_message_mark_read_events", read_receipt),
     "dm.indicate_typing": _in("direct_message_indicate_typing_events", typing),
     "chat.received": encrypted,
     "chat.sent": _nothing,
@@ -161,7 +160,7 @@ _LISTS: Final[Mapping[str, _Reader]] = {
     "tweet_create_events": _status,
     "tweet_delete_events": _deleted,
     "direct_message_events": _direct,
-    "direct_message_mark_read_events": _read,
+    "direct_message_mark_read_events": read_receipt,
     "direct_message_indicate_typing_events": typing,
     "user_event": _revoked,
 }

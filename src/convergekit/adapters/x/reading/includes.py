@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any, Final, Self
 
 from convergekit.model import Address
@@ -15,7 +16,7 @@ from .names import renamed
 from .values import first_of, line, mapping, sequence
 from .words import shown
 
-__all__ = ["Includes", "Person"]
+__all__ = ["Includes", "Person", "Reading"]
 
 #: What X puts on accounts that say of themselves that a program writes there.
 _AUTOMATED: Final = "Automated"
@@ -118,6 +119,25 @@ class Includes:
             "polls": _picked(self.polls, polls),
         }
         return {name: found for name, found in wanted.items() if found}
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """For whom, and when, something is read, and what X shows beside it.
+
+    Args:
+        own: The account's id.
+        now: When it came.
+        includes: What X shows beside.
+    """
+
+    own: str
+    now: datetime
+    includes: Includes = field(default_factory=Includes)
+
+    def beside(self, includes: Includes) -> Self:
+        """The same, of what has other *includes*."""
+        return replace(self, includes=includes)
 
 
 def _picked(known: Mapping[str, Mapping[str, Any]], keys: Iterable[str]) -> list[Any]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final, Literal
 
 from convergekit.model import (
@@ -21,13 +19,13 @@ from convergekit.model import (
 from .. import addresses
 from ..details import Poll, PollOption, X
 from ..snowflakes import moment_of, read_id
-from .includes import Includes, Person
+from .includes import Includes, Person, Reading
 from .media import attachment
 from .names import renamed
 from .values import first_of, ids, line, mapping, moment, moment_of_id, required_id, sequence, words
 from .words import shown
 
-__all__ = ["Reading", "attachments", "media_keys", "post_events"]
+__all__ = ["attachments", "media_keys", "post_events"]
 
 #: X' own words for languages that it does not know, or that are none.
 _NO_LANGUAGE: Final = frozenset({"und", "zxx", "art"})
@@ -36,27 +34,11 @@ _LANGUAGES: Final = {"in": "id", "iw": "he", "ji": "yi"}
 _MOST: Final = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """For whom, and when, something is read.
-
-    Args:
-        own: The account's id.
-        now: When it came.
-    """
-
-    own: str
-    now: datetime
-
-
-def post_events(
-    raw: Any, includes: Includes, reading: Reading, *, quotes_us: bool = False, original: Any = None
-) -> Sequence[Event]:
+def post_events(raw: Any, reading: Reading, *, quotes_us: bool = False, original: Any = None) -> Sequence[Event]:
     """The events that the post *raw* is: none for one of our own.
 
     Args:
         raw: As API 2 has it, in either dialect.
-        includes: What X shows beside it.
         reading: For whom.
         quotes_us: Whether X told of it as of a quote of ours, which it may not show.
         original: As it came, where that is another shape.
@@ -64,48 +46,35 @@ def post_events(
     Raises:
         UnreadableError: It has no id, or no author.
     """
-    post = renamed(mapping(raw))
-    id = required_id(post.get("id"), "a post")
-    author = required_id(post.get("author_id"), "the author of a post")
-    if author == reading.own:
+    post = _Post(renamed(mapping(raw)), reading, quotes_us, raw if original is None else original)
+    if post.author.id == reading.own:
         return ()
-    found = _Post(
-        raw if original is None else original, post, id, includes.person(author), includes, reading, quotes_us
-    )
-    if found.reposted is not None:
-        return (found.as_repost(),)
-    return found.as_events()
+    return (post.as_repost(),) if post.reposted is not None else post.as_events()
 
 
 class _Post:
-    """One post of somebody else's, on its way to be an event."""
+    """One post, on its way to be an event."""
 
-    def __init__(
-        self,
-        raw: Any,
-        post: Mapping[str, Any],
-        id: str,
-        author: Person,
-        includes: Includes,
-        reading: Reading,
-        quotes_us: bool,
-    ) -> None:
-        self._raw, self._post, self._id, self._author = raw, post, id, author
-        self._includes, self._reading, self._quotes_us = includes, reading, quotes_us
-        refers = {str(each.get("type")): read_id(each.get("id")) for each in map(mapping, _references(post))}
+    def __init__(self, post: Mapping[str, Any], reading: Reading, quotes_us: bool, original: Any) -> None:
+        self._post, self._quotes_us, self._original = post, quotes_us, original
+        self._own, self._now, self._includes = reading.own, reading.now, reading.includes
+        self._id = required_id(post.get("id"), "a post")
+        self.author = self._includes.person(required_id(post.get("author_id"), "the author of a post"))
+        refers = {str(each.get("type")): read_id(each.get("id")) for each in _references(post)}
         self.parent = refers.get("replied_to") or read_id(post.get("in_reply_to_post_id"))
         self.quoted, self.reposted = refers.get("quoted"), refers.get("retweeted")
-        self.thread = read_id(post.get("conversation_id")) or self.parent or id
-        self.versions = tuple(sorted(ids(post.get("edit_history_post_ids")), key=int))
+        self.versions = _versions(post, self._id)
+        thread = read_id(post.get("conversation_id")) or self.parent or self._id
+        self.thread = self.versions[0] if thread in self.versions else thread
 
     def as_repost(self) -> CustomReceived:
         return CustomReceived(
             key=f"post:{self._id}",
             name="x.repost",
             conversation=self._conversation,
-            sender=self._author.address,
-            at=moment_of_id(self._id, self._post.get("created_at"), self._reading.now),
-            automated=self._author.automated,
+            sender=self.author.address,
+            at=moment_of_id(self._id, self._post.get("created_at"), self._now),
+            automated=self.author.automated,
             data={"post": self.reposted},
             native=self._native(),
         )
@@ -113,8 +82,8 @@ class _Post:
     def as_events(self) -> Sequence[Event]:
         """An edited post is what it was at first, where nobody has seen that, and then that it was edited."""
         content = self._content()
-        first = self.versions[0] if self.versions and self._id in self.versions else self._id
-        at = moment_of_id(self._id, self._post.get("created_at"), self._reading.now)
+        first = self.versions[0]
+        at = moment_of_id(self._id, self._post.get("created_at"), self._now)
         began = at if first == self._id else moment_of(first) or at
         events: list[Event] = [MessageReceived(key=f"post:{first}", message_id=first, at=began, **content)]
         if first != self._id:
@@ -127,8 +96,8 @@ class _Post:
         said = shown(self._post, quoted=self.quoted, has_media=bool(files))
         return {
             "conversation": self._conversation,
-            "sender": self._author.address,
-            "automated": self._author.automated,
+            "sender": self.author.address,
+            "automated": self.author.automated,
             "details": self._details(said.urls, not_shown).to_details(),
             "native": self._native(),
             "text": said.text,
@@ -143,17 +112,17 @@ class _Post:
 
     @property
     def _conversation(self) -> ConversationRef:
-        return ConversationRef(address=self._author.address, kind=ConversationKind.PUBLIC, thread=self.thread)
+        return ConversationRef(address=self.author.address, kind=ConversationKind.PUBLIC, thread=self.thread)
 
     def _before(self) -> tuple[str, ...]:
         named = (self.thread, self.parent, self.quoted)
-        return tuple(dict.fromkeys(each for each in named if each is not None and each != self._id))
+        return tuple(dict.fromkeys(each for each in named if each is not None and each not in self.versions))
 
     def _details(self, urls: tuple[str, ...], not_shown: tuple[str, ...]) -> X:
         return X(
-            handle=self._author.handle,
-            name=self._author.name,
-            verified=self._author.verified,
+            handle=self.author.handle,
+            name=self.author.name,
+            verified=self.author.verified,
             kind_of_mention=self._kind_of_mention(),
             summoned=self._quotes_own() or self._mentions_own(),
             reply_settings=line(self._post.get("reply_settings"), 40),
@@ -168,18 +137,18 @@ class _Post:
 
     def _kind_of_mention(self) -> Literal["mention", "reply", "quote"]:
         answered = read_id(self._post.get("in_reply_to_user_id")) or self._includes.author_of(self.parent)
-        if self.parent is not None and answered == self._reading.own:
+        if self.parent is not None and answered == self._own:
             return "reply"
         return "quote" if self._quotes_own() else "mention"
 
     def _quotes_own(self) -> bool:
-        return self._quotes_us or self._includes.author_of(self.quoted) == self._reading.own
+        return self._quotes_us or self._includes.author_of(self.quoted) == self._own
 
     def _mentions_own(self) -> bool:
-        handle = self._includes.person(self._reading.own).handle
+        handle = self._includes.person(self._own).handle
         named = _mentions(self._post)
         return any(
-            read_id(each.get("id")) == self._reading.own
+            read_id(each.get("id")) == self._own
             or (handle is not None and str(each.get("username")).lower() == handle.lower())
             for each in named
         )
@@ -187,7 +156,7 @@ class _Post:
     def _mentioned(self) -> tuple[Address, ...]:
         found: dict[str, Address] = {}
         for each in _mentions(self._post):
-            if (id := read_id(each.get("id"))) is not None and id != self._author.id:
+            if (id := read_id(each.get("id"))) is not None and id != self.author.id:
                 found.setdefault(id, addresses.user(id, Person.of(each, id).address.display_name))
         return tuple(found.values())
 
@@ -205,12 +174,12 @@ class _Post:
 
     def _native(self) -> dict[str, Any]:
         picked = self._includes.picked(
-            users=[self._author.id],
+            users=[self.author.id],
             posts=[each for each in (self.parent, self.quoted, self.reposted) if each is not None],
             media=media_keys(self._post),
             polls=ids(mapping(self._post.get("attachments")).get("poll_ids")),
         )
-        return {"data": self._raw, **({"includes": picked} if picked else {})}
+        return {"data": self._original, **({"includes": picked} if picked else {})}
 
 
 def attachments(item: Mapping[str, Any], includes: Includes) -> tuple[tuple[Attachment, ...], tuple[str, ...]]:
@@ -231,8 +200,14 @@ def media_keys(item: Mapping[str, Any]) -> Sequence[str]:
     return tuple(dict.fromkeys(each for each in named if isinstance(each, str)))
 
 
-def _references(post: Mapping[str, Any]) -> Sequence[Any]:
-    return sequence(post.get("referenced_posts"))[:_MOST]
+def _references(post: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    return [mapping(each) for each in sequence(post.get("referenced_posts"))[:_MOST]]
+
+
+def _versions(post: Mapping[str, Any], id: str) -> tuple[str, ...]:
+    """Ids of all that an edited post was and is, the oldest first; of another, its own."""
+    found = sorted(ids(post.get("edit_history_post_ids")), key=int)
+    return tuple(found) if id in found else (id,)
 
 
 def _mentions(post: Mapping[str, Any]) -> list[Mapping[str, Any]]:
