@@ -21,8 +21,7 @@ __all__ = ["TAG", "Subscriptions", "kinds", "rows"]
 TAG: Final = "convergekit"
 
 _ROUTE: Final = "/2/activity/subscriptions"
-#: A mention is told only for an @ in the text, and a reply only to one of our posts: so both. What is private is asked
-#: for by the account itself, and not by the app.
+#: A mention is told only for an @ in the text, and a reply only to one of our posts: so both.
 _PUBLIC: Final = ("post.mention.create", "post.reply.create", "post.quote.create", "post.delete")
 _PRIVATE: Final = ("dm.received", "dm.read", "dm.indicate_typing", "chat.received")
 _ALWAYS: Final = ("oauth.revoke",)
@@ -32,11 +31,11 @@ _AGAIN: Final = timedelta(days=1)
 _PAGES: Final = 20
 
 
-def kinds(config: XConfig) -> Mapping[str, bool]:
-    """What we want to be told, and of each whether it is private."""
+def kinds(config: XConfig) -> tuple[str, ...]:
+    """What we want to be told."""
     public = _PUBLIC if config.mentions else ()
-    private = (*_PRIVATE, *_ALWAYS) if config.direct_messages else _ALWAYS
-    return {**dict.fromkeys(public, False), **dict.fromkeys(private, True)}
+    private = _PRIVATE if config.direct_messages else ()
+    return (*public, *private, *_ALWAYS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,25 +69,26 @@ class Subscriptions:
             DeliveryError: X could not be asked.
         """
         found = await self._found()
-        for kind, is_private in kinds(self._session.config).items():
+        for kind in kinds(self._session.config):
             there = found.get(kind, [])
             if any(webhook is None or each.webhook == webhook for each in there) or self._was_refused(kind):
                 continue
             ours = next((each for each in there if each.is_ours), None)
             try:
-                await self._mended(kind, is_private, webhook, ours)
+                await self._mended(kind, webhook, ours)
             except RejectedError as error:
                 self._refuse(kind, error)
             else:
                 self.refused.pop(kind, None)
 
-    async def _mended(self, kind: str, is_private: bool, webhook: str | None, ours: _Subscription | None) -> None:
+    async def _mended(self, kind: str, webhook: str | None, ours: _Subscription | None) -> None:
         where = {} if webhook is None else {"webhook_id": webhook}
         if ours is not None:
             await self._app.request("PUT", f"{_ROUTE}/{ours.id}", json={"tag": TAG, **where})
             return
         about = {"event_type": kind, "filter": {"user_id": self._session.own}, "tag": TAG, **where}
-        await (self._user if is_private else self._app).request("POST", _ROUTE, json=about)
+        # By the account itself: of what is private, the app may not let itself be told.
+        await self._user.request("POST", _ROUTE, json=about)
 
     async def _found(self) -> Mapping[str, list[_Subscription]]:
         """By kind, those of our account; others' are none of our business."""

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from convergekit.abc import Polled
 from convergekit.errors import InvalidInputError, NotSentError, RejectedError, ThrottledError
-from convergekit.model import Event, GapDetected
+from convergekit.model import ConversationKind, Event, GapDetected, MessageReceived
 
 from ..activity.pulse import Pulse
 from ..arrivals import Arrivals
@@ -25,7 +25,7 @@ from ..session import Session
 from ..snowflakes import first_id, moment_of
 from .place import Place
 from .sources import Source, sources
-from .walk import PAGE, Item, Walk, pages
+from .walk import PAGE, Walk, pages
 
 __all__ = ["Feeds"]
 
@@ -168,7 +168,7 @@ class Feeds:
             events += source.read(page, own=self._session.own, now=now)
         last = items[-1].id if items else place.since
         more = walk.newest is not None and walk.newest > last
-        await self._told(source, last, items)
+        await self._told(source, events)
         reached = Place(last, place.looked) if more else Place(last).looked_at(now)
         wait = None if more else self._ends(source)
         return Polled(await self._arrivals.taken(events), reached.to_cursor(), more, wait)
@@ -184,8 +184,13 @@ class Feeds:
             reason=reason,
         )
 
-    async def _told(self, source: Source, last: int, items: Sequence[Item]) -> None:
-        """Let the pulse know what was found, since X should have told of it."""
-        at = moment_of(str(last)) if items else None
-        if at is not None:
-            await self._pulse.found(source.kind, at)
+    async def _told(self, source: Source, events: Sequence[Event]) -> None:
+        """Let the pulse know what was found, since X should have told of it; of groups it tells nothing."""
+        moments = [event.at for event in events if event.at is not None and _is_told(event)]
+        if moments:
+            await self._pulse.found(source.kind, max(moments))
+
+
+def _is_told(event: Event) -> bool:
+    where = event.conversation
+    return isinstance(event, MessageReceived) and where is not None and where.kind is not ConversationKind.GROUP
