@@ -37,6 +37,9 @@ ELSEWHERE = {
     ("DELETE", "/2/activity/subscriptions"),
 }
 
+#: Operations whose answer stands under "data" since 2.167, and by itself before.
+WRAPPED_SINCE = {"createWebhooks", "createWebhookReplayJob"}
+
 
 def _mended(specification: dict[str, Any]) -> dict[str, Any]:
     """Without what the description says and X does not do; each has its reason."""
@@ -51,6 +54,8 @@ def _mended(specification: dict[str, Any]) -> dict[str, Any]:
     # New in 2.167.
     more = schemas["TweetCreateRequest"]["properties"]
     more["made_with_ai"] = more["paid_partnership"] = {"type": "boolean"}
+    # What an event carries came into the description for profiles and news only.
+    schemas["ActivityStreamingResponsePayload"] = {"type": "object"}
     # Both ways to write an event's id are seen: the first is a number, which may be negative.
     schemas["ActivityEventId"] = {"type": "string", "pattern": "^-?[0-9]{1,19}$"}
     return specification
@@ -132,6 +137,8 @@ class Specification:
             described = operation["responses"]["default"]
             kind = "application/problem+json"
         value = old(response.json())
+        if operation["operationId"] in WRAPPED_SINCE:
+            value = value.get("data", value)
         yield from self._errors(described["content"][kind]["schema"], value)
 
     def _resolved(self, parameter: Mapping[str, Any]) -> Mapping[str, Any]:

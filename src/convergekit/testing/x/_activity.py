@@ -7,11 +7,11 @@ import hashlib
 import hmac
 import json
 import math
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import anyio
 import httpx
@@ -30,7 +30,7 @@ _CHALLENGE: Final = 3.0
 _EVENT: Final = 10.0
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Delivery:
     """One event on its way to a webhook.
 
@@ -244,6 +244,11 @@ class Activity:
                     send.send_nowait(body + b"\r\n")
         return _Stream(self, send, receive)
 
+    def line(self, content: bytes) -> None:
+        """Put *content*, whatever it is, into each stream that is open."""
+        for each in self._streams:
+            each.send_nowait(content + b"\r\n")
+
     def close_streams(self) -> None:
         """End those that are open, as X does when it moves them elsewhere."""
         for each in self._streams:
@@ -262,15 +267,16 @@ class _Stream(httpx.AsyncByteStream):
     ) -> None:
         self._activity, self._send, self._receive = activity, send, receive
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        while True:
-            line = b"\r\n"  # something has to come, so that whoever reads knows that we are there
-            with anyio.move_on_after(self._activity.heartbeat):
-                try:
-                    line = await self._receive.receive()
-                except anyio.EndOfStream:
-                    return
-            yield line
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        with anyio.move_on_after(self._activity.heartbeat):
+            try:
+                return await self._receive.receive()
+            except anyio.EndOfStream:
+                raise StopAsyncIteration from None
+        return b"\r\n"  # something has to come, so that whoever reads knows that we are there
 
     async def aclose(self) -> None:
         self._activity.forget(self._send)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
 from contextlib import aclosing, asynccontextmanager, suppress
 from typing import Any, Final, TypeAlias
 
@@ -118,7 +118,7 @@ async def _answer(
     await stream.send(head)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_until_gone, stream, tasks.cancel_scope)
-        async for chunk in response.aiter_raw():
+        async for chunk in _chunks(response):
             await stream.send(connection.send(h11.Data(data=chunk)) or b"")
         await stream.send(connection.send(h11.EndOfMessage()) or b"")
         tasks.cancel_scope.cancel()
@@ -163,12 +163,10 @@ async def asgi(
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def _chunks(response: httpx.Response) -> AsyncIterator[bytes]:
-    if isinstance(response.stream, httpx.ByteStream):
-        yield await response.aread()
-        return
-    async for chunk in response.aiter_raw():
-        yield chunk
+def _chunks(response: httpx.Response) -> httpx.AsyncByteStream:
+    """Its body as it comes; not through httpx, whose generators some leave half read."""
+    assert isinstance(response.stream, httpx.AsyncByteStream)
+    return response.stream
 
 
 async def _lifespan(
