@@ -23,6 +23,7 @@ from convergekit.testing.x import (
     Nonsense,
     Partial,
     Post,
+    Refused,
     Reset,
     Slow,
     Step,
@@ -347,13 +348,23 @@ async def test_a_group_is_written_to() -> None:
         assert x.server.directs[-1].conversation is group
 
 
-async def test_check_says_whose_account_it_is_and_what_is_wrong() -> None:
-    async with world() as x:
+@pytest.mark.parametrize(
+    ("settings", "step", "detail"),
+    [
+        ({}, None, "@support (7)"),
+        ({"budget": {"day": "5"}}, None, "of 5 US dollars of the day"),
+        ({"user_id": "12"}, None, "user_id is 12"),
+        ({}, EmptyError(), "Unauthorized"),
+        ({}, Refused(403), "users.read"),
+        ({}, HtmlError(), "Service Unavailable"),
+    ],
+)
+async def test_check_says_whose_account_it_is_and_what_is_wrong(settings: Any, step: Step | None, detail: str) -> None:
+    async with world(**settings) as x:
+        if step is not None:
+            x.server.script("GET", "/2/users/me", then=step)
         adapter: Any = x.hub.channel("x").adapter
-        well = await adapter.check()
-        x.server.script("GET", "/2/users/me", then=EmptyError())
-        ill = await adapter.check()
+        health = await adapter.check()
 
-        assert well.ok
-        assert "@support" in well.detail
-        assert not ill.ok
+        assert detail in health.detail
+        assert health.ok is (step is None and "user_id" not in settings)

@@ -12,7 +12,7 @@ import pytest
 from convergekit.errors import NotSentError, RejectedError, UncertainError, UnsupportedContentError
 from convergekit.model import Attachment, FailureKind, Message, Part
 from convergekit.testing import outgoing
-from tests.adapters.x.outbound.kit import ANN, Account, posted, public
+from tests.adapters.x.outbound.kit import ANN, Account, posted
 
 pytestmark = pytest.mark.anyio
 
@@ -27,8 +27,7 @@ STATUS = "GET /2/media/upload"
 def showing(*attachments: Attachment, direct: bool = False, **more: Any) -> Any:
     part = Part(text="look", attachments=attachments)
     message = Message("look", attachments=attachments)
-    where = {} if direct else {"conversation": public(thread=None)}
-    return outgoing(ANN.uri, "look", part=part, message=message, **where, **more)
+    return outgoing(ANN.uri if direct else "x:public", "look", part=part, message=message, **more)
 
 
 def uploading(account: Account, *states: Any, count: int = 1) -> None:
@@ -227,7 +226,7 @@ async def test_the_first_post_is_not_sent_where_a_later_one_could_not_have_its_f
     account = Account()
     message = Message("look", attachments=(PHOTO, PHOTO, PHOTO, PHOTO, PHOTO, GIF))
     part = Part(text="look", attachments=message.attachments[:4])
-    first = outgoing(ANN.uri, "look", part=part, message=message, conversation=public(thread=None), count=2)
+    first = outgoing("x:public", "look", part=part, message=message, count=2)
 
     with pytest.raises(UnsupportedContentError):
         await account.outbound.send(first)

@@ -69,6 +69,15 @@ async def test_or_else_its_first_post() -> None:
     assert account.x.asked[0][1]["in_reply_to_tweet_id"] == THREAD
 
 
+async def test_a_public_word_to_one_person_that_answers_nothing_is_no_post_to_all() -> None:
+    account = open_account()
+
+    with pytest.raises(RejectedError, match="x:public"):
+        await account.outbound.send(outgoing(ANN.uri, "Hello Ann", conversation=public(thread=None)))
+
+    assert account.x.asked == []
+
+
 async def test_after_a_post_of_ours_the_next_one_follows_it() -> None:
     account = open_account(replies="summoned")
     account.session.memory.posted(POST, THREAD, "12", summoned=True)

@@ -42,6 +42,7 @@ _SIGNED: Final = ("ton.twitter.com", "ton.x.com")
 _OPEN: Final = ("twimg.com",)
 #: In one post.
 _PHOTOS: Final = 4
+_SCOPES: Final = "tweet.read, tweet.write, users.read, dm.read, dm.write, media.write and offline.access"
 #: What X calls a post that is not there.
 _GONE: Final = frozenset({"resource-not-found", "404"})
 _HANDLE: Final = re.compile(r"@?([A-Za-z0-9_]{1,15})")
@@ -151,7 +152,12 @@ class Outbound:
     def _destination(self, out: Outgoing) -> Destination:
         """Where it goes; in a thread, after the newest post of it that we know, or else its first."""
         to = destination(out)
-        if to.kind is not DestinationKind.POST or to.parent is not None or to.thread is None:
+        if to.kind is not DestinationKind.POST or to.parent is not None:
+            return to
+        if to.thread is None:
+            if to.id is not None:
+                reason = f"a post to {out.to} answers one of theirs: name it by reply_to; to everybody is x:public"
+                raise RejectedError(reason, kind=FailureKind.INVALID_ADDRESS, channel=self._session.context.channel)
             return to
         return replace(to, parent=self._session.memory.newest(to.thread) or to.thread)
 
@@ -242,12 +248,21 @@ class Outbound:
 
     async def check(self) -> Health:
         """See `XAdapter.check`."""
+        session = self._session
         try:
-            answer = await self._session.client.request("GET", "/2/users/me", params={})
+            answer = await session.client.request("GET", "/2/users/me")
         except DeliveryError as exc:
-            return Health(ok=False, detail=f"{self._session.config.api}: {exc.reason}")
+            is_scope = isinstance(exc, RejectedError) and exc.kind == FailureKind.NOT_PERMITTED
+            way_out = f"; the token needs the scopes {_SCOPES}" if is_scope else ""
+            return Health(ok=False, detail=f"{session.config.api}: {exc.reason}{way_out}")
         data = _mapping(answer.get("data"))
-        return Health(ok=True, detail=f"the account is @{data.get('username')} ({self._session.own})")
+        if read_id(data.get("id")) != session.own:
+            return Health(ok=False, detail=f"user_id is {session.own}, and the tokens are those of {data.get('id')}")
+        spent = session.budgets.spent.total
+        limits = {"day": session.config.budget.day, "month": session.config.budget.month}
+        told = [f"{spent.get(name, 0)} of {most} US dollars of the {name}" for name, most in limits.items() if most]
+        money = f"; spent: {', '.join(told)}" if told else ""
+        return Health(ok=True, detail=f"the account is @{data.get('username')} ({session.own}){money}")
 
 
 def _is_at(url: str, hosts: tuple[str, ...]) -> bool:
