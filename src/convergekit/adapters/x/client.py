@@ -28,7 +28,7 @@ from .auth import Auth, Identity
 from .budgets import Budgets, Cost, Priority, items_of, template
 from .config import XConfig
 from .oauth1 import encoded
-from .problems import act_of, body_of, outcome
+from .problems import act_of, body_of, outcome, status_of
 
 __all__ = ["Answer", "XClient", "make"]
 
@@ -172,7 +172,8 @@ class XClient(_Endpoints):
             raise
         body = body_of(answer)
         items = items_of(route, body, own=self.own) if call.method == "GET" else ()
-        wait = await self._budgets.after(ticket, status=answer.status, headers=answer.headers, items=items)
+        status = status_of(answer, body, act)
+        wait = await self._budgets.after(ticket, status=status, headers=answer.headers, items=items)
         if error := outcome(answer, body, act, wait=wait, hidden=call.hidden, channel=self._context.channel):
             raise error
         found = Answer(body or ())

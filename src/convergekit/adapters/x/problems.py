@@ -33,7 +33,7 @@ from convergekit.errors import (
 from convergekit.http import HttpAnswer
 from convergekit.model import FailureKind
 
-__all__ = ["Act", "Problem", "act_of", "body_of", "outcome", "problem_of"]
+__all__ = ["Act", "Problem", "act_of", "body_of", "outcome", "problem_of", "status_of"]
 
 #: Characters of X' own words in an error.
 _WORDS: Final = 200
@@ -189,6 +189,14 @@ def outcome(
     if status in _NOT_WORKED_ON or body is None or problem.is_empty:
         return NotSentError(reason, **more)
     return _refused(status, problem, act, reason, more)
+
+
+def status_of(answer: HttpAnswer, body: dict[str, Any] | None, act: Act) -> int:
+    """The status that *answer* stands for where requests and money are counted: X also says in words what it means."""
+    if 200 <= answer.status < 300 and body and "errors" not in body:
+        return answer.status
+    problem = problem_of(body)
+    return 402 if problem.type in _QUOTA else _status(answer, body, problem, act)
 
 
 def _taken(answer: HttpAnswer, body: dict[str, Any] | None, act: Act, channel: str) -> DeliveryError | None:
