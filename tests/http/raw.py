@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 
 import anyio
 from anyio.abc import SocketAttribute, SocketStream
@@ -19,7 +19,8 @@ async def serving(script: Script) -> AsyncGenerator[str]:
 
     async def serve(stream: SocketStream) -> None:
         async with stream:
-            await script(stream)
+            with suppress(anyio.EndOfStream):  # whoever asks may hang up in the middle
+                await script(stream)
 
     async with await anyio.create_tcp_listener(local_host="127.0.0.1", local_port=0) as listener:
         port = listener.extra(SocketAttribute.local_port)

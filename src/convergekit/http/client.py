@@ -128,7 +128,7 @@ class Http:
         self._clock = clock or _SystemTime()
         self._timeouts = {"connect": connect_timeout, "pool": None, "read": None, "write": None}
         self._keep_alive = keep_alive
-        self._pools = Pools(self._make_transport, connections)
+        self._pools = Pools(self._connection, connections)
         self._quiet = _Quiet(_library.library_of(client, "AsyncClient"))
         self._authorities: Path | None = None
 
@@ -276,10 +276,7 @@ class Http:
             self._judge(call, outcomes)
         inside = False
         try:
-            async with self._exchange(call) as response:
-                call.status = response.status_code
-                call.fields = response.headers.multi_items()
-                stream = aiter(response.stream)
+            async with self._exchange(call) as stream:
                 inside = True
                 try:
                     yield stream
@@ -323,30 +320,29 @@ class Http:
         """Let *call* come as far as it can; only a stranger's exception comes out."""
         with anyio.move_on_after(timeout) as scope:
             try:
-                async with self._exchange(call) as response:
-                    call.status = response.status_code
-                    call.fields = response.headers.multi_items()
-                    await _read(call, response.stream, scope)
+                async with self._exchange(call) as stream:
+                    await _read(call, stream, scope)
             except Exception as exc:
                 if _library.fault_of(exc, started=call.started) is None:
                     raise
                 call.failure = exc
 
     @asynccontextmanager
-    async def _exchange(self, call: Call) -> AsyncGenerator[Any]:
+    async def _exchange(self, call: Call) -> AsyncGenerator[AsyncIterator[bytes]]:
+        """The head of the answer is in *call*; yields the stream of the body."""
         if self._client is not None:
-            async with _closing(await self._over_client(call)) as response:
-                yield response
+            async with _closing(await self._over_client(call), call) as stream:
+                yield stream
         elif self._transport is not None:
-            async with _closing(await self._over(self._transport, call)) as response:
-                yield response
+            async with _closing(await self._over(self._transport, call), call) as stream:
+                yield stream
         else:
             assert call.origin is not None
-            async with (
-                self._pools.lend(call.origin) as transport,
-                _closing(await self._over(transport, call)) as response,
-            ):
-                yield response
+            async with self._pools.lend(call.origin) as connection:
+                try:
+                    yield await connection.ask(call)
+                finally:
+                    await connection.release()
 
     async def _over(self, transport: Any, call: Call) -> Any:
         name = _library.library_of(transport, "AsyncBaseTransport")
@@ -368,15 +364,17 @@ class Http:
         request.stream = _library.body_of(name)(call.content)
         return request
 
-    def _make_transport(self) -> Any:
-        httpx = _library.library()
-        limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=self._keep_alive)
+    def _connection(self) -> Any:
+        from ._connection import Connection
+
+        return Connection(self._tls, connect_timeout=self._timeouts["connect"] or 0.0, keep_alive=self._keep_alive)
+
+    def _tls(self) -> Any:
         try:
-            verify = _library.tls(self._authorities)
+            return _library.tls(self._authorities)
         except OSError as exc:  # also what is no certificate
             reason = f"the certificates to trust cannot be read: {exc.strerror or 'they are none'}"
             raise AccountError(reason, channel=self.channel) from exc
-        return httpx.AsyncHTTPTransport(verify=verify, trust_env=False, limits=limits)
 
     def _answer(self, call: Call) -> HttpAnswer:
         headers: dict[str, str] = {}
@@ -447,9 +445,11 @@ async def _read(call: Call, stream: AsyncIterable[bytes], scope: anyio.CancelSco
 
 
 @asynccontextmanager
-async def _closing(response: Any) -> AsyncGenerator[Any]:
+async def _closing(response: Any, call: Call) -> AsyncGenerator[AsyncIterator[bytes]]:
+    """The answer of a client library: its head goes into *call*; yields its body."""
     try:
-        yield response
+        call.status, call.fields = response.status_code, response.headers.multi_items()
+        yield aiter(response.stream)
     finally:
         with anyio.move_on_after(2, shield=True):
             await response.aclose()

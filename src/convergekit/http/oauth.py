@@ -228,6 +228,7 @@ class RefreshingTokens:
 
     async def _shared(self, refused: _Token | None) -> _Token:
         """The token that all use; a new one where that is none."""
+        token: _Token | None = None
         # Not to be cut off: what it changes at the provider has to be kept. Bounded by the request's own time-out.
         with anyio.CancelScope(shield=True):
             if self._unsaved is not None:
@@ -235,11 +236,10 @@ class RefreshingTokens:
             kept = await self._store.load(self._key)
             kept = kept if isinstance(kept, Mapping) else {}
             token = _token(kept)
-            if self._is_of_use(token, refused):
-                return token
-            kept = self._to_keep(await self._ask(kept), kept)
-            await self._save(kept)
-        token = _token(kept)
+            if not self._is_of_use(token, refused):
+                kept = self._to_keep(await self._ask(kept), kept)
+                await self._save(kept)
+                token = _token(kept)
         assert token is not None
         return token
 
