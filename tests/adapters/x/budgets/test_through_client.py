@@ -14,6 +14,8 @@ from convergekit.abc import Outgoing
 from convergekit.adapters.x.budgets import Budgets, Priority
 from convergekit.adapters.x.client import XClient, make
 from convergekit.adapters.x.config import BudgetConfig, OAuth1Config, XConfig
+from convergekit.adapters.x.inbound import Inbound
+from convergekit.adapters.x.session import Session
 from convergekit.errors import CreditError, NotSentError, ThrottledError, UncertainError
 from convergekit.testing import FakeContext, outgoing
 
@@ -25,7 +27,7 @@ class X:
 
     def __init__(self, status: int, body: Any = None, **settings: Any) -> None:
         self.status, self.body, self.asked = status, body, 0
-        config = XConfig(
+        self.config = config = XConfig(
             oauth1=OAuth1Config(
                 consumer_key="k",
                 consumer_secret=SecretStr("s"),
@@ -137,3 +139,12 @@ async def test_a_message_that_is_new_stands_behind_those_that_wait() -> None:
     await x.client.acting(out=outgoing("x:7", attempt=2)).create_tweet(text="hi")
     with pytest.raises(ThrottledError):
         await x.client.acting(out=outgoing("x:7")).create_tweet(text="hi")
+
+
+async def test_polls_are_polls_where_money_is_counted() -> None:
+    """Who reads the feeds says so; else answers would go without what polls have spent."""
+    x = X(200, {"data": [{"id": "1", "author_id": "7"}]}, budget=BudgetConfig(day=Decimal("0.01")))
+    session = Session(config=x.config, context=x.context, client=x.client, budgets=x.budgets, own="9")
+    await Inbound(session).feeds.poll("mentions", None)
+
+    assert x.budgets.spent.polling["day"] == Decimal("0.005")

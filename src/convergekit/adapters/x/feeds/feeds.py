@@ -21,6 +21,7 @@ from convergekit.model import ConversationKind, Event, GapDetected, MessageRecei
 
 from ..activity.pulse import Pulse
 from ..arrivals import Arrivals
+from ..budgets import Priority
 from ..session import Session
 from ..snowflakes import first_id, moment_of
 from .place import Place
@@ -49,7 +50,7 @@ class Feeds:
     def __init__(self, session: Session, arrivals: Arrivals, pulse: Pulse) -> None:
         self._session, self._arrivals, self._pulse = session, arrivals, pulse
         self._sources = sources(session.config, session.own)
-        self._client = session.client.acting()
+        self._client = session.client.acting(priority=Priority.BACKGROUND)
         self._walks: dict[str, Walk] = {}
         self._unaided: set[str] = set()
         self._ended: dict[str, float] = {}
