@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from random import Random
 from typing import Any
 
 import anyio
 import pytest
 
-from convergekit import Attachment, Hub, Message, Status
+from convergekit import Attachment, Hub, MemoryStore, Message, Status
 from convergekit.errors import NotPermittedError, UnsupportedContentError
 from convergekit.model import ConversationKind, ConversationRef, DeliveryState
 from convergekit.testing import FakeClock
@@ -36,6 +36,22 @@ pytestmark = pytest.mark.anyio
 POST_ONE = "/2/tweets"
 
 
+async def until(clock: FakeClock, done: Callable[[], bool], *, step: float = 1.0) -> None:
+    for _ in range(400):
+        with anyio.move_on_after(0.02):  # what waits for a socket is not blocked for long
+            await anyio.wait_all_tasks_blocked()
+        if done():
+            return
+        clock.advance(step)
+    raise AssertionError("it does not come to an end")
+
+
+async def settled(clock: FakeClock, handle: Any, *, step: float = 1.0) -> Any:
+    ended = (DeliveryState.CLOSED, DeliveryState.UNKNOWN, DeliveryState.DEAD)
+    await until(clock, lambda: handle.deliveries[0].state in ended, step=step)
+    return handle
+
+
 class World:
     """A hub with an account at X that answers mentions, and Ann, who has mentioned it."""
 
@@ -55,23 +71,13 @@ class World:
         reply = said.model_copy(update={"reply_to": (to or self.asked).id})
         return self.hub.submit(reply, to=self.thread(to), **more)
 
-    async def until(self, done: Callable[[], bool], *, step: float = 1.0, steps: int = 400) -> None:
+    async def until(self, done: Callable[[], bool], *, step: float = 1.0) -> None:
         """Let time pass until it is *done*."""
-        for _ in range(steps):
-            with anyio.move_on_after(0.02):
-                await anyio.wait_all_tasks_blocked()
-            if done():
-                return
-            self.clock.advance(step)
-        raise AssertionError("it does not come to an end")
+        await until(self.clock, done, step=step)
 
-    async def settled(self, handle: Any, **more: Any) -> Any:
-        def done() -> bool:
-            state = handle.deliveries[0].state
-            return state in (DeliveryState.CLOSED, DeliveryState.UNKNOWN, DeliveryState.DEAD)
-
-        await self.until(done, **more)
-        return handle
+    async def settled(self, handle: Any, *, step: float = 1.0) -> Any:
+        """*handle*, once nothing more happens by itself."""
+        return await settled(self.clock, handle, step=step)
 
     @property
     def ours(self) -> list[Post]:
@@ -79,13 +85,17 @@ class World:
 
 
 @asynccontextmanager
-async def world(**settings: Any) -> AsyncGenerator[World]:
+async def world(*, http: bool = False, **settings: Any) -> AsyncGenerator[World]:
+    """In one process, or with *http* over real connections."""
     clock = FakeClock()
     server = XServer(now=clock.now, sleep=clock.sleep)
-    async with Hub(store="memory:", clock=clock, random=Random(7)) as hub:
+    async with AsyncExitStack() as stack:
+        parts: Any = {} if http else {"transport": server.transport}
+        where = {"api": await stack.enter_async_context(server.serving())} if http else {}
+        hub = await stack.enter_async_context(Hub(store="memory:", clock=clock, random=Random(7)))
         here = World(hub, clock, server)
-        more = {"mentions": False, "direct_messages": False, "user_id": "7", **settings}
-        await hub.add_channel("x", {"adapter": "x", "oauth1": here.support.oauth1, **more}, transport=server.transport)
+        more = {"mentions": False, "direct_messages": False, "user_id": "7", **where, **settings}
+        await hub.add_channel("x", {"adapter": "x", "oauth1": here.support.oauth1, **more}, **parts)
         yield here
 
 
@@ -159,13 +169,16 @@ LOST: dict[str, Step] = {
 }
 
 
+@pytest.mark.parametrize("http", [False, True], ids=["here", "http"])
 @pytest.mark.parametrize("step", LOST.values(), ids=LOST)
-async def test_an_answer_that_is_lost_after_the_post_was_made_is_found_and_not_made_twice(step: Step) -> None:
-    async with world(timeout=0.2) as x:
+async def test_an_answer_that_is_lost_after_the_post_was_made_is_found_and_not_made_twice(
+    step: Step, http: bool
+) -> None:
+    async with world(http=http, timeout=0.3 if isinstance(step, Slow) else 20) as x:
         x.server.script("POST", POST_ONE, step)
         sent = await x.answer("Sorry & see https://example.org/parcel?id=1")
         if isinstance(step, Slow):
-            await anyio.sleep(0.3)  # the time-out is of the wire, and so real
+            await anyio.sleep(0.4)  # the time-out is of the wire, and so real
         await x.settled(sent)
 
         (post,) = x.ours
@@ -186,6 +199,30 @@ async def test_what_was_lost_before_it_was_made_is_made_once_and_not_before_x_ha
         assert (post.at - begun).total_seconds() >= 60
         assert x.server.count("POST", POST_ONE) == 2
         assert x.server.count("GET", "/2/users/:id/tweets") == 5  # in a minute, and at its end
+
+
+async def test_whoever_comes_after_a_restart_finds_what_was_posted_before_it() -> None:
+    clock, store = FakeClock(), MemoryStore()
+    server = XServer(now=clock.now, sleep=clock.sleep)
+    support, ann = server.account("support", id="7"), server.user("ann", id="12")
+    asked = ann.mention("my parcel is late")
+    where = ConversationRef(channel="x", address="x:12", kind=ConversationKind.PUBLIC, thread=asked.conversation_id)
+    settings = {"adapter": "x", "oauth1": support.oauth1, "mentions": False, "direct_messages": False}
+    server.script("POST", POST_ONE, Slow(3600))
+    async with Hub(store=store, clock=clock, drain=0.1) as hub:
+        await hub.add_channel("x", settings, transport=server.transport)
+        await hub.submit(Message("Sorry!", reply_to=asked.id), to=where, key="k")
+        while not server.count("POST", POST_ONE):
+            await anyio.wait_all_tasks_blocked()
+        await anyio.wait_all_tasks_blocked()
+        clock.advance(1)
+    async with Hub(store=store, clock=clock) as hub:
+        await hub.add_channel("x", settings, transport=server.transport)
+        sent = await settled(clock, await hub.submit(Message("Sorry!", reply_to=asked.id), to=where, key="k"))
+
+    assert sent.status is Status.ACCEPTED
+    assert [post.id for post in server.posts if post.author is support] == list(sent.deliveries[0].report.ids)
+    assert server.count("POST", POST_ONE) == 1
 
 
 async def test_a_timeline_that_lags_is_believed_only_later() -> None:
