@@ -27,7 +27,7 @@ FIELDS: Final[Mapping[str, frozenset[str]]] = {
         "affiliation confirmed_email connection_status created_at description entities id is_identity_verified"
         " location most_recent_tweet_id name parody pinned_tweet_id profile_banner_url profile_image_url protected"
         " public_metrics receives_your_dm subscription subscription_type url username verified"
-        " verified_followers_count verified_type withheld"
+        " verified_followers_count verified_type withheld subscribes_to_you"
     ),
     "dm_event.fields": words(
         "attachments created_at dm_conversation_id entities event_type id participant_ids referenced_tweets"
@@ -45,5 +45,5 @@ EXPANSIONS: Final = words(
     " attachments.poll_ids author_id edit_history_tweet_ids entities.mentions.username geo.place_id"
     " in_reply_to_user_id entities.note.mentions.username referenced_tweets.id"
     " referenced_tweets.id.attachments.media_keys referenced_tweets.id.author_id"
-    " sender_id participant_ids affiliation.user_id most_recent_tweet_id pinned_tweet_id"
+    " sender_id participant_ids affiliation.user_id most_recent_tweet_id pinned_tweet_id affiliation username"
 )

@@ -77,7 +77,7 @@ def _create(server: XServer, asked: Asked) -> httpx.Response:
     server.said[key] = post
     server.pay_for_post(asked, post)
     shown = server.view().post(post)
-    return ok({"data": {name: shown[name] for name in ("edit_history_tweet_ids", "id", "text")}}, 201)
+    return ok(server.told({"data": {name: shown[name] for name in ("edit_history_tweet_ids", "id", "text")}}), 201)
 
 
 def _replied_to(server: XServer, asked: Asked, body: Mapping[str, Any]) -> Post | None:

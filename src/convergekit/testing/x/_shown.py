@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -21,6 +22,10 @@ NEW_NAMES: Final[Mapping[str, str]] = {
     "referenced_tweets": "referenced_posts",
     "edit_history_tweet_ids": "edit_history_post_ids",
     "note_tweet": "note_post",
+    "tweet_count": "post_count",
+    "retweet_count": "repost_count",
+    "pinned_tweet_id": "pinned_post_id",
+    "most_recent_tweet_id": "most_recent_post_id",
     "tweets": "posts",
     "tweet.fields": "post.fields",
     "referenced_tweets.id": "referenced_posts",
@@ -35,6 +40,7 @@ _FIELD_OF: Final = {
     "referenced_tweets.id.author_id": "author_id",
 }
 _EDITABLE: Final = timedelta(hours=1)
+_NAMED: Final = re.compile(r"(?:@[A-Za-z0-9_]+\s+)+")
 
 
 def moment(at: datetime) -> str:
@@ -131,7 +137,9 @@ class View:
         if direct.kind == "MessageCreate":
             text = shortened(direct.text)
             whole |= {"text": text, "sender_id": direct.sender.id}
-            whole |= entities(direct.text, text, self._id_of)
+            found = entities(direct.text, text, self._id_of)
+            # The description has them by themselves, and may be asked for "entities", as which all others have them.
+            whole |= {**found, **({"entities": found} if found else {})}
         else:
             whole["participant_ids"] = [direct.sender.id]
         if direct.media:
@@ -164,7 +172,7 @@ class View:
             "lang": "en",
             "possibly_sensitive": False,
             "reply_settings": "everyone",
-            "display_text_range": [0, len(text)],
+            "display_text_range": [_start(text) if post.reply_to is not None else 0, len(text)],
             "edit_controls": {
                 "edits_remaining": 6 - len(post.versions),
                 "is_edit_eligible": post.reply_to is None,
@@ -245,6 +253,12 @@ class View:
     def _id_of(self, username: str) -> str | None:
         found = self.person(username)
         return found.id if found is not None else None
+
+
+def _start(text: str) -> int:
+    """Where a reply begins to be shown: behind those whom X names in front of it."""
+    found = _NAMED.match(text)
+    return 0 if found is None else found.end()
 
 
 def _poll(post: Post) -> dict[str, Any]:

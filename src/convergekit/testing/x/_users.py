@@ -45,7 +45,7 @@ def _one(server: XServer, asked: Asked, found: Person | None, parameter: str, va
     if found is None:
         return ok({"errors": [missing("user", parameter, value, server.host)]})
     server.read_by(asked, users=[found])
-    return ok({"data": view.user(found)})
+    return ok(server.told({"data": view.user(found)}))
 
 
 def _several(server: XServer, asked: Asked, parameter: str, found: dict[str, Person | None]) -> httpx.Response:
@@ -54,7 +54,7 @@ def _several(server: XServer, asked: Asked, parameter: str, found: dict[str, Per
     lost = [missing("user", parameter, value, server.host) for value, each in found.items() if each is None]
     server.read_by(asked, users=people)
     data = [view.user(each) for each in people]
-    return ok({**({"data": data} if data else {}), **({"errors": lost} if lost else {})})
+    return ok(server.told({**({"data": data} if data else {}), **({"errors": lost} if lost else {})}))
 
 
 _READ: Final = frozenset({"tweet.read", "users.read"})

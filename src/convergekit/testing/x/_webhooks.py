@@ -65,8 +65,10 @@ def _list(server: XServer, asked: Asked) -> httpx.Response:
 
 
 async def _validate(server: XServer, asked: Asked) -> httpx.Response:
-    await server.activity.challenge(_webhook(server, asked.args["webhook_id"]))
-    return ok({"data": {"attempted": True}})
+    found = _webhook(server, asked.args["webhook_id"])
+    await server.activity.challenge(found)
+    # How it went is told since 2.167; before, only that it was tried.
+    return ok({"data": {"attempted": True} if server.dialect == "tweet" else {"valid": found.is_valid}})
 
 
 def _unregister(server: XServer, asked: Asked) -> httpx.Response:
