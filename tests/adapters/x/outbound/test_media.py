@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 import pytest
 
-from convergekit.errors import NotSentError, RejectedError, UncertainError, UnsupportedContentError
+from convergekit.errors import NotSentError, RejectedError, StoreError, UncertainError, UnsupportedContentError
 from convergekit.model import Attachment, FailureKind, Message, Part
 from convergekit.testing import outgoing
 from tests.adapters.x.outbound.kit import ANN, Account, posted
@@ -185,6 +185,21 @@ async def test_what_is_over_is_not_remembered(ends: Exception | None) -> None:
         await account.outbound.send(out)
 
     assert (await account.context.state.get(f"media:{out.key}"))[0] is None
+
+
+async def test_a_ledger_that_fails_afterwards_does_not_make_it_uncertain(monkeypatch: pytest.MonkeyPatch) -> None:
+    account = Account()
+    uploading(account)
+    put = account.context.state.put
+
+    async def fails(key: str, value: Any, **more: Any) -> bool:
+        if value is None:
+            raise StoreError("the disk is full")
+        return await put(key, value, **more)
+
+    monkeypatch.setattr(account.context.state, "put", fails)
+
+    assert (await account.outbound.send(showing(PHOTO))).ids
 
 
 @pytest.mark.parametrize("step", [INITIALIZE, "POST /2/media/upload/501/append", "POST /2/media/metadata"])

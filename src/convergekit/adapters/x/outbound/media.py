@@ -7,13 +7,13 @@ keeps it, so that a message that is tried again does not carry its video twice.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from convergekit.abc import Outgoing
-from convergekit.errors import NotSentError, RejectedError, UncertainError, UnsupportedContentError
+from convergekit.errors import NotSentError, RejectedError, StoreError, UncertainError, UnsupportedContentError
 from convergekit.model import Attachment, FailureKind
 
 from ..budgets import Priority
@@ -127,9 +127,10 @@ class Uploads:
         return tuple(known)
 
     async def forget(self, out: Outgoing) -> None:
-        """The message is out, or never will be."""
+        """The message is out, or never will be: a ledger that fails now changes nothing of that."""
         if out.part.attachments:
-            await self._session.context.state.put(_row(out), None)
+            with suppress(StoreError):
+                await self._session.context.state.put(_row(out), None)
 
     async def _uploaded(self, client: XClient, attachment: Attachment, where: str) -> str:
         kind = _KINDS[attachment.media_type.lower()]

@@ -66,13 +66,11 @@ def body(
     """
     said: dict[str, Any] = {"text": text} if text else {}
     if parent is not None:
-        said["reply"] = {"in_reply_to_tweet_id": parent}
-        if native.exclude_reply_user_ids:
-            said["reply"]["exclude_reply_user_ids"] = list(native.exclude_reply_user_ids)
+        left_out = {"exclude_reply_user_ids": list(native.exclude_reply_user_ids)}
+        said["reply"] = {"in_reply_to_tweet_id": parent, **(left_out if native.exclude_reply_user_ids else {})}
     if media:
-        said["media"] = {"media_ids": list(media)}
-        if native.tagged_user_ids:
-            said["media"]["tagged_user_ids"] = list(native.tagged_user_ids)
+        shown = {"tagged_user_ids": list(native.tagged_user_ids)}
+        said["media"] = {"media_ids": list(media), **(shown if native.tagged_user_ids else {})}
     said |= {name: True for name in ("made_with_ai", "paid_partnership") if getattr(native, name)}
     if first:
         said |= _of_the_first(native)
