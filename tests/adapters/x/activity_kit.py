@@ -10,7 +10,7 @@ import anyio
 import httpx
 from anyio.abc import TaskGroup, TaskStatus
 
-from convergekit.abc import Admission
+from convergekit.abc import Admission, Cursor
 from convergekit.adapters.x import XAdapter, XConfig
 from convergekit.asgi import WebhookApp
 from convergekit.model import Event
@@ -84,14 +84,16 @@ class Desk:
         return [event.key for event in self.context.admitted]
 
     async def poll(self, feed: str) -> list[Event]:
-        """Poll once, as the engine does."""
-        cursor = await self.context.cursor(feed)
-        from convergekit.abc import Cursor
-
-        polled = await self.adapter.poll(feed, cursor)
-        if polled.events or polled.cursor != cursor:
-            await self.context.admit(*polled.events, cursor=Cursor(polled.cursor, feed))
-        return list(polled.events)
+        """Poll as the engine does, until there is no more."""
+        found: list[Event] = []
+        while True:
+            cursor = await self.context.cursor(feed)
+            polled = await self.adapter.poll(feed, cursor)
+            if polled.events or polled.cursor != cursor:
+                await self.context.admit(*polled.events, cursor=Cursor(polled.cursor, feed))
+            found += polled.events
+            if not polled.more:
+                return found
 
 
 async def settled() -> None:
