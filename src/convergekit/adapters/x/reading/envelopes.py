@@ -52,7 +52,7 @@ def activity(envelope: Any, reading: Reading) -> Sequence[Event]:
 
 def account_activity(body: Mapping[str, Any], reading: Reading) -> Sequence[Event]:
     """The events of a *body* of the Account Activity API: lists, each of one kind of happenings."""
-    if read_id(body.get("for_user_id")) not in (None, reading.own):
+    if not body or read_id(body.get("for_user_id")) not in (None, reading.own):
         return (_custom("account_activity", body),)
     reading = reading.beside(Includes.of(None, body.get("users")))
     events: list[Event] = []

@@ -91,6 +91,10 @@ class Includes:
             polls=_by_id(mapping(each) for each in sequence(said.get("polls"))),
         )
 
+    def knowing(self, people: Iterable[Mapping[str, Any]]) -> Self:
+        """With *people*, whom a text names by id and handle, where X does not show them."""
+        return replace(self, users={**_by_id(people), **self.users})
+
     def person(self, id: str) -> Person:
         """The account *id*: with nothing but that where X does not show it."""
         return Person.of(self.users.get(id, {}), id)

@@ -16,10 +16,9 @@ from convergekit.model import (
     MessageReceived,
 )
 
-from .. import addresses
 from ..details import Poll, PollOption, X
 from ..snowflakes import moment_of, read_id
-from .includes import Includes, Person, Reading
+from .includes import Includes, Reading
 from .media import attachment
 from .names import renamed
 from .values import first_of, ids, line, mapping, moment, moment_of_id, required_id, sequence, words
@@ -57,7 +56,9 @@ class _Post:
 
     def __init__(self, post: Mapping[str, Any], reading: Reading, quotes_us: bool, original: Any) -> None:
         self._post, self._quotes_us, self._original = post, quotes_us, original
-        self._own, self._now, self._includes = reading.own, reading.now, reading.includes
+        self._own, self._now = reading.own, reading.now
+        self._named = _mentions(post)
+        self._includes = reading.includes.knowing(self._named)
         self._id = required_id(post.get("id"), "a post")
         self.author = self._includes.person(required_id(post.get("author_id"), "the author of a post"))
         refers = {str(each.get("type")): read_id(each.get("id")) for each in _references(post)}
@@ -146,19 +147,15 @@ class _Post:
 
     def _mentions_own(self) -> bool:
         handle = self._includes.person(self._own).handle
-        named = _mentions(self._post)
         return any(
             read_id(each.get("id")) == self._own
             or (handle is not None and str(each.get("username")).lower() == handle.lower())
-            for each in named
+            for each in self._named
         )
 
     def _mentioned(self) -> tuple[Address, ...]:
-        found: dict[str, Address] = {}
-        for each in _mentions(self._post):
-            if (id := read_id(each.get("id"))) is not None and id != self.author.id:
-                found.setdefault(id, addresses.user(id, Person.of(each, id).address.display_name))
-        return tuple(found.values())
+        people = dict.fromkeys(id for each in self._named if (id := read_id(each.get("id"))) is not None)
+        return tuple(self._includes.person(id).address for id in people if id != self.author.id)
 
     def _poll(self) -> Poll | None:
         named = [self._includes.polls.get(id) for id in ids(mapping(self._post.get("attachments")).get("poll_ids"))]
