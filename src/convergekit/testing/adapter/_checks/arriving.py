@@ -201,7 +201,7 @@ def _as_text(value: Any) -> str:
         return f"{_as_text(value.body)} {value.query}"
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=_as_text)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _messages(events: Sequence[Event]) -> list[MessageReceived]:

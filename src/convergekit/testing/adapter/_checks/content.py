@@ -15,7 +15,7 @@ from .._wire import LETTERS, Wire, filled
 from ._registry import broken, check, expect, listed
 from ._sent import arrived, conversation, is_refused
 
-__all__: list[str] = []
+__all__ = ["kind_of_file"]
 
 #: What is tried where no limit is declared, and the most that is tried at all, in code points.
 _LONG: Final = 20_000
@@ -118,7 +118,7 @@ def _files_for(limit: AttachmentLimit, count: int) -> Iterable[Attachment]:
     """
     if not limit.count:
         raise Cannot("it declares no attachments")
-    kind = min(limit.media_types or {"application/octet-stream"}).replace("*", "octet-stream")
+    kind = kind_of_file(limit)
     most = min((each for each in (limit.size, limit.total and limit.total // count) if each), default=_LONG)
     random = Random(1)
     for number in range(1, count + 1):
@@ -128,6 +128,14 @@ def _files_for(limit: AttachmentLimit, count: int) -> Iterable[Attachment]:
             continue
         content = (bytes(range(256)) + random.randbytes(min(most, 3000)))[: min(most, 3000)]
         yield Attachment(data=content, name=f"file{number}.bin", media_type=kind)
+
+
+def kind_of_file(limit: AttachmentLimit) -> str:
+    """A media type that *limit* allows: a picture where it can be, for of other kinds some media take fewer at once."""
+    allowed = limit.media_types or {"application/octet-stream"}
+    return next((each for each in ("image/png", "image/jpeg") if each in allowed), min(allowed)).replace(
+        "*", "octet-stream"
+    )
 
 
 def _with_files(bench: Bench, files: Iterable[Attachment], text: str | None = None) -> Outgoing:

@@ -52,7 +52,8 @@ async def _throttled(bench: Bench, fault: Fault) -> None:
     attempt = await _meets(bench, fault)
     if isinstance(attempt.error, ThrottledError) and fault is not Fault.THROTTLED_UNSAID:
         said = attempt.error.retry_after
-        expect(6 <= said <= 8, f"the far side asked for 7 s, and retry_after is {said:g}")
+        # A little later is polite, where many wait, and needed, where a medium tells it in whole seconds.
+        expect(6 <= said <= 10, f"the far side asked for 7 s, and retry_after is {said:g}")
 
 
 @check("lost-answer-uncertain", fault=[Fault.ANSWER_LOST, Fault.RESET])

@@ -14,6 +14,7 @@ from .._subject import Cannot
 from .._wire import LETTERS, filled
 from ._registry import check, expect
 from ._sent import arrived, conversation
+from .content import kind_of_file
 
 __all__: list[str] = []
 
@@ -76,7 +77,7 @@ def _with(bench: Bench, beside: str, limits: Capabilities) -> Outgoing:
     if beside == "subject":
         message = Message(text, subject="A subject")
         return bench.outgoing(text, message=message, part=Part(text=text, subject="A subject"))
-    kind = min(allowed.media_types or {"application/octet-stream"}).replace("*", "octet-stream")
+    kind = kind_of_file(allowed)
     where: Any = {"url": "https://files.example/file.bin"} if allowed.by_url else {"data": b"file"}
     files = (Attachment(**where, name="file.bin", media_type=kind),)
     return bench.outgoing(text, message=Message(text, attachments=files), part=Part(text=text, attachments=files))

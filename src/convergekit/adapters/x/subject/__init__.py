@@ -1,0 +1,7 @@
+"""The far side of an X channel, for the contract and `convergekit verify`."""
+
+from __future__ import annotations
+
+from .subject import PublicXSubject, StreamXSubject, XSubject
+
+__all__ = ["PublicXSubject", "StreamXSubject", "XSubject"]
