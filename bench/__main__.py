@@ -13,6 +13,7 @@ from .email import EMAIL
 from .measure import Effort, Line
 from .sms import SMS
 from .store import STORE
+from .x import X
 from .xmpp import XMPP
 
 #: What can be named, and the modules whose `run` measures it.
@@ -31,6 +32,8 @@ MODULES: Mapping[str, Sequence[str]] = {
     **{f"sms.{part}": (f"sms.{part}",) for part in SMS},
     "xmpp": tuple(f"xmpp.{part}" for part in XMPP),
     **{f"xmpp.{part}": (f"xmpp.{part}",) for part in XMPP},
+    "x": tuple(f"x.{part}" for part in X),
+    **{f"x.{part}": (f"x.{part}",) for part in X},
 }
 NAMES = tuple(name for name in MODULES if "." not in name)
 

@@ -11,16 +11,15 @@ import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 
-__all__ = ["gateway"]
+__all__ = ["gateway", "serve"]
 
 _ANSWER = b'{"data":{"id":"403171a6-6a3e-4a6f-9d1b-5f7b2f0e6f9a","parts":1,"to":[{"status":"queued"}]}}'
-_TAKEN = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (len(_ANSWER), _ANSWER)
 
 
 @contextmanager
-def gateway() -> Generator[int]:
-    """Start one, yield its port, and stop it."""
-    started = subprocess.Popen([sys.executable, "-m", "bench.sms.gateway"], stdout=subprocess.PIPE, text=True)
+def gateway(module: str = "bench.sms.gateway") -> Generator[int]:
+    """Start one, yield its port, and stop it. Another *module* that calls `serve` answers something else."""
+    started = subprocess.Popen([sys.executable, "-m", module], stdout=subprocess.PIPE, text=True)
     try:
         assert started.stdout is not None
         yield int(started.stdout.readline())
@@ -30,7 +29,8 @@ def gateway() -> Generator[int]:
 
 
 class _Connection(asyncio.Protocol):
-    def __init__(self) -> None:
+    def __init__(self, answer: bytes) -> None:
+        self._answer = answer
         self._buffer = b""
         self._transport: asyncio.Transport | None = None
 
@@ -48,14 +48,20 @@ class _Connection(asyncio.Protocol):
                 return
             self._buffer = self._buffer[whole:]
             assert self._transport is not None
-            self._transport.write(_TAKEN)
+            self._transport.write(self._answer)
 
 
-async def _main() -> None:
-    server = await asyncio.get_running_loop().create_server(_Connection, "127.0.0.1", 0)
+def serve(body: bytes, *fields: str, status: str = "200 OK") -> None:
+    """Answer all that comes with *body*, and say the port first."""
+    lines = (f"HTTP/1.1 {status}", "content-type: application/json", f"content-length: {len(body)}", *fields)
+    asyncio.run(_serve("\r\n".join((*lines, "", "")).encode() + body))
+
+
+async def _serve(answer: bytes) -> None:
+    server = await asyncio.get_running_loop().create_server(lambda: _Connection(answer), "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    asyncio.run(_main())
+    serve(_ANSWER)
