@@ -137,9 +137,11 @@ def _post(out: Outgoing, conversation: ConversationRef) -> Destination:
 
 
 def _post_id(said: str | None) -> str | None:
-    if said is None or (id := read_id(said)) is not None:
-        return None if said is None else id
-    raise UnsupportedContentError(f"{said[:40]!a} is no post: what is answered at X is named by its id")
+    if said is None:
+        return None
+    if (id := read_id(said)) is None:
+        raise UnsupportedContentError(f"{said[:40]!a} is no post: what is answered at X is named by its id")
+    return id
 
 
 def _nowhere(why: str) -> RejectedError:

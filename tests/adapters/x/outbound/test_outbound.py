@@ -173,6 +173,16 @@ async def test_a_refused_direct_message_says_what_else_there_is() -> None:
     assert caught.value.alternative == "a public answer"
 
 
+async def test_what_is_sent_again_by_a_person_goes_on_behind_what_went_out_and_asks_nothing_twice() -> None:
+    """Its first part is not the first of the message: the poll is in the post before it."""
+    account = open_account(replies="summoned")
+    poll = {"poll": {"options": ["yes", "no"], "minutes": 60}}
+
+    await account.outbound.send(reply("the rest", native=poll, earlier=("300",)))
+
+    assert account.x.asked == [("POST /2/tweets", {"text": "the rest", "in_reply_to_tweet_id": "300"})]
+
+
 # Taking back
 
 

@@ -101,7 +101,7 @@ class Outbound:
     async def _post(self, out: Outgoing, to: Destination, native: XNative, media: tuple[str, ...]) -> Mapping[str, Any]:
         client = self._session.client.acting(out=out, priority=_priority(out))
         link = self._session.config.direct_message_link.replace("{id}", self._session.own)
-        first, last = out.index == 0, out.index == out.count - 1
+        first, last = out.index == 0 and not out.earlier, out.index == out.count - 1
         said = posts.body(out.text, native, parent=to.parent, media=media, link=link, first=first, last=last)
         arguments = posts.arguments(said)
         if arguments is None:
