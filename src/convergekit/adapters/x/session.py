@@ -54,11 +54,11 @@ async def opened(config: XConfig, context: ChannelContext) -> AsyncGenerator[Ses
     budgets = Budgets(config, context)
     await budgets.open()
     client = make(config, context, budgets)
-    client.own = own = await own_id(config, context, client)
+    client.own = own = await _own_id(config, context, client)
     yield Session(config=config, context=context, client=client, budgets=budgets, own=own)
 
 
-async def own_id(config: XConfig, context: ChannelContext, client: XClient) -> str:
+async def _own_id(config: XConfig, context: ChannelContext, client: XClient) -> str:
     """The account's id: as configured, as the token says, as X said once, or as it says now."""
     if config.user_id is not None:
         return config.user_id
