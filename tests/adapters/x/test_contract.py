@@ -1,10 +1,10 @@
-"""Every promise of an adapter, kept by the x channel: with a person, in public, and by a stream."""
+"""Every promise of an adapter, kept by the x channel: with a person, and in public."""
 
 from __future__ import annotations
 
 import pytest
 
-from convergekit.adapters.x.subject import PublicXSubject, StreamXSubject, XSubject
+from convergekit.adapters.x.subject import PublicXSubject, XSubject
 from convergekit.testing import AdapterContract
 
 
@@ -18,9 +18,3 @@ class TestInPublic(AdapterContract):
     @pytest.fixture
     def subject(self) -> PublicXSubject:
         return PublicXSubject()
-
-
-class TestByAStream(AdapterContract):
-    @pytest.fixture
-    def subject(self) -> StreamXSubject:
-        return StreamXSubject()

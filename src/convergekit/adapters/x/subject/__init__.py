@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from .subject import PublicXSubject, StreamXSubject, XSubject
+from .subject import PublicXSubject, XSubject
 
-__all__ = ["PublicXSubject", "StreamXSubject", "XSubject"]
+__all__ = ["PublicXSubject", "XSubject"]

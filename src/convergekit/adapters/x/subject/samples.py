@@ -19,11 +19,12 @@ from convergekit.model import (
 )
 from convergekit.testing.adapter import Call, Sample
 
-__all__ = ["ANN", "BOB", "US", "samples"]
+__all__ = ["ANN", "BOB", "OTHER", "US", "samples"]
 
 US: Final = "1111111111111111111"
 ANN: Final = "2222222222222222222"
 BOB: Final = "3333333333333333333"
+OTHER: Final = "4444444444444444444"
 
 _ROOT, _POST, _DIRECT = "1948494228485046276", "1948494241067958275", "1948494330708623366"
 _USERS: Final = {

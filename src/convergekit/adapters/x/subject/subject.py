@@ -36,10 +36,10 @@ from convergekit.testing.x import (
 )
 
 from ..adapter import XAdapter
-from .samples import ANN, BOB, US, samples
+from .samples import ANN, BOB, OTHER, US, samples
 from .server import SubjectServer
 
-__all__ = ["PublicXSubject", "StreamXSubject", "XSubject"]
+__all__ = ["PublicXSubject", "XSubject"]
 
 _SECRET: Final = "consumer-secret-of-the-app"
 _OTHER: Final = "consumer-secret-of-nobody"
@@ -96,7 +96,7 @@ class _Raw:
 
 
 class XSubject(HttpSubject):
-    """An account that people write to directly; X tells of it by webhook, and shows it when it is asked.
+    """An account that people write to directly. X tells of it by webhook and by a stream, and shows it when asked.
 
     Attributes:
         kinds: The activities of which X tells.
@@ -124,12 +124,12 @@ class XSubject(HttpSubject):
         self.people = {f"x:{id}": self.server.user(name, id=id) for name, id in (("ann", ANN), ("bob", BOB))}
         self._there: dict[str, Direct | Post] = {}
         self._told: dict[str, bytes] = {}
-        self._subscribe()
         self.settings = self._settings()
         self.dsn = self._dsn()
+        self.other_settings = {**self.settings, "oauth1": self.server.account("sales", id=OTHER).oauth1}
 
     def _subscribe(self) -> None:
-        """X tells of it; over no webhook, for the checks call by themselves."""
+        """X tells of it, so that there is something to call with."""
         for number, kind in enumerate(self.kinds, 1):
             made = Subscription(str(number), kind, {"user_id": US}, self.server.now())
             self.server.activity.subscriptions[made.id] = made
@@ -138,6 +138,7 @@ class XSubject(HttpSubject):
         return {
             "oauth1": self.account.oauth1,
             "bearer_token": self.server.bearer_token,
+            "activity": "stream",
             "start": "recent",
         }
 
@@ -212,9 +213,26 @@ class XSubject(HttpSubject):
         else:
             self._happens(said)
 
+    async def push(self, said: Any) -> None:
+        if isinstance(said, Call):
+            raise Cannot("this is told by a webhook")
+        for _ in range(1000):  # where there is none just now, it is said on the next one
+            if self.server.activity.streams:
+                break
+            await anyio.sleep(0.01)
+        before = len(self.server.activity.told)
+        line = self._activity(said)
+        if len(self.server.activity.told) == before:  # else it has been told there as it happened
+            self.server.activity.line(line)
+
+    async def drop(self) -> None:
+        self.server.activity.close_streams()
+
     def call(self, said: Any) -> Call:
         if isinstance(said, Call):
             return said
+        if not self.server.activity.subscriptions:  # else the channel has made them, for its stream
+            self._subscribe()
         return Call(self._activity(said), {"content-type": "application/json"})
 
     def sign(self, call: Call, *, at: datetime, secret: str) -> Mapping[str, str]:
@@ -298,28 +316,3 @@ class PublicXSubject(XSubject):
         earlier = [each for each in self._there.values() if isinstance(each, Post) and each.author is writer]
         # Somebody who goes on stays in their thread.
         return writer.post(f"@support {said.text}", reply_to=earlier[0] if earlier else None)
-
-
-class StreamXSubject(XSubject):
-    """An account of which X tells by a stream that is read."""
-
-    def _subscribe(self) -> None:
-        """That is the channel's business."""
-
-    def _settings(self) -> dict[str, Any]:
-        return {**super()._settings(), "activity": "stream"}
-
-    async def push(self, said: Any) -> None:
-        if isinstance(said, Call):
-            raise Cannot("this is told by a webhook")
-        for _ in range(1000):  # where there is none just now, it is said on the next one
-            if self.server.activity.streams:
-                break
-            await anyio.sleep(0.01)
-        before = len(self.server.activity.told)
-        line = self._activity(said)
-        if len(self.server.activity.told) == before:  # else it has been told there as it happened
-            self.server.activity.line(line)
-
-    async def drop(self) -> None:
-        self.server.activity.close_streams()
