@@ -54,6 +54,7 @@ async def test_several_messages_of_one_line_are_all_admitted() -> None:
 
 async def test_a_stream_that_ends_is_told_and_polls_are_due_at_once() -> None:
     async with streaming() as it:
+        await it.after(1)
         await it.poll("mentions")
         await it.poll("mentions")
         asked = it.server.count("GET", "/2/users/:id/mentions")

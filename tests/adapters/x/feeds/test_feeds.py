@@ -355,6 +355,7 @@ async def test_polls_are_few_while_x_tells_by_itself_and_frequent_as_soon_as_it_
     account = Account()
     polling = Polling(account)
     polling.pulse.up()
+    account.context.clock.advance(1)
     await polling.poll()
     wait = polling.last.wait
     assert wait is not None
@@ -371,10 +372,24 @@ async def test_polls_are_few_while_x_tells_by_itself_and_frequent_as_soon_as_it_
     assert polling.last.wait == account.config.poll_interval
 
 
+async def test_what_came_before_x_began_to_tell_is_polled_once_more() -> None:
+    account = Account()
+    polling = Polling(account)
+    await polling.begin()
+    account.context.clock.advance(5)
+    between = account.mention()
+    account.context.clock.advance(5)
+    polling.pulse.up()
+    account.context.clock.advance(5)
+
+    assert keys(await polling.poll()) == posts([between])
+
+
 async def test_while_x_tells_by_itself_there_is_a_poll_every_ten_minutes_all_the_same() -> None:
     account = Account()
     polling = Polling(account)
     polling.pulse.up()
+    account.context.clock.advance(1)
     await polling.poll()
     account.context.clock.advance(601)
     await polling.poll()

@@ -37,6 +37,8 @@ class Pulse:
 
     Attributes:
         trouble: Why X is not believed to tell us at once, or None.
+        up_since: Since when it is in order, or connected; as the clock's `monotonic`. What happened before may not have
+            been told.
         silent_since: When something happened that X did not tell of, or None; until it is looked at.
     """
 
@@ -45,7 +47,7 @@ class Pulse:
         self.trouble: str | None = "it has not begun yet"
         self.silent_since: datetime | None = None
         self._restless = anyio.Event()
-        self._is_up, self._up_since = False, context.clock.now()
+        self._is_up, self._up_at, self.up_since = False, context.clock.now(), context.clock.monotonic()
         self._heard: dict[str, datetime] = {}
         self._written: datetime | None = None
         self._distrusted: tuple[Kind, datetime] | None = None
@@ -58,7 +60,8 @@ class Pulse:
     def up(self) -> None:
         """The webhook is in order, or the stream is connected."""
         if not self._is_up:
-            self._is_up, self._up_since = True, self._context.clock.now()
+            self._is_up, self._up_at = True, self._context.clock.now()
+            self.up_since = self._context.clock.monotonic()
         self.trouble = self.silent_since = None
 
     def down(self, trouble: str) -> None:
@@ -91,7 +94,7 @@ class Pulse:
 
     async def found(self, kind: Kind, at: datetime) -> None:
         """A poll found something of *kind* that happened at *at*: should X have told of it?"""
-        if not self.is_alive or at < self._up_since or self._context.clock.now() - at < _LATE:
+        if not self.is_alive or at < self._up_at or self._context.clock.now() - at < _LATE:
             return
         if at <= await self._last(kind) + _LATE:
             return
@@ -104,7 +107,7 @@ class Pulse:
     async def _last(self, kind: Kind) -> datetime:
         """When anything of *kind* was told, to this process or another."""
         told, _ = await self._context.state.get(_HEARD)
-        moments = [self._up_since, self._heard.get(kind), _moment(told.get(kind)) if isinstance(told, dict) else None]
+        moments = [self._up_at, self._heard.get(kind), _moment(told.get(kind)) if isinstance(told, dict) else None]
         return max(moment for moment in moments if moment is not None)
 
     def _is_distrusted(self) -> bool:

@@ -34,8 +34,12 @@ _ROUTE: Final = "/2/webhooks"
 _INTERVAL: Final = 600.0
 #: Seconds between the first tries: X calls us as soon as it is told to, and the server may still be opening.
 _OPENING: Final = (2.0, 5.0, 15.0)
-#: Seconds that X gets for calling us.
-_CALLING: Final = 10.0
+#: Seconds that X gets for calling us, and once more; it wants to be answered within three.
+_CALLING: Final = (3.0, 7.0)
+
+
+class _UnreachableError(NotSentError):
+    """X cannot reach us, yet."""
 
 
 class Upkeep:
@@ -48,6 +52,7 @@ class Upkeep:
 
     def __init__(self, session: Session, pulse: Pulse) -> None:
         self._session, self._context, self._pulse = session, session.context, pulse
+        self._channel = session.context.channel
         self._app = App(session)
         self.subscriptions = Subscriptions(session)
         self._coverage = Coverage(self._context)
@@ -88,18 +93,37 @@ class Upkeep:
 
     async def _valid(self) -> str:
         """Its id, once X calls it."""
-        found = await self._ours() or await self._registered()
+        for seconds in (*_OPENING, None) if self._is_new else (None,):
+            try:
+                return await self._reached()
+            except _UnreachableError:
+                if seconds is None:
+                    raise
+            await self._context.clock.sleep(seconds)
+        raise AssertionError
+
+    async def _reached(self) -> str:
+        there = await self._ours()
+        found = there or await self._registered()
         id = read_id(found.get("id"))
         if id is None:
-            raise self._wrong("X' answer names no webhook")
-        if found.get("valid") is not False:
-            return id
-        await self._app.request("PUT", f"{_ROUTE}/{id}")  # X calls us now, with a challenge
-        await self._context.clock.sleep(_CALLING)
-        again = await self._ours()
-        if again is None or again.get("valid") is False:
-            raise self._wrong("X has called webhook_url, and was not answered as it wants: it gets no events there")
+            raise NotSentError("X' answer names no webhook", channel=self._channel)
+        # What X believes is of before we began: the server that it calls may not be open yet.
+        if found.get("valid") is False or (self._is_new and there is not None):
+            await self._called(id)
         return id
+
+    async def _called(self, id: str) -> None:
+        """Let X call us, now, with a challenge."""
+        await self._app.request("PUT", f"{_ROUTE}/{id}")
+        for seconds in _CALLING:
+            await self._context.clock.sleep(seconds)
+            again = await self._ours()
+            if again is not None and again.get("valid") is not False:
+                return
+        raise _UnreachableError(
+            "X calls webhook_url, and is not answered as it wants: it tells nothing there", channel=self._channel
+        )
 
     async def _ours(self) -> Mapping[str, Any] | None:
         answer = await self._app.request("GET", _ROUTE)
@@ -108,24 +132,16 @@ class Upkeep:
         return next((row for row in there if row["url"].rstrip("/") == self._url), None)
 
     async def _registered(self) -> Mapping[str, Any]:
-        for seconds in (*_OPENING, None) if self._is_new else (None,):
-            try:
-                answer = await self._app.request("POST", _ROUTE, json={"url": self._url})
-                return next(rows(answer), {})
-            except RejectedError as error:
-                if seconds is None:
-                    raise self._wrong(f"X does not take webhook_url: {error.reason}{self._elsewhere()}") from error
-            await self._context.clock.sleep(seconds)
-        raise AssertionError
-
-    def _elsewhere(self) -> str:
-        if not self._others:
-            return ""
-        return f"; the app has one at {self._others[0]}, and may have no second: delete that, or use it as webhook_url"
+        try:
+            answer = await self._app.request("POST", _ROUTE, json={"url": self._url})
+        except RejectedError as error:
+            reason = f"X does not take webhook_url: {error.reason}"
+            if self._others:
+                elsewhere = f"the app has one at {self._others[0]}, and may have no second: delete that, or use it"
+                raise NotSentError(f"{reason}; {elsewhere}", channel=self._channel) from error
+            raise _UnreachableError(reason, channel=self._channel) from error
+        return next(rows(answer), {})
 
     @property
     def _url(self) -> str:
         return self._session.config.webhook_url or ""
-
-    def _wrong(self, reason: str) -> NotSentError:
-        return NotSentError(reason, channel=self._context.channel)

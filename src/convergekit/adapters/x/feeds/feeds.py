@@ -79,9 +79,9 @@ class Feeds:
         return self._session.budgets.wait(source.route, max(usual, _SLOW) if self._pulse.is_alive else usual)
 
     def _too_early(self, source: Source) -> float:
-        """Seconds until it is asked again: 0 unless X tells us by itself, since then the engine waits."""
+        """Seconds until it is asked again: 0 unless X tells us by itself, and told us all since the last time."""
         ended = self._ended.get(source.feed)
-        if ended is None or not self._pulse.is_alive:
+        if ended is None or not self._pulse.is_alive or ended <= self._pulse.up_since:
             return 0.0
         return ended + self._interval(source) - self._session.context.clock.monotonic()
 
