@@ -41,6 +41,13 @@ def test_what_nobody_waits_for_goes_half_at_once_and_half_over_the_window_and_le
     assert used_in_a_window(Priority.NORMAL) == 80
 
 
+def test_an_answer_right_after_another_goes_at_once_though_x_tells_the_end_in_whole_seconds() -> None:
+    bucket = window()
+    bucket.take(first=True, now=0.0)
+    bucket.learn(100, 99, QUARTER + 2, asked_at=0.0, now=0.0)
+    assert bucket.turn(Priority.REPLY, first=True, now=0.1) <= 0.1
+
+
 def test_polls_come_last() -> None:
     assert used_at_once(Priority.BACKGROUND) == 18
     assert used_in_a_window(Priority.BACKGROUND) == 72

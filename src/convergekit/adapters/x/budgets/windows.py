@@ -147,7 +147,8 @@ class Window:
         share = self._shares[priority]
         usable, at_once = share.usable(self.limit), share.at_once(self.limit)
         later, position = divmod(position - 1, usable)
-        start = now if self.ends is None else self.ends - self.seconds
+        # What X says of the end is in whole seconds, and so may put the beginning a second or two ahead.
+        start = now if self.ends is None else min(now, self.ends - self.seconds)
         spread = max(0, position - at_once + 1) / (usable - at_once + 1)
         return start + (later + spread) * self.seconds
 
