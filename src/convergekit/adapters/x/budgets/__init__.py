@@ -19,7 +19,7 @@ from convergekit.errors import ThrottledError
 from ..config import XConfig
 from .breaker import Breaker
 from .limits import Limits, Route, template
-from .money import Money, Reserved, Spent
+from .money import NOTHING, Money, Reserved, Spent
 from .prices import PRICES, Cost, cost_of, items_of
 from .windows import Priority
 
@@ -112,8 +112,10 @@ class Budgets:
         key = Route(method, template(route), identity)
         self._take(key, priority, first=first)
         try:
-            cost = cost or cost_of(method, key.template, json, summoned=self._summoned)
-            reserved = await self._money.reserve(cost, priority)
+            reserved = NOTHING
+            if self._money.is_limited:
+                cost = cost or cost_of(method, key.template, json, summoned=self._summoned)
+                reserved = await self._money.reserve(cost, priority)
             try:
                 asks = await self._breaker.enter()
             except BaseException:
@@ -150,11 +152,12 @@ class Budgets:
             self._limits.learn(ticket.route, status, headers or {}, asked_at=ticket.at)
         else:
             self._limits.give_back(ticket.route)
-        is_refused = not sent or (status is not None and 400 <= status < 500)
-        # What is known now must not be forgotten because somebody has gone; and a ledger that hangs keeps nobody.
-        with anyio.move_on_after(_STORING, shield=True):
-            await self._breaker.leave(status, asked=ticket.asks)
-            await self._money.settle(ticket.reserved, items, refused=is_refused)
+        if self._money.is_limited or ticket.asks or status == 402:
+            is_refused = not sent or (status is not None and 400 <= status < 500)
+            # What is known now must not be forgotten because somebody has gone; and a ledger that hangs keeps nobody.
+            with anyio.move_on_after(_STORING, shield=True):
+                await self._breaker.leave(status, asked=ticket.asks)
+                await self._money.settle(ticket.reserved, items, refused=is_refused)
         return self._limits.pause(ticket.route, ticket.priority) if status == 429 else 0.0
 
     async def received(self, items: Iterable[tuple[str, str]]) -> None:

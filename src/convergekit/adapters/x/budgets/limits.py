@@ -13,9 +13,10 @@ Rules kept here:
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from convergekit.abc import Clock
@@ -33,6 +34,9 @@ _FAMILIES: Final[Mapping[str, float]] = {
     "x-app-limit-24hour": _DAY,
 }
 _PLAIN: Final = "x-rate-limit"
+_FIELDS: Final[Mapping[str, Sequence[str]]] = {
+    family: [f"{family}-{name}" for name in ("limit", "remaining", "reset")] for family in _FAMILIES
+}
 #: No window is longer than a day; a reset that is further away is no reset.
 _LONGEST: Final = _DAY + 3600
 #: A reset is told in whole seconds: it may be so much later.
@@ -85,6 +89,7 @@ _DAILY: Final[Mapping[str, tuple[str, int]]] = {
 _UNKNOWN: Final = 75
 
 
+@lru_cache(maxsize=1024)
 def template(path: str) -> str:
     """The route that *path* belongs to: "/2/users/12345/mentions" is "/2/users/:id/mentions"; a template is itself."""
     segments = path.partition("?")[0].split("/")
@@ -248,14 +253,13 @@ class Limits:
 
 def _told(headers: Mapping[str, str], now: float) -> dict[str, tuple[int, int, float]]:
     """What X said of each family: (limit, remaining, seconds until it begins anew); what makes no sense is left out."""
-    server = _epoch(headers.get("date"))
     told: dict[str, tuple[int, int, float]] = {}
-    for family in _FAMILIES:
-        values = [headers.get(f"{family}-{name}", "") for name in ("limit", "remaining", "reset")]
-        if not all(_NUMBER.fullmatch(value) for value in values):
+    for family, names in _FIELDS.items():
+        values = [headers.get(name, "") for name in names]
+        if not all(values) or not all(map(_NUMBER.fullmatch, values)):
             continue
         limit, remaining, reset = map(int, values)
-        left = reset - (now if server is None else server)
+        left = reset - (_epoch(headers.get("date")) or now)
         if limit > 0 and remaining <= limit and 0 < left <= _LONGEST:
             told[family] = (limit, remaining, left + _WHOLE_SECONDS)
     return told

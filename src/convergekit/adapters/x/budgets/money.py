@@ -29,7 +29,7 @@ from ..config import BudgetConfig
 from .prices import Cost, price_list
 from .windows import Priority
 
-__all__ = ["Money", "Reserved", "Spent"]
+__all__ = ["NOTHING", "Money", "Reserved", "Spent"]
 
 _KEY: Final = "budget"
 _PERIODS: Final = ("day", "month")
@@ -93,7 +93,7 @@ def _plus(amounts: Mapping[str, Decimal], amount: Decimal) -> dict[str, Decimal]
     return {period: max(_NOTHING, amounts.get(period, _NOTHING) + amount) for period in _PERIODS}
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Reserved:
     """What one request was allowed.
 
@@ -106,6 +106,10 @@ class Reserved:
     amount: Decimal = _NOTHING
     page: Decimal = _NOTHING
     polling: bool = False
+
+
+#: What a request was allowed that costs nothing.
+NOTHING: Final = Reserved()
 
 
 class Money:
@@ -136,6 +140,11 @@ class Money:
         self._one_by_one = anyio.Lock()
 
     @property
+    def is_limited(self) -> bool:
+        """Whether there is a budget at all."""
+        return bool(self._limits)
+
+    @property
     def spent(self) -> Spent:
         """What is known here; nothing where there is no limit."""
         return self._spent.on(self._today())
@@ -153,7 +162,7 @@ class Money:
             StoreError: It could not be put down.
         """
         if cost is None or not self._limits:
-            return Reserved()
+            return NOTHING
         price = self._prices[cost.kind] * cost.most
         is_polling = priority is Priority.BACKGROUND
         if cost.is_read:
