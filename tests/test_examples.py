@@ -70,6 +70,14 @@ SHOWN = {
         "we: Lantern support. Tell us what is broken, or write STOP.",
         "we: You will hear no more of us. START takes that back.",
     ],
+    "support_on_x.py": [
+        "@ann in public: @shop are you open?",
+        "@shop in public: We are open from nine to six.",
+        "@bob in public: @shop where is my order?",
+        "@shop in public: We will look into it. Please write to us here, with the number:",
+        "@bob in private: It is 42.",
+        "@shop in private: Thank you, Bob. A person looks into it.",
+    ],
     "two_gateways.py": [
         "to sms:+4915112345678 by first_of(via('sms-main'), via('sms-spare'))",
         "  one after another:",
