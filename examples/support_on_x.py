@@ -10,7 +10,7 @@ import anyio
 
 from convergekit import Conversation, Hub, MemoryStore, MessageReceived
 from convergekit.adapters.x import X
-from convergekit.testing.x import XServer
+from convergekit.testing import XServer
 
 # [bot]
 hub = Hub(store=MemoryStore())
