@@ -30,6 +30,7 @@ from convergekit.testing.x import (
     Throttled,
     XServer,
 )
+from tests.testing.x.openapi import validated
 
 pytestmark = pytest.mark.anyio
 
@@ -85,11 +86,13 @@ class World:
 
 
 @asynccontextmanager
-async def world(*, http: bool = False, **settings: Any) -> AsyncGenerator[World]:
-    """In one process, or with *http* over real connections."""
+async def world(*, http: bool = False, described: bool = True, **settings: Any) -> AsyncGenerator[World]:
+    """In one process, or with *http* over real connections; all is held against X' description, unless told not to."""
     clock = FakeClock()
     server = XServer(now=clock.now, sleep=clock.sleep)
     async with AsyncExitStack() as stack:
+        if described:
+            stack.enter_context(validated(server))
         parts: Any = {} if http else {"transport": server.transport}
         where = {"api": await stack.enter_async_context(server.serving())} if http else {}
         hub = await stack.enter_async_context(Hub(store="memory:", clock=clock, random=Random(7)))
@@ -174,7 +177,8 @@ LOST: dict[str, Step] = {
 async def test_an_answer_that_is_lost_after_the_post_was_made_is_found_and_not_made_twice(
     step: Step, http: bool
 ) -> None:
-    async with world(http=http, timeout=0.3 if isinstance(step, Slow) else 20) as x:
+    is_slow, is_described = isinstance(step, Slow), not isinstance(step, Nonsense)
+    async with world(http=http, described=is_described, timeout=0.3 if is_slow else 20) as x:
         x.server.script("POST", POST_ONE, step)
         sent = await x.answer("Sorry & see https://example.org/parcel?id=1")
         if isinstance(step, Slow):
@@ -260,7 +264,7 @@ async def test_a_lost_answer_to_a_direct_message_is_found() -> None:
 
 @pytest.mark.parametrize("reset", [True, False])
 async def test_a_limit_is_waited_for_and_is_no_storm(reset: bool) -> None:
-    async with world() as x:
+    async with world(described=False) as x:  # the older form of an error is in no description
         x.server.script("POST", POST_ONE, Throttled(reset=reset), Throttled(reset=reset, code=88))
         sent = await x.settled(await x.answer(), step=10.0)
 
@@ -347,6 +351,27 @@ async def test_a_poll_a_photo_and_what_does_not_go_together() -> None:
         (medium,) = shown.media
         assert (medium.alt_text, medium.content) == ("A parcel", b"png" * 100)
         assert isinstance(refused.error, UnsupportedContentError)
+
+
+async def test_what_else_only_x_knows_is_said_as_x_describes_it() -> None:
+    async with world(replies="any") as x:
+        x.server.is_self_serve = False
+        other = x.ann.post("look at this")
+        said: list[Any] = [
+            {"quote_post_id": other.id},
+            {"reply_settings": "following", "made_with_ai": True, "paid_partnership": True},
+            {"direct_message_deep_link": "https://x.com/messages/compose?recipient_id=7"},
+            {"community_id": "1146654567674912769", "share_with_followers": True},
+        ]
+        for number, native in enumerate(said):
+            await x.settled(await x.hub.submit(Message(f"Number {number}", native={"x": native}), to="x:public"))
+
+        assert [set(post.body) - {"text"} for post in x.ours] == [
+            {"quote_tweet_id"},
+            {"reply_settings", "made_with_ai", "paid_partnership"},
+            {"direct_message_deep_link"},
+            {"community_id", "share_with_followers"},
+        ]
 
 
 async def test_a_video_is_in_place_before_its_post() -> None:
