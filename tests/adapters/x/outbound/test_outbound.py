@@ -126,6 +126,27 @@ async def test_what_is_about_posts_is_refused_in_a_direct_message() -> None:
     assert account.x.asked == []
 
 
+@pytest.mark.parametrize(
+    ("text", "replies", "ok"),
+    [
+        ("$ABC and $XYZ", "summoned", False),
+        ("$ABC and $XYZ", "any", True),
+        ("$ABC for $5 or $6", "summoned", True),
+        ("$5, $6 or $7", "summoned", True),
+    ],
+)
+async def test_a_self_serve_account_posts_one_cashtag(text: str, replies: str, ok: bool) -> None:
+    account = open_account(replies=replies)
+    out = outgoing("x:public", text)
+
+    if ok:
+        assert (await account.outbound.send(out)).ids
+    else:
+        with pytest.raises(UnsupportedContentError, match="cashtag"):
+            await account.outbound.send(out)
+        assert account.x.asked == []
+
+
 async def test_what_tweepy_does_not_know_is_said_all_the_same() -> None:
     account = open_account()
 

@@ -72,6 +72,8 @@ class Outbound:
         media.check(out, together=_PHOTOS if is_post else 1)
         if is_post:
             posts.check(native, attachments=len(out.message.attachments), parent=to.parent)
+            if self._session.config.replies == "summoned":
+                posts.check_text(out.text)
         elif native != XNative():
             raise UnsupportedContentError("native of x is about posts, and this is a direct message")
         try:

@@ -14,7 +14,9 @@ from convergekit.model import FailureKind
 
 from .native import XNative
 
-__all__ = ["arguments", "body", "check"]
+__all__ = ["arguments", "body", "check", "check_text"]
+
+_DOLLARS: Final = "$\uff04"
 
 #: Where a field stands in the body, and what tweepy 4.17 calls it. What is not listed it does not know.
 _TWEEPY: Final[Mapping[str, str]] = {
@@ -41,6 +43,16 @@ def check(native: XNative, *, attachments: int, parent: str | None) -> None:
         raise _refused("native of x: exclude_reply_user_ids: it answers nobody")
     if native.hand_over and parent is None:
         raise _refused("native of x: hand_over: it answers nobody who could be invited")
+
+
+def check_text(text: str) -> None:
+    """Raise `UnsupportedContentError` where accounts of self-serve may not post *text*: with more than one cashtag."""
+    if sum(map(text.count, _DOLLARS)) < 2:
+        return
+    from convergekit.content.twitter_text import entities  # nearly no post comes so far
+
+    if len(entities(text).cashtags) > 1:
+        raise _refused("X takes one cashtag ($ABC) in a post of a self-serve account; say one, or replies = any")
 
 
 def body(
