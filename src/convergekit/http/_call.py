@@ -75,4 +75,4 @@ class Call:
 
 
 def _can_be_written(call: Call) -> bool:
-    return is_token(call.method) and all(is_header(name, value) for name, value in call.headers.items())
+    return is_token(call.method) and all(map(is_header, call.headers.keys(), call.headers.values()))

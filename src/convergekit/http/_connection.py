@@ -42,17 +42,14 @@ _HEAD: Final = 100 * 1024
 #: Methods whose empty body is told to be one (RFC 9110 §8.6).
 _WITH_A_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 #: What says how a message is framed, or what becomes of the connection: what has one of these is not plain.
-_FRAMING: Final = frozenset(
-    {b"connection", b"content-length", b"expect", b"te", b"trailer", b"transfer-encoding", b"upgrade"}
-)
-
-_TOKEN: Final = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-_PLAIN_REQUEST: Final = re.compile(rb"[A-Z]+ [!-~]+ HTTP/1\.1\r\n(?:" + _TOKEN + rb": [!-~](?:[ -~]*[!-~])?\r\n)+\r\n")
-_PLAIN_STATUS: Final = re.compile(rb"HTTP/1\.1 ([2-5][0-9]{2})(?: [\t -~\x80-\xff]*)?")
-_PLAIN_FIELD: Final = re.compile(rb"(" + _TOKEN + rb"):[\t ]*([\t -~\x80-\xff]*)")
-_LENGTH: Final = re.compile(rb"[0-9]{1,15}")
+_FRAMING: Final = frozenset({"connection", "content-length", "expect", "te", "trailer", "transfer-encoding", "upgrade"})
+_TOKEN: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_PLAIN_REQUEST: Final = re.compile(rf"[A-Z]+ [!-~]+ HTTP/1\.1\r\n(?:{_TOKEN}: [!-~](?:[ -~]*[!-~])?\r\n)+\r\n")
+_PLAIN_STATUS: Final = re.compile(r"HTTP/1\.1 ([2-5][0-9]{2})(?: [\t -~\x80-\xff]*)?")
+_PLAIN_FIELD: Final = re.compile(rf"({_TOKEN}):[\t ]*([\t -~\x80-\xff]*)")
+_LENGTH: Final = re.compile(r"[0-9]{1,15}")
 #: Statuses that have no body, whatever the answer says of its length (RFC 9112 §6.3).
-_BODILESS: Final = frozenset({b"204", b"304"})
+_BODILESS: Final = frozenset({"204", "304"})
 
 
 class Connection:
@@ -212,36 +209,36 @@ class Connection:
 class _Request(NamedTuple):
     """What is written before the body."""
 
-    method: bytes
-    target: bytes
-    headers: list[tuple[bytes, bytes]]
+    method: str
+    target: str
+    headers: list[tuple[str, str]]
     is_plain: bool
 
     @classmethod
     def of(cls, call: Call) -> _Request:
         parts = urlsplit(call.url)
         target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
-        headers = [(name.encode("ascii"), value.encode("ascii")) for name, value in call.headers.items()]
-        names = {name.lower() for name, _ in headers}
-        if b"host" not in names:
-            host = parts.netloc.lower().removesuffix(f":{_PORTS[parts.scheme]}")
-            headers.insert(0, (b"host", host.encode("ascii")))
+        headers = list(call.headers.items())
+        names = {name.lower() for name in call.headers}
+        if "host" not in names:
+            headers.insert(0, ("host", parts.netloc.lower().removesuffix(f":{_PORTS[parts.scheme]}")))
         size = len(call.content) if isinstance(call.content, bytes) else 0
-        if b"content-length" not in names and (size or call.method in _WITH_A_BODY):
-            headers.append((b"content-length", b"%d" % size))
-        is_plain = isinstance(call.content, bytes) and not names & _FRAMING
-        return cls(call.method.encode("ascii"), quote(target, safe=_AS_IT_IS).encode("ascii"), headers, is_plain)
+        if "content-length" not in names and (size or call.method in _WITH_A_BODY):
+            headers.append(("content-length", str(size)))
+        is_plain = isinstance(call.content, bytes) and names.isdisjoint(_FRAMING)
+        return cls(call.method, quote(target, safe=_AS_IT_IS), headers, is_plain)
 
     def plain(self) -> bytes | None:
         """As it goes over the wire; None where h11 has to look at it."""
         if not self.is_plain:
             return None
-        lines = b"".join([b"%b: %b\r\n" % each for each in self.headers])
-        head = b"%b %b HTTP/1.1\r\n%b\r\n" % (self.method, self.target, lines)
-        return head if _PLAIN_REQUEST.fullmatch(head) else None
+        lines = "".join([f"{name}: {value}\r\n" for name, value in self.headers])
+        head = f"{self.method} {self.target} HTTP/1.1\r\n{lines}\r\n"
+        return head.encode("ascii") if _PLAIN_REQUEST.fullmatch(head) else None
 
     def of_h11(self) -> h11.Request:
-        return h11.Request(method=self.method, target=self.target, headers=self.headers)
+        headers = [(name.encode("ascii"), value.encode("ascii")) for name, value in self.headers]
+        return h11.Request(method=self.method, target=self.target, headers=headers)
 
 
 class _Answer(NamedTuple):
@@ -256,7 +253,7 @@ class _Answer(NamedTuple):
 def _plain_answer(received: bytes) -> _Answer | None:
     """What the first bytes of an answer are; None where h11 has to read them."""
     head, end, body = received.partition(b"\r\n\r\n")
-    first, *lines = head.split(b"\r\n")
+    first, *lines = head.decode("latin-1").split("\r\n")
     status = _PLAIN_STATUS.fullmatch(first)
     if not end or status is None or status[1] in _BODILESS:
         return None
@@ -265,13 +262,13 @@ def _plain_answer(received: bytes) -> _Answer | None:
     for line in lines:
         if (field := _PLAIN_FIELD.fullmatch(line)) is None:
             return None
-        name, value = field[1].lower(), field[2].rstrip(b" \t")
+        name, value = field[1].lower(), field[2].rstrip(" \t")
         if name in _FRAMING:
-            if name == b"content-length" and length is None and _LENGTH.fullmatch(value):
+            if name == "content-length" and length is None and _LENGTH.fullmatch(value):
                 length = int(value)
-            elif (name, value.lower()) != (b"connection", b"keep-alive"):
+            elif (name, value.lower()) != ("connection", "keep-alive"):
                 return None
-        fields.append((str(name, "ascii"), str(value, "latin-1")))
+        fields.append((name, value))
     return None if length is None else _Answer(int(status[1]), fields, length - len(body), body[:length])
 
 

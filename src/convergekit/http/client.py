@@ -381,7 +381,8 @@ class Http:
         for name, value in call.fields:
             name = name.lower()
             headers[name] = f"{headers[name]}, {value}" if name in headers else value
-        retry_after = parse_retry_after(headers.get("retry-after"), self._clock.now())
+        asked = headers.get("retry-after")
+        retry_after = None if asked is None else parse_retry_after(asked, self._clock.now())
         return HttpAnswer(call.status, headers, bytes(call.body[: call.limit]), call.complete, retry_after)
 
 

@@ -5,27 +5,37 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
 __all__ = ["is_header", "is_this_machine", "is_token", "leads_to", "origin_of"]
 
 _UNPRINTABLE: Final = re.compile(r"[^\x20-\x7e]")
+_BEFORE_PATH: Final = re.compile(r"[^/?#]*//[^/?#]*")
 _TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 
 
 def origin_of(url: str) -> str | None:
     """Scheme, host and port of a URL that can be asked; None for one that cannot."""
+    if " " in url or _UNPRINTABLE.search(url):
+        return None
+    found = _BEFORE_PATH.match(url)
+    return None if found is None else _origin(found[0])
+
+
+@lru_cache(maxsize=256)
+def _origin(url: str) -> str | None:
+    """The same of what stands before the path, which is the same for most requests of a channel."""
     try:
         parts = urlsplit(url)
         malformed = parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0
     except ValueError:
         return None
-    if malformed or "@" in parts.netloc or " " in url or _UNPRINTABLE.search(url):
-        return None
-    return f"{parts.scheme}://{parts.netloc}"
+    return None if malformed or "@" in parts.netloc else f"{parts.scheme}://{parts.netloc}"
 
 
+@lru_cache(maxsize=256)
 def is_token(text: str) -> bool:
     """Whether *text* can be a method, or the name of a header (RFC 9110 §5.6.2)."""
     return _TOKEN.fullmatch(text) is not None
