@@ -84,6 +84,12 @@ class TestUsers:
             support.id,
         ]
 
+    async def test_a_handle_can_change_hands(self, x: XServer, ann: Person) -> None:
+        ann.rename("anne")
+        other = x.user("ann")
+        found = await get(x, "/2/users/by", usernames="ann,anne")
+        assert [each["id"] for each in found["data"]] == [other.id, ann.id]
+
     async def test_who_does_not_exist_is_an_error_beside_the_others_with_200(self, x: XServer, ann: Person) -> None:
         assert "data" not in await get(x, "/2/users/by/username/nobody")
         found = await get(x, "/2/users/by", usernames="ann,nobody")

@@ -119,7 +119,7 @@ class Medium:
         id: Of the upload.
         owner: Id of the account.
         category: `tweet_image`, `dm_video` ...
-        type: Media type, as it was said.
+        media_type: As it was said: `image/png`.
         size: How many bytes were announced.
         at: When it was begun.
         parts: What has come, by index.
@@ -131,7 +131,7 @@ class Medium:
     id: str
     owner: str
     category: str
-    type: str
+    media_type: str
     size: int
     at: datetime
     parts: dict[int, bytes] = field(default_factory=dict)

@@ -40,6 +40,10 @@ class Person:
     def __repr__(self) -> str:
         return f"{type(self).__name__}(@{self.username}, id={self.id!r})"
 
+    def rename(self, username: str) -> None:
+        """Take another handle; the one they had is free for others."""
+        self._server.rename(self, username)
+
     def post(
         self, text: str, *, reply_to: Post | None = None, quotes: Post | None = None, media: Sequence[Medium] = ()
     ) -> Post:
@@ -93,9 +97,9 @@ class Person:
         """Go out of a group."""
         self._server.leave(self, conversation)
 
-    def upload(self, content: bytes, *, category: str = "tweet_image", type: str = "image/png") -> Medium:
+    def upload(self, content: bytes, *, category: str = "tweet_image", media_type: str = "image/png") -> Medium:
         """A file of theirs, ready to be posted or sent."""
-        return self._server.add_medium(self, content, category, type)
+        return self._server.add_medium(self, content, category, media_type)
 
     def read(self, direct: Direct) -> None:
         """Have seen the messages up to *direct*."""

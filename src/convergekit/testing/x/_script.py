@@ -83,16 +83,16 @@ class Refused(Step):
     Attributes:
         status: Of HTTP.
         detail: What X says.
-        type: The last part of the problem's type; without it, `about:blank`.
+        problem: The last part of the problem's type; without it, `about:blank`.
     """
 
     status: int = 403
     detail: str = "You are not permitted to perform this action."
-    type: str | None = None
+    problem: str | None = None
 
     async def play(self, server: XServer, proceed: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response:
         """See `Step.play`."""
-        return await server.limited(Problem(self.status, self.detail, self.type).answer(server.host))
+        return await server.limited(Problem(self.status, self.detail, self.problem).answer(server.host))
 
 
 class CreditsDepleted(Refused):

@@ -261,7 +261,7 @@ class XServer(World):
         return (int(at.timestamp() * 1000) - 1_288_834_974_657) << 22
 
     def _there(self, person: PersonT) -> PersonT:
-        self.people[person.id] = person
+        self.people[person.id] = self.handles[person.username.lower()] = person
         return person
 
     def _found(self, request: httpx.Request) -> tuple[Route | None, dict[str, str]]:

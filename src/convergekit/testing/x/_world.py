@@ -32,6 +32,7 @@ class World:
         self.dialect: Dialect = dialect
         self.random = Random(1)
         self.people: dict[str, Person] = {}
+        self.handles: dict[str, Person] = {}
         self.media: dict[str, Medium] = {}
         self.all_posts: dict[str, Post] = {}
         self.all_directs: dict[str, Direct] = {}
@@ -65,7 +66,13 @@ class World:
 
     def person(self, username: str) -> Person | None:
         """Who has this handle."""
-        return next((each for each in self.people.values() if each.username.lower() == username.lower()), None)
+        return self.handles.get(username.lower())
+
+    def rename(self, person: Person, username: str) -> None:
+        """Give *person* the handle *username*, whosever it was."""
+        self.handles = {name: each for name, each in self.handles.items() if each is not person}
+        self.handles[username.lower()] = person
+        person.username = username
 
     def next_id(self) -> str:
         """A snowflake: the time in milliseconds, and 22 bits in which it is told from others."""
@@ -284,9 +291,11 @@ class World:
 
     # Files
 
-    def add_medium(self, owner: Person, content: bytes, category: str, type: str) -> Medium:
+    def add_medium(self, owner: Person, content: bytes, category: str, media_type: str) -> Medium:
         """A file that is there, ready."""
-        made = Medium(self.next_id(), owner.id, category, type, len(content), self.now(), {0: content}, is_whole=True)
+        made = Medium(
+            self.next_id(), owner.id, category, media_type, len(content), self.now(), {0: content}, is_whole=True
+        )
         made.asked = 1_000  # long since processed
         self.media[made.id] = made
         return made
