@@ -123,7 +123,7 @@ class Outbound:
         if refused.code != _DUPLICATE or not out.maybe_sent:
             raise refused
         found = await self._lookup.find(out, destination(out))
-        if found is not None:
+        if not isinstance(found, Reconciliation):
             return await self._done(out, to, native_of(out.native), found, None)
         self._lookup.repeated(out)
         reason = "X says that it has this already, and does not show it yet"

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from convergekit.abc import Outgoing, Reconciliation
-from convergekit.errors import NotSentError, ThrottledError
+from convergekit.errors import ThrottledError
 
 from ..addresses import Destination, DestinationKind
 from ..budgets import Priority
@@ -68,19 +68,15 @@ class Lookup:
         if attempt is None:
             self._attempts.put(out.key, attempt := now)
         found = await self.find(out, to)
-        if found is not None:
+        if found is not Reconciliation.NOT_TAKEN:
             return found
         if now < attempt + _LAG:
             reason = "X may not show it yet: it is asked again"
             raise ThrottledError(reason, retry_after=_EVERY, channel=self._session.context.channel)
-        return Reconciliation.DONT_KNOW if self._repeats.get(out.key) else Reconciliation.NOT_TAKEN
+        return Reconciliation.DONT_KNOW if self._repeats.get(out.key) else found
 
-    async def find(self, out: Outgoing, to: Destination) -> str | None:
-        """The id of what was sent, or None where nothing such is there.
-
-        Raises:
-            NotSentError: There was more to look at than we look at.
-        """
+    async def find(self, out: Outgoing, to: Destination) -> str | Reconciliation:
+        """The id of what was sent; NOT_TAKEN where nothing such is there now, DONT_KNOW where there is too much."""
         since = (out.first_attempt_at or self._session.context.clock.now()) - _SKEW
         whose = await self._said.of(digest_of(out, to))
         found: str | None = None
@@ -95,10 +91,8 @@ class Lookup:
                     found = id
             token = _next(answer)
             if token is None or any(_is_before(item, since) for item in items):
-                return found
-        if found is None:
-            raise NotSentError("more was said since than is looked at", channel=self._session.context.channel)
-        return found
+                return found or Reconciliation.NOT_TAKEN
+        return found or Reconciliation.DONT_KNOW
 
     async def _page(self, route: str, params: Mapping[str, Any], token: str | None) -> Mapping[str, Any]:
         client = self._session.client.acting(priority=Priority.NORMAL)
