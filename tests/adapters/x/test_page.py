@@ -19,7 +19,9 @@ from convergekit.adapters.x.outbound.native import XNative
 
 PAGE = Path(__file__).parents[3] / "docs" / "adapters" / "x.md"
 TEXT = PAGE.read_text(encoding="utf-8")
-SETTINGS = re.findall(r"```toml\n(.*?)```", TEXT, re.DOTALL)
+_TOML = re.compile(r"```toml\n(.*?)```", re.DOTALL)
+_START = _TOML.findall((PAGE.parents[1] / "getting-started.md").read_text(encoding="utf-8"))
+SETTINGS = _TOML.findall(TEXT) + [block for block in _START if 'adapter = "x"' in block]
 _ROW = re.compile(r"^\| `(\w+)` \|.*\| ?([^|]*?) ?\|$", re.MULTILINE)
 
 
@@ -59,6 +61,7 @@ def test_what_a_setting_has_in_it_is_told(kind: Any) -> None:
 
 @pytest.mark.parametrize("block", SETTINGS)
 def test_the_settings_that_are_shown_are_valid(block: str) -> None:
+    """And those of getting started."""
     settings = _resolved(tomllib.loads(block)["channels"]["x"])
     assert settings.pop("adapter") == "x"
     XConfig.model_validate(settings)
