@@ -86,7 +86,12 @@ class World:
     """A queue of messages, the engine's part in it, and X."""
 
     def __init__(
-        self, script: Callable[[float], int | None] = lambda now: None, *, latency: float = 0.2, **settings: Any
+        self,
+        script: Callable[[float], int | None] = lambda now: None,
+        *,
+        latency: float = 0.2,
+        workers: int = 1,
+        **settings: Any,
     ) -> None:
         self._latency = latency
         self.clock = FakeClock(datetime(2026, 11, 20, tzinfo=UTC))
@@ -97,6 +102,7 @@ class World:
         )
         self._chance = Random(7)
         self.budgets = self.anew()
+        self._others = [self.anew() for _ in range(workers - 1)]
         self.sent: list[Sent] = []
         self.down_until: float = 0.0
         self._order = count()
@@ -126,19 +132,18 @@ class World:
         try:
             if self.clock.monotonic() < self.down_until:
                 raise CreditError("down")
-            ticket = await self.budgets.before(
-                "POST", message.route, priority=message.priority, first=message.tries == 1
-            )
+            worker = self._chance.choice([self.budgets, *self._others])
+            ticket = await worker.before("POST", message.route, priority=message.priority, first=message.tries == 1)
         except ThrottledError as error:
             self._push(self.clock.monotonic() + error.retry_after, message)
         except CreditError:
             await self._down(message)
         else:
-            self._push(self.clock.monotonic() + self._latency, (message, ticket))
+            self._push(self.clock.monotonic() + self._latency, (message, worker, ticket))
 
-    async def _answered(self, message: Sent, ticket: Any) -> None:
+    async def _answered(self, message: Sent, worker: Budgets, ticket: Any) -> None:
         status, headers = self.x.answer(message.route)
-        again = await self.budgets.after(ticket, status=status, headers=headers)
+        again = await worker.after(ticket, status=status, headers=headers)
         now = self.clock.monotonic()
         if status < 300:
             message.sent = now
@@ -203,6 +208,19 @@ async def test_a_burst_of_answers_goes_before_the_rest_as_fast_as_x_lets_it() ->
     assert len(world.waits(Priority.REPLY)) == 60
     assert world.waits(Priority.REPLY)[-1] <= 5 * 15 * MINUTE + 60
     assert world.x.statuses[429] == 0
+
+
+async def test_workers_that_share_an_account_are_refused_a_few_times_a_window_and_lose_nothing() -> None:
+    """Each knows of the others by what X tells it, and by nothing else."""
+    world = World(workers=4)
+    world.queue(POST, Priority.NORMAL, number=2000)
+    world.queue(POST, Priority.REPLY, number=100, every=5 * MINUTE)
+
+    await world.run(12 * HOUR)
+
+    assert all(each.sent is not None for each in world.sent)
+    assert world.x.statuses[429] <= 4 * 12 * 4
+    assert world.waits(Priority.REPLY)[-1] <= 20 * MINUTE
 
 
 @pytest.mark.parametrize("says_reset", [True, False])

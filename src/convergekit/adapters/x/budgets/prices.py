@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
+from convergekit.content.twitter_text import entities
 from convergekit.errors import ConfigurationError
 
 __all__ = ["PRICES", "Cost", "cost_of", "items_of", "price_list"]
@@ -29,7 +29,6 @@ PRICES: Final[Mapping[str, Decimal]] = {
 }
 
 
-_URL: Final = re.compile(r"[0-9A-Za-z-]\.[A-Za-z]{2,}|://")
 #: Objects in a page, at most.
 _PAGE: Final = 100
 
@@ -81,7 +80,9 @@ def cost_of(method: str, route: str, body: Any = None, *, summoned: bool = False
     if route != "/2/tweets":
         return None
     said = body if isinstance(body, Mapping) else {}
-    return Cost.of_post(has_url=_has_url(str(said.get("text") or "")), summoned=summoned and "reply" in said)
+    # Only the post itself is looked at: whether X charges for its other fields is not known.
+    has_url = bool(entities(str(said.get("text") or "")).urls)
+    return Cost.of_post(has_url=has_url, summoned=summoned and "reply" in said)
 
 
 def price_list(changed: Mapping[str, Decimal]) -> Mapping[str, Decimal]:
@@ -116,11 +117,6 @@ def items_of(route: str, body: Any, *, own: str | None = None) -> Iterator[tuple
             among = includes.get(name)
             for each in among if isinstance(among, list) else ():
                 yield from _item(kind, each, own)
-
-
-def _has_url(text: str) -> bool:
-    # Only the post itself is looked at: whether X charges for its other fields is not known.
-    return bool(_URL.search(text))
 
 
 def _kind_of(route: str) -> str | None:
