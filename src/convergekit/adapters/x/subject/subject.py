@@ -293,7 +293,7 @@ class XSubject(HttpSubject):
 
     def _made(self, said: Any) -> Direct | Post:
         if isinstance(said, _Echoed):
-            return self.account.direct(said.text, to=self.people[self.senders[0]])
+            return self.account.direct(said.text, to=self.people[self.to])
         return self.people[said.sender].direct(said.text)
 
 
