@@ -16,7 +16,7 @@ TORTURE ?=
 BIN := $(VENV)/bin
 MADE_FROM := pyproject.toml src/convergekit/_version.py
 
-.PHONY: help demo test peers check torture torture-email torture-sms torture-xmpp mutants format bench docs test-all constraints changelog clean
+.PHONY: help demo test peers check torture torture-email torture-sms torture-xmpp torture-x mutants format bench docs test-all constraints changelog clean
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 
@@ -51,6 +51,9 @@ torture-sms: $(VENV)/.with-test peers ## SMS out and in through Kannel, which co
 
 torture-xmpp: $(VENV)/.with-test peers ## Prosody is killed and the line is cut, while messages go both ways; TORTURE="--messages 500 --seed 7"
 	@$(BIN)/python -m tests.adapters.xmpp.torture $(TORTURE)
+
+torture-x: $(VENV)/.with-test ## 1,000 mentions and 300 messages by webhook and by polls, while the worker is killed; TORTURE="--kills 20 --seed 7"
+	@$(BIN)/python -m tests.adapters.x.killed $(TORTURE)
 
 mutants: $(VENV)/.with-test ## adapters that are broken on purpose, and the rule that finds each of them
 	@$(BIN)/python -m tests.mutants

@@ -155,16 +155,28 @@ async def test_a_limit_on_the_way_is_waited_for_and_is_no_failure() -> None:
     await polling.begin()
     ids = [account.direct(ago=1000 - each) for each in range(150)]
     before = polling.cursor
-    account.client.next = [None, ThrottledError("later", retry_after=77.0)]
+    account.client.next = [None, ThrottledError("later", retry_after=77.0, code="429")]
 
     assert await polling.poll() == []
     assert (polling.last.wait, polling.cursor) == (77.0, before)
     assert keys(await polling.poll()) == [f"dm:{each}" for each in ids]
 
 
-async def test_a_limit_before_the_first_page_is_told() -> None:
+@pytest.mark.parametrize("is_new", [True, False])
+async def test_a_limit_of_our_own_is_waited_for_and_is_no_failure(is_new: bool) -> None:
     polling = Polling(Account())
-    polling.account.client.next = [ThrottledError("later", retry_after=77.0)]
+    if not is_new:
+        await polling.begin()
+    before = polling.cursor
+    polling.account.client.next = [ThrottledError("it is not its turn", retry_after=77.0)]
+
+    assert await polling.poll() == []
+    assert (polling.last.wait, polling.cursor) == (77.0, before)
+
+
+async def test_a_limit_of_x_before_the_first_page_is_told() -> None:
+    polling = Polling(Account())
+    polling.account.client.next = [ThrottledError("later", retry_after=77.0, code="429")]
 
     with pytest.raises(ThrottledError):
         await polling.poll()

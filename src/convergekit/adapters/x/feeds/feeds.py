@@ -61,16 +61,16 @@ class Feeds:
         seconds = self._too_early(source)
         if place is not None and seconds > 0 and not self._has_more(feed, place):
             return Polled(cursor=cursor, wait=min(seconds, _TICK))
-        if place is None:
-            if self._session.config.start == "now":
-                return await self._begun(source)
-            place = Place(0)
         try:
-            return await self._polled(source, place)
+            if place is None and self._session.config.start == "now":
+                return await self._begun(source)
+            return await self._polled(source, place or Place(0))
         except ThrottledError as error:
-            if feed in self._walks and self._walks[feed].pages:
-                return Polled(cursor=cursor, wait=error.retry_after)  # it is on its way, and nothing is wrong
-            raise
+            walk = self._walks.get(feed)
+            if error.code is not None and not (walk is not None and walk.pages):
+                raise
+            # Nothing is wrong: by our own limits it is not its turn, or it is on its way.
+            return Polled(cursor=cursor, wait=error.retry_after)
 
     # When
 

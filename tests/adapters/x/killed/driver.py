@@ -1,0 +1,218 @@
+"""The driver: the server that plays X, workers that are killed, and what was wrong at the end."""
+
+from __future__ import annotations
+
+import json
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from random import Random
+from threading import Thread
+from typing import Any, Final
+
+import anyio
+
+from convergekit.testing.x import Limit, Person, XServer
+
+__all__ = ["Killed", "killed"]
+
+_ROOT: Final = Path(__file__).parents[4]
+#: Seconds without a sign of life after which another worker may hear the channel.
+_LEASE: Final = 2.0
+_PEOPLE: Final = 30
+#: X sends so many at once, each of them twice, in any order.
+_TOGETHER: Final = 8
+#: Requests that one life of a worker may make for its upkeep and at its beginning, and in each second of it.
+_AT_FIRST: Final = 45
+_PER_SECOND: Final = 3.0
+
+
+class Killed:
+    """One run.
+
+    Args:
+        folder: Empty.
+        backend: Of the worker: this event loop.
+        seed: Of everything that is chance.
+        mentions: How many.
+        directs: How many direct messages.
+        kills: How often.
+
+    Attributes:
+        wrong: What must not be, in words.
+        figures: What there was.
+    """
+
+    def __init__(self, folder: Path, backend: str, *, seed: int, mentions: int, directs: int, kills: int) -> None:
+        self._folder, self._backend, self._chance, self._seed = folder, backend, Random(seed), seed
+        self._mentions, self._directs, self._kills = mentions, directs, kills
+        self._port = _free_port()
+        self.wrong: list[str] = []
+        self.figures: dict[str, Any] = {}
+        self._said: set[str] = set()
+        self._is_over = False
+
+    async def run(self) -> None:
+        """Do it."""
+        began = time.monotonic()
+        self._server = server = XServer()
+        account = server.account("support")
+        # Plenty: what is counted here is what the worker asks by itself.
+        for route in ("/2/users/{id}/mentions", "/2/dm_events"):
+            server.limits.table["GET", route] = Limit(user=9_000)
+        server.pages_shift = True
+        server.activity.callbacks = f"http://127.0.0.1:{self._port}"
+        async with server.serving() as url, anyio.create_task_group() as tasks:
+            self._terms = {
+                "seed": self._seed,
+                "port": self._port,
+                "lease": _LEASE,
+                "ledger": str(self._folder / "ledger.db"),
+                "settings": {
+                    "oauth1": account.oauth1,
+                    "bearer_token": server.bearer_token,
+                    "user_id": account.id,
+                    "activity": "webhook",
+                    "webhook_url": "https://bot.example.org/x",
+                    "poll_interval": 1,
+                    "reserve": 0,
+                    "api": url,
+                },
+            }
+            tasks.start_soon(self._deliver)
+            await self._through()
+            tasks.cancel_scope.cancel()
+        self._compare()
+        self._count(time.monotonic() - began)
+
+    async def _through(self) -> None:
+        worker = self._start()
+        try:
+            # The channel begins with what comes from now on: so now has to be before.
+            await worker.until(lambda: self._is_ready(), 60)
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._say)
+                for _ in range(self._kills):
+                    await worker.opened(60)
+                    await anyio.sleep(self._chance.random() * 2 * _LEASE)
+                    worker.kill()
+                    worker = self._start()
+            await worker.until(lambda: worker.note("all") >= len(self._said) and worker.note("left") == 0, 120)
+            await anyio.sleep(3)  # what is told again may still be on its way
+            await worker.until(lambda: worker.note("left") == 0, 60)
+            self._admitted = worker.note("all")
+        finally:
+            worker.kill()
+
+    def _is_ready(self) -> bool:
+        polled = self._server.count("GET", "/2/users/:id/mentions"), self._server.count("GET", "/2/dm_events")
+        return all(polled) and len(self._server.activity.subscriptions) >= 9
+
+    async def _say(self) -> None:
+        """People mention the account, and write to it, while the worker lives and dies."""
+        people = [self._server.user(f"user{number}") for number in range(_PEOPLE)]
+        acts = [self._mention] * self._mentions + [self._direct] * self._directs
+        self._chance.shuffle(acts)
+        seconds = max(5.0, self._kills * 1.5 * _LEASE) / len(acts)
+        for number, act in enumerate(acts):
+            act(self._chance.choice(people), number)
+            await anyio.sleep(seconds)
+
+    def _mention(self, person: Person, number: int) -> None:
+        post = person.mention(f"mention {number}")
+        self._said.add(post.text)
+
+    def _direct(self, person: Person, number: int) -> None:
+        text = f"direct {number}"
+        person.direct(text)
+        self._said.add(text)
+
+    async def _deliver(self) -> None:
+        """X tells what happened, twice and in any order; what nobody takes is gone."""
+        while True:
+            await self._server.activity.deliver(times=2, shuffled=True, together=_TOGETHER)
+            await anyio.sleep(0.2)
+
+    def _compare(self) -> None:
+        with closing(sqlite3.connect(self._folder / "ledger.db")) as database:
+            handled = Counter(each for (each,) in database.execute("SELECT said FROM handled"))
+        self.wrong += [f"{each!r} was never handled" for each in sorted(self._said - handled.keys())]
+        self.wrong += [f"{each!r} was never said" for each in sorted(handled.keys() - self._said)]
+        self.wrong += [f"{each!r} was handled {count} times" for each, count in handled.items() if count > 1]
+        if self._admitted != len(self._said):
+            self.wrong.append(f"{self._admitted} entries were admitted, of {len(self._said)} that were said")
+        delivered = self._server.activity.delivered
+        self.figures |= {
+            "said": len(self._said),
+            "handled": len(handled),
+            "told": len(delivered),
+            "taken": sum(each.status == 200 for each in delivered),
+        }
+        refused = {each.status for each in delivered} - {200, 503, None}
+        self.wrong += [f"X was answered with {status}" for status in refused]
+
+    def _count(self, seconds: float) -> None:
+        most = _AT_FIRST * (self._kills + 1) + _PER_SECOND * seconds
+        asked = self._server.count()
+        routes = Counter(call.route for call in self._server.requests)
+        self.figures |= {"seconds": round(seconds, 1), "requests": asked, "routes": dict(routes)}
+        if asked > most:
+            self.wrong.append(f"X was asked {asked} times, of {most:.0f} that are enough")
+
+    def _start(self) -> _Worker:
+        return _Worker(self._backend, self._terms, self._folder / "log")
+
+
+class _Worker:
+    def __init__(self, backend: str, terms: dict[str, Any], log: Path) -> None:
+        self._log = log
+        with log.open("ab") as errors:
+            command = [sys.executable, "-m", "tests.adapters.x.killed.worker", backend, json.dumps(terms)]
+            self._process = subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.PIPE, stderr=errors, text=True)
+        self._notes: dict[str, Any] = {}
+        Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self._notes.update(json.loads(line))
+
+    def note(self, name: str) -> int:
+        return int(self._notes.get(name, -1))
+
+    async def opened(self, seconds: float) -> None:
+        """Return once its channel is there."""
+        await self.until(lambda: "open" in self._notes, seconds)
+
+    async def until(self, what: Callable[[], bool], seconds: float) -> None:
+        """Return once it is so."""
+        end = time.monotonic() + seconds
+        while not what():
+            if self._process.poll() is not None:
+                raise RuntimeError(f"the worker has ended by itself: {self._log.read_text()[-2000:]}")
+            if time.monotonic() > end:
+                raise TimeoutError(f"stuck: {self._notes}; {self._log.read_text()[-2000:]}")
+            await anyio.sleep(0.05)
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
+def _free_port() -> int:
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        port: int = listener.getsockname()[1]
+    return port
+
+
+def killed(folder: Path, backend: str, **size: int) -> Killed:
+    """Do it; what was wrong is in the result."""
+    run = Killed(folder, backend, **size)
+    anyio.run(run.run)
+    return run
