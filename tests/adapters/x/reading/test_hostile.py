@@ -185,3 +185,11 @@ def test_a_megabyte_of_anything_takes_less_than_a_second(text: str) -> None:
     began = time.perf_counter()
     posts(page(post), own=OWN, now=NOW)
     assert time.perf_counter() - began < 1.0
+
+
+def test_a_page_of_thousands_takes_as_long_as_it_is_long() -> None:
+    items = [mention(id=str(int(POST) + number)) for number in range(2000)]
+    users = [{**SHE, "id": str(number)} for number in range(1, 20_000)]
+    began = time.perf_counter()
+    assert len(posts(page(*items, users=users), own=OWN, now=NOW)) == 2000
+    assert time.perf_counter() - began < 3.0

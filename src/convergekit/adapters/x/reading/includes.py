@@ -77,6 +77,7 @@ class Includes:
     posts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     media: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     polls: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    named: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, includes: Any, users: Any = None) -> Self:
@@ -91,13 +92,13 @@ class Includes:
             polls=_by_id(mapping(each) for each in sequence(said.get("polls"))),
         )
 
-    def knowing(self, people: Iterable[Mapping[str, Any]]) -> Self:
-        """With *people*, whom a text names by id and handle, where X does not show them."""
-        return replace(self, users={**_by_id(people), **self.users})
+    def naming(self, people: Iterable[Mapping[str, Any]]) -> Self:
+        """With *people*, whom a text names by id and handle: where X does not show them, that much is known."""
+        return replace(self, named=_by_id(people))
 
     def person(self, id: str) -> Person:
         """The account *id*: with nothing but that where X does not show it."""
-        return Person.of(self.users.get(id, {}), id)
+        return Person.of(self.users.get(id) or self.named.get(id, {}), id)
 
     def post(self, id: str | None) -> OtherPost | None:
         """The post *id*: with nothing but that where X does not show it; None for None."""

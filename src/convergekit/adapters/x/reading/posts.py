@@ -58,7 +58,7 @@ class _Post:
         self._post, self._quotes_us, self._original = post, quotes_us, original
         self._own, self._now = reading.own, reading.now
         self._named = _mentions(post)
-        self._includes = reading.includes.knowing(self._named)
+        self._includes = reading.includes.naming(self._named)
         self._id = required_id(post.get("id"), "a post")
         self.author = self._includes.person(required_id(post.get("author_id"), "the author of a post"))
         refers = {str(each.get("type")): read_id(each.get("id")) for each in _references(post)}
