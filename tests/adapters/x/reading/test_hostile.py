@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from convergekit.adapters.x.reading import activity, directs, posts
@@ -103,7 +103,6 @@ def test_any_bytes_are_read_or_refused(body: bytes) -> None:
         all_kept(activity(body, own=OWN, now=NOW))
 
 
-@settings(max_examples=300)
 @given(PLACES, ANYTHING)
 def test_a_page_with_anything_anywhere_is_read(path: list[int], put: Any) -> None:
     all_kept(posts(broken(sample(), path, put) | {"meta": {}}, own=OWN, now=NOW))
@@ -117,7 +116,6 @@ def test_direct_messages_with_anything_anywhere_are_read(path: list[int], put: A
         all_kept(directs(broken(whole, path, put) | {"meta": {}}, own=OWN, now=NOW))
 
 
-@settings(max_examples=300)
 @given(
     st.sampled_from(
         [
@@ -182,14 +180,14 @@ def test_a_megabyte_of_anything_takes_less_than_a_second(text: str) -> None:
     links = [{"url": f"https://t.co/a{n}", "expanded_url": "https://example.org/" + "b" * 50} for n in range(5000)]
     links.append({"url": "https://t.co/a", "expanded_url": "https://example.org"})
     post = mention(text, display_text_range=[len(text), len(text)], entities={"urls": links, "mentions": []})
-    began = time.perf_counter()
+    began = time.process_time()
     posts(page(post), own=OWN, now=NOW)
-    assert time.perf_counter() - began < 1.0
+    assert time.process_time() - began < 1.0
 
 
 def test_a_page_of_thousands_takes_as_long_as_it_is_long() -> None:
     items = [mention(id=str(int(POST) + number)) for number in range(2000)]
     users = [{**SHE, "id": str(number)} for number in range(1, 20_000)]
-    began = time.perf_counter()
+    began = time.process_time()
     assert len(posts(page(*items, users=users), own=OWN, now=NOW)) == 2000
-    assert time.perf_counter() - began < 3.0
+    assert time.process_time() - began < 3.0
