@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from convergekit.adapters.x.outbound.sameness import digest, is_same, shown_text
 
@@ -62,3 +66,38 @@ def test_a_digest_is_of_the_text_as_x_shows_it_and_of_its_place() -> None:
     assert digest("see https://example.org", "x:1") == digest("@ann see  example.org/", "x:1")
     assert digest("see", "x:1") != digest("see", "x:2")
     assert digest("\ud800", "x:1")  # what has no UTF-8 is refused elsewhere, and must not end this
+
+
+LINKS = ["https://example.org/a?b=c&d", "http://example.org", "https://t.co/own"]
+WORDS = st.one_of(
+    st.sampled_from([*LINKS, "@ann", "#tag", "$ABC", "a & b <c>", "👩‍👩‍👧‍👧", "字"]),
+    st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=8),
+)
+
+
+def _shown_by_x(text: str, names: list[str], files: int) -> dict[str, Any]:
+    """*text* as X shows it, with whom it answers in front and *files* links behind."""
+    urls: list[dict[str, str]] = []
+
+    def short(match: re.Match[str]) -> str:
+        urls.append({"url": f"https://t.co/{len(urls):010}", "expanded_url": match[0]})
+        return urls[-1]["url"]
+
+    named = "".join(f"@{name} " for name in names)
+    linked = re.sub(r"https?://[!-~]+", short, text)
+    escaped = linked.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    behind = "".join(f" https://t.co/f{number:09}" for number in range(files))
+    return {"text": unicodedata.normalize("NFC", f"{named}{escaped}{behind}"), "entities": {"urls": urls}}
+
+
+@given(
+    st.lists(WORDS, max_size=12).map(" ".join), st.lists(st.sampled_from(["bob", "eve"]), max_size=2), st.integers(0, 4)
+)
+def test_whatever_is_sent_is_known_again(text: str, names: list[str], files: int) -> None:
+    assert is_same(text, shown_text(_shown_by_x(text, names, files)))
+
+
+@given(st.text(max_size=200), st.text(max_size=200))
+def test_no_text_is_too_strange_to_be_compared(sent: str, shown: str) -> None:
+    assert isinstance(is_same(sent, shown_text({"text": shown})), bool)
+    assert len(digest(sent, shown)) == 16
