@@ -96,6 +96,7 @@ class XClient(_Endpoints):
         priority: Priority = Priority.NORMAL,
         identity: Identity = "user",
         cost: Cost | None = None,
+        auth: Auth | None = None,
     ) -> XClient:
         """The same client, on behalf of somebody.
 
@@ -104,8 +105,10 @@ class XClient(_Endpoints):
             priority: How urgent it is.
             identity: Who signs.
             cost: What it costs, where the request itself does not tell.
+            auth: Signs in place of what signs usually.
         """
         twin = copy.copy(self)
+        twin._auth = auth or self._auth
         twin._out, twin._priority, twin._identity, twin._cost = out, priority, identity, cost
         return twin
 

@@ -8,7 +8,8 @@ import pytest
 
 from convergekit.errors import NotSentError
 from convergekit.model import GapDetected, MessageReceived, MessageRetracted
-from convergekit.testing.x import CreditsDepleted, EmptyError, Refused, Webhook
+from convergekit.testing import FakeClock, FakeContext
+from convergekit.testing.x import CreditsDepleted, EmptyError, Refused, Webhook, XServer
 from tests.adapters.x.activity_kit import URL, Desk, desk, settled
 
 pytestmark = pytest.mark.anyio
@@ -24,6 +25,7 @@ KINDS = {
     "chat.received",
     "oauth.revoke",
 }
+_SECRETS = {"consumer_secrets": ["consumer-secret-of-the-app"]}
 
 
 def subscribed(it: Desk) -> set[str]:
@@ -189,6 +191,21 @@ async def test_a_kind_that_x_refuses_is_told_once_and_the_others_come() -> None:
         assert it.context.logged.count("X does not tell us of") == 1
         await it.after(86_400)
         assert subscribed(it) == KINDS
+
+
+@pytest.mark.parametrize("has_oauth1", [True, False])
+async def test_what_is_private_is_subscribed_to_by_oauth1_where_it_is_set(has_oauth1: bool) -> None:
+    clock = FakeClock()
+    server = XServer(now=clock.now, sleep=clock.sleep)
+    account = server.account("support")
+    server.activity.private_needs_oauth1 = True
+    context = FakeContext(transport=server.transport, clock=clock)
+    keys = {"oauth2": account.oauth2, "oauth1": account.oauth1 if has_oauth1 else None}
+    async with desk(context=context, server=server, activity="webhook", **keys, **_SECRETS) as it:
+        await it.listen()
+
+        assert ("dm.received" in subscribed(it)) is has_oauth1
+        assert ("oauth1 beside oauth2" in it.context.logged) is not has_oauth1
 
 
 async def test_a_bearer_token_that_is_refused_leaves_the_account_up() -> None:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from convergekit.errors import RejectedError
 
+from ..auth import Auth
 from ..budgets import Priority
 from ..config import XConfig
 from ..session import Session
@@ -58,7 +59,8 @@ class Subscriptions:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._app = App(session)
-        self._user = session.client.acting(priority=Priority.BACKGROUND)
+        # By the account itself: of what is private, the app may not let itself be told.
+        self._user = session.client.acting(priority=Priority.BACKGROUND, auth=_oauth1(session))
         self.refused: dict[str, str] = {}
         self._refused_at: dict[str, datetime] = {}
 
@@ -87,7 +89,6 @@ class Subscriptions:
             await self._app.request("PUT", f"{_ROUTE}/{ours.id}", json={"tag": TAG, **where})
             return
         about = {"event_type": kind, "filter": {"user_id": self._session.own}, "tag": TAG, **where}
-        # By the account itself: of what is private, the app may not let itself be told.
         await self._user.request("POST", _ROUTE, json=about)
 
     async def _found(self) -> Mapping[str, list[_Subscription]]:
@@ -118,8 +119,18 @@ class Subscriptions:
     def _refuse(self, kind: str, error: RejectedError) -> None:
         self._refused_at[kind] = self._session.context.clock.now()
         if kind not in self.refused:
-            self._session.context.log.warning("X does not tell us of %s: %s", kind, error.reason)
+            config = self._session.config
+            hint = "; oauth1 beside oauth2 may help" if config.oauth1 is None and kind in _PRIVATE else ""
+            self._session.context.log.warning("X does not tell us of %s: %s%s", kind, error.reason, hint)
         self.refused[kind] = error.reason
+
+
+def _oauth1(session: Session) -> Auth | None:
+    """QUIRK(X): what is private is subscribed to by OAuth 1.0a, where the settings have that, too."""
+    config = session.config
+    if config.oauth1 is None or config.oauth2 is None:
+        return None
+    return Auth(config.model_copy(update={"oauth2": None}), session.context)
 
 
 def rows(answer: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
