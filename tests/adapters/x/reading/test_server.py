@@ -7,6 +7,8 @@ from typing import Any
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from convergekit.adapters.x import X
 from convergekit.adapters.x.reading import Dialect, activity, direct_fields, directs, fields, posts
@@ -157,3 +159,27 @@ async def test_an_edit_is_the_same_event_by_poll_and_by_webhook(dialect: Dialect
     was, edited = by_poll
     assert by_poll[edited] == by_webhook[edited]
     assert by_webhook[was].model_dump()["text"] == "@shop hwllo"
+
+
+WORDS = st.lists(
+    st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "S", "Zs"]), min_size=1, max_size=12)
+    | st.sampled_from(
+        ["&amp;", "<b>", "&lt;", "https://example.org/?a=1&b=2#c", "#tag", "@bob", "\U0001f468\u200d\U0001f469", "\n"]
+    ),
+    min_size=1,
+    max_size=8,
+).map(" ".join)
+
+
+@given(WORDS)
+def test_whatever_people_write_is_read_as_they_wrote_it(text: str) -> None:
+    """X escapes it, and shortens what is in it; here both are undone."""
+    peer = Peer("tweet")
+    ann = peer.server.user("ann")
+    ann.mention(text)
+    ann.direct(text)
+    post, direct = peer.told()
+    assert isinstance(post, MessageReceived)
+    assert isinstance(direct, MessageReceived)
+    assert (post.text or "").split() == f"@shop {text}".split()
+    assert (direct.text or "").split() == text.split()
