@@ -42,6 +42,7 @@ _ECHO: Final = 16
 #: What is shorter is no text that could be recognised.
 _SHORT: Final = 4
 _WRONG: Final = 400
+_REFUSALS: Final = range(400, 600)
 _NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 #: X' codes of the time before it had problems, and what stands for them among the statuses, where X has sent another.
@@ -215,7 +216,8 @@ def _status(answer: HttpAnswer, body: Any, problem: Problem, act: Act) -> int:
         # A read that finds nothing says so beside an empty answer, and that is an answer; a write that has brought
         # nothing has not been done.
         is_refused = act is not Act.READ and isinstance(body, dict) and "data" not in body and body.get("errors")
-        return problem.status or _WRONG if is_refused else answer.status
+        said = problem.status if problem.status in _REFUSALS else _WRONG
+        return said if is_refused else answer.status
     return _CODES.get(problem.code or "", answer.status) if answer.status < 500 else answer.status
 
 
