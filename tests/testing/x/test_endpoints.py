@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from convergekit.testing import FakeClock
-from convergekit.testing.x import Account, Person, XServer
+from convergekit.testing.x import Account, Person, Step, XServer
 
 from .openapi import needs_specification, specification, validated
 
@@ -408,3 +408,16 @@ def test_what_is_wrong_is_found() -> None:
     request = httpx.Request("GET", "https://api.x.com/2/users/me?user.fields=bogus&other=1")
     assert len(specification().violations(request, httpx.Response(200, json={}))) == 2
     assert json.loads(answer.content)["data"]["id"] == 1
+
+
+@needs_specification
+async def test_an_answer_that_is_wrong_fails_the_test_that_watches() -> None:
+    class Wrong(Step):
+        async def play(self, server: XServer, proceed: Any) -> httpx.Response:
+            return httpx.Response(200, json={"data": {"id": 1001}})
+
+    server = XServer()
+    server.account("support")
+    server.script("GET", "/2/users/me", Wrong())
+    with pytest.raises(AssertionError, match="'username' is a required property"), validated(server):
+        await get(server, "/2/users/me")

@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
+from functools import lru_cache
 from hashlib import sha256
 from html import escape
 from typing import Any, Final
@@ -26,11 +27,13 @@ _LIGHT: Final = ((0, 4351), (8192, 8205), (8208, 8223), (8242, 8247))
 Entities = dict[str, list[dict[str, Any]]]
 
 
-def mentions(text: str) -> list[str]:
+@lru_cache(4096)  # each list of posts looks into all of them
+def mentions(text: str) -> tuple[str, ...]:
     """The handles in *text*, in lower case."""
-    return [found[1].lower() for found in _MENTION.finditer(text)]
+    return tuple(found[1].lower() for found in _MENTION.finditer(text))
 
 
+@lru_cache(4096)
 def shortened(text: str) -> str:
     """*text* as X shows it in the API: each link in its short form, and `&`, `<` and `>` escaped."""
     return escape(_URL.sub(lambda found: _short(found[0]), text), quote=False)
@@ -66,6 +69,8 @@ def weight(text: str) -> int:
     text = unicodedata.normalize("NFC", text)
     links = len(_URL.findall(text))
     rest: str = _URL.sub("", text)
+    if rest.isascii():
+        return 23 * links + len(rest)
     return 23 * links + sum(_weight_of(cluster) for cluster in regex.findall(r"\X", rest))
 
 
