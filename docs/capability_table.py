@@ -32,6 +32,13 @@ VERBS: Mapping[str, type[Any]] = {
     "hand over": abc.SupportsHandOver,
     "batch": abc.SupportsBatch,
 }
+_UNITS: Mapping[str, str] = {
+    "codepoint": "characters",
+    "utf16": "UTF-16 units",
+    "byte": "bytes",
+    "gsm7": "septets",
+    "weighted": "weighted characters",
+}
 _YES, _NO = "yes", "–"
 
 
@@ -78,8 +85,7 @@ def _column(adapter: type[Adapter[Any]]) -> Mapping[str, str]:
 def _text(limits: Capabilities) -> str:
     if limits.text is None:
         return "no limit known"
-    units = {"codepoint": "characters", "utf16": "UTF-16 units", "byte": "bytes", "gsm7": "septets"}
-    return f"{limits.text.max} {units[limits.text.unit]}, longer is {_past(limits.text.overflow)}"
+    return f"{limits.text.max} {_UNITS[limits.text.unit]}, longer is {_past(limits.text.overflow)}"
 
 
 def _past(overflow: str) -> str:

@@ -23,7 +23,13 @@ __all__ = ["Body", "Measure", "Ruler", "Said", "alternative", "body"]
 
 Measure = Callable[[str], int]
 
-_UNITS: Final = {"codepoint": "characters", "utf16": "UTF-16 units", "byte": "bytes", "gsm7": "septets"}
+_UNITS: Final = {
+    "codepoint": "characters",
+    "utf16": "UTF-16 units",
+    "byte": "bytes",
+    "gsm7": "septets",
+    "weighted": "weighted characters",
+}
 _NARROW: Final = "a part of this channel holds less than one character takes; its limit is too small"
 _BODY: Final = re.compile(r"<body\b[^>]*>", re.IGNORECASE)
 
@@ -67,7 +73,7 @@ class Ruler:
     def on(self, text: str) -> measures.Fitting:
         """How much of *text* fits."""
         if self.limit is None:
-            return lambda start: len(text)
+            return measures.Fitting(lambda start: len(text))
         if self._measure is None:
             return measures.fitting(text, self.limit.max, self.limit.unit)
         return self.searched(len(text), lambda start, end: text[start:end])
@@ -75,7 +81,7 @@ class Ruler:
     def searched(self, total: int, rendered: Callable[[int, int], str]) -> measures.Fitting:
         """The same for what has to be rendered before it can be measured."""
         if self.limit is None:
-            return lambda start: total
+            return measures.Fitting(lambda start: total)
         return measures.searched(total, self.limit.max, lambda start, end: self.fits(rendered(start, end)))
 
     def _length(self, text: str) -> int:

@@ -8,14 +8,14 @@ Rules kept here:
 - A cut lies, by preference: between paragraphs, at a line break, at white space (these in the second half of what
   fits), at earlier white space where the word then fits into the next part, between words that are written without
   spaces and outside of a URL, before a URL, between grapheme clusters. Only a cluster larger than a whole part is
-  cut between its code points.
+  cut between its code points. What counts as a URL, or is spared like one, a measure may say itself (`Fitting.atoms`).
 - Time is linear in the text: each cut looks at what fits into one part, and a little beyond.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final, Literal, NamedTuple
@@ -77,12 +77,14 @@ def pieces(text: str, fitting: measure.Fitting) -> Iterator[Piece]:
     if fitting(0) >= len(text):
         yield Piece(0, len(text))
         return
-    start, found = 0, False
+    start, found, atoms = 0, False, fitting.atoms or _urls(text)
     while start < len(text):
         end = fitting(start)
         if end <= start:
             raise TooNarrow("a part holds less than one character takes")
-        cut = _Window(text, start, end, fitting).cut()
+        cut = _Window(text, start, end, fitting, atoms).cut()
+        while (end := fitting.alone(start, cut.end)) < cut.end:
+            cut = _Window(text, start, end, fitting, atoms).cut()
         if text[start : cut.end].strip(_SPACES):
             found = True
             yield Piece(start, cut.end, cut.broken)
@@ -105,6 +107,7 @@ class _Window:
     start: int
     end: int
     fitting: measure.Fitting
+    atoms: Callable[[int, int], Iterable[measure.Atom]]
 
     def cut(self) -> _Cut:
         if self.end >= len(self.text):
@@ -159,21 +162,21 @@ class _Window:
         whole = boundary_before(self.text, self.start, self.end)
         if whole <= self.start:
             return _Cut(self.end, self.end, "cluster")
-        url = self._url_around(whole, run)
-        if url is not None and url > self.start:
-            return space if space and url <= run else _Cut(url, url)
-        if url is not None:
-            return _Cut(whole, whole, "url")
+        atom = self._atom_around(whole, run)
+        if atom is not None and atom[0] > self.start:
+            return space if space and atom[0] <= run else _Cut(atom[0], atom[0])
+        if atom is not None:
+            return _Cut(whole, whole, atom[1])
         word = self._word_boundary(whole, run)
         return _Cut(whole, whole, "word") if word is None else _Cut(word, word)
 
-    def _url_around(self, position: int, run: int) -> int | None:
-        """Where the URL begins that goes on across *position*, or None."""
-        for match in _URL.finditer(self.text, run, min(len(self.text), position + _NEAR)):
-            if match.start() >= position:
+    def _atom_around(self, position: int, run: int) -> tuple[int, Broken] | None:
+        """Where the atom begins that goes on across *position*, and what it is; or None."""
+        for start, end, kind in self.atoms(run, position):
+            if start >= position:
                 return None
-            if match.end() > position:
-                return boundary_before(self.text, self.start, match.start())
+            if end > position:
+                return boundary_before(self.text, self.start, max(start, self.start)), kind
         return None
 
     def _word_boundary(self, whole: int, run: int) -> int | None:
@@ -185,8 +188,18 @@ class _Window:
         for position in reversed(found):
             at = low + position
             if at <= whole and boundary_before(self.text, self.start, at) == at:
-                return at if self._url_around(at, run) is None else None
+                return at if self._atom_around(at, run) is None else None
         return None
+
+
+def _urls(text: str) -> Callable[[int, int], Iterator[measure.Atom]]:
+    """Those that have a scheme, or begin with "www."."""
+
+    def atoms(start: int, position: int) -> Iterator[measure.Atom]:
+        for match in _URL.finditer(text, start, min(len(text), position + _NEAR)):
+            yield match.start(), match.end(), "url"
+
+    return atoms
 
 
 @cache

@@ -22,7 +22,8 @@ class TextLimit(Value):
             TS 23.038), two for a character of its extension table. A part with any character outside of it is UCS-2,
             where each UTF-16 unit measures 16/7 septets, the sum rounded down: `max=160` holds 160 septets or
             70 units, 153 holds 67, 152 holds 66. Each part is one message and has its alphabet to itself. For parts
-            of at most n concatenated segments say 153 * n.
+            of at most n concatenated segments say 153 * n. "weighted" is what X counts in: 1 for a character of most
+            scripts, 2 for the others and for any emoji, 23 for any URL; `convergekit.content.twitter_text` has it.
         overflow: Longer text becomes several parts, or is refused. It is never cut.
         transliterate: Of "gsm7" only: what may be written otherwise where that makes all of a text fit the alphabet:
             nothing, punctuation, or letters too ("full"). The plan's report says so.
@@ -30,7 +31,7 @@ class TextLimit(Value):
     """
 
     max: int = Field(ge=1)
-    unit: Literal["codepoint", "utf16", "byte", "gsm7"] = "codepoint"
+    unit: Literal["codepoint", "utf16", "byte", "gsm7", "weighted"] = "codepoint"
     overflow: Literal["split", "refuse"] = "split"
     transliterate: Literal["never", "punctuation", "full"] = "never"
     max_parts: int | None = Field(default=255, ge=1)
