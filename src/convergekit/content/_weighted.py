@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
-from itertools import chain
 
 from . import twitter_text
 from .measure import Atom, Fitting
@@ -39,8 +38,8 @@ def fitting(text: str, limit: int) -> Fitting:
 def _atoms(text: str) -> Callable[[int, int], Iterator[Atom]]:
     entities = twitter_text.entities(text)
     found: list[Atom] = [(start, end, "url") for start, end, _ in entities.urls]
-    for each in chain(entities.mentions, entities.hashtags, entities.cashtags):
-        found.append((each.start, each.end, "word"))
+    found += [(each.start, each.end, "word") for each in entities.mentions]
+    found += [(start, end, "word") for start, end, _ in (*entities.hashtags, *entities.cashtags)]
     found.sort()
     starts = [start for start, _, _ in found]
 
