@@ -135,6 +135,8 @@ def test_a_deleted_post_is_taken_back() -> None:
     event = one(envelope("post.delete", {"id": POST, "author_id": ANN}, includes={"users": [{"data": SHE}]}))
     assert isinstance(event, MessageRetracted)
     assert (event.key, event.target) == (f"delete:{POST}", POST)
+    assert event.conversation is not None
+    assert (event.conversation.kind, event.conversation.address.uri) == (ConversationKind.PUBLIC, f"x:{ANN}")
     assert event.sender is not None
     assert event.sender.display_name == "@Ann_Lee"
 
@@ -180,6 +182,7 @@ def test_who_types_is_told_and_not_kept(wrapped: bool) -> None:
     event = one(envelope("dm.indicate_typing", {"direct_message_indicate_typing_events": [item]} if wrapped else item))
     assert isinstance(event, TypingChanged)
     assert (event.typing, event.key) == (True, "")
+    assert event.at == datetime(2026, 7, 24, 21, 25, tzinfo=UTC)
 
 
 def chat(**more: Any) -> dict[str, Any]:
