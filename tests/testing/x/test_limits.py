@@ -93,6 +93,8 @@ async def test_a_price_is_paid_for_each_thing(x: XServer, support: Account) -> N
     steps = [
         ("POST", "/2/tweets", {"text": "hello"}, "0.015"),
         ("POST", "/2/tweets", {"text": "see https://example.org"}, "0.200"),
+        ("POST", "/2/tweets", {"text": "see example.org, or write to ann@example.org"}, "0.200"),
+        ("POST", "/2/tweets", {"text": "write to ann@example.org, version 1.2.3"}, "0.015"),
         ("POST", "/2/tweets", {"text": "here", "reply": {"in_reply_to_tweet_id": asked.id}}, "0.010"),
         ("POST", f"/2/dm_conversations/with/{ann.id}/messages", {"text": "hi"}, "0.015"),
         ("GET", f"/2/users/{ann.id}", None, "0.010"),

@@ -23,6 +23,7 @@ from ._people import Account, Person
 from ._routes import ROUTES
 from ._script import Step
 from ._shown import OLD_NAMES, Dialect
+from ._text import links
 from ._wire import HttpDoor, InProcess, asgi
 from ._world import World
 
@@ -244,7 +245,7 @@ class XServer(World):
 
     def pay_for_post(self, asked: Asked, post: Post) -> None:
         """A post with a link costs more, an answer to one who asked for it costs less."""
-        if "://" in post.text:
+        if links(post.text):
             self.pay(asked, "post with url")
         elif post.reply_to is not None and post.reply_to.author is not asked.account:
             self.pay(asked, "summoned reply")

@@ -14,10 +14,17 @@ from typing import Any, Final
 
 import regex  # type: ignore[import-untyped, unused-ignore]
 
-__all__ = ["MAX_WEIGHT", "Entities", "entities", "mentions", "shortened", "weight"]
+__all__ = ["MAX_WEIGHT", "Entities", "entities", "links", "mentions", "shortened", "weight"]
 
 MAX_WEIGHT: Final = 280
-_URL: Final = re.compile(r"https?://[^\s<>\"]*[^\s<>\".,;:!?)\]']", re.IGNORECASE)
+_END: Final = r"[^\s<>\"]*[^\s<>\".,;:!?)\]']"
+#: With a scheme; or without, under one of the most usual domains.
+_URL: Final = re.compile(
+    rf"https?://{_END}"
+    r"|(?<![a-z0-9_@.$#/:-])(?:[a-z0-9][a-z0-9-]*\.)+(?:com|org|net|info|io|de|eu|uk)(?![a-z0-9_@-])(?!\.[a-z0-9])"
+    rf"(?:/{_END})?",
+    re.IGNORECASE,
+)
 _MENTION: Final = re.compile(r"(?<![\w@/])@(\w{1,15})(?!\w)", re.ASCII)
 _TAG: Final = re.compile(r"(?<![\w&/])#(\w*[^\W\d]\w*)")
 _CASHTAG: Final = re.compile(r"(?<![\w$])\$([A-Za-z]{1,6}(?:[._][A-Za-z]{1,2})?)(?!\w)")
@@ -39,17 +46,23 @@ def shortened(text: str) -> str:
     return escape(_URL.sub(lambda found: _short(found[0]), text), quote=False)
 
 
+def links(text: str) -> list[str]:
+    """The links in *text*, as they were written."""
+    return _URL.findall(text)
+
+
 def entities(text: str, shown: str, id_of: Callable[[str], str | None]) -> Entities:
     """What is in *shown*, which was made of *text*, where it begins and ends."""
     found: Entities = {}
     begin = 0
-    for url in _URL.findall(text):
+    for url in links(text):
         begin = shown.index(_short(url), begin)
-        display = url.split("://", 1)[1]
+        display = url.rpartition("://")[2]
+        whole = url if "://" in url else f"http://{url}"
         where = {"start": begin, "end": begin + len(_short(url))}
         more = {
             "url": _short(url),
-            "expanded_url": url,
+            "expanded_url": whole,
             "display_url": display[:26] + ("…" if len(display) > 26 else ""),
         }
         found.setdefault("urls", []).append(where | more)
@@ -67,11 +80,11 @@ def entities(text: str, shown: str, id_of: Callable[[str], str | None]) -> Entit
 def weight(text: str) -> int:
     """What *text* weighs, of 280: a link 23, an emoji 2, letters 1 or 2."""
     text = unicodedata.normalize("NFC", text)
-    links = len(_URL.findall(text))
+    count = len(links(text))
     rest: str = _URL.sub("", text)
     if rest.isascii():
-        return 23 * links + len(rest)
-    return 23 * links + sum(_weight_of(cluster) for cluster in regex.findall(r"\X", rest))
+        return 23 * count + len(rest)
+    return 23 * count + sum(_weight_of(cluster) for cluster in regex.findall(r"\X", rest))
 
 
 def _weight_of(cluster: str) -> int:
