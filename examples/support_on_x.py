@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 
 from convergekit import Conversation, Hub, MemoryStore, MessageReceived
-from convergekit.adapters.x import X
+from convergekit.adapters.x import X, XAdapter
 from convergekit.testing import XServer
 
 # [bot]
@@ -35,6 +35,18 @@ async def in_private(message: MessageReceived) -> str:
 
 
 # [bot end]
+
+
+# [permission]
+async def look_before(post: str) -> None:
+    x = hub.channel("x").adapter
+    assert isinstance(x, XAdapter)  # it is open
+    permission = await x.can_reply(post)
+    if not permission:
+        print(f"not in public: {permission.reason}; but {permission.alternative}")
+
+
+# [permission end]
 
 server = XServer()
 support = server.account("shop")
@@ -75,7 +87,8 @@ async def main() -> None:
         await asked.until(lambda: len(server.posts) == 4)
         bob.direct("It is 42.")
         await asked.until(lambda: len(server.directs) == 2)
-    for post in server.posts:
+        await look_before(server.user("carol").post("Lantern is a nice word.").id)
+    for post in server.posts[:4]:
         print(f"@{post.author.username} in public: {post.text}")
     for direct in server.directs:
         print(f"@{direct.sender.username} in private: {direct.text}")
