@@ -9,8 +9,9 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
+from itertools import cycle
 from pathlib import Path
 from random import Random
 from threading import Thread
@@ -38,7 +39,7 @@ class Killed:
 
     Args:
         folder: Empty.
-        backend: Of the worker: this event loop.
+        backends: Event loops of the workers: one after the other, as they are killed.
         seed: Of everything that is chance.
         mentions: How many.
         directs: How many direct messages.
@@ -49,8 +50,10 @@ class Killed:
         figures: What there was.
     """
 
-    def __init__(self, folder: Path, backend: str, *, seed: int, mentions: int, directs: int, kills: int) -> None:
-        self._folder, self._backend, self._chance, self._seed = folder, backend, Random(seed), seed
+    def __init__(
+        self, folder: Path, backends: Sequence[str], *, seed: int, mentions: int, directs: int, kills: int
+    ) -> None:
+        self._folder, self._backends, self._chance, self._seed = folder, cycle(backends), Random(seed), seed
         self._mentions, self._directs, self._kills = mentions, directs, kills
         self._port = _free_port()
         self.wrong: list[str] = []
@@ -166,7 +169,7 @@ class Killed:
             self.wrong.append(f"X was asked {asked} times, of {most:.0f} that are enough")
 
     def _start(self) -> _Worker:
-        return _Worker(self._backend, self._terms, self._folder / "log")
+        return _Worker(next(self._backends), self._terms, self._folder / "log")
 
 
 class _Worker:
@@ -176,12 +179,15 @@ class _Worker:
             command = [sys.executable, "-m", "tests.adapters.x.killed.worker", backend, json.dumps(terms)]
             self._process = subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.PIPE, stderr=errors, text=True)
         self._notes: dict[str, Any] = {}
-        Thread(target=self._read, daemon=True).start()
+        self._reader = Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def _read(self) -> None:
         assert self._process.stdout is not None
-        for line in self._process.stdout:
-            self._notes.update(json.loads(line))
+        with self._process.stdout as lines:
+            for line in lines:
+                if line.endswith("\n"):  # the last one may be cut off
+                    self._notes.update(json.loads(line))
 
     def note(self, name: str) -> int:
         return int(self._notes.get(name, -1))
@@ -203,6 +209,7 @@ class _Worker:
     def kill(self) -> None:
         self._process.kill()
         self._process.wait()
+        self._reader.join(10)
 
 
 def _free_port() -> int:
@@ -211,8 +218,8 @@ def _free_port() -> int:
     return port
 
 
-def killed(folder: Path, backend: str, **size: int) -> Killed:
+def killed(folder: Path, *backends: str, **size: int) -> Killed:
     """Do it; what was wrong is in the result."""
-    run = Killed(folder, backend, **size)
+    run = Killed(folder, backends, **size)
     anyio.run(run.run)
     return run
