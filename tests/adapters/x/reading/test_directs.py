@@ -35,6 +35,12 @@ def test_a_direct_message_is_one_in_a_conversation_of_two() -> None:
     assert event.at == moment_of(DIRECT)
 
 
+def test_the_original_is_kept_with_who_wrote_it() -> None:
+    assert message(direct()).native == {"data": direct(), "includes": {"users": [SHE]}}
+    (alone,) = directs({"data": [direct()]}, own=OWN, now=NOW)
+    assert alone.native == {"data": direct()}
+
+
 def test_a_message_of_a_group_is_in_the_group() -> None:
     event = message(direct(dm_conversation_id=GROUP))
     assert event.conversation is not None
