@@ -39,7 +39,8 @@ def test_a_post_holds_little_text_and_four_files(conversation: ConversationRef) 
     found = of(conversation)
 
     assert found.text is not None
-    assert (found.text.max, found.text.overflow, found.attachments.count) == (280, "split", 4)
+    assert (found.text.max, found.text.unit, found.text.overflow) == (280, "weighted", "split")
+    assert found.attachments.count == 4
     assert found.replies
     assert Status.READ not in found.receipts
 

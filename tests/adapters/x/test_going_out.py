@@ -11,6 +11,7 @@ import anyio
 import pytest
 
 from convergekit import Attachment, Hub, MemoryStore, Message, Status
+from convergekit.content.twitter_text import weighted_length
 from convergekit.errors import NotPermittedError, UnsupportedContentError
 from convergekit.model import ConversationKind, ConversationRef, DeliveryState
 from convergekit.testing import FakeClock
@@ -142,6 +143,40 @@ async def test_a_long_text_is_a_thread_in_which_each_post_follows_the_one_before
         assert sent.deliveries[0].report.ids == {post.id for post in x.ours}
 
 
+@pytest.mark.parametrize(
+    ("text", "posts"),
+    [
+        ("字" * 140, 1),
+        ("字" * 141, 2),
+        ("👩‍👩‍👧‍👧" * 140, 1),
+        ("👩‍👩‍👧‍👧" * 141, 2),
+        ("x" * 256 + " https://example.org/" + "y" * 300, 1),
+        ("x " * 129 + "https://example.org/" + "y" * 300, 2),
+        ("x" * 280, 1),
+    ],
+)
+async def test_how_much_a_post_holds_is_counted_as_x_does(text: str, posts: int) -> None:
+    async with world() as x:
+        await x.settled(await x.hub.submit(text, to="x:public"))
+
+        assert len(x.ours) == posts
+        assert "".join(post.text for post in x.ours).replace(" ", "") == text.replace(" ", "")
+        assert all(weighted_length(post.text) <= 280 for post in x.ours)
+        assert not any("https" in post.text and not post.text.endswith("y" * 300) for post in x.ours)
+
+
+@pytest.mark.parametrize(("policy", "posts"), [("thread", 2), ("long", 1), ("refuse", 0)])
+async def test_what_becomes_of_a_long_text_is_the_hosts_to_choose(policy: str, posts: int) -> None:
+    async with world(long_text=policy) as x:
+        x.support.is_premium = True
+        try:
+            await x.settled(await x.hub.submit("word " * 80, to="x:public"))
+        except UnsupportedContentError:
+            assert policy == "refuse"
+
+        assert len(x.ours) == posts
+
+
 async def test_a_thread_that_is_interrupted_goes_on_where_it_was() -> None:
     async with world() as x:
         x.server.script("POST", POST_ONE, Partial(), Throttled(seconds=60), Throttled(seconds=60))
@@ -202,7 +237,7 @@ async def test_what_was_lost_before_it_was_made_is_made_once_and_not_before_x_ha
         assert sent.deliveries[0].report.ids == {post.id}
         assert (post.at - begun).total_seconds() >= 60
         assert x.server.count("POST", POST_ONE) == 2
-        assert x.server.count("GET", "/2/users/:id/tweets") == 5  # in a minute, and at its end
+        assert x.server.count("GET", "/2/users/:id/tweets") == 2  # at once, and after a minute
 
 
 async def test_whoever_comes_after_a_restart_finds_what_was_posted_before_it() -> None:
@@ -430,3 +465,29 @@ async def test_check_says_whose_account_it_is_and_what_is_wrong(settings: Any, s
 
         assert detail in health.detail
         assert health.ok is (step is None and "user_id" not in settings)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [HtmlError(), HtmlError(commits=True), Throttled(), Throttled(reset=False), Refused(503), Reset(), LostAnswer()],
+    ids=["503", "503 and done", "429 until", "429", "503 in JSON", "reset", "lost"],
+)
+async def test_while_x_is_ill_there_is_no_storm_and_afterwards_each_answer_stands_there_once(step: Step) -> None:
+    """Twelve answers wait for half an hour; X counts what it is asked meanwhile."""
+    async with world() as x:
+        asked = [x.server.user(f"user{number}").mention("help!") for number in range(12)]
+        x.server.script("POST", POST_ONE, then=step)
+        sent = [await x.answer(f"Answer {number}", to=post) for number, post in enumerate(asked)]
+        begun = x.clock.now()
+        while (x.clock.now() - begun).total_seconds() < 1800:
+            await anyio.wait_all_tasks_blocked()
+            x.clock.advance(30)
+        while_ill = len(x.server.requests)
+        x.server.unscript()
+        for each in sent:
+            await x.settled(each, step=60.0)
+
+        assert sorted(post.text for post in x.ours) == sorted(f"Answer {number}" for number in range(12))
+        assert all(post.reply_to in asked for post in x.ours)
+        assert all(each.status is Status.ACCEPTED for each in sent)
+        assert while_ill <= 12 * 8

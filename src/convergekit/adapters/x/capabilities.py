@@ -46,7 +46,7 @@ def public_capabilities(config: XConfig) -> Capabilities:
     overflow: Literal["split", "refuse"] = "refuse" if config.long_text == "refuse" else "split"
     most = _LONG_POST if config.long_text == "long" else _POST
     return Capabilities(
-        text=TextLimit(max=most, unit="utf16", overflow=overflow, max_parts=_THREAD),
+        text=TextLimit(max=most, unit="weighted", overflow=overflow, max_parts=_THREAD),
         attachments=AttachmentLimit(count=4, size=_VIDEO, media_types=_MEDIA),
         threads=True,
         replies=True,

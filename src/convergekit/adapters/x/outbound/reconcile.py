@@ -28,8 +28,6 @@ __all__ = ["Lookup", "digest_of"]
 _SKEW: Final = timedelta(minutes=2)
 #: A timeline may show a post only so long after it was made.
 _LAG: Final = timedelta(seconds=60)
-#: How often X is asked meanwhile, in seconds.
-_EVERY: Final = 15.0
 _PAGES: Final = 8
 
 
@@ -70,9 +68,9 @@ class Lookup:
         found = await self.find(out, to)
         if found is not Reconciliation.NOT_TAKEN:
             return found
-        if now < attempt + _LAG:
+        if (left := (attempt + _LAG - now).total_seconds()) > 0:  # each look is paid for, and of directs there are few
             reason = "X may not show it yet: it is asked again"
-            raise ThrottledError(reason, retry_after=_EVERY, channel=self._session.context.channel)
+            raise ThrottledError(reason, retry_after=left, channel=self._session.context.channel)
         return Reconciliation.DONT_KNOW if self._repeats.get(out.key) else found
 
     async def find(self, out: Outgoing, to: Destination) -> str | Reconciliation:
