@@ -202,6 +202,27 @@ def test_a_photo_is_an_attachment_with_its_description() -> None:
     assert file.description == "A broken cup"
 
 
+@pytest.mark.parametrize(
+    ("shown", "media_type"),
+    [
+        ({"url": "https://pbs.twimg.com/media/G1"}, "image/jpeg"),
+        ({"url": "https://pbs.twimg.com/media/G1?format=png&name=large"}, "image/png"),
+        ({"url": "https://pbs.twimg.com/media/G1.webp"}, "image/webp"),
+        ({"variants": [{"content_type": "video/mp4", "url": "https://video.twimg.com/v/1?tag=12"}]}, "video/mp4"),
+    ],
+)
+def test_what_a_file_is_is_told_by_its_url_or_by_what_it_mostly_is(shown: dict[str, Any], media_type: str) -> None:
+    media = [{"media_key": "3_1", **shown}]
+    (file,) = message(mention(attachments={"media_keys": ["3_1"]}), media=media).attachments
+    assert file.media_type == media_type
+
+
+def test_a_name_that_is_no_file_name_is_none() -> None:
+    media = [{"media_key": "3_1", "url": "https://pbs.twimg.com/media/%2e%2e%2f"}]
+    (file,) = message(mention(attachments={"media_keys": ["3_1"]}), media=media).attachments
+    assert file.name is None
+
+
 def test_of_a_video_the_best_that_is_not_huge_is_taken() -> None:
     def variant(rate: int | None, name: str, kind: str = "video/mp4") -> dict[str, Any]:
         return {"bit_rate": rate, "content_type": kind, "url": f"https://video.twimg.com/v/{name}"}
