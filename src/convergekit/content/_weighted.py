@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 from . import twitter_text
 from .measure import Atom, Fitting
-from .twitter_text import weighted_length
+from .twitter_text import Cashtag, Hashtag, Mention, weighted_length
 from .twitter_text._weights import sums
 
 __all__ = ["fitting"]
@@ -37,9 +37,10 @@ def fitting(text: str, limit: int) -> Fitting:
 
 def _atoms(text: str) -> Callable[[int, int], Iterator[Atom]]:
     entities = twitter_text.entities(text)
-    found: list[Atom] = [(start, end, "url") for start, end, _ in entities.urls]
-    found += [(each.start, each.end, "word") for each in entities.mentions]
-    found += [(start, end, "word") for start, end, _ in (*entities.hashtags, *entities.cashtags)]
+    words: list[Mention | Hashtag | Cashtag] = [*entities.mentions, *entities.hashtags, *entities.cashtags]
+    found: list[Atom] = []
+    found.extend((each.start, each.end, "url") for each in entities.urls)
+    found.extend((each.start, each.end, "word") for each in words)
     found.sort()
     starts = [start for start, _, _ in found]
 

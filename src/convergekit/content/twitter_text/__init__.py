@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from ._entities import Entities, Url, entities
 from ._tags import Cashtag, Hashtag, Mention, replied_to
+from ._validity import is_hashtag, is_list, is_url, is_username
 from ._weights import LONGEST, Weighted, parse, weighted_length
 
 __all__ = [
@@ -22,6 +23,10 @@ __all__ = [
     "Url",
     "Weighted",
     "entities",
+    "is_hashtag",
+    "is_list",
+    "is_url",
+    "is_username",
     "parse",
     "replied_to",
     "utf16_index",
