@@ -16,7 +16,6 @@ Rules kept here:
 from __future__ import annotations
 
 import re
-import select
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
@@ -26,10 +25,11 @@ from urllib.parse import quote, urlsplit
 
 import anyio
 import h11
-from anyio.abc import ByteStream, SocketAttribute
+from anyio.abc import ByteStream
 from anyio.streams.tls import TLSStream
 
 from ._call import Call
+from ._wire import readable, wired
 
 __all__ = ["Connection"]
 
@@ -180,8 +180,9 @@ class Connection:
         parts = urlsplit(url)
         host = parts.hostname or ""
         context = self._tls() if parts.scheme == "https" else None
-        stream = await anyio.connect_tcp(host, parts.port or _PORTS[parts.scheme])
-        self._is_readable = _readable(stream.extra(SocketAttribute.raw_socket))
+        plain = await anyio.connect_tcp(host, parts.port or _PORTS[parts.scheme])
+        self._is_readable = readable(plain)
+        stream = wired(plain)
         if context is None:
             return stream
         try:
@@ -274,12 +275,3 @@ def _plain_answer(received: bytes) -> _Answer | None:
 
 def _h11() -> h11.Connection:
     return h11.Connection(h11.CLIENT, max_incomplete_event_size=_HEAD)
-
-
-def _readable(socket: Any) -> Callable[[], bool]:
-    """Tells whether there is something to read at *socket*, its end included, without waiting."""
-    if not hasattr(select, "poll"):
-        return lambda: socket.fileno() < 0 or bool(select.select([socket], [], [], 0)[0])
-    poll = select.poll()
-    poll.register(socket, select.POLLIN)
-    return lambda: socket.fileno() < 0 or bool(poll.poll(0))
