@@ -14,8 +14,7 @@ import pytest
 
 from convergekit.testing import FakeClock
 from convergekit.testing.x import Account, ClosesAtOnce, Person, XServer
-
-from .openapi import needs_specification, specification, validated
+from tests.testing.x.openapi import needs_specification, specification, validated
 
 pytestmark = pytest.mark.anyio
 

@@ -10,9 +10,8 @@ import httpx
 import pytest
 
 from convergekit.testing import FakeClock
-from convergekit.testing.x import Account, Person, Step, XServer
-
-from .openapi import needs_specification, specification, validated
+from convergekit.testing.x import Account, Person, Proceed, Step, XServer
+from tests.testing.x.openapi import needs_specification, specification, validated
 
 pytestmark = pytest.mark.anyio
 
@@ -389,8 +388,7 @@ async def test_which_routes_there_are_and_what_was_used_is_told(x: XServer, supp
 @needs_specification
 def test_each_route_of_the_fake_is_described_by_x_in_the_same_words(x: XServer) -> None:
     from convergekit.testing.x._routes import ROUTES
-
-    from .openapi import ELSEWHERE
+    from tests.testing.x.openapi import ELSEWHERE
 
     unknown = {(route.method, route.template) for route in ROUTES} - {
         (method.upper(), path) for path, operations in specification().paths.items() for method in operations
@@ -413,7 +411,7 @@ def test_what_is_wrong_is_found() -> None:
 @needs_specification
 async def test_an_answer_that_is_wrong_fails_the_test_that_watches() -> None:
     class Wrong(Step):
-        async def play(self, server: XServer, proceed: Any) -> httpx.Response:
+        async def play(self, server: XServer, proceed: Proceed) -> httpx.Response:
             return httpx.Response(200, json={"data": {"id": 1001}})
 
     server = XServer()

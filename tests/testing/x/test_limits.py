@@ -8,8 +8,7 @@ import pytest
 
 from convergekit.testing import FakeClock
 from convergekit.testing.x import Account, Limit, XServer
-
-from .openapi import validated
+from tests.testing.x.openapi import validated
 
 pytestmark = pytest.mark.anyio
 

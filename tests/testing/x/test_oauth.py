@@ -12,8 +12,7 @@ from oauthlib.oauth1 import Client as Signer
 
 from convergekit.testing import FakeClock
 from convergekit.testing.x import Account, XServer
-
-from .openapi import validated
+from tests.testing.x.openapi import validated
 
 pytestmark = pytest.mark.anyio
 
@@ -44,7 +43,7 @@ async def asked(x: XServer, authorization: str, path: str = "/2/users/me", metho
         return (await api.request(method, path, headers=headers, **more)).status_code
 
 
-async def token(x: XServer, headers: dict[str, str] | None = None, **form: str) -> httpx.Response:
+async def token(x: XServer, headers: Any = None, **form: str) -> httpx.Response:
     async with httpx.AsyncClient(transport=x.transport, base_url=ORIGIN) as api:
         headers = headers if headers is not None else {"authorization": x.only_account.basic}
         return await api.post("/2/oauth2/token", data=form, headers=headers)

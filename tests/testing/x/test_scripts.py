@@ -1,6 +1,6 @@
 """What goes wrong is said by a script, and comes over each of the three ways in."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
@@ -26,8 +26,7 @@ from convergekit.testing.x import (
     Throttled,
     XServer,
 )
-
-from .openapi import validated
+from tests.testing.x.openapi import validated
 
 pytestmark = pytest.mark.anyio
 
@@ -65,9 +64,9 @@ def x() -> XServer:
     return server
 
 
-def post(api: httpx.AsyncClient, x: XServer, text: str) -> Awaitable[httpx.Response]:
+async def post(api: httpx.AsyncClient, x: XServer, text: str) -> httpx.Response:
     headers = {"authorization": f"Bearer {x.only_account.access_token}"}
-    return api.post("/2/tweets", json={"text": text}, headers=headers)
+    return await api.post("/2/tweets", json={"text": text}, headers=headers)
 
 
 @pytest.mark.parametrize(
@@ -152,6 +151,14 @@ async def test_the_reset_of_a_429_is_told_or_not(x: XServer) -> None:
         told, untold = [await post(api, x, "hello") for _ in range(2)]
     assert abs(int(told.headers["x-rate-limit-reset"]) - x.now().timestamp() - 60) < 5
     assert not any(name.startswith("x-rate-limit") for name in untold.headers)
+
+
+async def test_what_a_script_refuses_is_counted_as_all_else(x: XServer) -> None:
+    x.script("POST", "/2/tweets", CreditsDepleted())
+    async with in_process(x) as api:
+        refused, done = [await post(api, x, "hello") for _ in range(2)]
+    assert [each.headers["x-rate-limit-remaining"] for each in (refused, done)] == ["99", "98"]
+    assert x.requests[0].who == "support"
 
 
 async def test_a_refusal_of_a_script_is_as_x_describes_it(x: XServer) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import httpx
 
@@ -25,6 +25,7 @@ __all__ = [
     "NotSummoned",
     "Partial",
     "Passes",
+    "Proceed",
     "Refused",
     "Reset",
     "Slow",
@@ -33,19 +34,27 @@ __all__ = [
 ]
 
 
+class Proceed(Protocol):
+    """Does what was asked for."""
+
+    async def __call__(self, refusal: Problem | None = None) -> httpx.Response:
+        """Do it, unless it is to be refused: then only what comes before it, who asks and how often."""
+        ...
+
+
 class Step(ABC):
     """What becomes of one request."""
 
     @abstractmethod
-    async def play(self, server: XServer, proceed: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response:
-        """The answer; *proceed* does what was asked for, and is the answer to that."""
+    async def play(self, server: XServer, proceed: Proceed) -> httpx.Response:
+        """The answer; *proceed* does what was asked for, and gives the answer to that."""
 
 
 @dataclass(frozen=True, slots=True)
 class Passes(Step):
     """All is well: to let one through between others."""
 
-    async def play(self, server: XServer, proceed: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response:
+    async def play(self, server: XServer, proceed: Proceed) -> httpx.Response:
         """See `Step.play`."""
         return await proceed()
 
@@ -64,7 +73,7 @@ class Throttled(Step):
     seconds: int = 900
     code: int | None = None
 
-    async def play(self, server: XServer, proceed: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response:
+    async def play(self, server: XServer, proceed: Proceed) -> httpx.Response:
         """See `Step.play`."""
         answer = Problem(429, "Too Many Requests").answer(server.host)
         if self.code is not None:
@@ -90,9 +99,9 @@ class Refused(Step):
     detail: str = "You are not permitted to perform this action."
     problem: str | None = None
 
-    async def play(self, server: XServer, proceed: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response:
+    async def play(self, server: XServer, proceed: Proceed) -> httpx.Response:
         """See `Step.play`."""
-        return await server.limited(Problem(self.status, self.detail, self.problem).answer(server.host))
+        return await proceed(Problem(self.status, self.detail, self.problem))
 
 
 class CreditsDepleted(Refused):
@@ -120,7 +129,7 @@ class NotSummoned(Refused):
 class Partial(Step):
     """It is done, and with the data comes an error."""
 
-    async def play(self, server: XServer, proceed: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response:
+    async def play(self, server: XServer, proceed: Proceed) -> httpx.Response:
         """See `Step.play`."""
         answer = await proceed()
         problem = Problem(200, "Part of what was asked for is missing.", "resource-not-found", title="Not Found Error")
@@ -137,7 +146,7 @@ class HtmlError(Step):
     status: int = 503
     commits: bool = False
 
-    async def play(self, server: XServer, proceed: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response:
+    async def play(self, server: XServer, proceed: Proceed) -> httpx.Response:
         """See `Step.play`."""
         if self.commits:
             await proceed()
@@ -150,7 +159,7 @@ class EmptyError(Step):
 
     status: int = 401
 
-    async def play(self, server: XServer, proceed: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response:
+    async def play(self, server: XServer, proceed: Proceed) -> httpx.Response:
         """See `Step.play`."""
         return httpx.Response(self.status)
 
@@ -161,7 +170,7 @@ class Nonsense(Step):
 
     status: int = 200
 
-    async def play(self, server: XServer, proceed: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response:
+    async def play(self, server: XServer, proceed: Proceed) -> httpx.Response:
         """See `Step.play`."""
         await proceed()
         return httpx.Response(self.status, headers={"content-type": "application/json"}, content=b'{"data": ')
@@ -171,7 +180,7 @@ class Nonsense(Step):
 class LostAnswer(Step):
     """It is done, and the connection is closed without an answer."""
 
-    async def play(self, server: XServer, proceed: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response:
+    async def play(self, server: XServer, proceed: Proceed) -> httpx.Response:
         """See `Step.play`."""
         await proceed()
         raise httpx.RemoteProtocolError("Server disconnected without sending a response.")
@@ -183,7 +192,7 @@ class Reset(Step):
 
     commits: bool = False
 
-    async def play(self, server: XServer, proceed: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response:
+    async def play(self, server: XServer, proceed: Proceed) -> httpx.Response:
         """See `Step.play`."""
         if self.commits:
             await proceed()
@@ -196,7 +205,7 @@ class Slow(Step):
 
     seconds: float
 
-    async def play(self, server: XServer, proceed: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response:
+    async def play(self, server: XServer, proceed: Proceed) -> httpx.Response:
         """See `Step.play`."""
         answer = await proceed()
         await server.sleep(self.seconds)
@@ -207,7 +216,7 @@ class Slow(Step):
 class ClosesAtOnce(Step):
     """A stream that is opened, and closed before anything came."""
 
-    async def play(self, server: XServer, proceed: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response:
+    async def play(self, server: XServer, proceed: Proceed) -> httpx.Response:
         """See `Step.play`."""
         return httpx.Response(200, headers={"content-type": "application/json"}, stream=_Nothing())
 

@@ -143,7 +143,7 @@ class XServer(World):
         receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
         send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
     ) -> None:
-        """The server as an application of ASGI."""
+        """The server as an application of ASGI; what would close the connection without an answer is raised."""
         await asgi(self.respond, scope, receive, send)
 
     @asynccontextmanager
@@ -204,21 +204,14 @@ class XServer(World):
         call = Call(request.method, path, query, self.now())
         self.requests.append(call)
 
-        async def proceed() -> httpx.Response:
-            return await self._proceed(request, route, args, query, call)
+        async def proceed(refusal: Problem | None = None) -> httpx.Response:
+            return await self._proceed(request, route, args, query, call, refusal)
 
         step = self._step(request.method, path)
         answer = await (step.play(self, proceed) if step is not None else proceed())
         call.status = answer.status_code
         for observer in self.observers:
             observer(request, answer)
-        return answer
-
-    async def limited(self, answer: httpx.Response) -> httpx.Response:
-        """*answer* with headers that say that plenty is left, as refusals have them."""
-        until = int(self.now().timestamp()) + 900
-        said = {"limit": 100, "remaining": 99, "reset": until}
-        answer.headers.update({f"x-rate-limit-{name}": str(value) for name, value in said.items()})
         return answer
 
     def read_by(
@@ -287,7 +280,13 @@ class XServer(World):
         return None
 
     async def _proceed(
-        self, request: httpx.Request, route: Route | None, args: dict[str, str], query: dict[str, str], call: Call
+        self,
+        request: httpx.Request,
+        route: Route | None,
+        args: dict[str, str],
+        query: dict[str, str],
+        call: Call,
+        refusal: Problem | None,
     ) -> httpx.Response:
         headers: dict[str, str] = {}
         try:
@@ -296,6 +295,8 @@ class XServer(World):
             who = self._allowed(request, route)
             call.who = who.account.username if who.account is not None else "app" if who.way == "app" else ""
             headers = self.limits.take(route, who, self.now())
+            if refusal is not None:
+                raise refusal
             if self.credit is not None and self.spent >= self.credit and who.way != "nobody":
                 raise Problem(402, "credits depleted", "credits-depleted")
             if unknown := sorted(query.keys() - route.query):
