@@ -54,7 +54,7 @@ def direct_events(raw: Any, reading: Reading, *, original: Any = None) -> Sequen
     id = required_id(item.get("id"), "an event of direct messages")
     kind = item.get("event_type")
     if isinstance(kind, str) and kind in _MEMBERSHIPS:
-        return _memberships(item, id, _MEMBERSHIPS[kind], reading)
+        return _memberships(raw, item, id, reading)
     if kind == "MessageCreate":
         return _message(raw if original is None else original, item, id, reading)
     return (CustomReceived(key=f"dm:{id}", name=f"x.dm.{line(kind, 100) or 'unknown'}", data=raw),)
@@ -102,9 +102,7 @@ def _conversation(item: Mapping[str, Any], sender: Person, reading: Reading) -> 
     return ConversationRef(address=sender.address)
 
 
-def _memberships(
-    item: Mapping[str, Any], id: str, membership: Literal["joined", "left"], reading: Reading
-) -> Sequence[Event]:
+def _memberships(raw: Any, item: Mapping[str, Any], id: str, reading: Reading) -> Sequence[Event]:
     group = addresses.group(required_id(item.get("dm_conversation_id"), "a group"))
     by = read_id(item.get("sender_id"))
     return tuple(
@@ -114,8 +112,8 @@ def _memberships(
             sender=reading.includes.person(by).address if by is not None else None,
             at=moment_of_id(id, item.get("created_at"), reading.now),
             member=reading.includes.person(member).address,
-            membership=membership,
-            native={"data": item},
+            membership=_MEMBERSHIPS[item["event_type"]],
+            native={"data": raw},
         )
         for member in ids(item.get("participant_ids"))
     )
