@@ -248,15 +248,16 @@ def test_of_a_video_that_has_only_huge_variants_the_smallest_is_taken() -> None:
     assert file.name == "50000000.mp4"
 
 
-def test_of_a_video_without_a_file_its_picture_is_taken() -> None:
+@pytest.mark.parametrize(
+    "variant",
+    [
+        {"content_type": "application/x-mpegURL", "url": "https://video.twimg.com/v/list.m3u8"},
+        {"content_type": "video/mp4", "bit_rate": 5},
+    ],
+)
+def test_of_a_video_without_a_file_its_picture_is_taken(variant: dict[str, Any]) -> None:
     """A playlist is no file, and neither is what has no URL."""
-    playlist = {"content_type": "application/x-mpegURL", "url": "https://video.twimg.com/v/list.m3u8"}
-    shown = {
-        "media_key": "7_1",
-        "type": "video",
-        "variants": [playlist, {"bit_rate": 5, "content_type": "video/mp4"}],
-        "preview_image_url": "https://pbs.twimg.com/media/V.jpg",
-    }
+    shown = {"media_key": "7_1", "variants": [variant], "preview_image_url": "https://pbs.twimg.com/media/V.jpg"}
     (file,) = message(mention(attachments={"media_keys": ["7_1"]}), media=[shown]).attachments
     assert (file.name, file.media_type) == ("V.jpg", "image/jpeg")
 
