@@ -61,7 +61,7 @@ def _sent(server: XServer, asked: Asked, where: Group, body: Mapping[str, Any]) 
     ids = [each.get("media_id", "") for each in body.get("attachments", ())]
     media = attached(server, asked, ids, "dm_") if ids else ()
     (made,) = server.add_directs(asked.account, (body.get("text", ""),), where, media=media)
-    server.pay(asked, "dm")
+    server.pay("dm")
     return ok({"data": {"dm_conversation_id": where.id, "dm_event_id": made.id}}, 201)
 
 
@@ -123,7 +123,7 @@ def _one(server: XServer, asked: Asked) -> httpx.Response:
 
 def _delete(server: XServer, asked: Asked) -> httpx.Response:
     _found(server, asked).hidden_from.add(asked.account.id)
-    server.pay(asked, "delete")
+    server.pay("delete")
     return ok({"data": {"deleted": True}})
 
 

@@ -1,17 +1,16 @@
-"""How often one may ask, and what it costs: as X counts, with the headers in which it says so."""
+"""How often one may ask: as X counts, with the headers in which it says so."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from typing import Final
 
 from ._answers import Problem
 from ._asked import Route
 from ._oauth import Who
 
-__all__ = ["LIMITS", "PRICES", "Limit", "Limits", "OverLimit"]
+__all__ = ["LIMITS", "Limit", "Limits", "OverLimit"]
 
 _QUARTER: Final = 900
 _DAY: Final = 86_400
@@ -77,22 +76,6 @@ LIMITS: Final[dict[tuple[str, str], Limit]] = {
     ("DELETE", "/2/activity/subscriptions/{subscription_id}"): Limit(app=500),
     ("GET", "/2/activity/stream"): Limit(app=50),
     ("GET", "/2/usage/tweets"): Limit(app=50),
-}
-
-#: US dollars for one of each. What the account owns is read for less.
-PRICES: Final[dict[str, Decimal]] = {
-    "read post": Decimal("0.005"),
-    "read user": Decimal("0.010"),
-    "read dm": Decimal("0.010"),
-    "read own": Decimal("0.001"),
-    "post": Decimal("0.015"),
-    "post with url": Decimal("0.200"),
-    "summoned reply": Decimal("0.010"),
-    "dm": Decimal("0.015"),
-    "delete": Decimal("0.010"),
-    "metadata": Decimal("0.005"),
-    "event post": Decimal("0.005"),
-    "event dm": Decimal("0.010"),
 }
 
 

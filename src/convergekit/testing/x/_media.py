@@ -143,7 +143,7 @@ def _metadata(server: XServer, asked: Asked) -> httpx.Response:
     if text is not None and not 1 <= len(text) <= 1_000:
         raise invalid("$.metadata.alt_text.text: may only be 1000 characters long")
     made.alt_text = text
-    server.pay(asked, "metadata")
+    server.pay("metadata")
     said = {"alt_text": {"text": text}} if text is not None else {}
     return ok({"data": {"id": made.id, "associated_metadata": said}})
 

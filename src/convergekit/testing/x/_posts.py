@@ -75,7 +75,7 @@ def _create(server: XServer, asked: Asked) -> httpx.Response:
     else:
         post = server.add_post(asked.account, text, reply_to=reply_to, quotes=quotes, media=media, poll=poll, body=body)
     server.said[key] = post
-    server.pay_for_post(asked, post)
+    server.pay_for_post(post)
     shown = server.view().post(post)
     return ok(server.told({"data": {name: shown[name] for name in ("edit_history_tweet_ids", "id", "text")}}), 201)
 
@@ -133,7 +133,7 @@ def _own(server: XServer, asked: Asked, id: str) -> Post:
 
 def _delete(server: XServer, asked: Asked) -> httpx.Response:
     server.delete_post(_own(server, asked, asked.args["id"]))
-    server.pay(asked, "delete")
+    server.pay("delete")
     return ok({"data": {"deleted": True}})
 
 

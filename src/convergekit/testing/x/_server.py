@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, MutableMapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, MutableMapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -16,16 +16,15 @@ import httpx
 from ._activity import Activity
 from ._answers import Problem, invalid
 from ._asked import Asked, Route, same_route
-from ._limits import PRICES, Limits, OverLimit
-from ._model import Call, Direct, Post
+from ._limits import Limits, OverLimit
+from ._model import Call, Post
 from ._oauth import OAuth, Who
 from ._people import Account, Person
 from ._routes import ROUTES
 from ._script import Step
 from ._shown import OLD_NAMES, Dialect
-from ._text import links
+from ._till import Till
 from ._wire import HttpDoor, InProcess, asgi
-from ._world import World
 
 __all__ = ["XServer"]
 
@@ -38,7 +37,7 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-class XServer(World):
+class XServer(Till):
     """Plays the API of X: version 2, the activity API, webhooks, media and tokens.
 
     It holds to what X publishes: the shapes, the limits with their headers, the prices, the refusals. What people do
@@ -83,7 +82,7 @@ class XServer(World):
         self_serve: bool = True,
         credit: Decimal | None = None,
     ) -> None:
-        super().__init__(now=now, dialect=dialect)
+        super().__init__(now=now, dialect=dialect, credit=credit)
         self.sleep = sleep
         self.consumer_key, self.consumer_secret = "consumer-key", "consumer-secret-of-the-app"
         self.client_id, self.client_secret = "client-id", "client-secret-of-the-app"
@@ -97,8 +96,6 @@ class XServer(World):
         self.fails_processing = False
         self.requests: list[Call] = []
         self.limits = Limits()
-        self.prices = dict(PRICES)
-        self.credit, self.spent = credit, Decimal(0)
         self.oauth = OAuth(self)
         self.activity = Activity(self)
         self.observers: list[Callable[[httpx.Request, httpx.Response], None]] = []
@@ -107,8 +104,6 @@ class XServer(World):
         self.transport: httpx.AsyncBaseTransport = InProcess(self.respond)
         self._door = HttpDoor(self.respond)
         self._scripts: list[tuple[str, str, deque[Step], Step | None]] = []
-        self._read: set[tuple[str, str, str]] = set()
-        self.posts_read = 0
 
     # Who is there
 
@@ -214,46 +209,6 @@ class XServer(World):
             observer(request, answer)
         return answer
 
-    def read_by(
-        self,
-        asked: Asked,
-        *,
-        posts: Iterable[Post] = (),
-        users: Iterable[Person] = (),
-        directs: Iterable[Direct] = (),
-    ) -> None:
-        """*asked* was shown these: each is paid for once in a day (UTC)."""
-        account = asked.who.account
-        for post in posts:
-            is_own = account is not None and (post.author is account or account.id == asked.args.get("id"))
-            self._read_one("read own" if is_own else "read post", "post", post.id)
-        for user in users:
-            self._read_one("read own" if user is account else "read user", "user", user.id)
-        for direct in directs:
-            self._read_one("read dm", "dm", direct.id)
-
-    def pay(self, asked: Asked, what: str, count: int = 1) -> None:
-        """*asked* costs the price of *what*."""
-        self.spent += self.prices[what] * count
-
-    def pay_for_post(self, asked: Asked, post: Post) -> None:
-        """A post with a link costs more, an answer to one who asked for it costs less."""
-        if links(post.text):
-            self.pay(asked, "post with url")
-        elif post.reply_to is not None and post.reply_to.author is not asked.account:
-            self.pay(asked, "summoned reply")
-        else:
-            self.pay(asked, "post")
-
-    def pay_for_event(self, event_type: str) -> None:
-        """Being told of what was received costs; of what was sent, read or typed, nothing."""
-        if event_type in {"dm.received", "chat.received"} or event_type.startswith("post."):
-            self.spent += self.prices["event " + ("post" if event_type.startswith("post.") else "dm")]
-
-    def id_at(self, at: datetime) -> int:
-        """The smallest id that something of *at* can have."""
-        return (int(at.timestamp() * 1000) - 1_288_834_974_657) << 22
-
     def _there(self, person: PersonT) -> PersonT:
         self.people[person.id] = self.handles[person.username.lower()] = person
         return person
@@ -297,7 +252,7 @@ class XServer(World):
             headers = self.limits.take(route, who, self.now())
             if refusal is not None:
                 raise refusal
-            if self.credit is not None and self.spent >= self.credit and who.way != "nobody":
+            if self.is_empty and who.way != "nobody":
                 raise Problem(402, "credits depleted", "credits-depleted")
             if unknown := sorted(query.keys() - route.query):
                 names = ",".join(f"[{name}]" for name in unknown)
@@ -324,10 +279,3 @@ class XServer(World):
         if who.scopes is not None and not route.scopes <= who.scopes:
             raise Problem(403, "The token has not the scopes that this endpoint asks for.")
         return who
-
-    def _read_one(self, price: str, kind: str, id: str) -> None:
-        key = (self.now().date().isoformat(), kind, id)
-        if key not in self._read:
-            self._read.add(key)
-            self.spent += self.prices[price]
-            self.posts_read += kind == "post"

@@ -76,9 +76,12 @@ class World:
 
     def next_id(self) -> str:
         """A snowflake: the time in milliseconds, and 22 bits in which it is told from others."""
-        made = int(self.now().timestamp() * 1000) - _EPOCH << 22
-        self._last = max(self._last + 1, made)
+        self._last = max(self._last + 1, self.id_at(self.now()))
         return str(self._last)
+
+    def id_at(self, at: datetime) -> int:
+        """The smallest id that something of *at* can have."""
+        return (int(at.timestamp() * 1000) - _EPOCH) << 22
 
     def pair(self, one: str, other: str) -> Group:
         """The conversation of two, whether or not anything was said in it."""
