@@ -10,7 +10,9 @@ from .strategies import texts
 UNITS = st.sampled_from(["codepoint", "utf16", "byte", "gsm7"])
 
 
-@pytest.mark.parametrize(("unit", "expected"), [("codepoint", 3), ("utf16", 4), ("byte", 7), ("gsm7", 9)])
+@pytest.mark.parametrize(
+    ("unit", "expected"), [("codepoint", 3), ("utf16", 4), ("byte", 7), ("gsm7", 9), ("weighted", 4)]
+)
 def test_length_is_in_the_unit_of_the_medium(unit: Unit, expected: int) -> None:
     assert length("aä😀", unit) == expected
 

@@ -12,7 +12,7 @@ from convergekit.content.split import TooNarrow, pieces, split
 
 from .strategies import texts
 
-UNITS = st.sampled_from(["codepoint", "utf16", "byte", "gsm7"])
+UNITS = st.sampled_from(["codepoint", "utf16", "byte", "gsm7", "weighted"])
 WHITE = (
     " \t\n\v\f\r\x85\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2008\u2009\u200a\u200b\u2028\u2029\u205f\u3000"
 )
@@ -115,7 +115,7 @@ def test_blank_text_that_does_not_fit_is_one_empty_part(text: str) -> None:
     "unit",
     ["hello wörld, text. ", "x", "🇩🇪", "a\u0301", " \u0301", "日本", "https://e.org/", " ", "\n", "a://", "👨\u200d"],
 )
-@pytest.mark.parametrize("measure", ["codepoint", "byte", "gsm7"])
+@pytest.mark.parametrize("measure", ["codepoint", "byte", "gsm7", "weighted"])
 def test_a_megabyte_of_anything_is_split(unit: str, measure: Unit) -> None:
     text = unit * (300_000 // len(unit))
 
