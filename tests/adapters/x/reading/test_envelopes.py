@@ -80,6 +80,11 @@ def test_a_direct_message_in_the_older_shape_is_a_message() -> None:
     assert X.of(event).handle == "Ann_Lee"
 
 
+def test_who_wrote_is_known_by_the_place_at_which_they_are_shown() -> None:
+    payload = {"direct_message_events": [direct_by_webhook()], "users": {ANN: {"data": {"username": "Ann_Lee"}}}}
+    assert X.of(one(envelope("dm.received", payload))).handle == "Ann_Lee"
+
+
 def test_a_direct_message_in_the_newer_shape_is_the_same_message() -> None:
     event = one(envelope("dm.received", direct()))
     assert isinstance(event, MessageReceived)

@@ -83,10 +83,11 @@ class Includes:
     def of(cls, includes: Any, users: Any = None) -> Self:
         """Of an answer's *includes*, and of a map of *users* by id; whoever is in it may be wrapped in "data"."""
         said = renamed(mapping(includes))
-        people = [*sequence(said.get("users")), *mapping(users).values()]
+        people = [_unwrapped(each) for each in sequence(said.get("users"))]
+        people += [{"id": id, **_unwrapped(each)} for id, each in mapping(users).items()]
         posts = (renamed(mapping(each)) for each in sequence(said.get("posts")))
         return cls(
-            users=_by_id(mapping(mapping(each).get("data")) or mapping(each) for each in people),
+            users=_by_id(people),
             posts=_by_id(posts),
             media=_by_key(mapping(each) for each in sequence(said.get("media"))),
             polls=_by_id(mapping(each) for each in sequence(said.get("polls"))),
@@ -143,6 +144,10 @@ class Reading:
     def beside(self, includes: Includes) -> Self:
         """The same, of what has other *includes*."""
         return replace(self, includes=includes)
+
+
+def _unwrapped(person: Any) -> Mapping[str, Any]:
+    return mapping(mapping(person).get("data")) or mapping(person)
 
 
 def _picked(known: Mapping[str, Mapping[str, Any]], keys: Iterable[str]) -> list[Any]:
