@@ -305,3 +305,9 @@ def test_what_is_plain_is_what_h11_reads(head: bytes, fields: list[bytes], end: 
     assert plain.body == body
     assert (plain.left > 0) == (event is h11.NEED_DATA)
     assert (plain.left < 0) == bool(reader.trailing_data[0])
+
+
+def test_a_head_that_is_made_to_take_long_does_not() -> None:
+    """A pattern that tries each way to divide a run of blanks takes minutes for this."""
+    for line in (b"x:" + b" " * 60_000 + b"\x00", b"x" * 60_000 + b"\x00:", b"x: " + b"a " * 30_000 + b"\x00"):
+        assert _plain_answer(b"HTTP/1.1 200 OK\r\n" + line + b"\r\n\r\n") is None

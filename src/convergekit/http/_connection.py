@@ -45,8 +45,9 @@ _WITH_A_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 _FRAMING: Final = frozenset({"connection", "content-length", "expect", "te", "trailer", "transfer-encoding", "upgrade"})
 _TOKEN: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _PLAIN_REQUEST: Final = re.compile(rf"[A-Z]+ [!-~]+ HTTP/1\.1\r\n(?:{_TOKEN}: [!-~](?:[ -~]*[!-~])?\r\n)+\r\n")
-_PLAIN_STATUS: Final = re.compile(r"HTTP/1\.1 ([2-5][0-9]{2})(?: [\t -~\x80-\xff]*)?")
-_PLAIN_FIELD: Final = re.compile(rf"({_TOKEN}):[\t ]*([\t -~\x80-\xff]*)")
+_FIELD: Final = rf"({_TOKEN}):([\t -~\x80-\xff]*)\r\n"  # in linear time, whatever somebody sends
+_PLAIN_FIELDS: Final = re.compile(_FIELD)
+_PLAIN_HEAD: Final = re.compile(rf"HTTP/1\.1 ([2-5][0-9]{{2}})(?: [\t -~\x80-\xff]*)?\r\n(?:{_FIELD})*\r\n")
 _LENGTH: Final = re.compile(r"[0-9]{1,15}")
 #: Statuses that have no body, whatever the answer says of its length (RFC 9112 §6.3).
 _BODILESS: Final = frozenset({"204", "304"})
@@ -253,24 +254,20 @@ class _Answer(NamedTuple):
 
 def _plain_answer(received: bytes) -> _Answer | None:
     """What the first bytes of an answer are; None where h11 has to read them."""
-    head, end, body = received.partition(b"\r\n\r\n")
-    first, *lines = head.decode("latin-1").split("\r\n")
-    status = _PLAIN_STATUS.fullmatch(first)
-    if not end or status is None or status[1] in _BODILESS:
+    end = received.find(b"\r\n\r\n") + 4
+    text = received[:end].decode("latin-1")
+    head = _PLAIN_HEAD.fullmatch(text)
+    if head is None or head[1] in _BODILESS:
         return None
-    fields: list[tuple[str, str]] = []
-    length: int | None = None
-    for line in lines:
-        if (field := _PLAIN_FIELD.fullmatch(line)) is None:
-            return None
-        name, value = field[1].lower(), field[2].rstrip(" \t")
-        if name in _FRAMING:
-            if name == "content-length" and length is None and _LENGTH.fullmatch(value):
-                length = int(value)
-            elif (name, value.lower()) != ("connection", "keep-alive"):
-                return None
-        fields.append((name, value))
-    return None if length is None else _Answer(int(status[1]), fields, length - len(body), body[:length])
+    found = _PLAIN_FIELDS.findall(text, text.index("\n"))
+    fields = [(name.lower(), value.strip(" \t")) for name, value in found]
+    framing = [field for field in fields if field[0] in _FRAMING]
+    lengths = [value for name, value in framing if name == "content-length" and _LENGTH.fullmatch(value)]
+    kept = [value for name, value in framing if name == "connection" and value.lower() == "keep-alive"]
+    if len(lengths) != 1 or len(framing) != 1 + len(kept):
+        return None
+    length = int(lengths[0])
+    return _Answer(int(head[1]), fields, length - (len(received) - end), received[end : end + length])
 
 
 def _h11() -> h11.Connection:

@@ -16,14 +16,16 @@ from typing import Any, Final
 
 import anyio
 
-__all__ = ["Pools"]
+__all__ = ["Pool", "Pools"]
 
 #: Seconds that a pool without work is kept, and how many pools are.
 _IDLE: Final = 60.0
 _ORIGINS: Final = 256
 
 
-class _Pool:
+class Pool:
+    """The connections to one origin."""
+
     __slots__ = ("free", "idle", "used_at", "users")
 
     def __init__(self, connections: int) -> None:
@@ -43,7 +45,7 @@ class Pools:
 
     def __init__(self, make: Callable[[], Any], connections: int, clock: Callable[[], float] = monotonic) -> None:
         self._make, self._connections, self._clock = make, connections, clock
-        self._pools: OrderedDict[str, _Pool] = OrderedDict()
+        self._pools: OrderedDict[str, Pool] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._pools)
@@ -51,9 +53,17 @@ class Pools:
     @asynccontextmanager
     async def lend(self, origin: str) -> AsyncGenerator[Any]:
         """Wait for one of the connections to *origin*; the transport that has it."""
+        pool, transport = await self.take(origin)
+        try:
+            yield transport
+        finally:
+            self.give(pool, transport)
+
+    async def take(self, origin: str) -> tuple[Pool, Any]:
+        """The same, for who gives it back by `give`."""
         pool = self._pools.get(origin)
         if pool is None:
-            pool = self._pools[origin] = _Pool(self._connections)
+            pool = self._pools[origin] = Pool(self._connections)
         pool.users += 1  # from here on nobody closes it
         self._pools.move_to_end(origin)
         try:
@@ -62,15 +72,25 @@ class Pools:
             if pool.idle and self._clock() - pool.idle[0][1] > _IDLE:
                 await _close(pool.idle.popleft()[0])
             await pool.free.acquire()
-            transport = pool.idle.pop()[0] if pool.idle else self._make()
-            try:
-                yield transport
-            finally:
-                pool.idle.append((transport, self._clock()))
-                pool.free.release()
-        finally:
-            pool.users -= 1
-            pool.used_at = self._clock()
+        except BaseException:
+            self._left(pool)
+            raise
+        try:
+            return pool, pool.idle.pop()[0] if pool.idle else self._make()
+        except BaseException:
+            pool.free.release()
+            self._left(pool)
+            raise
+
+    def give(self, pool: Pool, transport: Any) -> None:
+        """Another may have it."""
+        pool.idle.append((transport, self._clock()))
+        pool.free.release()
+        self._left(pool)
+
+    def _left(self, pool: Pool) -> None:
+        pool.users -= 1
+        pool.used_at = self._clock()
 
     async def _close_idle(self) -> None:
         now = self._clock()

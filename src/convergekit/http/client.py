@@ -320,12 +320,27 @@ class Http:
         """Let *call* come as far as it can; only a stranger's exception comes out."""
         with anyio.move_on_after(timeout) as scope:
             try:
-                async with self._exchange(call) as stream:
-                    await _read(call, stream, scope)
+                if self._client is None and self._transport is None:
+                    await self._over_network(call, scope)
+                else:
+                    async with self._exchange(call) as stream:
+                        await _read(call, stream, scope)
             except Exception as exc:
                 if _library.fault_of(exc, started=call.started) is None:
                     raise
                 call.failure = exc
+
+    async def _over_network(self, call: Call, scope: anyio.CancelScope) -> None:
+        """As `_exchange`, without what that costs."""
+        assert call.origin is not None
+        pool, connection = await self._pools.take(call.origin)
+        try:
+            await _read(call, await connection.ask(call), scope)
+        finally:
+            try:
+                await connection.release()
+            finally:
+                self._pools.give(pool, connection)
 
     @asynccontextmanager
     async def _exchange(self, call: Call) -> AsyncGenerator[AsyncIterator[bytes]]:

@@ -257,7 +257,7 @@ def _texts(said: Any) -> Iterator[str]:
 
 
 def _query(params: Mapping[str, Any] | None) -> list[tuple[str, str]]:
-    return encoded((name, _value(value)) for name, value in (params or {}).items() if value is not None)
+    return encoded((name, _value(value)) for name, value in params.items() if value is not None) if params else []
 
 
 def _value(value: Any) -> str:
