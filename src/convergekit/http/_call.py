@@ -26,7 +26,10 @@ _WORDS: Final[Mapping[Fault, str]] = {
 
 @dataclass(slots=True)
 class Call:
-    """What is asked, and what is known of the answer so far: nothing while `status` is 0."""
+    """What is asked, and what is known of the answer so far: nothing while `status` is 0.
+
+    Names in `fields` are in lower case, as h11 and both client libraries give them.
+    """
 
     method: str
     url: str

@@ -42,6 +42,7 @@ _HEADERS: Final[Mapping[str, str]] = {
     "accept-encoding": "identity",  # what is small needs no compression, and cannot be a bomb
 }
 
+_JSON: Final = jsonlib.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 _HOPS: Final = 5
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
@@ -182,7 +183,7 @@ class Http:
         """
         headers = {**_HEADERS, **(headers or {})}
         if json is not None:
-            content = jsonlib.dumps(json, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+            content = _JSON.encode(json).encode()
             headers.setdefault("content-type", "application/json")
         call = Call(method, url, headers, content, limit, _nobody if out is None else out.started)
         if call.origin is not None:
@@ -392,10 +393,11 @@ class Http:
             raise AccountError(reason, channel=self.channel) from exc
 
     def _answer(self, call: Call) -> HttpAnswer:
-        headers: dict[str, str] = {}
-        for name, value in call.fields:
-            name = name.lower()
-            headers[name] = f"{headers[name]}, {value}" if name in headers else value
+        headers = dict(call.fields)
+        if len(headers) != len(call.fields):  # a field came several times
+            headers = {}
+            for name, value in call.fields:
+                headers[name] = f"{headers[name]}, {value}" if name in headers else value
         asked = headers.get("retry-after")
         retry_after = None if asked is None else parse_retry_after(asked, self._clock.now())
         return HttpAnswer(call.status, headers, bytes(call.body[: call.limit]), call.complete, retry_after)

@@ -32,6 +32,7 @@ from .problems import act_of, body_of, outcome, status_of
 
 __all__ = ["Answer", "XClient", "make"]
 
+_JSON: Final = jsonlib.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 #: Bytes of an answer. A page of 100 posts with all that belongs to them has a tenth of it.
 _LIMIT: Final = 4 * 1024 * 1024
 #: Seconds for a piece of a file, at least.
@@ -134,7 +135,7 @@ class XClient(_Endpoints):
         """
         call = _Call(method, self._config.api + quote(route, safe="/-._~"), _query(params), self._config.timeout)
         if json is not None:
-            call.content = jsonlib.dumps(json, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+            call.content = _JSON.encode(json).encode()
             call.kind, call.said = "application/json", json
         return await self._answered(call, template(route))
 
