@@ -265,6 +265,7 @@ def _told(headers: Mapping[str, str], now: float) -> dict[str, tuple[int, int, f
     return told
 
 
+@lru_cache(maxsize=8)  # all answers of a second say the same
 def _epoch(date: str | None) -> float | None:
     try:
         return None if date is None else parsedate_to_datetime(date).timestamp()
