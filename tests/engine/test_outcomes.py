@@ -10,7 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convergekit.abc import RetryPolicy
-from convergekit.engine.outcomes import PATIENCE, Bug, Outcome, Terms, apply, buried, expired, marked, with_receipt
+from convergekit.engine.outcomes import (
+    PATIENCE,
+    Bug,
+    Outcome,
+    Terms,
+    Unanswered,
+    apply,
+    buried,
+    expired,
+    marked,
+    with_receipt,
+)
 from convergekit.errors import (
     AuthenticationError,
     CreditError,
@@ -75,6 +86,18 @@ def test_being_throttled_has_an_end() -> None:
     assert (after.state, after.reason) == (DEAD, "throttled for 3 days: slow")
     assert after.failure is not None
     assert (after.failure.kind, after.failure.code) == (FailureKind.THROTTLED, "429")
+
+
+def test_to_be_told_to_ask_later_what_became_of_it_costs_no_attempt_and_has_an_end() -> None:
+    """An account that is throttled cannot ask; that is no reason to leave a message to a person."""
+    lost = Unanswered(UncertainError("lost"), 300.0)
+    after = delivery(due=NOW)
+    for _ in range(20):
+        after = attempt(after, lost)
+    assert (after.state, after.attempts, after.due) == (DeliveryState.SENDING, 0, NOW + timedelta(seconds=300))
+    for _ in range(3):
+        after = attempt(after, lost, now=NOW + PATIENCE)
+    assert (after.state, after.unknown) == (UNKNOWN, frozenset({0}))
 
 
 def test_the_last_attempt_ends_in_the_dead_letters() -> None:

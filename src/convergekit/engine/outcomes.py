@@ -8,7 +8,8 @@ Rules kept here (DESIGN, "The adapter contract"):
 - Account: stays queued as it was; the channel goes down.
 - Uncertain: never sent again blindly. Only where the caller says that a double is impossible, or accepted.
 - Unanswered: keeps its mark, and is asked about again after back-off, or when the medium says: what has cut off the
-  answer has mostly cut off the question, too. It is left as unknown when the attempts are used up.
+  answer has mostly cut off the question, too. It is left as unknown when the attempts are used up; to be told to ask
+  later costs none of them, but for as long as being throttled does.
 - A report counts whenever it comes: a part that something is known of is neither unknown nor sent again, and the parts
   behind a failed one are not sent.
 """
@@ -220,10 +221,13 @@ def _unanswered(
     delivery: Delivery, index: int, error: UncertainError, after: float | None, now: datetime, terms: Terms
 ) -> Delivery:
     tried = _tried(delivery, index, now, "uncertain", error.reason, error.code)
-    tried = tried.model_copy(update={"attempts": delivery.attempts + 1, "unknown": delivery.unknown | {index}})
-    if tried.attempts >= terms.attempts:
+    # To wait because the medium asks for it costs no attempt here either, for as long as it is waited for elsewhere.
+    waits = after is not None and now < (delivery.first_attempt_at or now) + PATIENCE
+    attempts = delivery.attempts + (not waits)
+    tried = tried.model_copy(update={"attempts": attempts, "unknown": delivery.unknown | {index}})
+    if not waits and attempts >= terms.attempts:
         return tried.model_copy(update={"state": DeliveryState.UNKNOWN})
-    seconds = terms.retry.delay(tried.attempts, terms.random) if after is None else after
+    seconds = terms.retry.delay(attempts, terms.random) if after is None else min(after, PATIENCE.total_seconds())
     waiting = _waiting(tried, now, seconds, terms)
     return waiting.model_copy(update={"state": DeliveryState.SENDING, "sending": index})
 
