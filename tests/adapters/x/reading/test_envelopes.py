@@ -207,6 +207,7 @@ def test_an_encrypted_message_came_and_cannot_be_read() -> None:
     assert isinstance(event, MessageReceived)
     assert (event.key, event.text) == ("chat:e4f4d3fc-8bbf-4928-92eb-e5058d6bb6f6", None)
     assert X.of(event).encrypted == "xchat"
+    assert event.native == {"data": chat()["data"]["payload"]}
     assert event.conversation is not None
     assert (event.conversation.kind, event.conversation.address.uri) == (ConversationKind.DIRECT, f"x:{ANN}")
     assert event.at == datetime(2026, 7, 23, 21, 13, 3, 370_000, tzinfo=UTC)
