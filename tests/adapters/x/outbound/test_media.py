@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from contextlib import suppress
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -97,6 +99,24 @@ async def test_a_video_goes_in_pieces_that_are_read_one_by_one() -> None:
 
     pieces = [said for name, said in account.x.asked if name.endswith("/append")]
     assert pieces == [(0, 4 * MIB), (1, 4 * MIB), (2, 1 * MIB)]
+
+
+async def test_no_more_than_a_few_pieces_of_it_are_in_memory(tmp_path: Path) -> None:
+    account = Account()
+    uploading(account, {"state": "succeeded"})
+    film = tmp_path / "film.mp4"
+    with film.open("wb") as file:
+        file.truncate(64 * MIB)
+
+    tracemalloc.start()
+    try:
+        await account.outbound.send(showing(Attachment(path=film, size=64 * MIB)))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert account.x.count("POST", "/2/media/upload/501/append") == 16
+    assert peak < 16 * MIB
 
 
 async def test_what_x_processes_is_waited_for_as_long_as_x_asks() -> None:

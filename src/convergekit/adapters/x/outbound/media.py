@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Uploads", "check"]
 
 _MIB: Final = 1024 * 1024
+#: A piece is at most one chunk of the ledger's, 64 KiB, larger; X takes 5 MiB.
 _SEGMENT: Final = 4 * _MIB
 _ALT_TEXT: Final = 1000
 #: X keeps what is uploaded for 24 hours.
@@ -160,16 +161,18 @@ class Uploads:
         return size
 
     async def _segments(self, attachment: Attachment) -> AsyncGenerator[bytes]:
-        """The bytes in pieces of one size, so that no more than one of them is in memory."""
-        segment = bytearray()
-        async with self._session.context.open(attachment) as chunks:
-            async for chunk in chunks:
-                segment += chunk
-                while len(segment) >= _SEGMENT:
-                    yield bytes(segment[:_SEGMENT])
-                    del segment[:_SEGMENT]
-        if segment:
-            yield bytes(segment)
+        """The bytes in pieces of about one size, so that no more than one of them is in memory."""
+        chunks: list[bytes] = []
+        size = 0
+        async with self._session.context.open(attachment) as source:
+            async for chunk in source:
+                chunks.append(chunk)
+                size += len(chunk)
+                if size >= _SEGMENT:
+                    yield b"".join(chunks)
+                    chunks, size = [], 0
+        if chunks:
+            yield b"".join(chunks)
 
     async def _wait(self, client: XClient, attachment: Attachment, id: str) -> None:
         """Until X has processed it; photos it has at once."""
@@ -198,9 +201,13 @@ class Uploads:
     async def _known(self, out: Outgoing) -> list[str]:
         """What an earlier attempt has put there."""
         row, _ = await self._session.context.state.get(_row(out))
-        if not row or row["at"] < (self._session.context.clock.now() - _KEPT).timestamp():
+        said = row if isinstance(row, Mapping) else {}
+        at, ids = said.get("at"), said.get("ids")
+        oldest = (self._session.context.clock.now() - _KEPT).timestamp()
+        if not isinstance(at, int | float) or at < oldest or not isinstance(ids, list):
             return []
-        return list(row["ids"])
+        known = [id for each in ids if (id := read_id(each)) is not None]
+        return known if len(known) == len(ids) <= len(out.part.attachments) else []
 
     async def _remember(self, out: Outgoing, ids: Sequence[str]) -> None:
         row = {"at": self._session.context.clock.now().timestamp(), "ids": list(ids)}

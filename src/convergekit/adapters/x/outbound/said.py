@@ -58,7 +58,17 @@ class Said:
     async def _notes(self, digest: str) -> tuple[Sequence[Mapping[str, Any]], int]:
         notes, version = await self._context.state.get(_row(digest))
         oldest = (self._context.clock.now() - _KEPT).timestamp()
-        return [each for each in notes or () if each["at"] >= oldest], version
+        kept = notes if isinstance(notes, list) else ()
+        return [each for each in kept if _is_note(each) and each["at"] >= oldest], version
+
+
+def _is_note(value: Any) -> bool:
+    """Whether it is of this form: what another version has written must not keep anything from going out."""
+    return (
+        isinstance(value, dict)
+        and isinstance(value.get("at"), int | float)
+        and all(isinstance(value.get(name), str) for name in ("digest", "whose", "id"))
+    )
 
 
 def _row(digest: str) -> str:
