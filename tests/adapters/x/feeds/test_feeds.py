@@ -124,12 +124,43 @@ async def test_pages_are_walked_back_and_handed_on_oldest_first_in_slices(feed: 
 
 async def test_x_is_told_from_where_on() -> None:
     account = Account()
-    known = account.mention(ago=60)
+    known = account.mention(ago=600)
     polling = Polling(account)
     await polling.poll()
     await polling.poll()
 
     assert account.client.requests[-1].params["since_id"] == known
+
+
+@pytest.mark.parametrize("feed", [MENTIONS, DIRECTS])
+async def test_what_is_shown_late_with_a_smaller_id_is_not_lost(feed: str) -> None:
+    """Ids are given out on many machines."""
+    account = Account()
+    add = account.mention if feed == MENTIONS else account.direct
+    polling = Polling(account, feed)
+    await polling.begin()
+    first = add(ago=10)
+    assert len(await polling.poll()) == 1
+    polling.anew()
+    late, new = add(ago=12), add()
+
+    found = await polling.poll()
+
+    assert [key.partition(":")[2] for key in keys(found)] == [late, new]
+    assert first not in keys(found)
+    assert await polling.poll() == []
+
+
+async def test_what_is_known_is_not_asked_for_again_once_nothing_can_be_late() -> None:
+    account = Account()
+    polling = Polling(account)
+    await polling.begin()
+    new = account.mention()
+    await polling.poll()
+    account.context.clock.advance(121)
+    await polling.poll()
+
+    assert account.client.requests[-1].params["since_id"] == new
 
 
 async def test_a_walk_that_is_held_up_goes_on_and_asks_for_no_page_twice() -> None:

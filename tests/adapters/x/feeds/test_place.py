@@ -27,6 +27,35 @@ def test_what_makes_no_sense_is_a_feed_that_is_new(cursor: Any) -> None:
     assert Place.of(cursor) is None
 
 
+def test_what_was_admitted_just_before_the_newest_is_known_and_what_was_not_is_new() -> None:
+    ids = [int(first_id(NOW - timedelta(seconds=seconds))) for seconds in (100, 20, 10, 0)]
+    place = Place(1).after(ids)
+
+    assert place.since == ids[-1]
+    assert Place.of(place.to_cursor()) == place
+    assert not any(map(place.is_new, ids))
+    assert place.is_new(ids[2] + 1)
+    assert not place.is_new(ids[0] + 1)
+    assert place.is_new(ids[-1] + 1)
+    assert place.floor(NOW + timedelta(seconds=60)) < ids[1]
+    assert place.floor(NOW + timedelta(seconds=180)) == place.since
+
+
+def test_an_id_that_tells_no_time_is_a_place_too() -> None:
+    place = Place(0).after([5, 9])
+
+    assert (place.since, place.floor(NOW)) == (9, 9)
+    assert [id for id in (5, 8, 9, 10) if place.is_new(id)] == [10]
+
+
+def test_what_is_kept_of_a_crowd_is_bounded_and_none_of_it_is_new_again() -> None:
+    crowd = [int(first_id(NOW)) + number for number in range(5000)]
+    place = Place(0).after(crowd)
+
+    assert len(place.recent) == 200
+    assert not any(map(place.is_new, crowd))
+
+
 def test_a_day_that_makes_no_sense_is_none() -> None:
     assert Place.of({"since": "5", "looked": "yesterday"}) == Place(5)
 

@@ -27,7 +27,7 @@ def walked(since: int, *taken: Any, most_pages: int = 16, shown: int | None = 80
 
 
 def ids(walk: Walk, since: int = 0, most: int = 100) -> list[int]:
-    return [item.id for item in walk.after(since, most)]
+    return [item.id for item in walk.new(lambda id: id > since, most)]
 
 
 def test_pages_are_walked_back_and_handed_on_oldest_first() -> None:
@@ -94,7 +94,7 @@ def test_all_that_x_shows_is_a_gap_where_what_is_known_was_not_met() -> None:
 def test_what_has_no_id_is_kept_where_it_stood() -> None:
     walk = walked(0, page([9, {"text": "?"}, 7, "nonsense"], "a"), page([None, 5]))
 
-    assert [item.raw for item in walk.after(0)] == [
+    assert [item.raw for item in walk.new(lambda id: True)] == [
         {"id": "5"},
         None,
         "nonsense",
@@ -102,7 +102,7 @@ def test_what_has_no_id_is_kept_where_it_stood() -> None:
         {"text": "?"},
         {"id": "9"},
     ]
-    assert [item.id for item in walk.after(0)] == [5, 7, 7, 7, 9, 9]
+    assert [item.id for item in walk.new(lambda id: True)] == [5, 7, 7, 7, 9, 9]
 
 
 def test_a_slice_does_not_part_what_stands_under_one_id() -> None:
@@ -134,13 +134,13 @@ def test_a_feed_with_nothing_in_it_has_no_data() -> None:
     walk = walked(5, {"meta": {"result_count": 0}})
 
     assert walk.is_done
-    assert walk.newest is None
+    assert ids(walk) == []
 
 
 def test_pages_are_put_together_again_with_what_they_tell_beside() -> None:
     walk = walked(0, page([9, 8], "a", includes={"users": [1]}), page([7], includes={"users": [2]}))
 
-    assert list(pages(walk.after(0))) == [
+    assert list(pages(walk.new(lambda id: True))) == [
         {"data": [{"id": "7"}], "includes": {"users": [2]}},
         {"data": [{"id": "8"}, {"id": "9"}], "includes": {"users": [1]}},
     ]

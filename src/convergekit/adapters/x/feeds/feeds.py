@@ -87,7 +87,7 @@ class Feeds:
 
     def _has_more(self, feed: str, place: Place) -> bool:
         walk = self._walks.get(feed)
-        return walk is not None and (not walk.is_done or bool(walk.after(place.since, 1)))
+        return walk is not None and (not walk.is_done or bool(walk.new(place.is_new, 1)))
 
     def _ends(self, source: Source) -> float:
         """It has been looked through; returns the seconds until the engine is to ask again."""
@@ -103,33 +103,35 @@ class Feeds:
         page = await self._asked(source, {"max_results": source.least})
         probe = Walk(0, most_pages=1)
         self._take(probe, page)
-        since = probe.newest or int(first_id(now - _JUST_NOW))
-        return Polled(cursor=Place(since).looked_at(now).to_cursor(), wait=self._ends(source))
+        found = [item.id for item in probe.new(lambda id: True)]
+        place = Place(0).after(found) if found else Place(int(first_id(now - _JUST_NOW)))
+        return Polled(cursor=place.looked_at(now).to_cursor(), wait=self._ends(source))
 
     async def _polled(self, source: Source, place: Place) -> Polled:
         now, gap, was = self._session.context.clock.now(), None, place
         if place.is_ahead(now):
             # Where it is our own clock that is slow, what is asked for again is known by its key.
             place, gap = Place(int(first_id(now)), place.looked), "the place where reading stopped is in the future"
-        walk = await self._walked(source, place)
-        if gap is None and place.since <= walk.since:  # nothing of this walk was handed on before
+        walk = await self._walked(source, place, place.floor(now))
+        if gap is None and place.since == walk.known:  # nothing of this walk was handed on before
             gap = walk.cut or self._lapsed(source, place, walk, now)
         events: list[Event] = [] if gap is None else [self._gap(source, was, walk, gap)]
         return await self._handed_on(source, place, walk, events)
 
-    async def _walked(self, source: Source, place: Place) -> Walk:
+    async def _walked(self, source: Source, place: Place, floor: int) -> Walk:
         """A walk that has come to its end, and holds what came after *place*."""
         walk = self._walks.get(source.feed)
-        if walk is None or walk.since > place.since or (walk.is_done and not walk.after(place.since, 1)):
-            walk = self._walks[source.feed] = self._new_walk(source, place.since)
+        if walk is None or walk.since > floor or (walk.is_done and not walk.new(place.is_new, 1)):
+            walk = self._walks[source.feed] = self._new_walk(source, place, floor)
         while not walk.is_done:
             await self._step(source, walk)
         return walk
 
-    def _new_walk(self, source: Source, since: int) -> Walk:
-        is_aided = source.takes_since and since > 0 and source.feed not in self._unaided
+    def _new_walk(self, source: Source, place: Place, floor: int) -> Walk:
+        is_aided = source.takes_since and floor > 0 and source.feed not in self._unaided
         self._unaided.discard(source.feed)
-        return Walk(since, most_pages=source.most_pages, shown=source.shown, is_aided=is_aided)
+        most, shown = source.most_pages, source.shown
+        return Walk(floor, known=place.since, most_pages=most, shown=shown, is_aided=is_aided)
 
     async def _step(self, source: Source, walk: Walk) -> None:
         more: dict[str, Any] = {"max_results": PAGE}
@@ -164,15 +166,15 @@ class Feeds:
     # What was found
 
     async def _handed_on(self, source: Source, place: Place, walk: Walk, events: list[Event]) -> Polled:
-        now, items = self._session.context.clock.now(), walk.after(place.since)
+        now, items = self._session.context.clock.now(), walk.new(place.is_new)
         for page in pages(items):
             events += source.read(page, own=self._session.own, now=now)
-        last = items[-1].id if items else place.since
-        more = walk.newest is not None and walk.newest > last
         await self._told(source, events)
-        reached = Place(last, place.looked) if more else Place(last).looked_at(now)
+        reached = place.after(item.id for item in items)
+        more = bool(walk.new(reached.is_new, 1))
+        cursor = (reached if more else reached.looked_at(now)).to_cursor()
         wait = None if more else self._ends(source)
-        return Polled(await self._arrivals.taken(events), reached.to_cursor(), more, wait)
+        return Polled(await self._arrivals.taken(events), cursor, more, wait)
 
     def _gap(self, source: Source, place: Place, walk: Walk, reason: str) -> Event:
         until = None if walk.oldest is None else moment_of(str(walk.oldest))

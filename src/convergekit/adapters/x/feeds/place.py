@@ -1,17 +1,26 @@
-"""Where reading a feed goes on. Pure."""
+"""Where reading a feed goes on. Pure.
+
+Ids are given out on many machines, so what is shown later may have a smaller one. So as long as the newest item is
+young, reading begins a little before it, and what was handed on there is known by its id.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Self
 
-from ..snowflakes import first_id, read_id
+from ..snowflakes import first_id, moment_of, read_id
 
 __all__ = ["Place"]
 
 _A_DAY: Final = timedelta(days=1)
+#: How much smaller the id of something may be that is shown later; and for how long that may happen.
+_LATE: Final = timedelta(seconds=30)
+_YOUNG: Final = timedelta(minutes=2)
+#: More are not kept.
+_RECENT: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +30,12 @@ class Place:
     Args:
         since: Id of the newest item that was admitted; 0 where there was none.
         looked: The day (UTC) on which the feed was last looked through up to it, or None.
+        recent: Ids that were admitted and are not much smaller than `since`.
     """
 
     since: int
     looked: datetime | None = None
+    recent: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, cursor: Any) -> Self | None:
@@ -34,16 +45,43 @@ class Place:
         said = read_id(cursor.get("since"))
         if said is None and cursor.get("since") != "0":
             return None
-        return cls(int(said or 0), _day(cursor.get("looked")))
+        recent = cursor.get("recent")
+        ids = (read_id(each) for each in (recent if isinstance(recent, list) else ()))
+        return cls(int(said or 0), _day(cursor.get("looked")), tuple(int(id) for id in ids if id is not None))
 
-    def to_cursor(self) -> dict[str, str]:
+    def to_cursor(self) -> dict[str, Any]:
         """Its JSON form."""
         looked = {"looked": f"{self.looked:%Y-%m-%d}"} if self.looked is not None else {}
-        return {"since": str(self.since), **looked}
+        recent = {"recent": [str(id) for id in self.recent]} if self.recent else {}
+        return {"since": str(self.since), **looked, **recent}
+
+    def is_new(self, id: int) -> bool:
+        """Whether what has this *id*, and was found from `floor` on, was not admitted yet."""
+        return id > self.since or (id > self._before and id not in self.recent)
+
+    def floor(self, now: datetime) -> int:
+        """Id from where on the feed is looked through."""
+        at = moment_of(str(self.since))
+        return self._before if at is not None and now - at < _YOUNG else self.since
+
+    def after(self, ids: Iterable[int]) -> Self:
+        """The same once *ids* are admitted."""
+        ids = list(ids)
+        moved = type(self)(max(self.since, *ids, 0), self.looked)
+        near = sorted(id for id in {*self.recent, *ids} if id > moved._before)
+        return type(self)(moved.since, self.looked, tuple(near[-_RECENT:]))
+
+    @property
+    def _before(self) -> int:
+        """Id of what is too old to be shown late; what is not kept in a crowd counts as that."""
+        at = moment_of(str(self.since))
+        before = self.since if at is None else min(self.since, int(first_id(at - _LATE)))
+        return max(before, self.recent[0]) if len(self.recent) >= _RECENT else before
 
     def looked_at(self, now: datetime) -> Self:
         """The same after it was looked through. By days, so that a feed that is silent is not written each time."""
-        return replace(self, looked=now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0))
+        day = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        return type(self)(self.since, day, self.recent)
 
     def is_ahead(self, now: datetime) -> bool:
         """Whether it lies more than a day in the future: nothing would be heard until then."""

@@ -6,7 +6,7 @@ the walk and goes on from where it is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Final
@@ -40,7 +40,8 @@ class Walk:
     """One walk, from the newest page back.
 
     Args:
-        since: Id of the newest item that is known; 0 where none is.
+        since: Id of the newest item that need not be looked at; 0 where there is none.
+        known: Id of the newest item that was handed on when it began.
         is_aided: Whether X is told *since*, and so shows nothing older.
         most_pages: It ends there, whatever X says.
         shown: How many items X shows at all, or None where it does not count them.
@@ -53,8 +54,16 @@ class Walk:
         cut: Why something may be missing before its oldest item, or None.
     """
 
-    def __init__(self, since: int, *, most_pages: int, shown: int | None = None, is_aided: bool = False) -> None:
-        self.since, self.is_aided = since, is_aided
+    def __init__(
+        self,
+        since: int,
+        *,
+        most_pages: int,
+        known: int | None = None,
+        shown: int | None = None,
+        is_aided: bool = False,
+    ) -> None:
+        self.since, self.known, self.is_aided = since, since if known is None else known, is_aided
         self.token: str | None = None
         self.pages = 0
         self.is_done = self.has_met = False
@@ -77,9 +86,9 @@ class Walk:
             self._put(raw, beside)
         self._go_on(token)
 
-    def after(self, since: int, most: int = PAGE) -> Sequence[Item]:
-        """The oldest items above *since*, about *most* of them, the oldest first; of a walk that is done."""
-        items = [item for id, _, item in sorted(self._items, key=lambda each: each[:2]) if id > since]
+    def new(self, is_new: Callable[[int], bool], most: int = PAGE) -> Sequence[Item]:
+        """The oldest items of which *is_new*, about *most* of them, the oldest first; of a walk that is done."""
+        items = [item for id, _, item in sorted(self._items, key=lambda each: each[:2]) if is_new(id)]
         while most < len(items) and items[most].id == items[most - 1].id:
             most += 1  # what stands under one id is handed on at once, for a cursor says no more than an id
         return items[:most]
@@ -88,11 +97,6 @@ class Walk:
     def oldest(self) -> int | None:
         """The least id, or None where it is empty."""
         return min((id for id, _, _ in self._items), default=None)
-
-    @property
-    def newest(self) -> int | None:
-        """The greatest id, or None where it is empty."""
-        return max((id for id, _, _ in self._items), default=None)
 
     def _put(self, raw: Any, beside: Mapping[str, Any]) -> None:
         said = read_id(raw.get("id")) if isinstance(raw, Mapping) else None
