@@ -216,7 +216,7 @@ def _status(answer: HttpAnswer, body: Any, problem: Problem, act: Act) -> int:
         # A read that finds nothing says so beside an empty answer, and that is an answer; a write that has brought
         # nothing has not been done.
         is_refused = act is not Act.READ and isinstance(body, dict) and "data" not in body and body.get("errors")
-        said = problem.status if problem.status in _REFUSALS else _WRONG
+        said = problem.status if problem.status is not None and problem.status in _REFUSALS else _WRONG
         return said if is_refused else answer.status
     return _CODES.get(problem.code or "", answer.status) if answer.status < 500 else answer.status
 
