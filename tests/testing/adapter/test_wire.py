@@ -60,7 +60,7 @@ def test_what_is_not_there_is_not_found(text: str, form: str) -> None:
     assert not Wire(WRITTEN[form](text)).holds(f"absent {text}")
 
 
-@pytest.mark.parametrize("unit", ["codepoint", "utf16", "byte", "gsm7"])
+@pytest.mark.parametrize("unit", ["codepoint", "utf16", "byte", "gsm7", "weighted"])
 @pytest.mark.parametrize("letters", ["", LETTERS])
 @given(limit=st.integers(min_value=1, max_value=2000))
 def test_a_text_fills_its_limit(unit: str, letters: str, limit: int) -> None:
