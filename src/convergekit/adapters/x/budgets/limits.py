@@ -238,7 +238,7 @@ class Limits:
             known.troubles, known.troubled_at = known.troubles + 1, now
 
     def _turn(self, known: _Known, priority: Priority, now: float, *, first: bool) -> float:
-        return max(window.turn(priority, first=first, now=now) for window in known.windows.values())
+        return max([window.turn(priority, first=first, now=now) for window in known.windows.values()])
 
     def _queue(self, known: _Known, priority: Priority, now: float, until: float, *, first: bool) -> float:
         turns = [window.queue(priority, first=first, now=now) for window in known.windows.values()]

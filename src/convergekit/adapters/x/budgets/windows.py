@@ -76,11 +76,11 @@ class Window:
     """
 
     def __init__(self, limit: int, seconds: float, shares: Mapping[Priority, Share]) -> None:
-        self.limit, self.seconds = limit, seconds
-        self._usual = seconds
+        self.seconds = self._usual = seconds
+        self._shares = shares
+        self._limited(limit)
         self.used = 0
         self.ends: float | None = None  # it begins with its first request
-        self._shares = shares
         self._told_at = float("-inf")
         # How many turns are given away, those of later windows included: (how urgent, whether for the first time).
         self._lines: dict[tuple[Priority, bool], int] = {}
@@ -88,6 +88,8 @@ class Window:
     def turn(self, priority: Priority, *, first: bool, now: float) -> float:
         """When the next turn is: *now* or before it for at once. Who asks for the first time stands behind the rest."""
         self._roll(now)
+        if not self._lines and self.used < self._at_once[priority]:
+            return now
         line = self._lines.get((priority, True), 0) if first else 0
         at = self._time_of(self._behind(priority, line), priority, now)
         return at if first or self.used >= self.limit else at - _EARLY
@@ -102,7 +104,7 @@ class Window:
     def take(self, *, first: bool, now: float) -> None:
         """A request goes out."""
         self._roll(now)
-        if first:  # who comes back has stood in line already
+        if first and self._lines:  # who comes back has stood in line already
             self._lines = {who: line + (line > self.used) for who, line in self._lines.items()}
         self.used += 1
         self.ends = now + self.seconds if self.ends is None else self.ends
@@ -123,7 +125,9 @@ class Window:
         if self.ends is not None and abs(ends - self.ends) <= _SAME and limit == self.limit:
             self.used, self.ends = max(self.used, used), max(self.ends, ends)
         elif asked_at >= self._told_at:  # an answer that comes late tells of a window that is over
-            self.limit, self.used, self.ends = limit, min(limit, used + under_way), ends
+            if limit != self.limit:
+                self._limited(limit)
+            self.used, self.ends = min(limit, used + under_way), ends
             self.seconds = max(self._usual, left)
         self._told_at = max(self._told_at, asked_at)
 
@@ -134,18 +138,22 @@ class Window:
     def spacing(self, priority: Priority, now: float) -> float:
         """Seconds between two requests that are evenly spread, as much as is left of the window."""
         self._roll(now)
-        usable = self._shares[priority].usable(self.limit)
+        usable = self._usable[priority]
         if self.ends is None or self.used < usable // 2:
             return self.seconds / usable
         return max(self.seconds / usable, (self.ends - now) / max(1, usable - self.used))
 
+    def _limited(self, limit: int) -> None:
+        self.limit = limit
+        self._usable = {priority: share.usable(limit) for priority, share in self._shares.items()}
+        self._at_once = {priority: share.at_once(limit) for priority, share in self._shares.items()}
+
     def _behind(self, priority: Priority, line: int) -> int:
         # What was used above one's own share is no turn of the next window.
-        return max(min(self.used, self._shares[priority].usable(self.limit)), line) + 1
+        return max(min(self.used, self._usable[priority]), line) + 1
 
     def _time_of(self, position: int, priority: Priority, now: float) -> float:
-        share = self._shares[priority]
-        usable, at_once = share.usable(self.limit), share.at_once(self.limit)
+        usable, at_once = self._usable[priority], self._at_once[priority]
         later, position = divmod(position - 1, usable)
         # What X says of the end is in whole seconds, and so may put the beginning a second or two ahead.
         start = now if self.ends is None else min(now, self.ends - self.seconds)
@@ -156,10 +164,7 @@ class Window:
         if self.ends is None or now < self.ends:
             return
         over = 1 + int((now - self.ends) // self.seconds)
-        lines = {
-            (who, first): line - over * self._shares[who].usable(self.limit)
-            for (who, first), line in self._lines.items()
-        }
+        lines = {(who, first): line - over * self._usable[who] for (who, first), line in self._lines.items()}
         self._lines = {who: line for who, line in lines.items() if line > 0}
         self.used = 0
         # Who waits was told times that go on from here.
