@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from typing import Any
 
 import anyio
@@ -13,8 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convergekit.errors import NotSentError, RejectedError, UncertainError
-from convergekit.http import Http
+from convergekit.http import Http, _connection
 from convergekit.http._connection import _plain_answer
+from convergekit.http._wire import Wire
 from tests.http import raw
 
 pytestmark = pytest.mark.anyio
@@ -203,6 +206,29 @@ async def test_who_hangs_up_while_we_write_may_have_answered() -> None:
         await http.aclose()
     await chunks.aclose()
     assert caught.value.code == "413"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there is one descriptor only")
+@pytest.mark.parametrize("script", [raw.answers(PLAIN), raw.closes, raw.stalls], ids=["answered", "closed", "cut off"])
+@pytest.mark.parametrize("scheme", ["http:", "https:"])
+async def test_nothing_stays_open(script: raw.Script, scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a connection there are two descriptors, and where TLS fails nobody else closes them."""
+    wires: list[Wire] = []
+
+    def wired(stream: SocketStream) -> Wire:
+        wires.append(Wire(stream))
+        return wires[-1]
+
+    monkeypatch.setattr(_connection, "wired", wired)
+    http = Http(connect_timeout=0.2)
+    async with raw.serving(script) as origin:
+        with suppress(NotSentError):
+            await http.request("GET", origin.replace("http:", scheme), timeout=0.2)
+        await http.aclose()
+    assert len(wires) == 1
+    assert wires[0]._socket.fileno() == -1
+    with pytest.raises(anyio.ClosedResourceError):
+        await wires[0]._stream.receive()
 
 
 @pytest.mark.parametrize("value", [" a", "a "])

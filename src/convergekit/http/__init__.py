@@ -1,6 +1,7 @@
 """The one HTTP seam: pooled clients, answers classified into the four outcomes, access tokens, signatures.
 
-httpx is loaded when the first request is made, not when this package is imported.
+What speaks HTTP is loaded when the first request is made, not when this package is imported; httpx only for a host that
+hands in a transport or a client of its kind.
 """
 
 from __future__ import annotations

@@ -181,12 +181,12 @@ class Connection:
         parts = urlsplit(url)
         host = parts.hostname or ""
         context = self._tls() if parts.scheme == "https" else None
-        plain = await anyio.connect_tcp(host, parts.port or _PORTS[parts.scheme])
-        self._is_readable = readable(plain)
-        stream = wired(plain)
-        if context is None:
-            return stream
+        stream: ByteStream = (plain := await anyio.connect_tcp(host, parts.port or _PORTS[parts.scheme]))
         try:
+            self._is_readable = readable(plain)
+            stream = wired(plain)
+            if context is None:
+                return stream
             # Not standard-compatible: many servers close without a word, and we know whether the answer was whole.
             return await TLSStream.wrap(stream, hostname=host, ssl_context=context, standard_compatible=False)
         except BaseException:

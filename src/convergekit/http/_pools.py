@@ -1,4 +1,4 @@
-"""One small pool per origin, of transports that hold one connection each.
+"""One small pool per origin, of connections that serve one request at a time.
 
 httpx's own pool looks through all its connections and waiting requests for each request, collapses when it is shared
 by many hosts or holds many waiters, and hands one idle connection to several requests, all but one of which have to
@@ -35,10 +35,10 @@ class Pool:
 
 
 class Pools:
-    """Transports by origin, the least recently used first to go.
+    """Connections by origin, the least recently used first to go.
 
     Args:
-        make: Makes a transport for one connection.
+        make: Makes a connection, which is not open yet.
         connections: To one origin, at the same time.
         clock: Seconds that never go back; for tests.
     """
@@ -52,7 +52,7 @@ class Pools:
 
     @asynccontextmanager
     async def lend(self, origin: str) -> AsyncGenerator[Any]:
-        """Wait for one of the connections to *origin*; the transport that has it."""
+        """One of the connections to *origin*, once one is free."""
         pool, transport = await self.take(origin)
         try:
             yield transport

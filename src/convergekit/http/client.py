@@ -2,10 +2,10 @@
 
 Rules kept here:
 - `out.started()` is called once, just before the first byte of the request is written, and not at all where there is
-  no connection. A transport that cannot tell us when it writes (any but the library's own) may have written at any
-  time, so there it is called before the transport is.
-- Requests go to the library's transport rather than through its client: nothing logs the URL, no redirect is
-  followed unless the caller says where to, no cookie is kept, and no proxy or credential comes out of the environment.
+  no connection. A transport of the host's that cannot tell us when it writes (any but httpx's own) may have written at
+  any time, so there it is called before the transport is.
+- Requests go over a connection of ours, or to the host's transport: nothing logs the URL, no redirect is followed
+  unless the caller says where to, no cookie is kept, and no proxy or credential comes out of the environment.
 - No text of the client library reaches an error.
 """
 
@@ -99,7 +99,7 @@ class _Quiet(logging.Filter):
 class Http:
     """HTTP for one channel: pooled, bounded in time and in size, silent in the log.
 
-    Cheap to make: the client library is loaded by the first request. Safe to use from any number of tasks.
+    Cheap to make: what speaks HTTP is loaded by the first request. Safe to use from any number of tasks.
 
     Args:
         channel: Name of the channel, for errors.

@@ -251,7 +251,7 @@ class RefreshingTokens:
     def _is_of_use(self, token: _Token | None, refused: _Token | None) -> TypeGuard[_Token]:
         if token is None or (token.until is not None and token.until <= self._now):
             return False
-        return refused is None or token.value != refused.value or self._now - token.since < _JUST_NOW
+        return refused is None or token.value != refused.value or 0 <= self._now - token.since < _JUST_NOW
 
     @property
     def _now(self) -> float:
@@ -259,7 +259,7 @@ class RefreshingTokens:
 
     async def _ask(self, kept: Mapping[str, Any]) -> Mapping[str, Any]:
         """A new access token, as the provider says it (RFC 6749 §5.1)."""
-        refresh_token = kept.get("refresh_token") or self._client.refresh_token
+        refresh_token = _refresh_token(kept) or self._client.refresh_token
         headers, content = self._client.request(refresh_token)
         try:
             answer = await self._context.http.request(
@@ -288,8 +288,7 @@ class RefreshingTokens:
 
     def _to_keep(self, said: Mapping[str, Any], kept: Mapping[str, Any]) -> dict[str, Any]:
         """What all need to know: JSON-able."""
-        new = said.get("refresh_token")
-        refresh_token = new if isinstance(new, str) and new else kept.get("refresh_token")
+        refresh_token = _refresh_token(said) or _refresh_token(kept)
         life = _seconds(said.get("expires_in"))
         until = None if life is None else self._now + life - min(_MARGIN, life / 10)
         return {
@@ -307,11 +306,20 @@ def _way_out(kept: Mapping[str, Any]) -> str:
 
 
 def _token(kept: Mapping[str, Any]) -> _Token | None:
-    value = kept.get("access_token")
-    return _Token(value, kept["since"], kept["until"]) if isinstance(value, str) else None
+    """The token that was kept; None where there is none, or where it is of a form that was never ours."""
+    value, since, until = kept.get("access_token"), kept.get("since"), kept.get("until")
+    if not _is_token(value) or not isinstance(since, int | float) or not isinstance(until, int | float | None):
+        return None
+    return _Token(value, since, until)
 
 
-def _is_token(value: Any) -> bool:
+def _refresh_token(said: Mapping[str, Any]) -> str | None:
+    """The one in *said*, where it is what RFC 6749 §A.17 calls one: what it is not, may be what no ledger keeps."""
+    value = said.get("refresh_token")
+    return value if isinstance(value, str) and re.fullmatch(r"[ -~]{1,16384}", value) else None
+
+
+def _is_token(value: Any) -> TypeGuard[str]:
     """Whether it is what RFC 6750 §2.1 calls one: it goes into a line of the wire as it is."""
     return isinstance(value, str) and re.fullmatch(r"[!-~]{1,16384}", value) is not None
 
