@@ -33,6 +33,7 @@ if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > 2 * 1024**3:
 #: What takes longest, the longest first: begun last, each would keep one process busy while the others have ended.
 LONG = (
     "tests/torture/test_torture.py",
+    "tests/adapters/x/test_killed.py",
     "tests/cli/test_new_adapter.py",
     "tests/test_examples.py",
     "tests/torture/test_frozen.py",
@@ -44,6 +45,7 @@ LONG = (
     "tests/adapters/xmpp/live/",
     "tests/test_mail_peers.py",
     "tests/test_kannel_peer.py",
+    "tests/adapters/x/reading/test_hostile.py",
     "tests/adapters/email/round_trip/",
     "tests/adapters/email/test_reports_end_to_end.py",
 )

@@ -13,16 +13,16 @@ import anyio
 import pytest
 
 from convergekit.abc import Reconciliation
-from convergekit.adapters.x import addresses, client, webhook
+from convergekit.adapters.x import adapter, addresses, client, webhook
 from convergekit.adapters.x.adapter import XAdapter
 from convergekit.adapters.x.budgets import breaker, limits
 from convergekit.adapters.x.feeds import feeds
-from convergekit.adapters.x.feeds.place import Place
 from convergekit.adapters.x.outbound import outbound, permission, reconcile
 from convergekit.adapters.x.reading import envelopes
 from convergekit.adapters.x.reading.directs import direct_events
 from convergekit.adapters.x.subject import PublicXSubject, XSubject
 from convergekit.errors import NotSentError, UncertainError
+from convergekit.model import Receipt, Status, TextLimit
 from convergekit.testing.adapter import Subject, Verdict, verify
 from convergekit.testing.x import LostAnswer
 from tests.adapters.x import test_addresses, test_going_out, test_webhook
@@ -121,8 +121,8 @@ def moves_on_before_it_has_handed_over(patch: pytest.MonkeyPatch) -> None:
 
     async def handed_on(self: Any, source: Any, place: Any, walk: Any, events: Any) -> Any:
         polled = await whole(self, source, place, walk, events)
-        newest = Place(walk.newest or place.since).to_cursor()
-        return replace(polled, cursor=newest, more=False)
+        everything = place.after(item.id for item in walk.new(place.is_new, 10_000))
+        return replace(polled, cursor=everything.to_cursor(), more=False)
 
     patch.setattr(feeds.Feeds, "_handed_on", handed_on)
 
@@ -271,6 +271,24 @@ def hangs_each_part_below_the_first_post(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(outbound, "destination", lambda out: whole(replace(out, earlier=())))
 
 
+async def links_are_whole() -> None:
+    """Also where there is no space at which a text could be cut before them, and without a scheme."""
+    link = "example.org/parcel/42?shown=all"
+    async with test_going_out.world() as x:
+        await x.settled(await x.answer("漢" * 120 + link + "漢" * 100))
+        assert len(x.ours) == 2
+        assert sum(link in post.text for post in x.ours) == 1
+
+
+@fails(links_are_whole)
+def counts_letters_and_not_what_x_counts(patch: pytest.MonkeyPatch) -> None:
+    def capabilities(config: Any) -> Any:
+        return whole(config).model_copy(update={"text": TextLimit(max=140, unit="codepoint")})
+
+    whole = adapter.public_capabilities
+    patch.setattr(adapter, "public_capabilities", capabilities)
+
+
 @breaks("started-before-first-byte")
 def says_too_late_that_something_leaves(patch: pytest.MonkeyPatch) -> None:
     whole = outbound.Outbound.send
@@ -286,7 +304,7 @@ def says_too_late_that_something_leaves(patch: pytest.MonkeyPatch) -> None:
 @breaks("verbs-work", PublicXSubject)
 def calls_deleted_what_is_still_there(patch: pytest.MonkeyPatch) -> None:
     async def retract(self: Any, out: Any) -> Any:
-        return outbound.Receipt(outbound.Status.ACCEPTED)
+        return Receipt(Status.ACCEPTED)
 
     patch.setattr(outbound.Outbound, "retract", retract)
 
