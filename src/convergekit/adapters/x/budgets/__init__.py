@@ -7,9 +7,8 @@ announced one settles it, whatever happens: in a `finally`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from random import random
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 import anyio
 
@@ -28,8 +27,7 @@ __all__ = ["PRICES", "Budgets", "Cost", "Priority", "Spent", "Ticket", "cost_of"
 _STORING: Final = 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class Ticket:
+class Ticket(NamedTuple):
     """One request that may go.
 
     Args:
@@ -117,7 +115,7 @@ class Budgets:
                 cost = cost or cost_of(method, key.template, json, summoned=self._summoned)
                 reserved = await self._money.reserve(cost, priority)
             try:
-                asks = await self._breaker.enter()
+                asks = self._breaker.until is not None and await self._breaker.enter()
             except BaseException:
                 with anyio.move_on_after(_STORING, shield=True):
                     await self._money.settle(reserved, (), refused=True)

@@ -185,7 +185,7 @@ class Limits:
         """Learn from the answer to a request of *asked_at* (monotonic); None where there was none."""
         known, now = self._of(route), self._clock.monotonic()
         known.under_way = max(0, known.under_way - 1)
-        told = _told(headers, self._clock.now().timestamp())
+        told = _told(headers, self._clock)
         for family, (limit, remaining, left) in told.items():
             window = known.windows.get(family)
             if window is None:
@@ -251,7 +251,7 @@ class Limits:
         return max(0.0, seconds) + min(spread, 300.0) * self._random()
 
 
-def _told(headers: Mapping[str, str], now: float) -> dict[str, tuple[int, int, float]]:
+def _told(headers: Mapping[str, str], clock: Clock) -> dict[str, tuple[int, int, float]]:
     """What X said of each family: (limit, remaining, seconds until it begins anew); what makes no sense is left out."""
     told: dict[str, tuple[int, int, float]] = {}
     for family, names in _FIELDS.items():
@@ -259,13 +259,14 @@ def _told(headers: Mapping[str, str], now: float) -> dict[str, tuple[int, int, f
         if not all(values) or not all(map(_NUMBER.fullmatch, values)):
             continue
         limit, remaining, reset = map(int, values)
-        left = reset - (_epoch(headers.get("date")) or now)
+        left = reset - (_epoch(headers.get("date")) or clock.now().timestamp())
         if limit > 0 and remaining <= limit and 0 < left <= _LONGEST:
             told[family] = (limit, remaining, left + _WHOLE_SECONDS)
     return told
 
 
 @lru_cache(maxsize=8)  # all answers of a second say the same
+@lru_cache(maxsize=16)
 def _epoch(date: str | None) -> float | None:
     try:
         return None if date is None else parsedate_to_datetime(date).timestamp()
