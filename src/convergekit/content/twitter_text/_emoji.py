@@ -15,16 +15,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cache
-from importlib.resources import files
 from typing import Final
+
+from ._patterns import pattern
 
 __all__ = ["sequences"]
 
 _TONES: Final = "[\U0001f3fb-\U0001f3ff]"
 #: And with none of these does one begin; a class of few ranges, since each character of a text is held against it.
-_FIRST: Final = re.compile("[#*0-9\xa9\xae\u203c-\u2bff\u3030-\u303d\u3297-\u3299\U0001f000-\U0001faff]")
+_FIRST: Final = pattern("[#*0-9\xa9\xae\u203c-\u2bff\u3030-\u303d\u3297-\u3299\U0001f000-\U0001faff]")
 #: Without one of these there is none of them. A keycap goes without U+FE0F, too.
-_SIGNS: Final = re.compile("[\u200d\u20e3\ufe0f\U0001f1e6-\U0001f1ff\U0001f3fb-\U0001f3ff\U000e007f]")
+_SIGNS: Final = pattern("[\u200d\u20e3\ufe0f\U0001f1e6-\U0001f1ff\U0001f3fb-\U0001f3ff\U000e007f]")
 
 
 def sequences(text: str) -> list[tuple[int, int]]:
@@ -86,6 +87,8 @@ def _letter(name: str) -> str:
 
 
 def _data() -> dict[str, list[str]]:
+    from importlib.resources import files  # slow to import
+
     found: dict[str, list[str]] = {}
     for section in files(__name__.rpartition(".")[0]).joinpath("emoji.txt").read_text("utf-8").split("\n[")[1:]:
         name, _, items = section.partition("]")

@@ -6,27 +6,27 @@ Source:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from functools import cache
 from typing import Any, Final, NamedTuple
 
 from ._characters import LATIN, PUNCTUATION, SPACES
+from ._patterns import pattern
 
 __all__ = ["Cashtag", "Hashtag", "Mention", "cashtags", "hashtags", "mentions", "replied_to"]
 
 _NAME: Final = "[0-9A-Za-z_]{1,20}+"
-_MENTION: Final = re.compile(
+_MENTION: Final = pattern(
     # Behind a letter only where that is the old sign of a quotation, "RT@ann".
     r"[@＠](?:(?<![0-9A-Za-z_!#$%&*@＠].)|(?<=[Rr][Tt].)(?<![0-9A-Za-z_+~.-][Rr][Tt].))"
     rf"({_NAME})(/[A-Za-z][0-9A-Za-z_-]{{0,24}}+)?"
 )
-_NO_MENTION: Final = re.compile(f"[@＠{LATIN}]|://")
-_REPLY: Final = re.compile(f"[{SPACES}]*+[@＠]({_NAME})")
-_CASHTAG: Final = re.compile(
+_NO_MENTION: Final = pattern(f"[@＠{LATIN}]|://")
+_REPLY: Final = pattern(f"[{SPACES}]*+[@＠]({_NAME})")
+_CASHTAG: Final = pattern(
     rf"\$(?<![^{SPACES}].)([A-Za-z]{{1,6}}(?:[._][A-Za-z]{{1,2}})?)(?=[{SPACES}{PUNCTUATION}]|\Z)"
 )
-_NO_HASHTAG: Final = re.compile("[#＃]|://")
+_NO_HASHTAG: Final = pattern("[#＃]|://")
 #: Signs that join words inside of a hashtag.
 _JOINING: Final = "_\u200c\u200d\ua67e\u05be\u05f3\u05f4\uff5e\u301c\u309b\u309c\u30a0\u30fb\u3003\u0f0b\u0f0c\xb7"
 
@@ -105,7 +105,7 @@ def _of(letter: str, digit: str) -> str:
     return f"[#＃]{before}(?![\ufe0f\u20e3])([{other}]*+[{letter}][{letter}{other}]*+)"
 
 
-_IN_ASCII: Final = re.compile(_of("A-Za-z", "0-9"))
+_IN_ASCII: Final = pattern(_of("A-Za-z", "0-9"))
 
 
 @cache

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from importlib.resources import files
 from typing import Final
+
+from ._patterns import pattern
 
 __all__ = ["top_level"]
 
-_ALNUM: Final = re.compile("[0-9A-Za-z]++")
-_PUNYCODE: Final = re.compile("[Xx][Nn]--[-0-9A-Za-z]++")
+_ALNUM: Final = pattern("[0-9A-Za-z]++")
+_PUNYCODE: Final = pattern("[Xx][Nn]--[-0-9A-Za-z]++")
 #: Behind a top-level domain this makes it something else.
 _GOES_ON: Final = frozenset("@+-")
 
@@ -34,6 +35,8 @@ def top_level(text: str, start: int) -> int | None:
 
 @cache
 def _names() -> frozenset[str]:
+    from importlib.resources import files  # slow to import
+
     lines = files(__name__.rpartition(".")[0]).joinpath("tlds.txt").read_text("utf-8").splitlines()
     return frozenset(name for line in lines if not line.startswith("#") for name in line.split())
 

@@ -16,11 +16,11 @@ Source:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from ._characters import DIRECTIONAL, INVALID, LATIN, SPACES
+from ._patterns import pattern
 from ._top_level import top_level
 
 __all__ = ["Span", "spans"]
@@ -33,23 +33,23 @@ _PROTOCOLS: Final = ("http://", "https://")
 
 _NO_HOST: Final = rf"!#%&'()*+,/:;<=>?@\[\\\]\^{{|}}~${SPACES}{INVALID}{DIRECTIONAL}"
 #: A host with dots in it; a word without is taken as well, so that none of its ends is tried in turn.
-_HOST: Final = re.compile(rf"[^{_NO_HOST}.]*+(?:\.[^{_NO_HOST}.]*+)++|[^{_NO_HOST}.]++")
+_HOST: Final = pattern(rf"[^{_NO_HOST}.]*+(?:\.[^{_NO_HOST}.]*+)++|[^{_NO_HOST}.]++")
 _NOT_BEFORE: Final = f"0-9A-Za-z@＠$#＃{INVALID}"
-_BEGIN: Final = re.compile(f"(?<![{_NOT_BEFORE}])[^{_NO_HOST}._-]")
-_PROTOCOL: Final = re.compile(f"(?<![{_NOT_BEFORE}])[Hh][Tt][Tt][Pp][Ss]?://")
-_DOT: Final = re.compile(r"\.(?=[0-9A-Za-z\x80-\U0010ffff])")
+_BEGIN: Final = pattern(f"(?<![{_NOT_BEFORE}])[^{_NO_HOST}._-]")
+_PROTOCOL: Final = pattern(f"(?<![{_NOT_BEFORE}])[Hh][Tt][Tt][Pp][Ss]?://")
+_DOT: Final = pattern(r"\.(?=[0-9A-Za-z\x80-\U0010ffff])")
 #: What a domain without a protocol is made of.
-_LABELS: Final = re.compile(rf"(?:[-0-9A-Za-z{LATIN}]++\.)++")
-_DOTS_OF_A_LABEL: Final = re.compile("[\u3002\uff0e\uff61]")
+_LABELS: Final = pattern(rf"(?:[-0-9A-Za-z{LATIN}]++\.)++")
+_DOTS_OF_A_LABEL: Final = pattern("[\u3002\uff0e\uff61]")
 
 #: What a path may end with, and what may only stand inside of it, since it rather ends the sentence.
 _END, _INSIDE = rf"0-9A-Za-z\u0400-\u04ff{LATIN}+\-=_#/", r"!*';:,.$%\[\]\u2013~@|&"
 #: Parentheses that are balanced, and at most two deep.
 _BALANCED: Final = rf"\((?:[{_END}{_INSIDE}]++|[{_END}{_INSIDE}]*+\([{_END}{_INSIDE}]++\)[{_END}{_INSIDE}]*+)\)"
-_PATH: Final = re.compile(rf"/(?:(?:[{_INSIDE}]++|{_BALANCED})*+[{_END}]++)*+(?:{_BALANCED})*+")
-_QUERY: Final = re.compile(r"\?(?:[!?*'@();:+$%\[\].,~|]*+[0-9A-Za-z\-_&=#/]++)++")
-_PORT: Final = re.compile(":[0-9]++")
-_SHORTENED: Final = re.compile(r"[Hh][Tt][Tt][Pp][Ss]?://[Tt]\.[Cc][Oo]/([0-9A-Za-z]++)")
+_PATH: Final = pattern(rf"/(?:(?:[{_INSIDE}]++|{_BALANCED})*+[{_END}]++)*+(?:{_BALANCED})*+")
+_QUERY: Final = pattern(r"\?(?:[!?*'@();:+$%\[\].,~|]*+[0-9A-Za-z\-_&=#/]++)++")
+_PORT: Final = pattern(":[0-9]++")
+_SHORTENED: Final = pattern(r"[Hh][Tt][Tt][Pp][Ss]?://[Tt]\.[Cc][Oo]/([0-9A-Za-z]++)")
 
 
 def spans(text: str) -> list[Span]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
+from ._patterns import pattern
 from ._tags import hashtags, mentions
 
 __all__ = ["is_hashtag", "is_list", "is_url", "is_username"]
@@ -21,7 +21,7 @@ _HOST: Final = (
 )
 _PROTOCOL: Final = "[Hh][Tt][Tt][Pp][Ss]?://"
 #: RFC 3986, with domains in any script.
-_URL: Final = re.compile(
+_URL: Final = pattern(
     rf"(?P<protocol>{_PROTOCOL})?"
     rf"(?:(?:{_CHARACTER}:]|{_ENCODED})*+@)?{_HOST}(?::[0-9]{{1,5}})?"
     rf"(?:/(?:{_CHARACTER}:@|/]|{_ENCODED})*+)?"

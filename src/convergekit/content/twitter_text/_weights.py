@@ -12,7 +12,6 @@ Source:
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from itertools import accumulate
 from typing import Final, NamedTuple
@@ -22,6 +21,7 @@ from convergekit.content.graphemes import clusters
 
 from . import _emoji, _urls
 from ._characters import INVALID
+from ._patterns import pattern
 
 __all__ = ["LONGEST", "URL", "Weighted", "parse", "sums", "weighted_length"]
 
@@ -30,8 +30,8 @@ LONGEST: Final = 280
 URL: Final = 23
 _EMOJI: Final = 2
 #: All but U+0000 to U+10FF, U+2000 to U+200D, U+2010 to U+201F, U+2032 to U+2037 weighs 2.
-_HEAVY: Final = re.compile("[\u1100-\u1fff\u200e\u200f\u2020-\u2031\u2038-\U0010ffff]+")
-_INVALID: Final = re.compile(f"[{INVALID}]")
+_HEAVY: Final = pattern("[\u1100-\u1fff\u200e\u200f\u2020-\u2031\u2038-\U0010ffff]+")
+_INVALID: Final = pattern(f"[{INVALID}]")
 
 
 class Weighted(NamedTuple):
