@@ -116,7 +116,7 @@ async def test_most_of_an_hour_of_it_makes_no_storm_and_loses_nothing(step: Step
 
 
 async def test_an_account_without_credit_is_asked_a_few_times_and_goes_on_by_itself() -> None:
-    async with world(credit=Decimal(0)) as x:
+    async with world(credit=Decimal(0), poll_interval=600.0) as x:
         for number in range(40):
             await x.direct(number)
         await x.run(4 * HOUR)
@@ -140,7 +140,7 @@ async def test_an_account_that_is_refused_is_not_asked_for_each_message() -> Non
 
 
 async def test_a_day_costs_its_budget_and_one_page_at_most_as_x_counts_it() -> None:
-    async with world(budget={"day": "0.30"}) as x:
+    async with world(budget={"day": "0.30"}, poll_interval=900.0) as x:
         ann, days = x.server.user("ann"), []
         for _ in range(2):
             before = x.server.spent
