@@ -394,6 +394,31 @@ async def test_one_item_that_makes_no_sense_does_not_hold_up_the_others() -> Non
     assert polling.cursor["since"] == new
 
 
+@pytest.mark.parametrize("where", ["item", "beside"])
+async def test_what_is_nested_too_deep_to_be_read_does_not_stop_the_feed(where: str) -> None:
+    account = Account()
+    polling = Polling(account)
+    await polling.begin()
+    deep: Any = []
+    for _ in range(500):
+        deep = [deep]
+    older, newer = account.mention(ago=5), account.mention()
+    good = {"author_id": "7", "text": "@support"}
+    page: dict[str, Any] = {"data": [{"id": newer, **good}, {"id": older, **good}], "meta": {}}
+    if where == "item":
+        page["data"][0]["odd"] = deep
+    else:
+        page["includes"] = {"odd": deep}
+    account.client.next = [page]
+
+    found = await polling.poll()
+
+    assert keys(found)[0] == f"post:{older}"
+    assert len(found) == 2
+    assert polling.cursor["since"] == newer
+    assert await polling.poll() == []
+
+
 async def test_polls_are_few_while_x_tells_by_itself_and_frequent_as_soon_as_it_does_not() -> None:
     account = Account()
     polling = Polling(account)

@@ -11,7 +11,7 @@ Rules kept here:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ from convergekit.model import ConversationKind, Event, GapDetected, MessageRecei
 from ..activity.pulse import Pulse
 from ..arrivals import Arrivals
 from ..budgets import Priority
+from ..reading.items import unreadable
 from ..session import Session
 from ..snowflakes import first_id, moment_of
 from .place import Place
@@ -70,7 +71,7 @@ class Feeds:
             if error.code is not None and not (walk is not None and walk.pages):
                 raise
             # Nothing is wrong: by our own limits it is not its turn, or it is on its way.
-            return Polled(cursor=cursor, wait=error.retry_after)
+            return Polled(cursor=cursor, wait=min(error.retry_after, _SLOW))
 
     # When
 
@@ -168,13 +169,25 @@ class Feeds:
     async def _handed_on(self, source: Source, place: Place, walk: Walk, events: list[Event]) -> Polled:
         now, items = self._session.context.clock.now(), walk.new(place.is_new)
         for page in pages(items):
-            events += source.read(page, own=self._session.own, now=now)
+            events += self._read(source, page, now)
         await self._told(source, events)
         reached = place.after(item.id for item in items)
         more = bool(walk.new(reached.is_new, 1))
         cursor = (reached if more else reached.looked_at(now)).to_cursor()
         wait = None if more else self._ends(source)
         return Polled(await self._arrivals.taken(events), cursor, more, wait)
+
+    def _read(self, source: Source, page: Mapping[str, Any], now: datetime) -> Sequence[Event]:
+        """The events of *page*; where it cannot be read as a whole, of each item of it by itself."""
+        try:
+            return source.read(page, own=self._session.own, now=now)
+        except InvalidInputError:
+            items = page["data"]
+            if len(items) > 1:
+                return [event for item in items for event in self._read(source, {**page, "data": [item]}, now)]
+            if len(page) > 1:
+                return self._read(source, {"data": items}, now)  # it may be what stands beside it
+            return [unreadable(items[0])]
 
     def _gap(self, source: Source, place: Place, walk: Walk, reason: str) -> Event:
         until = None if walk.oldest is None else moment_of(str(walk.oldest))
