@@ -49,7 +49,7 @@ class World:
         while (now := self.clock.monotonic()) < until:
             await anyio.wait_all_tasks_blocked()
             next_at = self.clock._sleepers[0][0] if self.clock._sleepers else until
-            self.clock.advance(min(max(next_at - now, 0.05), until - now, 30.0))
+            self.clock.advance(min(max(next_at - now, 0.05), until - now))
         await anyio.wait_all_tasks_blocked()
 
     @property
