@@ -66,12 +66,13 @@ SIZE = 150_000
         *("👨\u200d", "👨\u200d👩\u200d👧\u200d👦", "🇩", "👍🏽", "1\ufe0f", "a.co/1\u20e3", "\u1100"),
     ],
 )
-@pytest.mark.parametrize("around", [("", ""), ("x.co", "_")])
-def test_time_is_linear(unit: str, around: tuple[str, str]) -> None:
-    """Ten times the text takes about ten times the time; what is quadratic takes a hundred times."""
-    before, behind = around
-    text = before + unit * (SIZE // len(unit)) + behind
-    short = text[: SIZE // 10] + behind
+def test_time_is_linear(unit: str) -> None:
+    """Ten times the text takes about ten times the time; what is quadratic takes a hundred times.
+
+    What stands at both ends makes patterns begin everywhere, and fail at the end only.
+    """
+    text = "x.co" + unit * (SIZE // len(unit)) + "_"
+    short = text[: SIZE // 10] + "_"
 
     assert seconds(text) < 30 * seconds(short) + 0.5
 
