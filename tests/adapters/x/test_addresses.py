@@ -12,7 +12,6 @@ from convergekit.adapters.x.addresses import (
     Destination,
     DestinationKind,
     destination,
-    direct_id,
     group,
     group_id,
     handle_of,
@@ -51,10 +50,6 @@ def test_a_group_is_its_conversation() -> None:
 
 def test_a_handle_is_found_in_an_address() -> None:
     assert handle_of(Address("x:@Ann")) == "ann"
-
-
-def test_the_conversation_of_two_is_called_by_the_smaller_id_first() -> None:
-    assert direct_id("10", "9") == direct_id("9", "10") == "9-10"
 
 
 @pytest.mark.parametrize(

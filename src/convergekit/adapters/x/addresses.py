@@ -23,7 +23,6 @@ __all__ = [
     "Destination",
     "DestinationKind",
     "destination",
-    "direct_id",
     "group",
     "group_id",
     "handle_of",
@@ -91,11 +90,6 @@ def group(conversation_id: str) -> Address:
 def group_id(address: Address) -> str | None:
     """The conversation that *address* means as a group, or None."""
     return address.uri.removeprefix(_GROUP) if address.uri.startswith(_GROUP) else None
-
-
-def direct_id(one: str, other: str) -> str:
-    """What X calls the conversation of two accounts."""
-    return "-".join(sorted((one, other), key=int))
 
 
 def peer_in(conversation_id: str, own: str) -> str | None:

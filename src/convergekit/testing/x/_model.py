@@ -60,11 +60,6 @@ class Post:
     body: Mapping[str, Any] = field(default_factory=dict)
     is_deleted: bool = False
 
-    @property
-    def is_edited(self) -> bool:
-        """Whether it is a later version of another."""
-        return len(self.versions) > 1
-
 
 @dataclass(slots=True, eq=False)
 class Group:
