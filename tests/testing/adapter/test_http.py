@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 
 import anyio
 import httpx
 import pytest
+from anyio.lowlevel import checkpoint
 
 from convergekit.testing.adapter import Cannot, Fault, HttpSubject, Verdict, verify
 from tests.testing.adapter.subjects import PigeonSubject, example
@@ -57,6 +58,31 @@ async def test_an_answer_comes_over_the_wire(fault: Fault, status: int) -> None:
     async with subject.opened():
         subject.fault(fault)
         assert (await _post(subject)).status_code == status
+
+
+class _Elsewhere(HttpSubject):
+    """Another server has the answers."""
+
+    def accept(self, request: httpx.Request) -> Awaitable[httpx.Response]:
+        return self._asked(201)
+
+    async def meet(self, fault: Fault, request: httpx.Request) -> httpx.Response:
+        return await self._asked(418)
+
+    async def _asked(self, status: int) -> httpx.Response:
+        await checkpoint()
+        return httpx.Response(status)
+
+
+async def test_another_server_may_answer_when_all_is_well_and_when_not() -> None:
+    subject = _Elsewhere()
+    async with httpx.AsyncClient(transport=subject.parts()["transport"]) as client:
+        for fault in (None, Fault.REFUSED, Fault.RESET, None):
+            if fault is not None:
+                subject.fault(fault)
+            expected = 201 if fault is None else 418
+            assert (await client.post("https://far.example", json={})).status_code == expected
+    assert len(subject.received()) == 4
 
 
 class _Words(httpx.AsyncByteStream):
