@@ -13,6 +13,7 @@ from convergekit.errors import NotSentError
 
 from .config import XConfig
 from .memory import Memory
+from .snowflakes import read_id
 
 if TYPE_CHECKING:
     from .budgets import Budgets
@@ -69,12 +70,12 @@ async def _own_id(config: XConfig, context: ChannelContext, client: XClient) -> 
             return prefix
     mark = _mark(config)
     known, _ = await context.state.get(_OWN)
-    if isinstance(known, dict) and known.get("of") == mark and isinstance(known.get("id"), str):
-        return str(known["id"])
+    if isinstance(known, dict) and known.get("of") == mark and (kept := read_id(known.get("id"))) is not None:
+        return kept
     answer = await client.request("GET", "/2/users/me", params={})
     data = answer.get("data")
-    own = data.get("id") if isinstance(data, dict) else None
-    if not isinstance(own, str) or not own.isdecimal():
+    own = read_id(data.get("id")) if isinstance(data, dict) else None
+    if own is None:
         raise NotSentError("X did not say whose account this is; setting user_id says it", channel=context.channel)
     await context.state.put(_OWN, {"of": mark, "id": own})
     return own

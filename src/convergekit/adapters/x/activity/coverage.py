@@ -108,6 +108,7 @@ class Coverage:
 
 def _moment(said: Any) -> datetime | None:
     try:
-        return datetime.fromisoformat(said)
+        found = datetime.fromisoformat(said)
+        return found if found.tzinfo is not None else None
     except (TypeError, ValueError):
         return None

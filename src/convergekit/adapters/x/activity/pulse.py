@@ -116,6 +116,7 @@ class Pulse:
 
 def _moment(said: Any) -> datetime | None:
     try:
-        return datetime.fromisoformat(said)
+        found = datetime.fromisoformat(said)
+        return found if found.tzinfo is not None else None
     except (TypeError, ValueError):
         return None

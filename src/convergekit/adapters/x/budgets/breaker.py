@@ -50,7 +50,7 @@ class _Stop(NamedTuple):
         try:
             until = datetime.fromisoformat(value["until"])
             return cls(until, max(1, int(value["times"]))) if until.tzinfo else None
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, OverflowError, TypeError, ValueError):
             return None
 
     def written(self) -> dict[str, Any]:
@@ -82,7 +82,7 @@ class Breaker:
         Raises:
             CreditError: It is.
         """
-        self._stop = _Stop.read((await self._context.state.get(_KEY))[0])
+        self._stop = self._read((await self._context.state.get(_KEY))[0])
         self.check()
 
     def check(self) -> None:
@@ -132,7 +132,7 @@ class Breaker:
         """Of all workers, one asks: it puts off the next request before it makes its own."""
         now = self._context.clock.now()
         value, version = await self._context.state.get(_KEY)
-        self._stop = _Stop.read(value)
+        self._stop = self._read(value)
         if self._stop is None or now < self._stop.until:
             return False
         later = self._stop.after(now, self._stop.times, self._random())
@@ -147,7 +147,7 @@ class Breaker:
         self._stop = known or _Stop(now, 1).after(now, 1, self._random())  # also where the ledger is away
         for _ in range(_TRIES):
             value, version = await self._context.state.get(_KEY)
-            stored = _Stop.read(value)
+            stored = self._read(value)
             if stored is not None and not again and now < stored.until:
                 self._stop = stored  # another one of those that were under way has said so
                 return
@@ -155,6 +155,12 @@ class Breaker:
             self._stop = _Stop(now, times).after(now, times, self._random())
             if await self._context.state.put(_KEY, self._stop.written(), version=version):
                 return
+
+    def _read(self, value: Any) -> _Stop | None:
+        """What the ledger says. What is further off than any pause was written by a clock that was wrong: it is now."""
+        stop, now = _Stop.read(value), self._context.clock.now()
+        is_wrong = stop is not None and stop.until - now > timedelta(seconds=1.1 * _LONGEST)
+        return stop._replace(until=now) if stop is not None and is_wrong else stop
 
     def _answered(self, asking: anyio.Event) -> None:
         self._asking = None

@@ -22,7 +22,7 @@ from typing import Any, Final
 import anyio
 
 from convergekit.abc import ChannelContext
-from convergekit.errors import InvalidInputError, StoreError, ThrottledError
+from convergekit.errors import ConvergeError, StoreError, ThrottledError
 from convergekit.model import CustomReceived
 
 from ..config import BudgetConfig
@@ -79,6 +79,8 @@ class Spent:
             amounts = [
                 {period: Decimal(value[name].get(period, 0)) for period in _PERIODS} for name in ("total", "polling")
             ]
+            if not all(amount.is_finite() and amount >= 0 for each in amounts for amount in each.values()):
+                return cls(day)
             return cls(str(value["day"]), *amounts)
         except (AttributeError, InvalidOperation, KeyError, TypeError, ValueError):
             return cls(day)
@@ -275,7 +277,7 @@ class Money:
         try:
             await self._context.admit(CustomReceived(key=key, name="x.budget", data=data))
             self._told.add(key)
-        except (InvalidInputError, StoreError) as error:
+        except ConvergeError as error:  # the ledger's, or that the hub closes: nothing of what goes out
             self._context.log.warning("nobody could be told of the budget: %s", type(error).__name__)
 
     def _price_of(self, items: Iterable[tuple[str, str]]) -> Decimal:
