@@ -150,6 +150,21 @@ async def test_it_is_cancelled_cleanly() -> None:
         assert it.server.activity.streams == 0
 
 
+async def test_who_listens_again_polls_again_until_the_stream_is_there() -> None:
+    """Another worker may have listened meanwhile."""
+    async with streaming() as it:
+        await it.after(1)
+        await it.poll("mentions")
+        await it.stop()
+        it.server.script("GET", "/2/activity/stream", HtmlError(503))
+        await it.listen()
+        asked = it.server.count("GET", "/2/users/:id/mentions")
+        await it.poll("mentions")
+
+        assert it.server.count("GET", "/2/users/:id/mentions") == asked + 1
+        assert "does not tell us" in (await it.adapter.check()).detail
+
+
 class Bytes(httpx.AsyncByteStream):
     """What a connection carries: bytes, and seconds in between."""
 

@@ -43,12 +43,13 @@ class Activity:
 
     async def listen(self, *, task_status: TaskStatus[None] = TASK_STATUS_IGNORED) -> None:
         """See `Listens.listen`; it returns where there is nothing to listen to."""
+        if self._upkeep is None and self._stream is None:
+            return task_status.started()
+        self._pulse.down("it has not begun yet")  # another worker may have listened meanwhile
         if self._upkeep is not None:
             await self._upkeep.keep(task_status)
         elif self._stream is not None:
             await self._stream.read(task_status)
-        else:
-            task_status.started()
 
     async def parse(self, request: Request) -> Sequence[Event]:
         """What a call of X' tells.
