@@ -120,7 +120,7 @@ def test_blocking_code_does_both() -> None:
 
 async def test_a_recording_hub_has_the_verbs_of_the_adapter_that_it_stands_in_for() -> None:
     async with RecordingHub(channels={"x": "x", "hook": "webhook"}) as hub:
-        assert str(await hub.channel("x").find("@Ann")) == "x:@ann"
+        assert [str(await hub.channel("x").find(name)) for name in ("@Ann", "Ann")] == ["x:@ann", "x:@ann"]
         private = await hub.conversation("x:42", kind=ConversationKind.PUBLIC).hand_over("Write to us.")
         assert private.ref == ConversationRef(channel="x", address="x:42")
         with pytest.raises(UnsupportedContentError):

@@ -319,6 +319,13 @@ class _StandIn(LoopbackAdapter):
 
     edit = retract = react = mark_read = send
 
+    async def find(self, name: str) -> Address:
+        """Whoever has this name, with an @ or without one, as far as addresses of the real one may be names."""
+        try:
+            return await super().find(name)
+        except InvalidInputError:
+            return await super().find(f"@{name}")
+
 
 @cache
 def _stand_in(real: type[Adapter[Any]], fetches: bool) -> type[Adapter[Any]]:
