@@ -1,11 +1,12 @@
-"""That a public conversation goes on in private is told with the first direct message."""
+"""From a public conversation into a private one, which is told with the first direct message."""
 
 from __future__ import annotations
 
 import pytest
 
-from convergekit.adapters.x.handovers import invited, linked
-from convergekit.model import Address, ConversationRef, Event, MessageReceived, TypingChanged
+from convergekit.adapters.x.handovers import handed_over, invited, linked
+from convergekit.errors import UnsupportedContentError
+from convergekit.model import Address, ConversationRef, Event, Message, MessageReceived, TypingChanged
 from convergekit.testing import FakeContext
 
 pytestmark = pytest.mark.anyio
@@ -21,6 +22,25 @@ def direct(id: str, sender: str = "x:7") -> MessageReceived:
 
 def told(events: list[Event]) -> list[object]:
     return [event.details.get("handed_over") for event in events]
+
+
+def test_what_else_only_x_knows_stays_in_an_invitation() -> None:
+    _, message = handed_over(PUBLIC, Message("Hi", native={"x": {"made_with_ai": True}, "email": {}}))
+
+    assert message.native == {"x": {"made_with_ai": True, "hand_over": True}, "email": {}}
+
+
+@pytest.mark.parametrize(
+    "conversation",
+    [
+        ConversationRef(address="x:7"),
+        ConversationRef(address="x:public", kind="public"),
+        ConversationRef(address="x:@ann", kind="public", thread="900"),
+    ],
+)
+def test_from_where_no_way_leads_into_private_none_is_made_up(conversation: ConversationRef) -> None:
+    with pytest.raises(UnsupportedContentError):
+        handed_over(conversation, Message("Hi"))
 
 
 async def test_the_first_message_after_the_invitation_tells_of_it_and_no_other() -> None:

@@ -26,11 +26,13 @@ from convergekit.model import Address, Attachment, Capabilities, ConversationRef
 
 from . import webhook
 from .activity import Refusals
-from .capabilities import direct_capabilities, is_public, public_capabilities
+from .addresses import is_public
+from .capabilities import direct_capabilities, public_capabilities
 from .config import XConfig
 from .feeds import feeds_of
+from .handovers import handed_over
 from .inbound import Inbound
-from .outbound import Outbound, Permission, handed_over
+from .outbound import Outbound, Permission
 from .session import Session, opened
 
 __all__ = ["XAdapter"]

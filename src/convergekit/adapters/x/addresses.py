@@ -26,6 +26,7 @@ __all__ = [
     "group",
     "group_id",
     "handle_of",
+    "is_public",
     "peer_in",
     "user",
     "user_id",
@@ -98,6 +99,11 @@ def peer_in(conversation_id: str, own: str) -> str | None:
     if not dash or read_id(first) is None or read_id(second) is None or own not in (first, second):
         return None
     return second if own == first else first
+
+
+def is_public(conversation: ConversationRef) -> bool:
+    """Whether everybody reads what is said there: only then it is a post."""
+    return conversation.kind is ConversationKind.PUBLIC or conversation.address == PUBLIC
 
 
 def destination(out: Outgoing) -> Destination:

@@ -4,18 +4,11 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from convergekit.model import (
-    AttachmentLimit,
-    Capabilities,
-    ConversationKind,
-    ConversationRef,
-    Status,
-    TextLimit,
-)
+from convergekit.model import AttachmentLimit, Capabilities, Status, TextLimit
 
 from .config import XConfig
 
-__all__ = ["direct_capabilities", "is_public", "public_capabilities"]
+__all__ = ["direct_capabilities", "public_capabilities"]
 
 #: Weighted characters (twitter-text v3), and those of a long post.
 _POST: Final = 280
@@ -25,11 +18,6 @@ _DIRECT: Final = 10_000
 _THREAD: Final = 25
 _MEDIA: Final = frozenset({"image/jpeg", "image/png", "image/webp", "image/gif", "video/mp4", "video/quicktime"})
 _VIDEO: Final = 512 * 1024 * 1024
-
-
-def is_public(conversation: ConversationRef) -> bool:
-    """Whether everybody reads what is said there: only then it is a post."""
-    return conversation.kind is ConversationKind.PUBLIC or conversation.address.value == "public"
 
 
 def direct_capabilities() -> Capabilities:

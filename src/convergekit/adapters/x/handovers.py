@@ -1,4 +1,5 @@
-"""That a public conversation goes on in private: noted where we invite, and told with the first direct message.
+"""From a public conversation into a private one with the same person: noted where we invite to it, and told with the
+first direct message.
 
 One small value for each person who was invited, in the channel's state, until their second direct message: the first
 may come twice.
@@ -10,14 +11,33 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from convergekit.abc import ChannelContext
-from convergekit.model import ConversationKind, ConversationRef, Event, MessageReceived
+from convergekit.errors import UnsupportedContentError
+from convergekit.model import ConversationKind, ConversationRef, Event, Message, MessageReceived
 
-from .addresses import user_id
+from .addresses import is_public, user_id
 from .snowflakes import read_id
 
-__all__ = ["invited", "linked"]
+__all__ = ["handed_over", "invited", "linked"]
 
+_X: Final = "x"
 _KEY: Final = "handover:"
+
+
+def handed_over(conversation: ConversationRef, message: Message) -> tuple[ConversationRef, Message]:
+    """The direct conversation with the author of *conversation*, and *message* marked as the invitation to it.
+
+    The link names our own account, which is known where it is sent.
+
+    Raises:
+        UnsupportedContentError: *conversation* is private already, or nobody's.
+    """
+    if not is_public(conversation):
+        raise UnsupportedContentError("this conversation is private already")
+    if user_id(conversation.address) is None:
+        raise UnsupportedContentError(f"{conversation.address} is nobody who could be written to")
+    native: dict[str, Any] = dict(message.native.get(_X) or {}) | {"hand_over": True}
+    private = ConversationRef(channel=conversation.channel, address=conversation.address)
+    return private, message.model_copy(update={"native": {**message.native, _X: native}})
 
 
 async def invited(context: ChannelContext, user: str, *, post: str, conversation: ConversationRef) -> None:

@@ -271,23 +271,6 @@ async def test_the_link_is_the_hosts_to_choose() -> None:
     assert account.x.asked[0][1]["direct_message_deep_link"] == f"https://example.org/chat/{OWN}?a={{b}}"
 
 
-def test_what_else_only_x_knows_stays_in_an_invitation() -> None:
-    adapter = XAdapter(open_account().config, open_account().context)
-    _, message = adapter.hand_over(public(), Message("Hi", native={"x": {"made_with_ai": True}, "email": {}}))
-
-    assert message.native == {"x": {"made_with_ai": True, "hand_over": True}, "email": {}}
-
-
-@pytest.mark.parametrize(
-    "conversation", [ConversationRef(address=ANN), public(Address("x:public"), None), public(Address("x:@ann"))]
-)
-def test_from_where_no_way_leads_into_private_none_is_made_up(conversation: ConversationRef) -> None:
-    account = open_account()
-
-    with pytest.raises(UnsupportedContentError):
-        XAdapter(account.config, account.context).hand_over(conversation, Message("Hi"))
-
-
 # Asking
 
 

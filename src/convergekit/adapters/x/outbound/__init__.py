@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from .handover import handed_over
 from .outbound import Outbound
 from .permission import Permission
 
-__all__ = ["Outbound", "Permission", "handed_over"]
+__all__ = ["Outbound", "Permission"]
