@@ -18,12 +18,12 @@ WHITE = (
 )
 
 
-@given(texts, UNITS, st.integers(4, 60))
+@given(texts, UNITS, st.integers(6, 60))
 def test_every_part_fits(text: str, unit: Unit, limit: int) -> None:
     assert all(length(part, unit) <= limit for part in split(text, limit, unit))
 
 
-@given(texts, UNITS, st.integers(4, 60))
+@given(texts, UNITS, st.integers(6, 60))
 def test_nothing_is_lost_but_white_space_at_a_cut(text: str, unit: Unit, limit: int) -> None:
     end = 0
     for piece in pieces(text, fitting(text, limit, unit)):

@@ -15,7 +15,8 @@ from convergekit.model import Capabilities, Message, TextLimit
 
 from .twitter_text.strategies import posts
 
-LIMITS = st.integers(2, 80) | st.just(280)
+#: No character weighs more than 6: what NFC makes three of.
+LIMITS = st.integers(6, 80) | st.just(280)
 
 
 def weight(text: str) -> int:
@@ -28,12 +29,17 @@ def weight(text: str) -> int:
 @example("a@example.com" * 30, 23)
 @example("x@" + "a.co日" * 40, 60)
 @example("e\u0301" * 50, 7)
+@example("a.co", 6)
+@example("a.co/b", 6)
 def test_every_part_is_a_post(text: str, limit: int) -> None:
     """A piece may weigh more than the text that it is of: where the cut makes a URL of something."""
     assert all(weight(part) <= limit for part in split(text, limit, "weighted"))
 
 
-@given(posts, st.integers(46, 280))
+@given(posts.map(lambda text: text.replace(" ", "。")), st.integers(46, 100))
+@example("日本語example.comテスト、#タグだ。@ann_smithさん。" * 10, 50)
+@example("日本語example.comテスト、#タグだ。@ann_smithさん。" * 10, 51)
+@example("日本語example.comテスト、#タグだ。@ann_smithさん。" * 10, 57)
 def test_what_x_makes_a_link_of_stays_whole(text: str, limit: int) -> None:
     """Unless it is longer than a part itself."""
     inside = {

@@ -25,8 +25,9 @@ def fitting(text: str, limit: int) -> Fitting:
         found = bisect_right(total, total[start] + limit) - 1
         if found > start:
             return found
-        # What weighs more than all of a part, as a whole, begins here: a first piece of it, and `alone` says how long.
-        return min(len(text), start + limit) if weighted_length(text[start : start + 1]) <= limit else start
+        # What begins here weighs more than a part holds: something of it, but not all, and `alone` says how much.
+        most = min(len(text) - 1, start + limit)
+        return most if weighted_length(text[start : start + 1]) <= limit else start
 
     def alone(start: int, end: int) -> int:
         weight = weighted_length(text[start:end])
