@@ -17,6 +17,7 @@ from convergekit.errors import NotSentError, RejectedError, StoreError, Uncertai
 from convergekit.model import Attachment, FailureKind
 
 from ..budgets import Priority
+from ..reading.values import mapping
 from ..session import Session
 from ..snowflakes import read_id
 
@@ -142,7 +143,7 @@ class Uploads:
             "total_bytes": size,
         }
         answer = await client.request("POST", "/2/media/upload/initialize", json=begun)
-        id = read_id(_data(answer).get("id"))
+        id = read_id(mapping(answer.get("data")).get("id"))
         if id is None:
             raise NotSentError("X did not say what it calls the file", channel=self._session.context.channel)
         index = 0
@@ -182,13 +183,14 @@ class Uploads:
         until = clock.monotonic() + _PATIENCE
         while True:
             asked = {"command": "STATUS", "media_id": id}
-            info = _data(await client.request("GET", "/2/media/upload", params=asked)).get("processing_info")
-            state = info.get("state") if isinstance(info, Mapping) else "succeeded"
+            answer = await client.request("GET", "/2/media/upload", params=asked)
+            info = mapping(mapping(answer.get("data")).get("processing_info"))
+            state = info.get("state") if info else "succeeded"
             if state == "succeeded":
                 return
             if state == "failed":
                 raise RejectedError("X could not process a file", kind=FailureKind.CONTENT, code="media-failed")
-            pause = _pause(info or {})
+            pause = _pause(info)
             if clock.monotonic() + pause > until:
                 raise NotSentError("X still processes a file", channel=self._session.context.channel)
             await clock.sleep(pause)
@@ -201,7 +203,7 @@ class Uploads:
     async def _known(self, out: Outgoing) -> list[str]:
         """What an earlier attempt has put there."""
         row, _ = await self._session.context.state.get(_row(out))
-        said = row if isinstance(row, Mapping) else {}
+        said = mapping(row)
         at, ids = said.get("at"), said.get("ids")
         oldest = (self._session.context.clock.now() - _KEPT).timestamp()
         if not isinstance(at, int | float) or at < oldest or not isinstance(ids, list):
@@ -221,11 +223,6 @@ def _size_of(attachment: Attachment) -> int:
 
 def _row(out: Outgoing) -> str:
     return f"media:{out.key}"
-
-
-def _data(answer: Mapping[str, Any]) -> Mapping[str, Any]:
-    data = answer.get("data")
-    return data if isinstance(data, Mapping) else {}
 
 
 def _pause(info: Mapping[str, Any]) -> float:

@@ -25,6 +25,7 @@ from ..addresses import Destination, DestinationKind, destination, user, user_id
 from ..auth import Auth
 from ..budgets import Priority
 from ..oauth1 import encoded
+from ..reading.values import mapping
 from ..session import Session
 from ..snowflakes import read_id
 from . import media, posts
@@ -108,13 +109,13 @@ class Outbound:
         arguments = posts.arguments(said)
         if arguments is None:
             return await client.request("POST", "/2/tweets", json=said)
-        return _mapping(await client.create_tweet(**arguments, user_auth=False))
+        return mapping(await client.create_tweet(**arguments, user_auth=False))
 
     async def _write(self, out: Outgoing, to: Destination, media: tuple[str, ...]) -> Mapping[str, Any]:
         client = self._session.client.acting(out=out, priority=_priority(out))
         where = {"participant_id" if to.kind is DestinationKind.DIRECT else "dm_conversation_id": to.id}
         said = {"text": out.text or None, "media_id": media[0] if media else None}
-        return _mapping(await client.create_direct_message(**where, **said, user_auth=False))
+        return mapping(await client.create_direct_message(**where, **said, user_auth=False))
 
     async def _refused(self, out: Outgoing, to: Destination, refused: RejectedError) -> Receipt:
         """X said no. To a repeat of what may have been sent that means: it was."""
@@ -196,8 +197,8 @@ class Outbound:
         handle = _HANDLE.fullmatch(name.strip())
         if handle is None:
             raise self._nobody(name)
-        answer = _mapping(await self._session.client.get_user(username=handle[1], user_auth=False))
-        data = _mapping(answer.get("data"))
+        answer = mapping(await self._session.client.get_user(username=handle[1], user_auth=False))
+        data = mapping(answer.get("data"))
         id = read_id(data.get("id"))
         if id is None:
             raise self._nobody(name)
@@ -257,7 +258,7 @@ class Outbound:
             is_scope = isinstance(exc, RejectedError) and exc.kind == FailureKind.NOT_PERMITTED
             way_out = f"; the token needs the scopes {_SCOPES}" if is_scope else ""
             return Health(ok=False, detail=f"{session.config.api}: {exc.reason}{way_out}")
-        data = _mapping(answer.get("data"))
+        data = mapping(answer.get("data"))
         if read_id(data.get("id")) != session.own:
             return Health(ok=False, detail=f"user_id is {session.own}, and the tokens are those of {data.get('id')}")
         spent = session.budgets.spent.total
@@ -281,9 +282,5 @@ def _priority(out: Outgoing) -> Priority:
 
 
 def _id_of(answer: Mapping[str, Any]) -> str | None:
-    data = _mapping(answer.get("data"))
+    data = mapping(answer.get("data"))
     return read_id(data.get("id")) or read_id(data.get("dm_event_id"))
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}

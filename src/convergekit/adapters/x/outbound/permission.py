@@ -6,9 +6,8 @@ take direct messages. What reading has found is believed; else X is asked, once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from convergekit.errors import DeliveryError, NotPermittedError
 
@@ -16,6 +15,7 @@ from .. import reading
 from ..addresses import user
 from ..budgets import Priority
 from ..memory import Known
+from ..reading.values import mapping
 from ..session import Session
 from ..snowflakes import read_id
 
@@ -75,8 +75,8 @@ class Permissions:
             return Permission(True, "they have written to the account")
         client = self._session.client.acting(priority=priority)
         answer = await client.request("GET", f"/2/users/{who}", params={"user.fields": "receives_your_dm"})
-        data = answer.get("data")
-        if not isinstance(data, Mapping):
+        data = mapping(answer.get("data"))
+        if not data:
             return Permission(False, "X does not show that account: it is gone, or suspended", code="not-found")
         if data.get("receives_your_dm") is False:
             return Permission(False, "they take no direct messages of this account", _IN_PUBLIC, "dm-closed")
@@ -109,15 +109,11 @@ class Permissions:
         session = self._session
         client = session.client.acting(priority=priority)
         answer = await client.request("GET", f"/2/tweets/{post}", params=reading.fields(session.config.names))
-        data = answer.get("data")
-        if not isinstance(data, Mapping):
+        data = mapping(answer.get("data"))
+        if not data:
             return None
         if read_id(data.get("author_id")) == session.own:
-            session.memory.posted(post, _thread(data), session.own, summoned=True)
+            session.memory.posted(post, read_id(data.get("conversation_id")), session.own, summoned=True)
         else:
             session.memory.heard(reading.posts(answer, own=session.own, now=session.context.clock.now()))
         return session.memory.known(post)
-
-
-def _thread(data: Mapping[str, Any]) -> str | None:
-    return read_id(data.get("conversation_id"))

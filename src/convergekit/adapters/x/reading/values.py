@@ -31,6 +31,7 @@ __all__ = [
     "mapping",
     "moment",
     "moment_of_id",
+    "next_token",
     "required_id",
     "sequence",
     "web",
@@ -120,6 +121,12 @@ def sequence(value: Any) -> Sequence[Any]:
 def first_of(item: Mapping[str, Any], *names: str) -> Any:
     """The first of the values called *names* that is there, and not null."""
     return next((item[name] for name in names if item.get(name) is not None), None)
+
+
+def next_token(page: Any) -> str | None:
+    """What the page behind *page*, an answer of X', is asked for by; None where it is the last one."""
+    token = mapping(mapping(page).get("meta")).get("next_token")
+    return token if isinstance(token, str) and token else None
 
 
 def required_id(value: Any, what: str) -> str:
