@@ -255,8 +255,10 @@ def _told(headers: Mapping[str, str], clock: Clock) -> dict[str, tuple[int, int,
     """What X said of each family: (limit, remaining, seconds until it begins anew); what makes no sense is left out."""
     told: dict[str, tuple[int, int, float]] = {}
     for family, names in _FIELDS.items():
+        if names[0] not in headers:
+            continue
         values = [headers.get(name, "") for name in names]
-        if not all(values) or not all(map(_NUMBER.fullmatch, values)):
+        if not all(map(_NUMBER.fullmatch, values)):
             continue
         limit, remaining, reset = map(int, values)
         left = reset - (_epoch(headers.get("date")) or clock.now().timestamp())
