@@ -44,9 +44,11 @@ class Answer(dict[str, Any]):
 
     Attributes:
         status: Of HTTP; 2xx.
+        date: When X said it, as its header has it; "" where it has none.
     """
 
     status = 200
+    date = ""
 
     async def json(self) -> Answer:
         """Itself: tweepy's methods ask an answer for it."""
@@ -181,7 +183,7 @@ class XClient(_Endpoints):
         if error := outcome(answer, body, act, wait=wait, hidden=call.hidden, channel=self._context.channel):
             raise error
         found = Answer(body or ())
-        found.status = answer.status
+        found.status, found.date = answer.status, answer.headers.get("date", "")
         return found
 
     async def _exchanged(self, call: _Call) -> HttpAnswer:

@@ -7,7 +7,8 @@ message's is no answer, and what is not there yet is not taken to be missing bef
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 from convergekit.abc import Outgoing, Reconciliation
@@ -17,17 +18,20 @@ from ..addresses import Destination, DestinationKind
 from ..budgets import Priority
 from ..memory import Bounded
 from ..reading.names import direct_fields, fields, renamed
+from ..reading.values import mapping, next_token, sequence
 from ..session import Session
 from ..snowflakes import first_id, moment_of, read_id
 from .said import Said
-from .sameness import digest, is_same, shown_text
+from .sameness import digest, is_like, is_same, shown_text
 
 __all__ = ["Lookup", "digest_of"]
 
-#: By how much our clock and X' may differ.
+#: By how much our clock and X' may differ, unless an answer tells that they differ by more.
 _SKEW: Final = timedelta(minutes=2)
+#: How far back it is looked for where our clock was put back since, so that nobody knows when it was attempted.
+_PUT_BACK: Final = timedelta(days=1)
 #: A timeline may show a post only so long after it was made.
-_LAG: Final = timedelta(seconds=60)
+_LAG: Final = 60.0
 _PAGES: Final = 8
 
 
@@ -42,15 +46,15 @@ class Lookup:
     def __init__(self, session: Session, said: Said) -> None:
         self._session = session
         self._said = said
-        self._attempts: Bounded[datetime] = Bounded()
+        self._attempts: Bounded[float] = Bounded()  # by what counts seconds: the time of day may be put forward
         self._repeats: Bounded[bool] = Bounded()
 
     def attempted(self, out: Outgoing) -> None:
         """An attempt at *out* begins now."""
-        self._attempts.put(out.key, self._session.context.clock.now())
+        self._attempts.put(out.key, self._session.context.clock.monotonic())
 
     def repeated(self, out: Outgoing) -> None:
-        """X says that it has *out* already: it will not be said that it does not."""
+        """X has *out* already, or something that is like it: it will not be said that it does not."""
         self._repeats.put(out.key, True)
 
     async def became(self, out: Outgoing, to: Destination) -> str | Reconciliation:
@@ -60,7 +64,7 @@ class Lookup:
             ThrottledError: It may still show up: to be asked again then.
             DeliveryError: X could not be asked.
         """
-        now = self._session.context.clock.now()
+        now = self._session.context.clock.monotonic()
         # Whoever attempted it may have been another process, or an earlier life of this one: then just now.
         attempt = self._attempts.get(out.key)
         if attempt is None:
@@ -68,26 +72,38 @@ class Lookup:
         found = await self.find(out, to)
         if found is not Reconciliation.NOT_TAKEN:
             return found
-        if (left := (attempt + _LAG - now).total_seconds()) > 0:  # each look is paid for, and of directs there are few
+        if (left := attempt + _LAG - now) > 0:  # each look is paid for, and of directs there are few
             reason = "X may not show it yet: it is asked again"
             raise ThrottledError(reason, retry_after=left, channel=self._session.context.channel)
         return Reconciliation.DONT_KNOW if self._repeats.get(out.key) else found
 
     async def find(self, out: Outgoing, to: Destination) -> str | Reconciliation:
         """The id of what was sent; NOT_TAKEN where nothing such is there now, DONT_KNOW where there is too much."""
-        since = (out.first_attempt_at or self._session.context.clock.now()) - _SKEW
+        now = self._session.context.clock.now()
+        since = (out.first_attempt_at or now) - _SKEW
+        since = since if since <= now else now - _PUT_BACK
         whose = await self._said.of(digest_of(out, to))
         found: str | None = None
         asked = self._timeline(since) if to.kind is DestinationKind.POST else self._written(to)
         token: str | None = None
-        for _ in range(_PAGES):
+        for number in range(_PAGES):
             answer = await self._page(*asked, token)
-            items = [each for each in answer.get("data") or () if isinstance(each, Mapping)]
+            if number == 0 and (ahead := _ahead(answer, now)) > _SKEW:  # X' ids are told by its clock
+                since -= ahead
+                if to.kind is DestinationKind.POST:
+                    asked = self._timeline(since)
+                    continue
+            items = [mapping(each) for each in sequence(answer.get("data"))]
             for item in items:  # the newest first; of several it is the oldest, for we came to look because of it
                 id = read_id(item.get("id"))
-                if id is not None and whose.get(id, out.key) == out.key and self._is_it(item, out, to, since):
+                if id is None or whose(id) not in (None, out.key) or not self._is_there(item, to, since):
+                    continue
+                shown = shown_text(item)
+                if is_same(out.text, shown):
                     found = id
-            token = _next(answer)
+                elif is_like(out.text, shown):
+                    self._repeats.put(out.key, True)
+            token = next_token(answer)
             if token is None or any(_is_before(item, since) for item in items):
                 return found or Reconciliation.NOT_TAKEN
         return found or Reconciliation.DONT_KNOW
@@ -110,8 +126,8 @@ class Lookup:
         with_whom = f"with/{to.id}" if to.kind is DestinationKind.DIRECT else to.id
         return f"/2/dm_conversations/{with_whom}/dm_events", {**asked, "max_results": 100}
 
-    def _is_it(self, item: Mapping[str, Any], out: Outgoing, to: Destination, since: datetime) -> bool:
-        if _is_before(item, since) or not is_same(out.text, shown_text(item)):
+    def _is_there(self, item: Mapping[str, Any], to: Destination, since: datetime) -> bool:
+        if _is_before(item, since):
             return False
         if to.kind is not DestinationKind.POST:
             return read_id(item.get("sender_id")) == self._session.own
@@ -126,11 +142,8 @@ def digest_of(out: Outgoing, to: Destination) -> str:
 
 
 def _parent(item: Mapping[str, Any]) -> str | None:
-    referenced = renamed(item).get("referenced_posts")
-    for each in referenced if isinstance(referenced, list) else ():
-        if isinstance(each, Mapping) and each.get("type") == "replied_to":
-            return read_id(each.get("id"))
-    return None
+    referenced = map(mapping, sequence(renamed(item).get("referenced_posts")))
+    return next((read_id(each.get("id")) for each in referenced if each.get("type") == "replied_to"), None)
 
 
 def _is_before(item: Mapping[str, Any], since: datetime) -> bool:
@@ -140,7 +153,9 @@ def _is_before(item: Mapping[str, Any], since: datetime) -> bool:
     return at is not None and at < since
 
 
-def _next(answer: Mapping[str, Any]) -> str | None:
-    meta = answer.get("meta")
-    token = meta.get("next_token") if isinstance(meta, Mapping) else None
-    return token if isinstance(token, str) and token else None
+def _ahead(answer: Mapping[str, Any], now: datetime) -> timedelta:
+    """By how much our clock goes ahead of X', as an answer of now tells."""
+    try:
+        return now - parsedate_to_datetime(getattr(answer, "date", "")).astimezone(UTC)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return timedelta(0)

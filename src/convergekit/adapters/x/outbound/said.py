@@ -7,12 +7,14 @@ noted under a digest of its text and place, for as long as a delivery may be tri
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
 from convergekit.abc import ChannelContext
 from convergekit.errors import StoreError
+
+from ..memory import Bounded
 
 __all__ = ["Said"]
 
@@ -33,12 +35,14 @@ class Said:
 
     def __init__(self, context: ChannelContext) -> None:
         self._context = context
+        self._here: Bounded[str] = Bounded()
 
     async def note(self, digest: str, whose: str, id: str) -> None:
         """The post or message *id*, which says *digest*, is what became of *whose* (a delivery's part).
 
         It was made: a ledger that fails now must not make that uncertain.
         """
+        self._here.put(id, whose)
         try:
             for _ in range(_TRIES):
                 notes, version = await self._notes(digest)
@@ -50,10 +54,11 @@ class Said:
             pass
         self._context.log.warning("%s was sent as %s, which is not noted: the ledger did not take it", whose, id)
 
-    async def of(self, digest: str) -> Mapping[str, str]:
-        """Whose each noted post or message is that says *digest*, by its id."""
+    async def of(self, digest: str) -> Callable[[str], str | None]:
+        """Tells whose the post or message with an id is: of those that say *digest*, and of all that went out here."""
         notes, _ = await self._notes(digest)
-        return {each["id"]: each["whose"] for each in notes if each["digest"] == digest}
+        noted = {each["id"]: str(each["whose"]) for each in notes if each["digest"] == digest}
+        return lambda id: noted.get(id) or self._here.get(id)
 
     async def _notes(self, digest: str) -> tuple[Sequence[Mapping[str, Any]], int]:
         notes, version = await self._context.state.get(_row(digest))

@@ -13,11 +13,13 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any, Final
 
-__all__ = ["digest", "is_same", "shown_text"]
+__all__ = ["digest", "is_like", "is_same", "shown_text"]
 
 _SCHEME: Final = re.compile(r"\bhttps?://", re.IGNORECASE)
 _NAMED: Final = re.compile(r"^(?:@[A-Za-z0-9_]{1,15}\s+)+")
-_LINK: Final = re.compile(r"https?://\S+$", re.IGNORECASE)
+#: What X adds leads to X.
+_LINK: Final = re.compile(r"https?://(?:t\.co|(?:[a-z0-9-]+\.)?(?:twitter|x)\.com)/\S*$", re.IGNORECASE)
+_ANY_LINK: Final = re.compile(r"https?://\S+", re.IGNORECASE)
 
 
 def shown_text(item: Mapping[str, Any]) -> str:
@@ -48,9 +50,23 @@ def is_same(sent: str, shown: str) -> bool:
         theirs = theirs[: link.start()]
 
 
+def is_like(sent: str, shown: str) -> bool:
+    """Whether it could be that: letters and digits are the same, whatever else X has made of it, links above all."""
+    return _letters(sent) == _letters(shown)
+
+
 def digest(text: str, where: str) -> str:
     """Stands for *text*, said there, where neither is to be kept: 16 characters."""
     return hashlib.sha256(f"{where}\n{_plain(text)}".encode("utf-8", "replace")).hexdigest()[:16]
+
+
+def _letters(text: str) -> str:
+    from convergekit.content.twitter_text import entities  # seldom: an answer is lost
+
+    text = unicodedata.normalize("NFKC", html.unescape(html.unescape(text)))
+    for url in sorted({text[each.start : each.end] for each in entities(text).urls}, key=len, reverse=True):
+        text = text.replace(url, " ")
+    return "".join(filter(str.isalnum, _NAMED.sub("", _ANY_LINK.sub(" ", text).strip() + " "))).casefold()
 
 
 def _plain(text: str) -> str:
