@@ -96,7 +96,11 @@ class Lookup:
             items = [mapping(each) for each in sequence(answer.get("data"))]
             for item in items:  # the newest first; of several it is the oldest, for we came to look because of it
                 id = read_id(item.get("id"))
-                if id is None or whose(id) not in (None, out.key) or not self._is_there(item, to, since):
+                if (
+                    id is None
+                    or whose.get(id, self._said.here(id)) not in (None, out.key)
+                    or not self._is_there(item, to, since)
+                ):
                     continue
                 shown = shown_text(item)
                 if is_same(out.text, shown):

@@ -7,7 +7,7 @@ noted under a digest of its text and place, for as long as a delivery may be tri
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
@@ -54,11 +54,14 @@ class Said:
             pass
         self._context.log.warning("%s was sent as %s, which is not noted: the ledger did not take it", whose, id)
 
-    async def of(self, digest: str) -> Callable[[str], str | None]:
-        """Tells whose the post or message with an id is: of those that say *digest*, and of all that went out here."""
+    def here(self, id: str) -> str | None:
+        """Whose *id* is, of what went out here, whatever it says and whether or not the ledger knows it."""
+        return self._here.get(id)
+
+    async def of(self, digest: str) -> Mapping[str, str]:
+        """Whose each noted post or message is that says *digest*, by its id."""
         notes, _ = await self._notes(digest)
-        noted = {each["id"]: str(each["whose"]) for each in notes if each["digest"] == digest}
-        return lambda id: noted.get(id) or self._here.get(id)
+        return {each["id"]: each["whose"] for each in notes if each["digest"] == digest}
 
     async def _notes(self, digest: str) -> tuple[Sequence[Mapping[str, Any]], int]:
         notes, version = await self._context.state.get(_row(digest))
