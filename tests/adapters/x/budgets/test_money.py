@@ -224,6 +224,20 @@ async def test_a_ledger_that_is_away_costs_no_answer_and_no_dollar() -> None:
     assert money.spent.polling["day"] == Decimal("0.010")
 
 
+async def test_a_ledger_that_hangs_forgets_no_dollar_either() -> None:
+    ctx = context()
+    money, state = Money(budget(day="1"), ctx), ctx.state
+    reserved = await money.reserve(PAGE, BACKGROUND)
+    ctx.state = Hangs()
+    with anyio.move_on_after(0.01):
+        await money.settle(reserved, posts(0, 2), refused=False)
+
+    ctx.state = state
+    await money.reserve(POST, NORMAL)
+
+    assert spent(money)[0] == Decimal("0.025")
+
+
 async def test_nobody_who_hears_of_it_is_no_reason_to_fail() -> None:
     ctx = context()
     ctx.refuses_admission = StoreError("away")
@@ -267,3 +281,11 @@ class Away:
 
     async def put(self, key: str, value: Any, *, version: int | None = None) -> bool:
         raise StoreError("away")
+
+
+class Hangs(Away):
+    """A ledger that does not answer."""
+
+    async def put(self, key: str, value: Any, *, version: int | None = None) -> bool:
+        await anyio.sleep_forever()
+        return False

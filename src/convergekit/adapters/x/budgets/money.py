@@ -248,9 +248,11 @@ class Money:
         try:
             async with self._one_by_one:
                 await self._put(amount, polling=polling, within_limits=False)
-        except StoreError as error:
+        except BaseException as error:  # also where the ledger hangs, and we are cut short
             # What was answered is answered: the ledger learns of it with what is spent next.
             self._unsaved.append((amount, polling))
+            if not isinstance(error, StoreError):
+                raise
             self._context.log.warning("what was spent is not stored yet: %s", error)
         await self._tell()
 
