@@ -1,11 +1,6 @@
 """What happens is told: over webhooks that are challenged and signed for, and over streams."""
 
-import base64
-import hashlib
-import hmac
 import json
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, MutableMapping
-from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
@@ -14,69 +9,17 @@ import pytest
 
 from convergekit.testing import FakeClock
 from convergekit.testing.x import Account, ClosesAtOnce, Person, XServer
-from tests.testing.x.openapi import needs_specification, specification, validated
+from tests.testing.x.kit import App, client
+from tests.testing.x.openapi import needs_specification, specification
 
 pytestmark = pytest.mark.anyio
 
 URL = "https://hooks.example.org/x"
-Message = MutableMapping[str, Any]
-
-
-class App:
-    """Stands in for the application under test: it answers challenges, and keeps what it is told."""
-
-    def __init__(self, secret: str) -> None:
-        self.secret = secret
-        self.heard: list[tuple[dict[str, Any], bool]] = []
-        self.status = 200
-
-    async def __call__(
-        self, scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
-    ) -> None:
-        body, more = b"", True
-        while more:
-            message = await receive()
-            body, more = body + message["body"], message["more_body"]
-        content: dict[str, Any] = {}
-        if scope["method"] == "GET":
-            token = httpx.QueryParams(scope["query_string"].decode())["crc_token"]
-            content = {"response_token": self._sign(token.encode())}
-        else:
-            said = dict(scope["headers"])[b"x-twitter-webhooks-signature"].decode()
-            self.heard.append((json.loads(body)["data"], said == self._sign(body)))
-        await send({"type": "http.response.start", "status": self.status, "headers": []})
-        await send({"type": "http.response.body", "body": json.dumps(content).encode()})
-
-    @property
-    def types(self) -> list[str]:
-        return [each["event_type"] for each, _ in self.heard]
-
-    def _sign(self, content: bytes) -> str:
-        made = hmac.new(self.secret.encode(), content, hashlib.sha256).digest()
-        return "sha256=" + base64.b64encode(made).decode()
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
 
 
 @pytest.fixture(params=["tweet", "post"])
-def x(request: pytest.FixtureRequest, clock: FakeClock) -> Iterator[XServer]:
-    server = XServer(now=clock.now, sleep=clock.sleep, dialect=request.param)
-    server.account("support")
-    with validated(server):
-        yield server
-
-
-@pytest.fixture
-def support(x: XServer) -> Account:
-    return x.only_account
-
-
-@pytest.fixture
-def ann(x: XServer, support: Account) -> Person:
-    return x.user("ann")
+def dialect(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 @pytest.fixture
@@ -84,13 +27,6 @@ def app(x: XServer) -> App:
     made = App(x.consumer_secret)
     x.activity.callbacks = httpx.ASGITransport(made)
     return made
-
-
-@asynccontextmanager
-async def client(x: XServer, token: str) -> AsyncGenerator[httpx.AsyncClient]:
-    headers = {"authorization": f"Bearer {token}"}
-    async with httpx.AsyncClient(transport=x.transport, base_url="https://api.x.com", headers=headers) as made:
-        yield made
 
 
 async def register(x: XServer, url: str = URL) -> httpx.Response:

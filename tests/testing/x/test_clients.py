@@ -19,8 +19,8 @@ from yarl import URL
 
 from convergekit.testing.x import Account, Limit, Person, XServer
 from tests.adapters.sms.verify.kit import oracle
+from tests.testing.x.kit import App
 from tests.testing.x.openapi import validated
-from tests.testing.x.test_activity import App
 
 pytestmark = pytest.mark.anyio
 

@@ -1,8 +1,6 @@
 """The server that plays X answers as X' own description says."""
 
 import json
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +9,7 @@ import pytest
 
 from convergekit.testing import FakeClock
 from convergekit.testing.x import Account, Person, Proceed, Step, XServer
+from tests.testing.x.kit import client
 from tests.testing.x.openapi import needs_specification, specification, validated
 
 pytestmark = pytest.mark.anyio
@@ -26,34 +25,9 @@ EXPANSIONS = (
 DM_FIELDS = "id,text,event_type,created_at,dm_conversation_id,sender_id,attachments,participant_ids,referenced_tweets"
 
 
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
 @pytest.fixture(params=["tweet", "post"])
-def x(request: pytest.FixtureRequest, clock: FakeClock) -> Iterator[XServer]:
-    server = XServer(now=clock.now, sleep=clock.sleep, dialect=request.param)
-    server.account("support")
-    with validated(server):
-        yield server
-
-
-@pytest.fixture
-def support(x: XServer) -> Account:
-    return x.only_account
-
-
-@pytest.fixture
-def ann(x: XServer, support: Account) -> Person:
-    return x.user("ann")
-
-
-@asynccontextmanager
-async def client(x: XServer, token: str | None = None) -> AsyncGenerator[httpx.AsyncClient]:
-    headers = {"authorization": f"Bearer {token or x.only_account.access_token}"}
-    async with httpx.AsyncClient(transport=x.transport, base_url="https://api.x.com", headers=headers) as made:
-        yield made
+def dialect(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 async def get(x: XServer, path: str, **params: Any) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """How often one may ask, what it costs, and the headers in which X says so."""
 
-from collections.abc import Iterator
 from decimal import Decimal
 
 import httpx
@@ -8,27 +7,8 @@ import pytest
 
 from convergekit.testing import FakeClock
 from convergekit.testing.x import Account, Limit, XServer
-from tests.testing.x.openapi import validated
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-def x(clock: FakeClock) -> Iterator[XServer]:
-    server = XServer(now=clock.now)
-    server.account("support")
-    with validated(server):
-        yield server
-
-
-@pytest.fixture
-def support(x: XServer) -> Account:
-    return x.only_account
 
 
 async def call(x: XServer, method: str, path: str, token: str | None = None, **more: object) -> httpx.Response:

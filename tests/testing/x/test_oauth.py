@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -12,29 +11,10 @@ from oauthlib.oauth1 import Client as Signer
 
 from convergekit.testing import FakeClock
 from convergekit.testing.x import Account, XServer
-from tests.testing.x.openapi import validated
 
 pytestmark = pytest.mark.anyio
 
 ORIGIN = "https://api.x.com"
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-def x(clock: FakeClock) -> Iterator[XServer]:
-    server = XServer(now=clock.now)
-    server.account("support")
-    with validated(server):
-        yield server
-
-
-@pytest.fixture
-def support(x: XServer) -> Account:
-    return x.only_account
 
 
 async def asked(x: XServer, authorization: str, path: str = "/2/users/me", method: str = "GET", **more: Any) -> int:
