@@ -13,16 +13,16 @@ from ..measure import Effort, Goal, Line, Side, Timer, compare
 
 __all__ = ["TEXTS", "run"]
 
-#: Each weighs between 250 and 280.
+#: Each weighs between 260 and 275, before its number.
 TEXTS = {
     "plain": ("Your parcel is on its way, and will be with you on Tuesday. Please have 4.50 ready. " * 4)[:270],
     "with links": (
         "We have written down how it goes: https://example.org/help/parcels?from=x&lang=en and, for those who "
         "return something, example.com/returns. What others ask is at https://answers.example.net/q/4711#top. "
-        "Thank you, and sorry for the wait; we are on it now, and tell you"
+        "Thank you, and sorry for the wait; we are on it now, and tell you as soon as we have heard of it."
     ),
-    "with emoji": ("Thank you 🙏🏽 for telling us 👨‍👩‍👧‍👦! It is on its way 📦🚚, see you soon 👋. " * 5)[:235],
-    "in Chinese": "感谢您告诉我们。您的包裹已经在路上，将于星期二上午九点到十二点之间送达。" * 3,
+    "with emoji": ("Thank you 🙏🏽 for telling us 👨‍👩‍👧‍👦! It is on its way 📦🚚, see you soon 👋. " * 5)[:275],
+    "in Chinese": ("感谢您告诉我们。您的包裹已经在路上，将于星期二上午九点到十二点之间送达。" * 4)[:135],
 }
 PEER = f"twitter-text-parser {version('twitter-text-parser')}"
 #: Five times as fast.
