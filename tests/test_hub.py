@@ -655,6 +655,19 @@ async def test_from_toml_opens_what_the_file_says(tmp_path: Any) -> None:
         assert (await hub.send("hello", to=ANN)).status is Status.ACCEPTED
 
 
+async def test_from_toml_hands_to_a_channel_what_stands_in_no_file(tmp_path: Any) -> None:
+    """By the channel's name; what is misspelt, or for nobody, is told before anything is opened."""
+    path, medium = tmp_path / "convergekit.toml", Medium()
+    path.write_text('[channels.one]\nadapter = "loopback"\n')
+    async with Hub.from_toml(path, store=MemoryStore(), parts={"one": {"medium": medium}}) as hub:
+        await hub.send("hello", to=ANN)
+    assert [each.text for each in medium.sent] == ["hello"]
+    with pytest.raises(ConfigurationError, match=r"parts: there is no channel 'two'; there are \['one'\]"):
+        Hub.from_toml(path, parts={"two": {}})
+    with pytest.raises(ConfigurationError, match="did you mean transport="):
+        Hub.from_toml(path, parts={"one": {"transprt": None}})
+
+
 async def test_a_leg_is_left_for_the_next_one_and_the_reason_kept() -> None:
     """`first_of`: the handle tells of the leg that went."""
     async with opened() as world:

@@ -197,19 +197,33 @@ class Hub(AsyncContextManagerMixin):
         self.include = self.router.include
 
     @classmethod
-    def from_toml(cls, path: str | Path, **options: Any) -> Self:
+    def from_toml(
+        cls, path: str | Path, *, parts: Mapping[str, Mapping[str, Any]] | None = None, **options: Any
+    ) -> Self:
         """A hub with the channels and the store of a configuration file; *options* as for `Hub`, and they win.
 
+        Args:
+            path: The file.
+            parts: By channel, what `add_channel` takes beside the settings: a token store, an HTTP `transport` ...
+            options: As for `Hub`.
+
         Raises:
-            ConfigurationError: With every problem of the file.
+            ConfigurationError: With every problem of the file; or *parts* are wrong, or for a channel it does not have.
+            TypeError: A part is of another kind.
         """
-        settings = load(path)
+        settings, parts = load(path), parts or {}
+        if strangers := sorted(parts.keys() - settings.channels.keys()):
+            raise ConfigurationError(
+                f"parts: there is no channel {strangers[0]!r}; there are {sorted(settings.channels)}"
+            )
+        for name, each in parts.items():
+            check_parts(name, each)
         if "store" not in options:
             options["store"] = settings.store.make()
         options.setdefault("retention", settings.store.retention)
         hub = cls(**options)
         for channel in settings.channels.values():
-            hub._add(channel, {})
+            hub._add(channel, parts.get(channel.name, {}))
         return hub
 
     # Life

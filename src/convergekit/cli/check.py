@@ -1,13 +1,15 @@
 """`convergekit check`: are the settings right, is the ledger well, and can every channel do its work?
 
-The ledger is looked at and not opened: nothing is made, upgraded or claimed. Each channel is entered by itself and
-asked; nothing is sent, and nothing is received either: what a medium would deliver meanwhile stays with the medium.
+The ledger is looked at and not opened: nothing is made, upgraded or claimed, unless a token is renewed, which has to be
+kept for the worker. Each channel is entered by itself and asked; nothing is sent, and nothing is received either: what
+a medium would deliver meanwhile stays with the medium.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from typing import Any
 
 import anyio
 
@@ -22,6 +24,7 @@ from convergekit.stores import MemoryStore
 
 from ._console import Console
 from ._ledger import health
+from ._tokens import parts_of
 
 __all__ = ["run"]
 
@@ -55,9 +58,10 @@ def run(args: argparse.Namespace, console: Console) -> int:
 
 async def _checked(settings: Settings, backend: str, console: Console) -> Mapping[str, Health]:
     found: dict[str, Health] = {}
+    parts = parts_of(settings)
 
     async def check(channel: ChannelSettings) -> None:
-        found[channel.name] = await _health(channel, backend)
+        found[channel.name] = await _health(channel, backend, parts.get(channel.name, {}))
         console.progress(f"checked {channel.name} ({len(found)} of {len(settings.channels)})")
 
     async with anyio.create_task_group() as tasks:
@@ -66,7 +70,7 @@ async def _checked(settings: Settings, backend: str, console: Console) -> Mappin
     return {name: found[name] for name in settings.channels}
 
 
-async def _health(channel: ChannelSettings, backend: str) -> Health:
+async def _health(channel: ChannelSettings, backend: str, parts: Mapping[str, Any]) -> Health:
     """How *channel* is; whatever its adapter does, the others are asked as well."""
     if backend not in channel.adapter.backends:
         runs_on = " or ".join(sorted(channel.adapter.backends))
@@ -75,7 +79,7 @@ async def _health(channel: ChannelSettings, backend: str) -> Health:
         )
     try:
         with anyio.fail_after(_PATIENCE):
-            return await _asked(channel)
+            return await _asked(channel, parts)
     except TimeoutError:
         return Health(ok=False, detail=f"no answer within {_PATIENCE:g} seconds")
     except Exception as exc:
@@ -88,11 +92,11 @@ async def _health(channel: ChannelSettings, backend: str) -> Health:
         )
 
 
-async def _asked(channel: ChannelSettings) -> Health:
+async def _asked(channel: ChannelSettings, parts: Mapping[str, Any]) -> Health:
     store, clock = MemoryStore(), SystemClock()
     intake = Intake(store, admitted=lambda: None, noticed=lambda: None)
     intake.is_open = False
-    context = EngineContext(channel.name, store, clock, intake, {})
+    context = EngineContext(channel.name, store, clock, intake, parts)
     async with store.opened(clock):
         try:
             async with channel.adapter(channel.config, context) as adapter:

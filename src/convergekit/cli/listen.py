@@ -10,10 +10,12 @@ import anyio
 
 from convergekit import Event, Hub, MemoryStore, MessageReceived, Router
 from convergekit.abc import ReceivesWebhooks
+from convergekit.config import load
 from convergekit.model import ChannelChanged, ConsentChanged, CustomReceived, ReceiptReceived, event_to_json
 
 from ._console import Console
 from ._serving import refusals_told, server_installed, serving
+from ._tokens import parts_of
 
 __all__ = ["run"]
 
@@ -25,7 +27,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
     """Print events until a signal; return 130 after Ctrl-C, 0 after SIGTERM."""
     server_installed()
     # Not the ledger of the file: what is printed would count as handled there, and so would what waits in it.
-    hub = Hub.from_toml(args.config, store=MemoryStore(), router=_printing(console))
+    parts = parts_of(load(args.config))
+    hub = Hub.from_toml(args.config, store=MemoryStore(), router=_printing(console), parts=parts)
     return anyio.run(_listen, hub, args, console, backend=args.backend)
 
 
