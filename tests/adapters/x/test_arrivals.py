@@ -38,9 +38,7 @@ async def test_what_was_read_is_all_that_we_wrote_before() -> None:
     async with desk(activity="stream") as it:
         await it.listen()
         sent = [it.account.direct(text, to=it.ann) for text in ("one", "two", "three")]
-        inbound = it.adapter._inbound
-        assert inbound is not None
-        memory = inbound.activity._session.memory
+        memory = it.adapter._open.session.memory
         for each in sent:
             memory.wrote(f"x:{it.ann.id}", each.id)
         it.ann.read(sent[1])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, ClassVar, Final, Self
+from typing import Any, ClassVar, Final, NamedTuple, Self
 
 from anyio import TASK_STATUS_IGNORED
 from anyio.abc import TaskStatus
@@ -30,6 +30,7 @@ from .addresses import is_public
 from .capabilities import direct_capabilities, public_capabilities
 from .config import XConfig
 from .feeds import feeds_of
+from .files import fetched
 from .handovers import handed_over
 from .inbound import Inbound
 from .outbound import Outbound, Permission
@@ -40,6 +41,14 @@ __all__ = ["XAdapter"]
 _NEEDED: Final = ("tweepy", "aiohttp", "async_lru")  # of the extra; imported where they are used
 
 _HEARD: Final = Response(200)
+
+
+class _Parts(NamedTuple):
+    """What there is while the channel is open."""
+
+    session: Session
+    outbound: Outbound
+    inbound: Inbound
 
 
 class XAdapter(Adapter[XConfig]):
@@ -65,9 +74,7 @@ class XAdapter(Adapter[XConfig]):
         if not all(map(_is_installed, _NEEDED)):
             raise ConfigurationError("the x channel needs an extra: pip install 'convergekit[x]'")
         self._public = public_capabilities(config)
-        self._session: Session | None = None
-        self._outbound: Outbound | None = None
-        self._inbound: Inbound | None = None
+        self._parts: _Parts | None = None
         self._refusals = Refusals(context.clock, context.log)
         self.feeds: Sequence[str] = feeds_of(config)
         self.poll_interval = config.poll_interval
@@ -76,11 +83,11 @@ class XAdapter(Adapter[XConfig]):
     async def __asynccontextmanager__(self) -> AsyncGenerator[Self]:
         """Find out whose account it is; each request makes its own connection where there is none."""
         async with opened(self.config, self.context) as session:
-            self._session, self._outbound, self._inbound = session, Outbound(session), Inbound(session)
+            self._parts = _Parts(session, Outbound(session), Inbound(session))
             try:
                 yield self
             finally:
-                self._session = self._outbound = self._inbound = None
+                self._parts = None
 
     def capabilities_for(self, conversation: ConversationRef) -> Capabilities:
         """Those of a post where everybody reads, else those of a direct message."""
@@ -90,19 +97,19 @@ class XAdapter(Adapter[XConfig]):
 
     async def send(self, out: Outgoing) -> Receipt:
         """Post, answer or write, by what the conversation is; never among others than that."""
-        return await self._sending.send(out)
+        return await self._open.outbound.send(out)
 
     async def retract(self, out: Outgoing) -> Receipt:
         """Delete a post. A direct message can be deleted for oneself only, and so is refused."""
-        return await self._sending.retract(out)
+        return await self._open.outbound.retract(out)
 
     async def reconcile(self, out: Outgoing) -> Receipt | Reconciliation:
         """Look among what we posted, or wrote to them, for what may have been sent."""
-        return await self._sending.reconcile(out)
+        return await self._open.outbound.reconcile(out)
 
     async def find(self, name: str) -> Address:
         """Whose handle *name* is now, with or without the @."""
-        return await self._sending.find(name)
+        return await self._open.outbound.find(name)
 
     def hand_over(self, conversation: ConversationRef, message: Message) -> tuple[ConversationRef, Message]:
         """The direct conversation with whom *conversation* is with, and *message* with a link that begins it."""
@@ -110,7 +117,7 @@ class XAdapter(Adapter[XConfig]):
 
     def fetch(self, attachment: Attachment) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
         """What X serves at `attachment.url`, with credentials where it asks for them, and to its own hosts only."""
-        return self._sending.fetch(attachment)
+        return fetched(self._open.session, attachment)
 
     async def can_reply(self, post: str) -> Permission:
         """Whether the account may answer *post*, by its id, in public; asks X where reading it did not tell.
@@ -118,7 +125,7 @@ class XAdapter(Adapter[XConfig]):
         Raises:
             DeliveryError: X could not be asked.
         """
-        return await self._sending.can_reply(post)
+        return await self._open.outbound.can_reply(post)
 
     async def can_dm(self, who: Address | str) -> Permission:
         """Whether the account may write to *who* (`x:12345`), as far as X tells before it is tried.
@@ -126,29 +133,23 @@ class XAdapter(Adapter[XConfig]):
         Raises:
             DeliveryError: X could not be asked.
         """
-        return await self._sending.can_dm(who if isinstance(who, Address) else Address.parse(who))
+        return await self._open.outbound.can_dm(who if isinstance(who, Address) else Address.parse(who))
 
     async def check(self) -> Health:
         """Whether X knows the account, and what is missing for it to work."""
-        health = await self._sending.check()
-        told = None if self._inbound is None else self._inbound.activity.health
+        parts = self._open
+        health, told = await parts.outbound.check(), parts.inbound.activity.health
         return health if told is None else Health(health.ok, f"{health.detail}; {told}")
-
-    @property
-    def _sending(self) -> Outbound:
-        if self._outbound is None:
-            raise NotSentError("the channel is not open", channel=self.context.channel)
-        return self._outbound
 
     # In
 
     async def poll(self, feed: str, cursor: Any) -> Polled:
         """What came to *feed* since *cursor*: mentions, or direct messages."""
-        return await self._hearing.feeds.poll(feed, cursor)
+        return await self._open.inbound.feeds.poll(feed, cursor)
 
     async def listen(self, *, task_status: TaskStatus[None] = TASK_STATUS_IGNORED) -> None:
         """Keep the webhook in order, or read the stream; where there is neither, there is nothing to hear by it."""
-        await self._hearing.activity.listen(task_status=task_status)
+        await self._open.inbound.activity.listen(task_status=task_status)
 
     def challenge(self, request: Request) -> Response | None:
         """Prove to X that we know the secret, by a token that can be no event."""
@@ -160,19 +161,19 @@ class XAdapter(Adapter[XConfig]):
 
     async def parse(self, request: Request) -> Sequence[Event]:
         """What X tells by one call."""
-        if self._inbound is None:
+        if self._parts is None:
             raise NotRunningError("the channel is not open")
-        return await self._inbound.activity.parse(request)
+        return await self._parts.inbound.activity.parse(request)
 
     def reply(self, request: Request, admitted: Sequence[Admission]) -> Response:
         """The same for what is new and for what we have already."""
         return _HEARD
 
     @property
-    def _hearing(self) -> Inbound:
-        if self._inbound is None:
+    def _open(self) -> _Parts:
+        if self._parts is None:
             raise NotSentError("the channel is not open", channel=self.context.channel)
-        return self._inbound
+        return self._parts
 
 
 def _is_installed(module: str) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import httpx
 import pytest
 
 from convergekit.adapters.x import XAdapter
@@ -16,7 +15,7 @@ from convergekit.errors import (
     UncertainError,
     UnsupportedContentError,
 )
-from convergekit.model import Address, Attachment, ConversationKind, ConversationRef, FailureKind, Message, Status
+from convergekit.model import Address, ConversationKind, ConversationRef, FailureKind, Message, Status
 from convergekit.testing import outgoing
 from tests.adapters.x.outbound.kit import ANN, OWN, POST, THREAD, Account, posted, public, reply
 
@@ -294,38 +293,3 @@ async def test_nobody_is_called_so(name: str) -> None:
         await account.outbound.find(name)
 
     assert caught.value.kind == FailureKind.INVALID_ADDRESS
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "https://example.org/a.jpg",
-        "http://pbs.twimg.com/a.jpg",
-        "https://twimg.com.example.org/a.jpg",
-        "https://eviltwimg.com/a.jpg",
-        "file:///etc/passwd",
-        "",
-    ],
-)
-async def test_files_are_fetched_from_x_and_from_nowhere_else(url: str) -> None:
-    account = open_account()
-
-    with pytest.raises(RejectedError):
-        async with account.outbound.fetch(Attachment(url=url)):
-            pass
-
-
-async def test_a_file_of_a_direct_message_is_fetched_with_a_signature_and_a_photo_without() -> None:
-    seen: list[httpx.Request] = []
-
-    def serves(request: httpx.Request) -> httpx.Response:
-        seen.append(request)
-        return httpx.Response(200, content=b"bytes")
-
-    account = Account(transport=httpx.MockTransport(serves))
-    for url in ("https://ton.twitter.com/1.1/ton/data/dm/1/2/a.jpg?x=1", "https://pbs.twimg.com/media/a.jpg"):
-        async with account.outbound.fetch(Attachment(url=url)) as chunks:
-            assert b"".join([chunk async for chunk in chunks]) == b"bytes"
-
-    assert seen[0].headers["authorization"].startswith("OAuth ")
-    assert "authorization" not in seen[1].headers

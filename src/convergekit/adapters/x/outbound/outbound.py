@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlsplit
 
 from convergekit.abc import Health, Outgoing, Reconciliation
 from convergekit.errors import (
@@ -18,13 +16,11 @@ from convergekit.errors import (
     UncertainError,
     UnsupportedContentError,
 )
-from convergekit.model import Address, Attachment, FailureKind, Importance, Operation, Receipt, Status
+from convergekit.model import Address, FailureKind, Importance, Operation, Receipt, Status
 
 from .. import handovers
 from ..addresses import Destination, DestinationKind, destination, user, user_id
-from ..auth import Auth
 from ..budgets import Priority
-from ..oauth1 import encoded
 from ..reading.values import mapping
 from ..session import Session
 from ..snowflakes import read_id
@@ -38,9 +34,6 @@ __all__ = ["Outbound"]
 
 #: What X' refusal of a repeated text is called.
 _DUPLICATE: Final = "duplicate-content"
-#: What of X' serves files to whoever has an account's signature, and what to anybody.
-_SIGNED: Final = ("ton.twitter.com", "ton.x.com")
-_OPEN: Final = ("twimg.com",)
 #: In one post.
 _PHOTOS: Final = 4
 _SCOPES: Final = "tweet.read, tweet.write, users.read, dm.read, dm.write, media.write and offline.access"
@@ -202,7 +195,8 @@ class Outbound:
         id = read_id(data.get("id"))
         if id is None:
             raise self._nobody(name)
-        return user(id, f"@{data.get('username') or handle[1]}")
+        told = _HANDLE.fullmatch(str(data.get("username"))) or handle
+        return user(id, f"@{told[1]}")
 
     def _nobody(self, name: str) -> RejectedError:
         return RejectedError(
@@ -210,30 +204,6 @@ class Outbound:
             kind=FailureKind.INVALID_ADDRESS,
             channel=self._session.context.channel,
         )
-
-    @asynccontextmanager
-    async def fetch(self, attachment: Attachment) -> AsyncGenerator[AsyncIterator[bytes]]:
-        """See `XAdapter.fetch`."""
-        url = attachment.url or ""
-        headers = {}
-        if _is_at(url, _SIGNED):
-            headers["authorization"] = await self._signed(url)
-        elif not _is_at(url, _OPEN):
-            raise RejectedError("that is no host of X'", channel=self._session.context.channel)
-        http = self._session.context.http
-        async with http.download(url, headers=headers, follow=lambda target: _is_at(target, _OPEN)) as chunks:
-            yield chunks
-
-    async def _signed(self, url: str) -> str:
-        """QUIRK(X): files of direct messages are served to whoever signs by OAuth 1.0a, and to nobody else."""
-        config, context = self._session.config, self._session.context
-        if config.oauth1 is None:
-            reason = "files of direct messages are given out by OAuth 1.0a only: set oauth1 beside oauth2"
-            raise RejectedError(reason, channel=context.channel)
-        auth = Auth(config.model_copy(update={"oauth2": None}), context)
-        base, _, query = url.partition("?")
-        pairs = encoded(parse_qsl(query, keep_blank_values=True))
-        return await auth.authorization("GET", base, pairs, identity="user")
 
     async def can_reply(self, post: str) -> Permission:
         """See `XAdapter.can_reply`."""
@@ -266,13 +236,6 @@ class Outbound:
         told = [f"{spent.get(name, 0)} of {most} US dollars of the {name}" for name, most in limits.items() if most]
         money = f"; spent: {', '.join(told)}" if told else ""
         return Health(ok=True, detail=f"the account is @{data.get('username')} ({session.own}){money}")
-
-
-def _is_at(url: str, hosts: tuple[str, ...]) -> bool:
-    """Whether *url* is of one of *hosts*, or of what stands below it, over TLS."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    return parts.scheme == "https" and any(host == each or host.endswith(f".{each}") for each in hosts)
 
 
 def _priority(out: Outgoing) -> Priority:
