@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.adapters.x.killed import killed
+from tests.adapters.x.killed.driver import killed
 
 
 def test_each_is_handled_once_though_the_worker_is_killed(tmp_path: Path) -> None:

@@ -1,7 +1,1 @@
 """A worker hears mentions and messages by webhook and by polls, and is killed at any moment: each is handled once."""
-
-from __future__ import annotations
-
-from .driver import Killed, killed
-
-__all__ = ["Killed", "killed"]

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from . import killed
+from .driver import killed
 
 _BACKENDS: Final = ("asyncio", "trio")
 
