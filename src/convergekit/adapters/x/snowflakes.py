@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-__all__ = ["EPOCH", "first_id", "moment_of", "newest", "read_id"]
+__all__ = ["EPOCH", "LARGEST", "first_id", "moment_of", "newest", "read_id"]
 
 #: What the milliseconds of an id count from.
 EPOCH: Final = datetime(2010, 11, 4, 1, 42, 54, 657_000, tzinfo=UTC)
@@ -20,7 +20,8 @@ _ID: Final = re.compile(r"[0-9]{1,20}")
 _SHIFT: Final = 22
 #: Ids below came before there were times in them.
 _FIRST: Final = 30_000_000_000
-_LARGEST: Final = (1 << 63) - 1
+#: No id is greater.
+LARGEST: Final = (1 << 63) - 1
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
 
@@ -29,17 +30,17 @@ def read_id(value: Any) -> str | None:
     if isinstance(value, bool):
         return None
     if isinstance(value, int):
-        return str(value) if 0 < value <= _LARGEST else None
+        return str(value) if 0 < value <= LARGEST else None
     if not isinstance(value, str) or not _ID.fullmatch(value):
         return None
     number = int(value)
-    return str(number) if 0 < number <= _LARGEST else None
+    return str(number) if 0 < number <= LARGEST else None
 
 
 def moment_of(id: str) -> datetime | None:
     """When *id* was given out, to the millisecond; None where it does not tell."""
     number = int(id)
-    return EPOCH + (number >> _SHIFT) * _MILLISECOND if _FIRST <= number <= _LARGEST else None
+    return EPOCH + (number >> _SHIFT) * _MILLISECOND if _FIRST <= number <= LARGEST else None
 
 
 def first_id(moment: datetime) -> str:

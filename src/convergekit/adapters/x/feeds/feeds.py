@@ -25,7 +25,7 @@ from ..budgets import Priority
 from ..reading.items import unreadable
 from ..session import Session
 from ..snowflakes import first_id, moment_of
-from .place import Place
+from .place import Place, latest
 from .sources import Source, sources
 from .walk import PAGE, Walk, pages
 
@@ -88,7 +88,12 @@ class Feeds:
 
     def _has_more(self, feed: str, place: Place) -> bool:
         walk = self._walks.get(feed)
-        return walk is not None and (not walk.is_done or bool(walk.new(place.is_new, 1)))
+        return walk is not None and (not walk.is_done or self._is_left(walk, place))
+
+    def _is_left(self, walk: Walk, place: Place) -> bool:
+        """Whether there is more to hand on. An id from the future is no place that could be passed."""
+        until = latest(self._session.context.clock.now())
+        return bool(walk.new(lambda id: id <= until and place.is_new(id), 1))
 
     def _ends(self, source: Source) -> float:
         """It has been looked through; returns the seconds until the engine is to ask again."""
@@ -105,7 +110,9 @@ class Feeds:
         probe = Walk(0, most_pages=1)
         self._take(probe, page)
         found = [item.id for item in probe.new(lambda id: True)]
-        place = Place(0).after(found) if found else Place(int(first_id(now - _JUST_NOW)))
+        place = Place(0).after(found, latest=latest(now))
+        if not place.since:
+            place = Place(int(first_id(now - _JUST_NOW)), recent=place.recent)
         return Polled(cursor=place.looked_at(now).to_cursor(), wait=self._ends(source))
 
     async def _polled(self, source: Source, place: Place) -> Polled:
@@ -122,7 +129,7 @@ class Feeds:
     async def _walked(self, source: Source, place: Place, floor: int) -> Walk:
         """A walk that has come to its end, and holds what came after *place*."""
         walk = self._walks.get(source.feed)
-        if walk is None or walk.since > floor or (walk.is_done and not walk.new(place.is_new, 1)):
+        if walk is None or walk.since > floor or (walk.is_done and not self._is_left(walk, place)):
             walk = self._walks[source.feed] = self._new_walk(source, place, floor)
         while not walk.is_done:
             await self._step(source, walk)
@@ -171,8 +178,8 @@ class Feeds:
         for page in pages(items):
             events += self._read(source, page, now)
         await self._told(source, events)
-        reached = place.after(item.id for item in items)
-        more = bool(walk.new(reached.is_new, 1))
+        reached = place.after((item.id for item in items), latest=latest(now))
+        more = self._is_left(walk, reached)
         cursor = (reached if more else reached.looked_at(now)).to_cursor()
         wait = None if more else self._ends(source)
         return Polled(await self._arrivals.taken(events), cursor, more, wait)

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Self
 
-from ..snowflakes import first_id, moment_of, read_id
+from ..snowflakes import LARGEST, first_id, moment_of, read_id
 
-__all__ = ["Place"]
+__all__ = ["Place", "latest"]
 
 _A_DAY: Final = timedelta(days=1)
 #: How much smaller the id of something may be that is shown later; and for how long that may happen.
@@ -57,17 +57,17 @@ class Place:
 
     def is_new(self, id: int) -> bool:
         """Whether what has this *id*, and was found from `floor` on, was not admitted yet."""
-        return id > self.since or (id > self._before and id not in self.recent)
+        return id > self._before and id not in self.recent
 
     def floor(self, now: datetime) -> int:
         """Id from where on the feed is looked through."""
         at = moment_of(str(self.since))
         return self._before if at is not None and now - at < _YOUNG else self.since
 
-    def after(self, ids: Iterable[int]) -> Self:
-        """The same once *ids* are admitted."""
+    def after(self, ids: Iterable[int], *, latest: int = LARGEST) -> Self:
+        """The same once *ids* are admitted; none that is above *latest* moves it, or nothing below would be heard."""
         ids = list(ids)
-        moved = type(self)(max(self.since, *ids, 0), self.looked)
+        moved = type(self)(max((self.since, *(id for id in ids if id <= latest))), self.looked)
         near = sorted(id for id in {*self.recent, *ids} if id > moved._before)
         return type(self)(moved.since, self.looked, tuple(near[-_RECENT:]))
 
@@ -76,7 +76,7 @@ class Place:
         """Id of what is too old to be shown late; what is not kept in a crowd counts as that."""
         at = moment_of(str(self.since))
         before = self.since if at is None else min(self.since, int(first_id(at - _LATE)))
-        return max(before, self.recent[0]) if len(self.recent) >= _RECENT else before
+        return max(before, min(self.recent[0], self.since)) if len(self.recent) >= _RECENT else before
 
     def looked_at(self, now: datetime) -> Self:
         """The same after it was looked through. By days, so that a feed that is silent is not written each time."""
@@ -85,11 +85,16 @@ class Place:
 
     def is_ahead(self, now: datetime) -> bool:
         """Whether it lies more than a day in the future: nothing would be heard until then."""
-        return self.since >= int(first_id(now + _A_DAY))
+        return self.since > latest(now)
 
     def is_out_of(self, kept: timedelta, now: datetime) -> bool:
         """Whether what X keeps for *kept* may have gone since the feed was looked through. A day is allowed for."""
         return self.looked is not None and now - self.looked > kept + _A_DAY
+
+
+def latest(now: datetime) -> int:
+    """The greatest id that can have been given out, whatever our clock says: up to a day from now."""
+    return int(first_id(now + _A_DAY)) - 1
 
 
 def _day(said: Any) -> datetime | None:

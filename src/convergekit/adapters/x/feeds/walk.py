@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from convergekit.errors import InvalidInputError
 
+from ..reading.values import next_token
 from ..snowflakes import read_id
 
 __all__ = ["PAGE", "Item", "Walk", "pages"]
@@ -140,5 +141,4 @@ def _read(page: Any) -> tuple[Sequence[Any], str | None]:
     data = page.get("data", [] if isinstance(meta, Mapping) else None) if isinstance(page, Mapping) else None
     if not isinstance(data, list):
         raise InvalidInputError("the answer is no page of a feed")
-    token = meta.get("next_token") if isinstance(meta, Mapping) else None
-    return data, token if isinstance(token, str) and token else None
+    return data, next_token(page)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from convergekit.errors import DeliveryError, NotPermittedError
+from convergekit.errors import DeliveryError, InvalidInputError, NotPermittedError, NotSentError
 
 from .. import reading
 from ..addresses import user
@@ -115,5 +115,8 @@ class Permissions:
         if read_id(data.get("author_id")) == session.own:
             session.memory.posted(post, read_id(data.get("conversation_id")), session.own, summoned=True)
         else:
-            session.memory.heard(reading.posts(answer, own=session.own, now=session.context.clock.now()))
+            try:
+                session.memory.heard(reading.posts(answer, own=session.own, now=session.context.clock.now()))
+            except InvalidInputError as error:
+                raise NotSentError(f"X' answer cannot be read: {error}", channel=session.context.channel) from error
         return session.memory.known(post)

@@ -6,13 +6,13 @@ message's is no answer, and what is not there yet is not taken to be missing bef
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 from convergekit.abc import Outgoing, Reconciliation
-from convergekit.errors import ThrottledError
+from convergekit.errors import NotSentError, ThrottledError
 
 from ..addresses import Destination, DestinationKind
 from ..budgets import Priority
@@ -93,24 +93,29 @@ class Lookup:
                 if to.kind is DestinationKind.POST:
                     asked = self._timeline(since)
                     continue
-            items = [mapping(each) for each in sequence(answer.get("data"))]
+            items = self._items(answer)
             for item in items:  # the newest first; of several it is the oldest, for we came to look because of it
-                id = read_id(item.get("id"))
-                if (
-                    id is None
-                    or whose.get(id, self._said.here(id)) not in (None, out.key)
-                    or not self._is_there(item, to, since)
-                ):
+                id, shown = read_id(item.get("id")), shown_text(item)
+                if id is not None and whose.get(id, self._said.here(id)) not in (None, out.key):
                     continue
-                shown = shown_text(item)
-                if is_same(out.text, shown):
+                if not self._is_there(item, to, since):
+                    continue
+                if id is not None and is_same(out.text, shown):
                     found = id
                 elif is_like(out.text, shown):
-                    self._repeats.put(out.key, True)
+                    self.repeated(out)
             token = next_token(answer)
             if token is None or any(_is_before(item, since) for item in items):
                 return found or Reconciliation.NOT_TAKEN
         return found or Reconciliation.DONT_KNOW
+
+    def _items(self, answer: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+        """What is on a page. An answer that is none, or says that it does not show all, is no empty one."""
+        is_empty = isinstance(answer.get("meta"), Mapping) and not answer.get("errors")
+        data = answer.get("data", [] if is_empty else None)
+        if not isinstance(data, list):
+            raise NotSentError("X does not show what was sent", channel=self._session.context.channel)
+        return [mapping(each) for each in data]
 
     async def _page(self, route: str, params: Mapping[str, Any], token: str | None) -> Mapping[str, Any]:
         client = self._session.client.acting(priority=Priority.NORMAL)

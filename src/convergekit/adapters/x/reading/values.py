@@ -49,6 +49,7 @@ _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 # Beside control characters, what makes a name read otherwise than it stands.
 _UNSHOWN: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060\u2066-\u2069\ufeff]+")
 _WEB: Final = re.compile(r"https?://[^\s\x00-\x20\x7f-\xa0<>\"\\]+", re.IGNORECASE)
+_TOKEN: Final = re.compile(r"[!-~]{1,2048}")
 _MILLISECONDS: Final = re.compile(r"[0-9]{12,14}")
 #: No clock is further ahead of ours.
 _AHEAD: Final = timedelta(days=1)
@@ -124,9 +125,17 @@ def first_of(item: Mapping[str, Any], *names: str) -> Any:
 
 
 def next_token(page: Any) -> str | None:
-    """What the page behind *page*, an answer of X', is asked for by; None where it is the last one."""
+    """What the page behind *page*, an answer of X', is asked for by; None where it is the last one.
+
+    Raises:
+        InvalidInputError: It is not the last one, and there is no asking for the next.
+    """
     token = mapping(mapping(page).get("meta")).get("next_token")
-    return token if isinstance(token, str) and token else None
+    if token is None or token == "":
+        return None
+    if not isinstance(token, str) or not _TOKEN.fullmatch(token):
+        raise InvalidInputError("the next page has no name that could be asked for")
+    return token
 
 
 def required_id(value: Any, what: str) -> str:
