@@ -88,6 +88,17 @@ def test_being_throttled_has_an_end() -> None:
     assert (after.failure.kind, after.failure.code) == (FailureKind.THROTTLED, "429")
 
 
+def test_the_time_in_which_the_account_could_not_be_used_does_not_count() -> None:
+    """Whoever waited a week for a person to pay is not given up the first time that X says "slow"."""
+    paid = NOW + timedelta(days=7)
+    after = attempt(attempt(delivery(due=NOW), CreditError("no credit")), CreditError("no credit"), now=paid)
+
+    after = attempt(after, ThrottledError("slow", retry_after=60), now=paid + timedelta(hours=1))
+    assert after.state == QUEUED
+    after = attempt(after, ThrottledError("slow", retry_after=60), now=paid + PATIENCE)
+    assert after.state == DEAD
+
+
 def test_to_be_told_to_ask_later_what_became_of_it_costs_no_attempt_and_has_an_end() -> None:
     """An account that is throttled cannot ask; that is no reason to leave a message to a person."""
     lost = Unanswered(UncertainError("lost"), 300.0)

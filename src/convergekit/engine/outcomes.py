@@ -193,12 +193,18 @@ def _not_sent(delivery: Delivery, index: int, error: NotSentError, now: datetime
 
 def _throttled(delivery: Delivery, index: int, error: ThrottledError, now: datetime, terms: Terms) -> Delivery:
     tried = _tried(delivery, index, now, "throttled", error.reason, error.code)
-    left = (delivery.first_attempt_at or now) + PATIENCE - now
+    left = _since(delivery, now) + PATIENCE - now
     if left <= timedelta(0):
         text = f"throttled for {PATIENCE.days} days: {error.reason}"
         return _buried(tried, index, FailureKind.THROTTLED, text, now, error.code)
     # Whatever the medium asks for: a last try when the time is over.
     return _waiting(tried, now, min(error.retry_after, left.total_seconds()), terms)
+
+
+def _since(delivery: Delivery, now: datetime) -> datetime:
+    """From when patience counts: while the account could not be used, nobody was asked for any."""
+    unusable = [attempt.at for attempt in delivery.history if attempt.outcome == "account"]
+    return max(unusable, default=delivery.first_attempt_at or now)
 
 
 def _rejected(delivery: Delivery, index: int, error: RejectedError, now: datetime) -> Delivery:

@@ -5,7 +5,7 @@ Rules kept here:
 - X goes on to tell of rate limits with plenty left in them while it answers 402 to everything: so 402 stops every
   request of the account.
 - After a quarter of an hour one request goes, and tells. If there is no credit yet, the next one goes after half an
-  hour, then an hour, up to six.
+  hour, then each hour: whoever has bought some waits no longer than that.
 - Both are in the ledger: neither a restart, nor the engine, which enters a channel that is down every five minutes,
   nor another worker asks before that.
 """
@@ -25,7 +25,7 @@ __all__ = ["Breaker"]
 
 _KEY: Final = "breaker"
 _FIRST: Final = 900.0
-_LONGEST: Final = 6 * 3600.0
+_LONGEST: Final = 3600.0
 _TRIES: Final = 10
 #: Seconds for which others wait for what the one request tells.
 _ANSWERED: Final = 60.0
