@@ -184,6 +184,12 @@ class Page:
     token: str | None
     earlier: str | None
 
+    @property
+    def meta(self) -> dict[str, Any]:
+        """How many there are, and how the others are asked for."""
+        said = {"result_count": len(self.items), "next_token": self.token, "previous_token": self.earlier}
+        return {name: value for name, value in said.items() if value is not None}
+
 
 #: Before the position: tokens are opaque, and those for messages are at least 16 characters long.
 _OPAQUE: Final = "7140dibdnow9c7bt"

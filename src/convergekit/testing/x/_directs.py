@@ -102,15 +102,10 @@ def _listed(server: XServer, asked: Asked, wanted: Callable[[Direct], bool]) -> 
     visible = server.visible_directs(asked.account, server.now() - _BACK)
     found = [each for each in reversed(visible) if each.kind in kinds and wanted(each)]
     part = page(asked, found, size, by_offset=server.pages_shift, key=lambda each: each.id)
-    meta: dict[str, Any] = {"result_count": len(part.items)}
-    if part.token is not None:
-        meta["next_token"] = part.token
-    if part.earlier is not None:
-        meta["previous_token"] = part.earlier
     server.read_by(asked, directs=part.items)
     data = [view.direct(each) for each in part.items]
     beside = {"includes": view.includes} if view.includes else {}
-    return ok(server.told({**({"data": data} if data else {}), **beside, "meta": meta}))
+    return ok(server.told({**({"data": data} if data else {}), **beside, "meta": part.meta}))
 
 
 def _one(server: XServer, asked: Asked) -> httpx.Response:

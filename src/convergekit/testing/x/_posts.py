@@ -203,15 +203,10 @@ def _listed(server: XServer, asked: Asked, posts: Sequence[Post], *, low: int = 
         and (end is None or post.at < end)
     ]
     part = page(asked, found, size, by_offset=server.pages_shift, key=lambda post: post.id)
-    meta: dict[str, Any] = {"result_count": len(part.items)}
-    if part.items:
-        meta |= {"newest_id": part.items[0].id, "oldest_id": part.items[-1].id}
-    if part.token is not None:
-        meta["next_token"] = part.token
-    if part.earlier is not None:
-        meta["previous_token"] = part.earlier
+    ends = {"newest_id": part.items[0].id, "oldest_id": part.items[-1].id} if part.items else {}
     data = [view.post(post) for post in part.items]
-    return _answer(server, asked, {**({"data": data} if data else {}), "meta": meta}, part.items, view)
+    body: dict[str, Any] = {**({"data": data} if data else {}), "meta": {**part.meta, **ends}}
+    return _answer(server, asked, body, part.items, view)
 
 
 def _answer(server: XServer, asked: Asked, body: Mapping[str, Any], posts: Sequence[Post], view: Any) -> httpx.Response:

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 from ._answers import missing
 from ._model import Direct, Medium, Post
 from ._people import Person
-from ._text import MAX_WEIGHT, entities, shortened, weight
+from ._text import MAX_WEIGHT, Entities, entities, shortened, weight
 
 __all__ = ["NEW_NAMES", "OLD_NAMES", "Dialect", "Shown", "View", "moment", "old_names", "renamed"]
 
@@ -39,6 +39,8 @@ _FIELD_OF: Final = {
     "attachments.poll_ids": "attachments",
     "referenced_tweets.id.author_id": "author_id",
 }
+#: Characters of a long post that are shown without its note.
+_CUT: Final = 250
 _EDITABLE: Final = timedelta(hours=1)
 _NAMED: Final = re.compile(r"(?:@[A-Za-z0-9_]+\s+)+")
 
@@ -184,12 +186,8 @@ class View:
         }
         if weight(post.text) > MAX_WEIGHT:  # the whole stands in a note; what is cut off ends in a link to the post
             whole["note_tweet"] = {"text": text, **({"entities": found} if found else {})}
-            whole["text"] = text[:250] + "… https://t.co/" + post.id[-10:]
-            found = {
-                kind: [each for each in some if each["end"] <= 250]
-                for kind, some in found.items()
-                if any(each["end"] <= 250 for each in some)
-            }
+            whole["text"] = f"{text[:_CUT]}… https://t.co/{post.id[-10:]}"
+            found = _before_the_cut(found)
         if found:
             whole["entities"] = found
         references = [("replied_to", post.reply_to), ("quoted", post.quotes)]
@@ -197,10 +195,7 @@ class View:
             whole["referenced_tweets"] = linked
         if post.reply_to is not None:
             whole["in_reply_to_user_id"] = post.reply_to.author.id
-        attached: dict[str, Any] = {"media_keys": [each.key for each in post.media]} if post.media else {}
-        if post.poll is not None:
-            attached["poll_ids"] = [post.poll.id]
-        if attached:
+        if attached := _attached(post):
             whole["attachments"] = attached
         return whole
 
@@ -253,6 +248,16 @@ class View:
     def _id_of(self, username: str) -> str | None:
         found = self.person(username)
         return found.id if found is not None else None
+
+
+def _before_the_cut(found: Entities) -> Entities:
+    kept = {kind: [each for each in some if each["end"] <= _CUT] for kind, some in found.items()}
+    return {kind: some for kind, some in kept.items() if some}
+
+
+def _attached(post: Post) -> dict[str, Any]:
+    media = {"media_keys": [each.key for each in post.media]} if post.media else {}
+    return media | ({"poll_ids": [post.poll.id]} if post.poll is not None else {})
 
 
 def _start(text: str) -> int:
