@@ -233,6 +233,16 @@ async def test_a_refresh_token_that_was_taken_back_says_who_has_to_act() -> None
     assert "lost" not in str(caught.value)
 
 
+@pytest.mark.parametrize("code", ["invalid_client", "unauthorized_client"])
+async def test_where_the_client_is_another_nobody_is_sent_to_authorise_again(code: str) -> None:
+    """It would be in vain."""
+    provider = Provider()
+    provider.answer = httpx.Response(401, json={"error": code})
+    with pytest.raises(AuthenticationError, match="client_id and client_secret have to be those") as caught:
+        await RefreshingTokens(BY_REFRESH, provider.context())()
+    assert "authorise" not in str(caught.value)
+
+
 async def test_a_confidential_client_may_say_who_it_is_by_http_basic() -> None:
     """RFC 6749 §2.3.1: both are form-encoded first."""
     provider = Provider()

@@ -207,6 +207,10 @@ class TestErrors:
         ):
             Address.parse("ann@example.org")
 
+    def test_and_another_one_for_a_bare_handle(self) -> None:
+        with pytest.raises(InvalidInputError, match=r"did you mean 'x:@ann'\?"):
+            Address.parse("@ann")
+
     @pytest.mark.parametrize(
         "url",
         [

@@ -49,6 +49,8 @@ _OUTCOMES: Final = {
     "3xx": Outcome.NOT_SENT,
     "5xx": Outcome.NOT_SENT,
 }
+#: RFC 6749 §5.2 has the first for it; X says the second.
+_OF_THE_CLIENT: Final = frozenset({"invalid_client", "unauthorized_client"})
 _WORD: Final = re.compile(r"[a-z_]{1,64}")
 
 
@@ -282,8 +284,10 @@ class RefreshingTokens:
         code = said.get("error") if isinstance(said, dict) else None
         code = code if isinstance(code, str) and _WORD.fullmatch(code) else None
         reason = f"oauth: {self._host} gives no access token: {code or answer.reason}"
-        is_refused = outcome_for(answer.status, _OUTCOMES) is Outcome.AUTHENTICATION and code != "invalid_client"
-        reason += way_out if is_refused else ""
+        if code in _OF_THE_CLIENT:
+            reason += "; client_id and client_secret have to be those of the application there"
+        elif outcome_for(answer.status, _OUTCOMES) is Outcome.AUTHENTICATION:
+            reason += way_out
         raise answer.error(_OUTCOMES, reason=reason, code=code) or NotSentError(reason)
 
     def _to_keep(self, said: Mapping[str, Any], kept: Mapping[str, Any]) -> dict[str, Any]:

@@ -137,7 +137,8 @@ def normalise(uri: str) -> str:
     scheme, colon, rest = uri.partition(":")
     if not colon or not _SCHEME.fullmatch(scheme):
         could_be_account = "@" in uri and len(uri) <= 80 and not _UNPRINTABLE.search(uri)
-        hint = f"; did you mean 'mailto:{uri}' or 'xmpp:{uri}'?" if could_be_account else ""
+        meant = f"'x:{uri}'" if uri.startswith("@") else f"'mailto:{uri}' or 'xmpp:{uri}'"
+        hint = f"; did you mean {meant}?" if could_be_account else ""
         raise InvalidInputError(f"not an address: {_shown(uri)} has no scheme, such as mailto: or sms:{hint}")
     if len(uri) > _MAX_LENGTH:
         raise InvalidInputError(f"not an address: longer than {_MAX_LENGTH} characters")

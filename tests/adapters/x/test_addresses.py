@@ -98,7 +98,7 @@ def test_a_direct_message_names_no_post_even_where_it_answers_one() -> None:
 
 
 def test_a_name_is_refused_with_the_way_out() -> None:
-    with pytest.raises(RejectedError, match=r'channel\.find\("@ann"\)') as caught:
+    with pytest.raises(RejectedError, match=r'await hub\.channel\(\.\.\.\)\.find\("@ann"\)') as caught:
         destination(outgoing("x:@ann"))
     assert caught.value.kind is FailureKind.INVALID_ADDRESS
 

@@ -128,3 +128,12 @@ async def test_the_app_signs_by_its_own_token() -> None:
 async def test_without_one_the_error_names_the_setting() -> None:
     with pytest.raises(AuthenticationError, match="bearer_token is not set"):
         await Auth(config(oauth1=OAUTH1), FakeContext()).authorization("GET", URL, identity="app")
+
+
+async def test_each_way_of_signing_says_what_a_person_does_where_it_is_refused() -> None:
+    tokens = Tokens()
+    oauth2 = Auth(config(oauth2={"client_id": "app", "refresh_token": "refresh-0"}), tokens.context())
+    oauth1 = Auth(config(oauth1=OAUTH1), tokens.context())
+    assert "refresh token that it brings into oauth2" in oauth2.way_out("user")
+    assert "what oauth1 says" in oauth1.way_out("user")
+    assert "bearer_token" in oauth1.way_out("app")

@@ -543,3 +543,13 @@ async def test_an_answer_that_is_lost_leaves_it_open(step: Any) -> None:
 
 def source(name: str) -> str:
     return (Path(package.__file__).parent / name).read_text("utf-8")
+
+
+async def test_keys_that_are_refused_are_named_with_what_to_do() -> None:
+    server = XServer()
+    keys = {**server.account("shop").oauth1, "access_token": "1001-another"}
+    context = FakeContext(transport=server.transport)
+    settings = XConfig.model_validate({"oauth1": keys})
+    client = make(settings, context, Budgets(settings, context))
+    with pytest.raises(AuthenticationError, match="Unauthorized; X' developer console has what oauth1 says"):
+        await client.request("GET", "/2/users/me")

@@ -109,6 +109,24 @@ def test_each_problem_has_its_outcome(
 
 
 @pytest.mark.parametrize(
+    ("body", "act", "way_out"),
+    [
+        (CREDITS, Act.READ, "credit is bought in X' developer console"),
+        (
+            SCOPE,
+            Act.POST,
+            "what the app may do is set in X' developer console, and its tokens are made anew after that",
+        ),
+        (UNAUTHORIZED, Act.READ, "look at the keys"),
+    ],
+)
+def test_what_only_a_person_can_change_says_how(body: dict[str, Any], act: Act, way_out: str) -> None:
+    found = judged(body["status"], body, act, way_out="look at the keys")
+    assert found is not None
+    assert found.reason.endswith(f"; {way_out}")
+
+
+@pytest.mark.parametrize(
     ("status", "body", "act", "error"),
     [
         (400, old(214, "Bad request."), Act.POST, RejectedError),

@@ -115,7 +115,8 @@ def destination(out: Outgoing) -> Destination:
     """
     to, conversation = out.to, out.conversation
     if (handle := handle_of(to)) is not None:
-        raise _nowhere(f'x:@{handle} is a name, which may change hands: `channel.find("@{handle}")` tells the address')
+        way_out = f'`await hub.channel(...).find("@{handle}")` tells the address'
+        raise _nowhere(f"x:@{handle} is a name, which may change hands: {way_out}")
     if to == PUBLIC or conversation.kind is ConversationKind.PUBLIC:
         return _post(out, conversation)
     if (id := group_id(to)) is not None:

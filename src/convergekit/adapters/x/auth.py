@@ -50,6 +50,14 @@ class Auth:
         """Whether a refusal of what signs may be mended by signing anew, with a fresh token."""
         return identity == "user" and self._tokens is not None
 
+    def way_out(self, identity: Identity) -> str:
+        """What a person does where what signs is refused."""
+        if identity == "app":
+            return "bearer_token is not the app's any more: X' developer console makes another"
+        if self._tokens is not None:
+            return "a person has to authorise the app again, and put the refresh token that it brings into oauth2"
+        return "X' developer console has what oauth1 says, or makes it anew; or the clock of this machine is wrong"
+
     async def authorization(
         self, method: str, url: str, query: Iterable[tuple[str, str]] = (), *, identity: Identity, fresh: bool = False
     ) -> str:

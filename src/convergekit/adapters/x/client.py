@@ -180,7 +180,10 @@ class XClient(_Endpoints):
         items = items_of(route, body, own=self.own) if call.method == "GET" else ()
         status = status_of(answer, body, act)
         wait = await self._budgets.after(ticket, status=status, headers=answer.headers, items=items)
-        if error := outcome(answer, body, act, wait=wait, hidden=call.hidden, channel=self._context.channel):
+        way_out = self._auth.way_out(self._identity)
+        if error := outcome(
+            answer, body, act, wait=wait, way_out=way_out, hidden=call.hidden, channel=self._context.channel
+        ):
             raise error
         found = Answer(body or ())
         found.status, found.date = answer.status, answer.headers.get("date", "")

@@ -73,6 +73,15 @@ class BudgetConfig(_Settings):
         "adapter's page.",
     )
 
+    @field_validator("prices")
+    @classmethod
+    def _are_known(cls, prices: dict[str, Decimal]) -> dict[str, Decimal]:
+        if prices:
+            from .budgets.prices import price_list  # loads what reads texts, which few settings ask for
+
+            price_list(prices)
+        return prices
+
 
 class XConfig(_Settings):
     """One account at X, by an app of its developer's."""

@@ -53,6 +53,9 @@ _QUOTA: Final = frozenset({"credits-depleted", "usage-capped"})
 _OF_THE_APP: Final = frozenset({"client-forbidden", "oauth1-permissions", "unsupported-authentication"})
 _DUPLICATE_CODE: Final = "187"
 _DUPLICATE: Final = "duplicate-content"
+#: What a person does about it.
+_NO_CREDIT: Final = "; credit is bought in X' developer console"
+_NO_PERMISSION: Final = "; what the app may do is set in X' developer console, and its tokens are made anew after that"
 #: Statuses that say that the request was not worked on: too slow, too early.
 _NOT_WORKED_ON: Final = frozenset({408, 425})
 
@@ -157,6 +160,7 @@ def outcome(
     act: Act,
     *,
     wait: float = 60.0,
+    way_out: str = "",
     hidden: Callable[[], Iterable[str]] = tuple,
     channel: str = "?",
 ) -> DeliveryError | None:
@@ -167,6 +171,7 @@ def outcome(
         body: What `body_of` made of it.
         act: What was asked for.
         wait: Seconds to wait where X says that there were too many requests.
+        way_out: What a person does where X does not know who asks.
         hidden: Gives what the error must not show: credentials, and what the message says.
         channel: Name of the channel.
     """
@@ -179,9 +184,9 @@ def outcome(
     reason = _reason(answer, problem, hidden())
     more: dict[str, Any] = {"channel": channel, "code": problem.type or problem.code or str(answer.status)}
     if status == 402 or problem.type in _QUOTA:
-        return CreditError(reason, **more)
+        return CreditError(reason + _NO_CREDIT, **more)
     if status == 401:
-        return AuthenticationError(reason, **more)
+        return AuthenticationError(f"{reason}; {way_out}" if way_out else reason, **more)
     if status == 429:
         # A limit is one of a route: what goes another way need not wait.
         return ThrottledError(reason, retry_after=wait, scope="conversation", **more)
@@ -229,6 +234,8 @@ def _refused(status: int, problem: Problem, act: Act, reason: str, more: dict[st
         return RejectedError(reason, kind=FailureKind.CONTENT, **{**more, "code": _DUPLICATE})
     if status == 403 and act in _ALTERNATIVES and problem.type not in _OF_THE_APP:
         return NotPermittedError(reason, alternative=_ALTERNATIVES[act], **more)
+    if problem.type in _OF_THE_APP:
+        reason += _NO_PERMISSION
     if status == 404 and act is Act.DIRECT:
         return RejectedError(reason, kind=FailureKind.INVALID_ADDRESS, **more)
     return RejectedError(reason, kind=_KINDS.get(status, FailureKind.PROVIDER), **more)

@@ -6,9 +6,10 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
+from convergekit.adapters.x import BudgetConfig
 from convergekit.adapters.x.budgets.prices import PRICES, Cost, cost_of, items_of, price_list
-from convergekit.errors import ConfigurationError
 
 
 @pytest.mark.parametrize(
@@ -64,12 +65,14 @@ def test_a_body_of_any_form_has_a_price(body: Any) -> None:
 
 def test_prices_can_be_changed_by_name_and_only_by_one_that_there_is() -> None:
     assert price_list({"post.create": Decimal("0.5")}) == {**PRICES, "post.create": Decimal("0.5")}
-    with pytest.raises(ConfigurationError, match=r"budget\.prices: there is no post\.creat;"):
-        price_list({"post.creat": Decimal("0.5")})
-    with pytest.raises(ConfigurationError, match=r"budget\.prices: delete must be 0 or more"):
-        price_list({"delete": Decimal("-1")})
-    with pytest.raises(ConfigurationError, match=r"budget\.prices: delete must be 0 or more"):
-        price_list({"delete": Decimal("NaN")})
+    for wrong in ("-1", "NaN"):
+        with pytest.raises(ValueError, match="delete must be 0 or more"):
+            price_list({"delete": Decimal(wrong)})
+
+
+def test_a_price_that_there_is_not_is_told_with_the_other_settings() -> None:
+    with pytest.raises(ValidationError, match=r"prices\s+Value error, there is no post\.creat; there are post\.read,"):
+        BudgetConfig.model_validate({"prices": {"post.creat": "0.5"}})
 
 
 def test_each_object_of_an_answer_is_an_item() -> None:

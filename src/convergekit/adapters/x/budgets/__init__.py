@@ -52,9 +52,6 @@ class Budgets:
         config: Its settings.
         context: Clock, state and admission.
         random: Values in [0, 1), for jitter.
-
-    Raises:
-        ConfigurationError: `budget.prices` has a name that there is not.
     """
 
     def __init__(self, config: XConfig, context: ChannelContext, *, random: Callable[[], float] = random) -> None:

@@ -120,9 +120,6 @@ class Money:
     Args:
         config: The limits, and other prices.
         context: Clock, state and admission.
-
-    Raises:
-        ConfigurationError: `budget.prices` has a name that there is not.
     """
 
     def __init__(self, config: BudgetConfig, context: ChannelContext) -> None:

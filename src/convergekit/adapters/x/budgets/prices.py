@@ -8,7 +8,6 @@ from decimal import Decimal
 from typing import Any, Final
 
 from convergekit.content.twitter_text import entities
-from convergekit.errors import ConfigurationError
 
 __all__ = ["PRICES", "Cost", "cost_of", "items_of", "price_list"]
 
@@ -89,12 +88,12 @@ def price_list(changed: Mapping[str, Decimal]) -> Mapping[str, Decimal]:
     """`PRICES` with those of the settings.
 
     Raises:
-        ConfigurationError: One of them has no such name, or is below zero.
+        ValueError: One of them has no such name, or is below zero.
     """
     if unknown := sorted(changed.keys() - PRICES.keys()):
-        raise ConfigurationError(f"budget.prices: there is no {', '.join(unknown)}; there are {', '.join(PRICES)}")
+        raise ValueError(f"there is no {', '.join(unknown)}; there are {', '.join(PRICES)}")
     if wrong := sorted(name for name, price in changed.items() if not price.is_finite() or price < 0):
-        raise ConfigurationError(f"budget.prices: {', '.join(wrong)} must be 0 or more")
+        raise ValueError(f"{', '.join(wrong)} must be 0 or more")
     return {**PRICES, **changed}
 
 

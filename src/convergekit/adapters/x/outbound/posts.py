@@ -52,7 +52,7 @@ def check_text(text: str) -> None:
     from convergekit.content.twitter_text import entities  # nearly no post comes so far
 
     if len(entities(text).cashtags) > 1:
-        raise _refused("X takes one cashtag ($ABC) in a post of a self-serve account; say one, or replies = any")
+        raise _refused('X takes one cashtag ($ABC) in a post, of all accounts but those that say replies = "any"')
 
 
 def body(
