@@ -550,3 +550,17 @@ async def test_what_has_gone_out_is_asked_for_by_an_address_in_either_form() -> 
         await hub.send("two", to=BOB)
         assert hub.captured.texts(Address(BOB)) == hub.captured.texts(BOB) == ["two"]
         assert hub.captured.only(to=Address(ANN)).text == "one"
+
+
+async def test_the_limits_are_those_of_the_settings_and_of_the_conversation(tmp_path: Path) -> None:
+    """An application that posts to X sees in its tests which parts a thread has, and what a direct message holds."""
+    config = tmp_path / "c.toml"
+    config.write_text('[channels.x]\nadapter = "x"\ndsn = "x://KEY:SECRET@default?refresh_token=TOKEN"\n')
+    text = "Many words. " * 40
+    async with RecordingHub.from_toml(config) as hub:
+        await hub.send(text, to="x:public")
+        await hub.send(text, to="x:12345")
+
+        *thread, direct = hub.captured.texts()
+    assert [len(each) <= 280 for each in thread] == [True, True]
+    assert direct == text

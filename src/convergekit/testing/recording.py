@@ -23,7 +23,7 @@ import anyio
 from anyio import NoEventLoopError
 from anyio.lowlevel import EventLoopToken, checkpoint, current_token
 
-from convergekit.abc import Adapter, Admission, Outgoing
+from convergekit.abc import Adapter, Admission, ChannelContext, Outgoing
 from convergekit.adapters.loopback import LoopbackAdapter, LoopbackConfig, Medium, Sent
 from convergekit.adapters.loopback.medium import Script
 from convergekit.config import ChannelSettings, adapter_class, load
@@ -33,7 +33,9 @@ from convergekit.errors import ConfigurationError, InvalidInputError
 from convergekit.hub import Channel, Hub
 from convergekit.model import (
     Address,
+    Capabilities,
     ChannelChanged,
+    ConversationRef,
     Event,
     IdempotencyKind,
     MessageReceived,
@@ -139,8 +141,10 @@ class RecordingHub(Hub):
             self._add(ChannelSettings(name, kind, LoopbackConfig(), ChannelOptions()), {})
 
     @classmethod
-    def from_toml(cls, path: str | Path, **options: Any) -> Self:
-        """As `Hub.from_toml`; a variable of the environment that is not set has the value "unset"."""
+    def from_toml(
+        cls, path: str | Path, *, parts: Mapping[str, Mapping[str, Any]] | None = None, **options: Any
+    ) -> Self:
+        """As `Hub.from_toml`; a variable that is not set is "unset", and *parts* are of no use to what stands in."""
         settings = load(path, _Environ(os.environ))
         hub = cls(**options)
         for channel in settings.channels.values():
@@ -153,7 +157,8 @@ class RecordingHub(Hub):
         kind = _stand_in(settings.adapter, options.fetch_media is not None)
         unhurried = options.model_copy(update={"rate": None})
         return super()._add(
-            ChannelSettings(settings.name, kind, LoopbackConfig(), unhurried), {"medium": self.captured}
+            ChannelSettings(settings.name, kind, LoopbackConfig(), unhurried),
+            {"medium": self.captured, "stands_for": (settings.adapter, settings.config)},
         )
 
     @asynccontextmanager
@@ -309,6 +314,16 @@ class _Environ(dict[str, str]):
 
 
 class _StandIn(LoopbackAdapter):
+    def __init__(self, config: LoopbackConfig, context: ChannelContext) -> None:
+        self._real = _unopened(*context.parts.get("stands_for", (LoopbackAdapter, None)), context)
+        if self._real is not None:
+            self.capabilities = self._real.capabilities
+        super().__init__(config, context)
+
+    def capabilities_for(self, conversation: ConversationRef) -> Capabilities:
+        """What the real one says, which may depend on the conversation."""
+        return self.capabilities if self._real is None else self._real.capabilities_for(conversation)
+
     async def send(self, out: Outgoing) -> Receipt:
         """As the real one: a key that it knows again is answered, and does not arrive twice."""
         known = self.medium.receipt_for(out.key)
@@ -325,6 +340,16 @@ class _StandIn(LoopbackAdapter):
             return await super().find(name)
         except InvalidInputError:
             return await super().find(f"@{name}")
+
+
+def _unopened(real: type[Adapter[Any]], config: object, context: ChannelContext) -> Adapter[Any] | None:
+    """The real one, to be asked for its limits; None where the channel of a test has not the settings it needs."""
+    if not isinstance(config, real.Config):
+        return None
+    try:
+        return real(config, context)
+    except Exception:  # whoever opens the real one will hear what is wrong
+        return None
 
 
 @cache
