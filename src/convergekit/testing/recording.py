@@ -315,7 +315,8 @@ class _Environ(dict[str, str]):
 
 class _StandIn(LoopbackAdapter):
     def __init__(self, config: LoopbackConfig, context: ChannelContext) -> None:
-        self._real = _unopened(*context.parts.get("stands_for", (LoopbackAdapter, None)), context)
+        real, settings = context.parts.get("stands_for", (LoopbackAdapter, None))
+        self._real = _unopened(real, settings, context)
         if self._real is not None:
             self.capabilities = self._real.capabilities
         super().__init__(config, context)
