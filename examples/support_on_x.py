@@ -43,7 +43,7 @@ async def look_before(post: str) -> None:
     assert isinstance(x, XAdapter)  # it is open
     permission = await x.can_reply(post)
     if not permission:
-        print(f"not in public: {permission.reason}; but {permission.alternative}")
+        print(f"not in public: {permission.reason}; instead: {permission.alternative}")
 
 
 # [permission end]

@@ -72,7 +72,7 @@ SHOWN = {
     ],
     "support_on_x.py": [
         "not in public: X lets this account answer only who mentions or quotes it, and that post does neither; "
-        "but x:1004",
+        "instead: x:1004",
         "@ann in public: @shop are you open?",
         "@shop in public: We are open from nine to six.",
         "@bob in public: @shop where is my order?",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from decimal import Decimal
 from random import Random
 from typing import Any
 
@@ -445,11 +446,19 @@ async def test_a_group_is_written_to() -> None:
         assert x.server.directs[-1].conversation is group
 
 
+async def test_what_was_spent_can_be_asked() -> None:
+    async with world(budget={"day": "5"}) as x:
+        adapter: Any = x.hub.channel("x").adapter
+        before = adapter.spent.get("day", Decimal(0))
+        await x.settled(await x.hub.submit("We are open.", to="x:public"))
+
+        assert adapter.spent["day"] - before == Decimal("0.015")
+
+
 @pytest.mark.parametrize(
     ("settings", "step", "detail"),
     [
         ({}, None, "@support (7)"),
-        ({"budget": {"day": "5"}}, None, "of 5 US dollars of the day"),
         ({"user_id": "12"}, None, "user_id is 12"),
         ({}, EmptyError(), "Unauthorized"),
         ({}, Refused(403), "users.read"),

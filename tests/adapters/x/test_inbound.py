@@ -65,6 +65,20 @@ async def test_where_x_tells_nothing_by_itself_there_is_nothing_to_listen_to() -
         assert server.count() == 0
 
 
+async def test_a_check_where_nobody_listens_tells_of_no_trouble_with_it() -> None:
+    """As `convergekit check` asks: it opens the channel, and listens to nothing."""
+    context = FakeContext()
+    server = XServer(now=context.clock.now)
+    account, context = server.account("support"), FakeContext(transport=server.transport, clock=context.clock)
+    config = XConfig.model_validate({**settings_of(server, account), "activity": "stream"})
+    async with XAdapter(config, context) as adapter:
+        health = await adapter.check()
+
+    assert health.ok
+    assert health.detail.startswith("the account is @support")
+    assert "at once" not in health.detail
+
+
 @pytest.mark.parametrize("activity", ["none", "stream"])
 async def test_a_hub_hears_by_polls_and_by_the_stream_each_once(activity: str) -> None:
     server = XServer()

@@ -24,3 +24,17 @@ async def test_what_is_said_in_two_goes_does_not_wait_in_between() -> None:
         with pytest.raises(anyio.EndOfStream):
             await stream.receive()
     assert at_once == [1]
+
+
+async def test_what_fails_beside_it_comes_out_as_it_is() -> None:
+    """A test's own assertion is not to be looked for in a group."""
+
+    async def talk(stream: SocketStream) -> None:
+        raise AssertionError("nobody came")
+
+    server = LoopbackServer(talk)
+    with pytest.raises(ZeroDivisionError):
+        async with server.serving():
+            raise ZeroDivisionError
+    with pytest.raises(OSError, match="connect"):
+        await anyio.connect_tcp(server.host, server.port)

@@ -103,8 +103,10 @@ class TestWebhooks:
         assert [(each.method, each.route) for each in other.requests] == [("GET", "/x")]
 
     async def test_nobody_is_called_as_long_as_it_is_not_said_who(self, x: XServer) -> None:
-        with pytest.raises(LookupError, match="callbacks"):
-            await register(x)
+        """It is told as X would refuse it: the channel that registers shows X' words, and a bug's it would not."""
+        answer = await register(x)
+        assert answer.status_code == 400
+        assert "server.activity.callbacks has to say what leads to the app under test" in answer.text
 
 
 class TestSubscriptions:

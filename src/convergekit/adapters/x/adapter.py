@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from decimal import Decimal
+from types import MappingProxyType
 from typing import Any, ClassVar, Final, NamedTuple, Self
 
 from anyio import TASK_STATUS_IGNORED
@@ -134,6 +136,15 @@ class XAdapter(Adapter[XConfig]):
             DeliveryError: X could not be asked.
         """
         return await self._open.outbound.can_dm(who if isinstance(who, Address) else Address.parse(who))
+
+    @property
+    def spent(self) -> Mapping[str, Decimal]:
+        """US dollars of this "day" and "month" (UTC), of all workers as far as this one knows; {} without a budget.
+
+        Raises:
+            NotSentError: The channel is not open.
+        """
+        return MappingProxyType(self._open.session.budgets.spent.total)
 
     async def check(self) -> Health:
         """Whether X knows the account, and what is missing for it to work."""

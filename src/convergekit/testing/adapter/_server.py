@@ -43,13 +43,19 @@ class LoopbackServer:
     async def serving(self) -> AsyncGenerator[None]:
         """Serve meanwhile."""
         self.come_back()
+        trouble: Exception | None = None
         try:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._serve)
-                yield
+                try:
+                    yield
+                except Exception as error:
+                    trouble = error  # raised below: a test's own failure is not to come out as a group
                 tasks.cancel_scope.cancel()
         finally:
             self.go_away()
+        if trouble is not None:
+            raise trouble
 
     def go_away(self) -> None:
         """From now on connections are refused; those that there are stay."""

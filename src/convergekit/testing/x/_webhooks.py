@@ -51,7 +51,10 @@ async def _register(server: XServer, asked: Asked) -> httpx.Response:
     if len(activity.webhooks) >= activity.max_webhooks:
         raise Problem(403, "WebhookConfigLimitExceeded: there are as many webhooks as there may be.")
     made = Webhook(server.next_id(), url, server.now())
-    await activity.challenge(made)
+    try:
+        await activity.challenge(made)
+    except LookupError as error:  # told where the test's author looks: by the channel that registers it
+        raise invalid(f"CrcValidationFailed: {error}", url=url) from None
     if not made.is_valid:
         raise invalid("CrcValidationFailed: the challenge was not answered, or not well", url=url)
     activity.webhooks[made.id] = made

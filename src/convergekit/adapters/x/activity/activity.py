@@ -16,7 +16,7 @@ from convergekit.model import Event
 from .. import reading, webhook
 from ..arrivals import Arrivals
 from ..session import Session
-from .pulse import Pulse
+from .pulse import NOT_BEGUN, Pulse
 from .stream import Stream
 from .upkeep import Upkeep
 
@@ -44,8 +44,10 @@ class Activity:
     async def listen(self, *, task_status: TaskStatus[None] = TASK_STATUS_IGNORED) -> None:
         """See `Listens.listen`; it returns where there is nothing to listen to."""
         if self._upkeep is None and self._stream is None:
+            if self._session.config.activity == "webhook" and self._pulse.trouble == NOT_BEGUN:
+                self._pulse.down("it has not called yet")
             return task_status.started()
-        self._pulse.down("it has not begun yet")  # another worker may have listened meanwhile
+        self._pulse.down(NOT_BEGUN)  # another worker may have listened meanwhile
         if self._upkeep is not None:
             await self._upkeep.keep(task_status)
         elif self._stream is not None:
@@ -66,8 +68,8 @@ class Activity:
 
     @property
     def health(self) -> str | None:
-        """How it is, in words; None where there is none."""
-        if self._session.config.activity == "none":
+        """How it is, in words; None where there is none, and where nobody listens here."""
+        if self._session.config.activity == "none" or self._pulse.trouble == NOT_BEGUN:
             return None
         refused = next((each.subscriptions.refused for each in (self._upkeep, self._stream) if each is not None), {})
         state = "tells us at once" if self._pulse.is_alive else f"does not tell us at once: {self._pulse.trouble}"

@@ -16,7 +16,10 @@ import anyio
 from convergekit.abc import ChannelContext
 from convergekit.model import Event
 
-__all__ = ["Kind", "Pulse"]
+__all__ = ["NOT_BEGUN", "Kind", "Pulse"]
+
+#: The trouble as long as nobody has begun here: another worker may, and a check does not.
+NOT_BEGUN: Final = "it has not begun yet"
 
 Kind = Literal["post", "dm"]
 
@@ -44,7 +47,7 @@ class Pulse:
 
     def __init__(self, context: ChannelContext) -> None:
         self._context = context
-        self.trouble: str | None = "it has not begun yet"
+        self.trouble: str | None = NOT_BEGUN
         self.silent_since: datetime | None = None
         self._restless = anyio.Event()
         self._is_up, self._up_at, self.up_since = False, context.clock.now(), context.clock.monotonic()

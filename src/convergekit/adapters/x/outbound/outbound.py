@@ -131,7 +131,7 @@ class Outbound:
             memory.wrote(out.to.uri, id)
         else:
             thread = to.thread or (id if to.parent is None else None)
-            memory.posted(id, thread, self._session.own, summoned=True)
+            memory.posted(id, thread, self._session.own, summoned=True, to=to.id)
             if native.hand_over and out.index == out.count - 1 and to.id is not None:
                 try:
                     await handovers.invited(context, to.id, post=id, conversation=out.conversation)
@@ -155,7 +155,7 @@ class Outbound:
                 reason = f"a post to {out.to} answers one of theirs: name it by reply_to; to everybody is x:public"
                 raise RejectedError(reason, kind=FailureKind.INVALID_ADDRESS, channel=self._session.context.channel)
             return to
-        return replace(to, parent=self._session.memory.newest(to.thread) or to.thread)
+        return replace(to, parent=self._session.memory.newest(to.thread, to.id) or to.thread)
 
     # After sending
 
@@ -231,11 +231,7 @@ class Outbound:
         data = mapping(answer.get("data"))
         if read_id(data.get("id")) != session.own:
             return Health(ok=False, detail=f"user_id is {session.own}, and the tokens are those of {data.get('id')}")
-        spent = session.budgets.spent.total
-        limits = {"day": session.config.budget.day, "month": session.config.budget.month}
-        told = [f"{spent.get(name, 0)} of {most} US dollars of the {name}" for name, most in limits.items() if most]
-        money = f"; spent: {', '.join(told)}" if told else ""
-        return Health(ok=True, detail=f"the account is @{data.get('username')} ({session.own}){money}")
+        return Health(ok=True, detail=f"the account is @{data.get('username')} ({session.own})")
 
 
 def _priority(out: Outgoing) -> Priority:
