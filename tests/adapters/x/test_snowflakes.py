@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convergekit.adapters.x.snowflakes import EPOCH, first_id, moment_of, newest, read_id
+from convergekit.adapters.x.snowflakes import EPOCH, first_id, moment_of, read_id
 
 
 @pytest.mark.parametrize(
@@ -48,8 +48,3 @@ def test_the_first_id_of_a_moment_is_of_that_millisecond(moment: datetime) -> No
 
 def test_before_there_were_times_in_ids_the_first_id_is_the_least() -> None:
     assert first_id(EPOCH - timedelta(days=1)) == "1"
-
-
-def test_the_newest_is_chosen_by_number_and_not_by_letters() -> None:
-    assert newest(["9", "10", "8"]) == "10"
-    assert newest([]) is None

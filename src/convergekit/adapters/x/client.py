@@ -63,7 +63,6 @@ if TYPE_CHECKING:
         create_direct_message: Callable[..., Awaitable[Answer]]
         create_tweet: Callable[..., Awaitable[Answer]]
         delete_tweet: Callable[..., Awaitable[Answer]]
-        get_direct_message_events: Callable[..., Awaitable[Answer]]
         get_user: Callable[..., Awaitable[Answer]]
         get_users_mentions: Callable[..., Awaitable[Answer]]
 

@@ -7,11 +7,10 @@ what is of the same one; older ids are plain numbers, which tell no time.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-__all__ = ["EPOCH", "LARGEST", "first_id", "moment_of", "newest", "read_id"]
+__all__ = ["EPOCH", "LARGEST", "first_id", "moment_of", "read_id"]
 
 #: What the milliseconds of an id count from.
 EPOCH: Final = datetime(2010, 11, 4, 1, 42, 54, 657_000, tzinfo=UTC)
@@ -46,8 +45,3 @@ def moment_of(id: str) -> datetime | None:
 def first_id(moment: datetime) -> str:
     """The least id that can have been given out at *moment* or later: what `since_id` and `until_id` compare with."""
     return str(max(1, (moment - EPOCH) // _MILLISECOND << _SHIFT))
-
-
-def newest(ids: Iterable[str]) -> str | None:
-    """The one that was given out last, or None where there are none."""
-    return max(ids, key=int, default=None)

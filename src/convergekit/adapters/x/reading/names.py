@@ -35,43 +35,25 @@ _NEWER_POST: Final = (
 )
 _DIRECT: Final = "attachments,created_at,dm_conversation_id,entities,event_type,id,participant_ids,sender_id,text"
 
+#: What is shown beside them.
+_BESIDE: Final = {"user.fields": _USER, "media.fields": _MEDIA}
+_WITH_POLLS: Final = {**_BESIDE, "poll.fields": "end_datetime,id,options,voting_status"}
+_EXPANDED: Final = "attachments.media_keys,attachments.poll_ids,author_id"
+_DIRECT_EXPANDED: Final = "attachments.media_keys,sender_id"
+
 _FIELDS: Final[Mapping[Dialect, Mapping[str, str]]] = {
     "tweet": MappingProxyType(
-        {
-            "tweet.fields": _POST,
-            "expansions": "attachments.media_keys,attachments.poll_ids,author_id,referenced_tweets.id",
-            "user.fields": _USER,
-            "media.fields": _MEDIA,
-            "poll.fields": "end_datetime,id,options,voting_status",
-        }
+        {"tweet.fields": _POST, "expansions": f"{_EXPANDED},referenced_tweets.id", **_WITH_POLLS}
     ),
     "post": MappingProxyType(
-        {
-            "post.fields": _NEWER_POST,
-            "expansions": "attachments.media_keys,attachments.poll_ids,author_id,referenced_posts",
-            "user.fields": _USER,
-            "media.fields": _MEDIA,
-            "poll.fields": "end_datetime,id,options,voting_status",
-        }
+        {"post.fields": _NEWER_POST, "expansions": f"{_EXPANDED},referenced_posts", **_WITH_POLLS}
     ),
 }
 _DIRECT_FIELDS: Final[Mapping[Dialect, Mapping[str, str]]] = {
     "tweet": MappingProxyType(
-        {
-            "dm_event.fields": f"{_DIRECT},referenced_tweets",
-            "expansions": "attachments.media_keys,sender_id",
-            "user.fields": _USER,
-            "media.fields": _MEDIA,
-        }
+        {"dm_event.fields": f"{_DIRECT},referenced_tweets", "expansions": _DIRECT_EXPANDED, **_BESIDE}
     ),
-    "post": MappingProxyType(
-        {
-            "dm_event.fields": _DIRECT,
-            "expansions": "attachments.media_keys,sender_id",
-            "user.fields": _USER,
-            "media.fields": _MEDIA,
-        }
-    ),
+    "post": MappingProxyType({"dm_event.fields": _DIRECT, "expansions": _DIRECT_EXPANDED, **_BESIDE}),
 }
 
 
