@@ -90,18 +90,21 @@ class Memory:
                 summoned = event.details.get("summoned") is True  # what is false is not written
                 self.posted(event.message_id, event.conversation.thread, author, summoned=summoned)
 
-    def posted(self, post: str, thread: str | None, author: str | None, *, summoned: bool) -> None:
-        """*post* stands in the thread that is called *thread*; of ours *summoned* is True."""
+    def posted(
+        self, post: str, thread: str | None, author: str | None, *, summoned: bool, to: str | None = None
+    ) -> None:
+        """*post* stands in the thread that is called *thread*; of ours *summoned* is True, and it is *to* somebody."""
         self._posts.put(post, Known(author, summoned))
         if thread is None or not summoned:
             return
-        newest = self._newest.get(thread)
-        if newest is None or int(newest) < int(post):
-            self._newest.put(thread, post)
+        for place in (thread, f"{thread} {to or author}"):
+            newest = self._newest.get(place)
+            if newest is None or int(newest) < int(post):
+                self._newest.put(place, post)
 
-    def newest(self, thread: str) -> str | None:
-        """The newest post of a thread that we know and may answer, or None."""
-        return self._newest.get(thread)
+    def newest(self, thread: str, person: str | None = None) -> str | None:
+        """The newest post of a thread that we know and may answer, or None; of *person*, or of ours to them."""
+        return self._newest.get(thread if person is None else f"{thread} {person}")
 
     def known(self, post: str) -> Known | None:
         """What reading *post* has found; None where nobody has read it."""

@@ -90,6 +90,27 @@ async def test_of_two_equal_messages_the_second_is_not_taken_for_the_first_that_
         assert await here.became(second) is Reconciliation.NOT_TAKEN
 
 
+async def test_what_could_not_be_noted_is_noted_once_the_ledger_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = Here()
+    put, times = type(here.context.state).put, 0
+
+    async def seldom(self: Any, *args: Any, **more: Any) -> bool:
+        nonlocal times
+        times += 1
+        if times <= 7:  # each note is tried five times
+            raise StoreError("away")
+        return await put(self, *args, **more)
+
+    monkeypatch.setattr(type(here.context.state), "put", seldom)
+    async with here.adapter:
+        await here.adapter.send(here.direct("Yes.", "a/0"))
+        await here.adapter.send(here.direct("Something else.", "b/0"))
+        third = here.direct("Yes.", "c/0")
+        await here.lost(third, taken=False)
+    async with here.adapter:  # another life, which knows what the ledger knows
+        assert await here.became(third) is Reconciliation.NOT_TAKEN
+
+
 async def test_what_x_has_made_something_else_of_is_not_sent_again() -> None:
     here = Here()
     async with here.adapter:

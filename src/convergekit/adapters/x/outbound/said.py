@@ -7,7 +7,9 @@ noted under a digest of its text and place, for as long as a delivery may be tri
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Final
 
@@ -24,6 +26,8 @@ _KEPT: Final = timedelta(days=4)
 _ROWS: Final = 256
 _NOTES: Final = 64
 _TRIES: Final = 5
+#: Notes that wait for the ledger, at most.
+_UNSAVED: Final = 1000
 
 
 class Said:
@@ -36,6 +40,7 @@ class Said:
     def __init__(self, context: ChannelContext) -> None:
         self._context = context
         self._here: Bounded[str] = Bounded()
+        self._unsaved: deque[Mapping[str, Any]] = deque(maxlen=_UNSAVED)
 
     async def note(self, digest: str, whose: str, id: str) -> None:
         """The post or message *id*, which says *digest*, is what became of *whose* (a delivery's part).
@@ -43,16 +48,30 @@ class Said:
         It was made: a ledger that fails now must not make that uncertain.
         """
         self._here.put(id, whose)
-        try:
-            for _ in range(_TRIES):
-                notes, version = await self._notes(digest)
-                kept = [each for each in notes if each["id"] != id][-_NOTES + 1 :]
-                said = {"digest": digest, "whose": whose, "id": id, "at": self._context.clock.now().timestamp()}
-                if await self._context.state.put(_row(digest), [*kept, said], version=version):
-                    return
-        except StoreError:
-            pass
-        self._context.log.warning("%s was sent as %s, which is not noted: the ledger did not take it", whose, id)
+        at = self._context.clock.now().timestamp()
+        self._unsaved.append({"digest": digest, "whose": whose, "id": id, "at": at})
+        if not await self._saved():
+            self._context.log.warning(
+                "%s was sent as %s, which is not noted yet: the ledger did not take it", whose, id
+            )
+
+    async def _saved(self) -> bool:
+        """Store what is not stored, the newest first; what the ledger does not take now, it is offered once more."""
+        while self._unsaved:
+            said = self._unsaved.pop()
+            if not await self._stored(said):
+                self._unsaved.append(said)
+                return False
+        return True
+
+    async def _stored(self, said: Mapping[str, Any]) -> bool:
+        for _ in range(_TRIES):
+            with suppress(StoreError):
+                notes, version = await self._notes(said["digest"])
+                kept = [each for each in notes if each["id"] != said["id"]][-_NOTES + 1 :]
+                if await self._context.state.put(_row(said["digest"]), [*kept, said], version=version):
+                    return True
+        return False
 
     def here(self, id: str) -> str | None:
         """Whose *id* is, of what went out here, whatever it says and whether or not the ledger knows it."""
