@@ -13,6 +13,9 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any, Final
 
+from ..reading.names import renamed
+from ..reading.words import urls_in, where_text_is
+
 __all__ = ["digest", "is_like", "is_same", "shown_text"]
 
 _SCHEME: Final = re.compile(r"\bhttps?://", re.IGNORECASE)
@@ -23,15 +26,15 @@ _ANY_LINK: Final = re.compile(r"https?://\S+", re.IGNORECASE)
 
 
 def shown_text(item: Mapping[str, Any]) -> str:
-    """What a post or a direct message of an answer of X says, with its links as they were written."""
-    note = next((item[name] for name in ("note_tweet", "note_post") if isinstance(item.get(name), Mapping)), None)
-    source = item if note is None or not isinstance(note.get("text"), str) else note
+    """What a post or a direct message of an answer of X says, with its links as they were written.
+
+    Unlike what a reader is shown it has all of it, whatever characters: it is compared, and goes nowhere.
+    """
+    source = where_text_is(renamed(item))
     text = source.get("text")
     text = html.unescape(text) if isinstance(text, str) else ""
-    entities = source.get("entities")
-    urls = entities.get("urls") if isinstance(entities, Mapping) else source.get("urls")
-    for url in urls if isinstance(urls, list) else ():
-        short, long = (url.get("url"), url.get("expanded_url")) if isinstance(url, Mapping) else (None, None)
+    for url in urls_in(source):
+        short, long = url.get("url"), url.get("expanded_url")
         if isinstance(short, str) and short and isinstance(long, str) and long:
             text = text.replace(short, long)
     return text

@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 
 from .values import mapping, sequence, web, words
 
-__all__ = ["Shown", "shown"]
+__all__ = ["Shown", "shown", "urls_in", "where_text_is"]
 
 _ESCAPED: Final = re.compile("&(amp|lt|gt);")
 _PLAIN: Final = {"amp": "&", "lt": "<", "gt": ">"}
@@ -57,8 +57,7 @@ def shown(post: Mapping[str, Any], *, quoted: str | None = None, has_media: bool
         quoted: Id of the post that it quotes, or None.
         has_media: Whether its files are told beside, so that links to them are no text.
     """
-    note = mapping(post.get("note_post"))
-    source = note if isinstance(note.get("text"), str) else post
+    source = where_text_is(post)
     raw = words(source.get("text"))
     if raw is None:
         return Shown(None)
@@ -72,7 +71,7 @@ def shown(post: Mapping[str, Any], *, quoted: str | None = None, has_media: bool
 
 def _links(source: Mapping[str, Any], quoted: str | None, has_media: bool) -> dict[str, _Link]:
     links = {}
-    for each in _entities(source):
+    for each in urls_in(source):
         short, leads_to = web(each.get("url")), web(each.get("expanded_url"))
         if short is None or leads_to is None:
             continue
@@ -82,7 +81,13 @@ def _links(source: Mapping[str, Any], quoted: str | None, has_media: bool) -> di
     return links
 
 
-def _entities(source: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
+def where_text_is(post: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What holds the whole text of *post*, which has newer names, and the links in it: a long one has a note."""
+    note = mapping(post.get("note_post"))
+    return note if isinstance(note.get("text"), str) else post
+
+
+def urls_in(source: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
     """A post has its links among its entities; a direct message, as the API describes it, has them by themselves."""
     found = sequence(mapping(source.get("entities")).get("urls")) or sequence(source.get("urls"))
     return map(mapping, found)
