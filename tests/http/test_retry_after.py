@@ -1,4 +1,4 @@
-"""`Retry-After`: RFC 9110 §10.2.3 in all its forms, and whatever else servers write."""
+"""Dates, and `Retry-After`: RFC 9110 §5.6.7 and §10.2.3 in all their forms, and whatever else servers write."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convergekit.http import parse_retry_after
+from convergekit.http import parse_http_date, parse_retry_after
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -42,3 +42,24 @@ def test_both_forms_are_read_and_nonsense_is_none(value: str | None, seconds: fl
 def test_no_value_raises_and_no_wait_is_negative(value: str) -> None:
     seconds = parse_retry_after(value, NOW)
     assert seconds is None or seconds >= 0
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "Fri, 02 Jan 2026 03:04:05 GMT",
+        "Friday, 02-Jan-26 03:04:05 GMT",
+        "Fri Jan  2 03:04:05 2026",
+        "Fri, 02 Jan 2026 04:04:05 +0100",
+    ],
+)
+def test_a_date_is_in_utc_whatever_its_form(value: str) -> None:
+    found = parse_http_date(value)
+
+    assert found == NOW
+    assert found.tzinfo is UTC
+
+
+@pytest.mark.parametrize("value", [None, "", "soon", "120", "Fri, 31 Dec 9999 23:59:59 -1400"])
+def test_what_is_no_date_is_none(value: str | None) -> None:
+    assert parse_http_date(value) is None

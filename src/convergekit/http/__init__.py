@@ -30,6 +30,7 @@ from .oauth import (
     token_of,
 )
 from .retry_after import (
+    parse_http_date,
     parse_retry_after,
 )
 from .signatures import (
@@ -69,6 +70,7 @@ __all__ = [
     "leads_to",
     "origin_of",
     "outcome_for",
+    "parse_http_date",
     "parse_retry_after",
     "token_of",
     "verify_hmac",

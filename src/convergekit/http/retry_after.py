@@ -1,4 +1,4 @@
-"""`Retry-After` in both its forms."""
+"""Times in HTTP's fields: dates, and `Retry-After` in both its forms."""
 
 from __future__ import annotations
 
@@ -7,9 +7,23 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-__all__ = ["parse_retry_after"]
+__all__ = ["parse_http_date", "parse_retry_after"]
 
 _SECONDS: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?")
+
+
+def parse_http_date(value: str | None) -> datetime | None:
+    """The moment that an HTTP-date in any of its three forms names, in UTC; None where there is none, or it is none.
+
+    Source:
+        RFC 9110 §5.6.7.
+    """
+    try:
+        moment = parsedate_to_datetime(value or "")
+        # It is in UTC, whether it says "GMT" or, as asctime does, nothing.
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
 
 
 def parse_retry_after(value: str | None, now: datetime) -> float | None:
@@ -31,10 +45,5 @@ def parse_retry_after(value: str | None, now: datetime) -> float | None:
     value = value.strip()
     if _SECONDS.fullmatch(value):
         return float(value)
-    try:
-        moment = parsedate_to_datetime(value)
-        # RFC 9110 §5.6.7: an HTTP-date is in UTC, whether it says "GMT" or, as asctime does, nothing.
-        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-        return max(0.0, (moment - now).total_seconds())
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
+    moment = parse_http_date(value)
+    return None if moment is None else max(0.0, (moment - now).total_seconds())

@@ -15,11 +15,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Final, NamedTuple
 
 from convergekit.abc import Clock
+from convergekit.http import parse_http_date
 
 from .windows import Priority, Window, shares
 
@@ -268,9 +268,6 @@ def _told(headers: Mapping[str, str], clock: Clock) -> dict[str, tuple[int, int,
 
 
 @lru_cache(maxsize=8)  # all answers of a second say the same
-@lru_cache(maxsize=16)
 def _epoch(date: str | None) -> float | None:
-    try:
-        return None if date is None else parsedate_to_datetime(date).timestamp()
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
+    moment = parse_http_date(date)
+    return None if moment is None else moment.timestamp()

@@ -7,12 +7,12 @@ message's is no answer, and what is not there yet is not taken to be missing bef
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from convergekit.abc import Outgoing, Reconciliation
 from convergekit.errors import NotSentError, ThrottledError
+from convergekit.http import parse_http_date
 
 from ..addresses import Destination, DestinationKind
 from ..budgets import Priority
@@ -164,7 +164,5 @@ def _is_before(item: Mapping[str, Any], since: datetime) -> bool:
 
 def _ahead(answer: Mapping[str, Any], now: datetime) -> timedelta:
     """By how much our clock goes ahead of X', as an answer of now tells."""
-    try:
-        return now - parsedate_to_datetime(getattr(answer, "date", "")).astimezone(UTC)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return timedelta(0)
+    at = parse_http_date(getattr(answer, "date", None))
+    return timedelta(0) if at is None else now - at
