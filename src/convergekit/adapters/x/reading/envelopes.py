@@ -53,7 +53,7 @@ def activity(envelope: Any, reading: Reading) -> Sequence[Event]:
 def account_activity(body: Mapping[str, Any], reading: Reading) -> Sequence[Event]:
     """The events of a *body* of the Account Activity API: lists, each of one kind of happenings."""
     if not body or read_id(body.get("for_user_id")) not in (None, reading.own):
-        return (_custom("account_activity", body),)
+        return each([body], lambda raw: (_custom("account_activity", raw),))
     reading = reading.beside(Includes.of(None, body.get("users")))
     events: list[Event] = []
     for name, content in body.items():
