@@ -8,8 +8,9 @@ import anyio
 import pytest
 
 from convergekit.adapters.x.budgets.breaker import Breaker
-from convergekit.errors import CreditError, StoreError
+from convergekit.errors import CreditError
 from convergekit.testing import FakeContext
+from tests.adapters.x.budgets.ledgers import Away, Hangs
 
 pytestmark = pytest.mark.anyio
 
@@ -187,23 +188,8 @@ async def test_a_ledger_that_is_away_stops_it_all_the_same() -> None:
 async def test_what_makes_no_sense_in_the_ledger_stops_nothing(value: Any) -> None:
     context = FakeContext()
     await context.state.put("breaker", value)
+    each = breaker(context)
 
-    await breaker(context).open()
+    await each.open()
 
-
-class Away:
-    """A ledger that cannot be reached."""
-
-    async def get(self, key: str) -> tuple[Any, int]:
-        raise StoreError("away")
-
-    async def put(self, key: str, value: Any, *, version: int | None = None) -> bool:
-        raise StoreError("away")
-
-
-class Hangs(Away):
-    """A ledger that does not answer."""
-
-    async def get(self, key: str) -> tuple[Any, int]:
-        await anyio.sleep_forever()
-        raise AssertionError
+    assert each.until is None

@@ -7,13 +7,14 @@ from typing import Any
 
 import anyio
 import pytest
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
 from convergekit.adapters.x.budgets import Budgets, Cost, Priority
 from convergekit.adapters.x.budgets.limits import Route
 from convergekit.adapters.x.config import BudgetConfig, OAuth2Config, XConfig
-from convergekit.errors import ConfigurationError, CreditError, NotSentError, ThrottledError
+from convergekit.errors import CreditError, ThrottledError
 from convergekit.testing import FakeContext
+from tests.adapters.x.budgets.ledgers import Hangs
 
 pytestmark = pytest.mark.anyio
 
@@ -168,22 +169,6 @@ async def test_polls_that_go_as_they_are_told_are_never_refused() -> None:
         context.clock.advance(each.wait("/2/dm_events", 60.0))
 
 
-def test_a_price_that_there_is_not_is_told_when_the_channel_is_made() -> None:
-    with pytest.raises(ConfigurationError, match=r"budget\.prices"):
-        budgets(FakeContext(), budget=BudgetConfig(prices={"tweet": Decimal(1)}))
-
-
-def test_both_refusals_are_known_not_to_have_left_us() -> None:
-    assert issubclass(ThrottledError, NotSentError)
-
-
-class Hangs:
-    """A ledger that does not answer."""
-
-    async def get(self, key: str) -> tuple[Any, int]:
-        await anyio.sleep_forever()
-        raise AssertionError
-
-    async def put(self, key: str, value: Any, *, version: int | None = None) -> bool:
-        await anyio.sleep_forever()
-        raise AssertionError
+def test_a_price_that_there_is_not_is_told_when_settings_are_read() -> None:
+    with pytest.raises(ValidationError, match="there is no tweet"):
+        BudgetConfig(prices={"tweet": Decimal(1)})

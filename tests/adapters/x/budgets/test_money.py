@@ -17,6 +17,7 @@ from convergekit.adapters.x.config import BudgetConfig
 from convergekit.errors import StoreError, ThrottledError
 from convergekit.model import CustomReceived
 from convergekit.testing import FakeClock, FakeContext
+from tests.adapters.x.budgets.ledgers import Away, Hangs
 
 pytestmark = pytest.mark.anyio
 
@@ -271,21 +272,3 @@ async def test_what_makes_no_sense_in_the_ledger_is_as_if_nothing_was_spent(valu
 
     await money.reserve(POST, NORMAL)
     assert spent(money)[0] == Decimal("0.015")
-
-
-class Away:
-    """A ledger that cannot be reached."""
-
-    async def get(self, key: str) -> tuple[Any, int]:
-        raise StoreError("away")
-
-    async def put(self, key: str, value: Any, *, version: int | None = None) -> bool:
-        raise StoreError("away")
-
-
-class Hangs(Away):
-    """A ledger that does not answer."""
-
-    async def put(self, key: str, value: Any, *, version: int | None = None) -> bool:
-        await anyio.sleep_forever()
-        return False
