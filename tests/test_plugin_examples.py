@@ -29,7 +29,10 @@ ANN = "pigeon:ann"
 SECRET = b"how the loft signs"
 
 
-@pytest.mark.parametrize(("name", "count"), [("testing_handlers.py", 19), ("testing_mail.py", 6), ("testing_x.py", 6)])
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [("testing_handlers.py", 19), ("testing_mail.py", 6), ("testing_x.py", 6), ("testing_x_handlers.py", 6)],
+)
 def test_the_tests_of_an_application_pass_on_both_loops(tmp_path: Path, name: str, count: int) -> None:
     """In a process of its own, without this project's settings for pytest."""
     settings = ["-c", os.devnull, "--rootdir", str(tmp_path), "-W", "error", "-p", "no:asyncio"]

@@ -100,6 +100,7 @@ async def test_the_channel_does_not_wait_for_the_server_that_x_calls() -> None:
         await it.listen()
         assert it.is_listening.is_set()
         await it.after(2)
+        assert "X does not take webhook_url" in (await it.adapter.check()).detail
         it.server.activity.callbacks = app
         await it.after(5)
 
@@ -117,6 +118,7 @@ async def test_a_server_that_x_does_not_reach_is_told_and_tried_again() -> None:
         (trouble,) = it.troubles
         assert isinstance(trouble, NotSentError)
         assert "webhook_url" in trouble.reason
+        assert "the public URL of the webhook app, with /fake behind it" in trouble.reason
         assert "webhook_url" in (await it.adapter.check()).detail
 
         it.server.activity.callbacks = app

@@ -96,9 +96,10 @@ class Upkeep:
         for seconds in (*_OPENING, None) if self._is_new else (None,):
             try:
                 return await self._reached()
-            except _UnreachableError:
+            except _UnreachableError as error:
                 if seconds is None:
                     raise
+                self._pulse.down(error.reason)
             await self._context.clock.sleep(seconds)
         raise AssertionError
 
@@ -139,7 +140,8 @@ class Upkeep:
             if self._others:
                 elsewhere = f"the app has one at {self._others[0]}, and may have no second: delete that, or use it"
                 raise NotSentError(f"{reason}; {elsewhere}", channel=self._channel) from error
-            raise _UnreachableError(reason, channel=self._channel) from error
+            where = f"it is the public URL of the webhook app, with /{self._channel} behind it"
+            raise _UnreachableError(f"{reason}; {where}", channel=self._channel) from error
         return next(rows(answer), {})
 
     @property
