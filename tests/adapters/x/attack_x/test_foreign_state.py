@@ -131,3 +131,13 @@ async def test_a_stop_that_a_wrong_clock_has_written_ends() -> None:
         sent = await adapter.send(outgoing("x:12", "one", key="one/0"))
 
     assert isinstance(sent, Receipt)
+
+
+async def test_money_that_was_spent_is_not_forgotten_because_the_clock_was_put_back() -> None:
+    here = Here(user_id="7", budget={"day": "0.02"})
+    async with here.adapter as adapter:
+        await adapter.send(outgoing("x:12", "one", key="one/0"))
+        put_back(here.clock, timedelta(days=2))
+
+        with pytest.raises(ThrottledError, match="budget"):
+            await adapter.send(outgoing("x:12", "two", key="two/0"))

@@ -57,9 +57,9 @@ class Spent:
     polling: Mapping[str, Decimal] = field(default_factory=dict)
 
     def on(self, day: str) -> Spent:
-        """It goes on with *day*: what is over is forgotten."""
-        if day == self.day:
-            return self
+        """It goes on with *day*: what is over is forgotten. Where a clock was put back, it is not over."""
+        if day <= self.day:
+            return replace(self, day=day)
         kept = ("month",) if day[:7] == self.day[:7] else ()
         return Spent(
             day,
