@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable
-from typing import Literal, TypeAlias
+from typing import Literal, Self, TypeAlias
 
 from pydantic import SecretStr
 
@@ -45,6 +45,13 @@ class Auth:
             self._tokens = RefreshingTokens(client, context, context.parts.get("token_store"))
         elif config.oauth1 is not None:
             self._signer = _signer(config.oauth1)
+
+    @classmethod
+    def by_oauth1(cls, config: XConfig, context: ChannelContext) -> Self | None:
+        """Signs by OAuth 1.0a, whatever signs usually; None where the settings do not have that."""
+        if config.oauth1 is None:
+            return None
+        return cls(config.model_copy(update={"oauth2": None}), context)
 
     def can_renew(self, identity: Identity) -> bool:
         """Whether a refusal of what signs may be mended by signing anew, with a fresh token."""

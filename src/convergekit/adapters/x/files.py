@@ -37,11 +37,10 @@ async def fetched(session: Session, attachment: Attachment) -> AsyncGenerator[As
 
 async def _signed(session: Session, url: str) -> str:
     """QUIRK(X): files of direct messages are served to whoever signs by OAuth 1.0a, and to nobody else."""
-    config, context = session.config, session.context
-    if config.oauth1 is None:
+    auth = Auth.by_oauth1(session.config, session.context)
+    if auth is None:
         reason = "files of direct messages are given out by OAuth 1.0a only: set oauth1 beside oauth2"
-        raise RejectedError(reason, channel=context.channel)
-    auth = Auth(config.model_copy(update={"oauth2": None}), context)
+        raise RejectedError(reason, channel=session.context.channel)
     base, _, query = url.partition("?")
     pairs = encoded(parse_qsl(query, keep_blank_values=True))
     return await auth.authorization("GET", base, pairs, identity="user")

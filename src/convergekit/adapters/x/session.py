@@ -13,6 +13,7 @@ from convergekit.errors import NotSentError
 
 from .config import XConfig
 from .memory import Memory
+from .reading.values import mapping
 from .snowflakes import read_id
 
 if TYPE_CHECKING:
@@ -66,16 +67,14 @@ async def _own_id(config: XConfig, context: ChannelContext, client: XClient) -> 
     if config.oauth2 is None and config.oauth1 is not None:
         # The token of OAuth 1.0a begins with the id of its account.
         prefix, hyphen, _ = config.oauth1.access_token.get_secret_value().partition("-")
-        if hyphen and prefix.isascii() and prefix.isdecimal():
-            return prefix
+        if hyphen and (own := read_id(prefix)) is not None:
+            return own
     mark = _mark(config)
-    known, _ = await context.state.get(_OWN)
-    if isinstance(known, dict) and known.get("of") == mark and (kept := read_id(known.get("id"))) is not None:
-        return kept
+    known = mapping((await context.state.get(_OWN))[0])
+    if known.get("of") == mark and (own := read_id(known.get("id"))) is not None:
+        return own
     answer = await client.request("GET", "/2/users/me", params={})
-    data = answer.get("data")
-    own = read_id(data.get("id")) if isinstance(data, dict) else None
-    if own is None:
+    if (own := read_id(mapping(answer.get("data")).get("id"))) is None:
         raise NotSentError("X did not say whose account this is; setting user_id says it", channel=context.channel)
     await context.state.put(_OWN, {"of": mark, "id": own})
     return own

@@ -12,6 +12,7 @@ from convergekit.errors import RejectedError
 from ..auth import Auth
 from ..budgets import Priority
 from ..config import XConfig
+from ..reading.values import mapping
 from ..session import Session
 from ..snowflakes import read_id
 from .asking import App
@@ -60,7 +61,9 @@ class Subscriptions:
         self._session = session
         self._app = App(session)
         # By the account itself: of what is private, the app may not let itself be told.
-        self._user = session.client.acting(priority=Priority.BACKGROUND, auth=_oauth1(session))
+        # QUIRK(X): it is subscribed to by OAuth 1.0a, where the settings have that, too.
+        auth = Auth.by_oauth1(session.config, session.context)
+        self._user = session.client.acting(priority=Priority.BACKGROUND, auth=auth)
         self.refused: dict[str, str] = {}
         self._refused_at: dict[str, datetime] = {}
 
@@ -99,9 +102,8 @@ class Subscriptions:
             params = {"max_results": 100} if token is None else {"max_results": 100, "pagination_token": token}
             answer = await self._app.request("GET", _ROUTE, params=params)
             for row in rows(answer):
-                kind, about = row.get("event_type"), row.get("filter")
-                id = read_id(row.get("subscription_id"))
-                is_own = isinstance(about, Mapping) and read_id(about.get("user_id")) == self._session.own
+                kind, id = row.get("event_type"), read_id(row.get("subscription_id"))
+                is_own = read_id(mapping(row.get("filter")).get("user_id")) == self._session.own
                 if isinstance(kind, str) and is_own and id is not None:
                     subscription = _Subscription(id, read_id(row.get("webhook_id")), row.get("tag") == TAG)
                     found.setdefault(kind, []).append(subscription)
@@ -125,18 +127,9 @@ class Subscriptions:
         self.refused[kind] = error.reason
 
 
-def _oauth1(session: Session) -> Auth | None:
-    """QUIRK(X): what is private is subscribed to by OAuth 1.0a, where the settings have that, too."""
-    config = session.config
-    if config.oauth1 is None or config.oauth2 is None:
-        return None
-    return Auth(config.model_copy(update={"oauth2": None}), session.context)
-
-
 def rows(answer: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """The objects in *answer*. X' pages differ: a list at "data", one at "data" or below it, or the answer itself."""
     data = answer.get("data", answer)
     for row in data if isinstance(data, list) else [data]:
-        if isinstance(row, Mapping):
-            inner = row.get("subscription")
-            yield inner if isinstance(inner, Mapping) else row
+        if found := mapping(row):
+            yield mapping(found.get("subscription")) or found
