@@ -28,6 +28,7 @@ __all__ = [
     "handle_of",
     "is_public",
     "peer_in",
+    "refuse_name",
     "user",
     "user_id",
 ]
@@ -106,6 +107,13 @@ def is_public(conversation: ConversationRef) -> bool:
     return conversation.kind is ConversationKind.PUBLIC or conversation.address == PUBLIC
 
 
+def refuse_name(to: Address) -> None:
+    """Raise `RejectedError` where *to* says a handle: whose it is changes."""
+    if (handle := handle_of(to)) is not None:
+        way_out = f'`await hub.channel(...).find("@{handle}")` tells the address'
+        raise _nowhere(f"x:@{handle} is a name, which may change hands: {way_out}")
+
+
 def destination(out: Outgoing) -> Destination:
     """Where *out* goes.
 
@@ -114,9 +122,7 @@ def destination(out: Outgoing) -> Destination:
         UnsupportedContentError: It answers something that is no post.
     """
     to, conversation = out.to, out.conversation
-    if (handle := handle_of(to)) is not None:
-        way_out = f'`await hub.channel(...).find("@{handle}")` tells the address'
-        raise _nowhere(f"x:@{handle} is a name, which may change hands: {way_out}")
+    refuse_name(to)
     if to == PUBLIC or conversation.kind is ConversationKind.PUBLIC:
         return _post(out, conversation)
     if (id := group_id(to)) is not None:

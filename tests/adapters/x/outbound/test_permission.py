@@ -142,7 +142,9 @@ async def test_whether_they_take_direct_messages_is_what_x_says(told: dict[str, 
 async def test_who_is_no_account_cannot_be_asked_about() -> None:
     account = Account()
 
-    with pytest.raises(RejectedError):
+    with pytest.raises(RejectedError, match=r"may change hands: `await hub\.channel\(\.\.\.\)\.find"):
         await account.outbound.can_dm(Address("x:@ann"))
+    with pytest.raises(RejectedError, match="x:public is nobody at X"):
+        await account.outbound.can_dm(Address("x:public"))
     with pytest.raises(RejectedError):
         await account.outbound.can_reply("first")

@@ -19,7 +19,7 @@ from convergekit.errors import (
 from convergekit.model import Address, FailureKind, Importance, Operation, Receipt, Status
 
 from .. import handovers
-from ..addresses import Destination, DestinationKind, destination, user, user_id
+from ..addresses import Destination, DestinationKind, destination, refuse_name, user, user_id
 from ..budgets import Priority
 from ..reading.values import mapping
 from ..session import Session
@@ -214,6 +214,7 @@ class Outbound:
 
     async def can_dm(self, who: Address) -> Permission:
         """See `XAdapter.can_dm`."""
+        refuse_name(who)
         id = user_id(who)
         if id is None:
             raise RejectedError(f"{who} is nobody at X", kind=FailureKind.INVALID_ADDRESS)
