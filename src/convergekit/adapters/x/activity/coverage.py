@@ -15,6 +15,9 @@ from convergekit.abc import ChannelContext
 from convergekit.errors import RejectedError
 from convergekit.model import GapDetected
 
+from ..kept import kept_moment
+from ..reading.values import mapping
+
 __all__ = ["FEED", "Coverage"]
 
 #: How the gap names itself.
@@ -47,9 +50,8 @@ class Coverage:
         if self._is_open:
             return self.lost()
         self._is_open = True
-        kept, _ = await self._context.state.get(_STATE)
-        said = kept if isinstance(kept, dict) else {}
-        self._until, self._replayed = _moment(said.get("until")), _moment(said.get("replayed"))
+        said = mapping((await self._context.state.get(_STATE))[0])
+        self._until, self._replayed = kept_moment(said.get("until")), kept_moment(said.get("replayed"))
         self.lost()
 
     def lost(self, since: datetime | None = None) -> None:
@@ -104,11 +106,3 @@ class Coverage:
     async def _kept(self) -> None:
         moments = {"until": self._until, "replayed": self._replayed}
         await self._context.state.put(_STATE, {name: at.isoformat() for name, at in moments.items() if at is not None})
-
-
-def _moment(said: Any) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(said)
-        return found if found.tzinfo is not None else None
-    except (TypeError, ValueError):
-        return None

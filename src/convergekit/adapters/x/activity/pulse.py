@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import anyio
 
 from convergekit.abc import ChannelContext
 from convergekit.model import Event
+
+from ..kept import kept_moment
+from ..reading.values import mapping
 
 __all__ = ["NOT_BEGUN", "Kind", "Pulse"]
 
@@ -109,17 +112,9 @@ class Pulse:
 
     async def _last(self, kind: Kind) -> datetime:
         """When anything of *kind* was told, to this process or another."""
-        told, _ = await self._context.state.get(_HEARD)
-        moments = [self._up_at, self._heard.get(kind), _moment(told.get(kind)) if isinstance(told, dict) else None]
+        told = mapping((await self._context.state.get(_HEARD))[0])
+        moments = [self._up_at, self._heard.get(kind), kept_moment(told.get(kind))]
         return max(moment for moment in moments if moment is not None)
 
     def _is_distrusted(self) -> bool:
         return self._distrusted is not None and self._context.clock.now() - self._distrusted[1] < _DISTRUST
-
-
-def _moment(said: Any) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(said)
-        return found if found.tzinfo is not None else None
-    except (TypeError, ValueError):
-        return None

@@ -107,8 +107,7 @@ class Subscriptions:
                 if isinstance(kind, str) and is_own and id is not None:
                     subscription = _Subscription(id, read_id(row.get("webhook_id")), row.get("tag") == TAG)
                     found.setdefault(kind, []).append(subscription)
-            meta = answer.get("meta")
-            following = meta.get("next_token") if isinstance(meta, Mapping) else None
+            following = mapping(answer.get("meta")).get("next_token")
             if not isinstance(following, str) or following == token:
                 break
             token = following

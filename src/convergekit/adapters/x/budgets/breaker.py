@@ -21,6 +21,8 @@ import anyio
 from convergekit.abc import ChannelContext
 from convergekit.errors import CreditError, StoreError
 
+from ..kept import kept_moment
+
 __all__ = ["Breaker"]
 
 _KEY: Final = "breaker"
@@ -48,10 +50,10 @@ class _Stop(NamedTuple):
     @classmethod
     def read(cls, value: Any) -> _Stop | None:
         try:
-            until = datetime.fromisoformat(value["until"])
-            return cls(until, max(1, int(value["times"]))) if until.tzinfo else None
+            until, times = kept_moment(value["until"]), max(1, int(value["times"]))
         except (KeyError, OverflowError, TypeError, ValueError):
             return None
+        return None if until is None else cls(until, times)
 
     def written(self) -> dict[str, Any]:
         return {"until": self.until.isoformat(), "times": self.times}
