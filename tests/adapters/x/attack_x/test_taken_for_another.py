@@ -151,6 +151,17 @@ async def test_a_clock_that_is_set_meanwhile_loses_nothing_and_doubles_nothing(h
     assert isinstance(became, Receipt) if taken else became is Reconciliation.NOT_TAKEN
 
 
+@pytest.mark.parametrize("date", ["", "x", "Mon, 01 Jan 0001 00:00:00 GMT", "Fri, 31 Dec 9999 23:59:59 GMT"])
+async def test_a_date_that_makes_no_sense_harms_nobody(date: str) -> None:
+    here = Here()
+    here.server.observers.append(lambda _, response: response.headers.update({"date": date}))
+    async with here.adapter:
+        out = here.direct("Yes.", "a/0")
+        await here.lost(out, taken=True)
+
+        assert isinstance(await here.became(out), Receipt)
+
+
 @pytest.mark.parametrize("minutes", [-30, 30])
 async def test_our_clock_may_be_wrong_all_the_time(minutes: int) -> None:
     here = Here(behind=timedelta(minutes=minutes))

@@ -28,6 +28,8 @@ __all__ = ["Lookup", "digest_of"]
 
 #: By how much our clock and X' may differ, unless an answer tells that they differ by more.
 _SKEW: Final = timedelta(minutes=2)
+#: No clock goes further ahead.
+_WRONG: Final = timedelta(days=3650)
 #: How far back it is looked for where our clock was put back since, so that nobody knows when it was attempted.
 _PUT_BACK: Final = timedelta(days=1)
 #: A timeline may show a post only so long after it was made.
@@ -165,4 +167,4 @@ def _is_before(item: Mapping[str, Any], since: datetime) -> bool:
 def _ahead(answer: Mapping[str, Any], now: datetime) -> timedelta:
     """By how much our clock goes ahead of X', as an answer of now tells."""
     at = parse_http_date(getattr(answer, "date", None))
-    return timedelta(0) if at is None else now - at
+    return timedelta(0) if at is None else min(now - at, _WRONG)
