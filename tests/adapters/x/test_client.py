@@ -551,5 +551,5 @@ async def test_keys_that_are_refused_are_named_with_what_to_do() -> None:
     context = FakeContext(transport=server.transport)
     settings = XConfig.model_validate({"oauth1": keys})
     client = make(settings, context, Budgets(settings, context))
-    with pytest.raises(AuthenticationError, match="Unauthorized; X' developer console has what oauth1 says"):
+    with pytest.raises(AuthenticationError, match="Unauthorized; oauth1 has to have the keys in X' developer"):
         await client.request("GET", "/2/users/me")

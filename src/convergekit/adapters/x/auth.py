@@ -63,7 +63,7 @@ class Auth:
             return "bearer_token is not the app's any more: X' developer console makes another"
         if self._tokens is not None:
             return "a person has to authorise the app again, and put the refresh token that it brings into oauth2"
-        return "X' developer console has what oauth1 says, or makes it anew; or the clock of this machine is wrong"
+        return "oauth1 has to have the keys in X' developer console, which makes others; or our clock is wrong"
 
     async def authorization(
         self, method: str, url: str, query: Iterable[tuple[str, str]] = (), *, identity: Identity, fresh: bool = False
