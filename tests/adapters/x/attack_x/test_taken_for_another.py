@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 
 from convergekit.abc import Reconciliation
 from convergekit.adapters.x import XAdapter, XConfig
-from convergekit.adapters.x.outbound.sameness import is_like
+from convergekit.adapters.x.outbound.sameness import is_like, is_same
 from convergekit.errors import StoreError, ThrottledError, UncertainError
 from convergekit.model import Receipt
 from convergekit.testing import FakeClock, FakeContext, outgoing
@@ -133,6 +134,12 @@ async def test_what_x_has_made_something_else_of_is_not_sent_again() -> None:
 )
 def test_what_is_like_it_could_be_it(sent: str, shown: str, is_it: bool) -> None:
     assert is_like(sent, shown) is is_it
+
+
+def test_a_text_of_links_takes_no_more_time_than_it_is_long() -> None:
+    began = time.perf_counter()
+    assert not is_same("Yes.", "https://t.co/a " * 10_000)
+    assert time.perf_counter() - began < 5  # it was 85
 
 
 @pytest.mark.parametrize("hours", [-3, 3])
