@@ -18,8 +18,9 @@ from convergekit.errors import ThrottledError
 from ..config import XConfig
 from .breaker import Breaker
 from .limits import Limits, Route, template
-from .money import NOTHING, Money, Reserved, Spent
+from .money import NOTHING, Money, Reserved
 from .prices import PRICES, Cost, cost_of, items_of
+from .spent import Spent
 from .windows import Priority
 
 __all__ = ["PRICES", "Budgets", "Cost", "Priority", "Spent", "Ticket", "cost_of", "items_of", "template"]

@@ -13,11 +13,11 @@ Rules kept here:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal, InvalidOperation
-from typing import Any, Final
+from decimal import Decimal
+from typing import Final
 
 import anyio
 
@@ -27,72 +27,19 @@ from convergekit.model import CustomReceived
 
 from ..config import BudgetConfig
 from .prices import Cost, price_list
+from .spent import Spent
 from .windows import Priority
 
-__all__ = ["NOTHING", "Money", "Reserved", "Spent"]
+__all__ = ["NOTHING", "Money", "Reserved"]
 
 _KEY: Final = "budget"
-_PERIODS: Final = ("day", "month")
-_NOTHING: Final = Decimal(0)
+_ZERO: Final = Decimal(0)
 _SEEN: Final = 200_000
 _WARNED: Final = 80
 _USED_UP: Final = 100
 _TRIES: Final = 50
 #: Seconds for which one reading waits for another one to tell what it cost.
 _IN_A_MOMENT: Final = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """US dollars of one day and its month.
-
-    Args:
-        day: "2026-11-22".
-        total: On this day, and in its month.
-        polling: What polls have cost of it.
-    """
-
-    day: str
-    total: Mapping[str, Decimal] = field(default_factory=dict)
-    polling: Mapping[str, Decimal] = field(default_factory=dict)
-
-    def on(self, day: str) -> Spent:
-        """It goes on with *day*: what is over is forgotten. Where a clock was put back, it is not over."""
-        if day <= self.day:
-            return replace(self, day=day)
-        kept = ("month",) if day[:7] == self.day[:7] else ()
-        return Spent(
-            day,
-            {period: self.total[period] for period in kept if period in self.total},
-            {period: self.polling[period] for period in kept if period in self.polling},
-        )
-
-    def plus(self, amount: Decimal, *, polling: bool) -> Spent:
-        """*amount* more, or less."""
-        more = replace(self, total=_plus(self.total, amount))
-        return replace(more, polling=_plus(self.polling, amount)) if polling else more
-
-    @classmethod
-    def read(cls, value: Any, day: str) -> Spent:
-        """What `written` wrote; anything else is as if nothing was spent."""
-        try:
-            amounts = [
-                {period: Decimal(value[name].get(period, 0)) for period in _PERIODS} for name in ("total", "polling")
-            ]
-            if not all(amount.is_finite() and amount >= 0 for each in amounts for amount in each.values()):
-                return cls(day)
-            return cls(str(value["day"]), *amounts)
-        except (AttributeError, InvalidOperation, KeyError, TypeError, ValueError):
-            return cls(day)
-
-    def written(self) -> dict[str, Any]:
-        """JSON-able."""
-        amounts = {"total": self.total, "polling": self.polling}
-        return {"day": self.day, **{name: {k: str(v) for k, v in each.items()} for name, each in amounts.items()}}
-
-
-def _plus(amounts: Mapping[str, Decimal], amount: Decimal) -> dict[str, Decimal]:
-    return {period: max(_NOTHING, amounts.get(period, _NOTHING) + amount) for period in _PERIODS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +52,8 @@ class Reserved:
         polling: Whether a poll spends it.
     """
 
-    amount: Decimal = _NOTHING
-    page: Decimal = _NOTHING
+    amount: Decimal = _ZERO
+    page: Decimal = _ZERO
     polling: bool = False
 
 
@@ -132,7 +79,7 @@ class Money:
         self._spent = Spent(self._today())
         self._version = 0
         self._unsaved: list[tuple[Decimal, bool]] = []
-        self._reading = _NOTHING
+        self._reading = _ZERO
         self._seen: set[tuple[str, str]] = set()
         self._seen_on = ""
         self._told: set[str] = set()
@@ -178,7 +125,7 @@ class Money:
         self._reading -= reserved.page
         if not self._limits:
             return
-        amount = self._price_of(items) - (reserved.amount if refused else _NOTHING)
+        amount = self._price_of(items) - (reserved.amount if refused else _ZERO)
         await self._book(amount, polling=reserved.polling)
 
     async def charge(self, items: Iterable[tuple[str, str]]) -> None:
@@ -188,26 +135,26 @@ class Money:
 
     def wait(self) -> float:
         """Seconds until polling may spend again; 0 for now."""
-        found = self._over(polling=True, price=_NOTHING)
+        found = self._over(polling=True, price=_ZERO)
         return 0.0 if found is None else self._left_of(found)
 
     def _over(self, *, polling: bool, price: Decimal) -> str | None:
         """The period whose budget does not pay for *price*; what costs nothing yet has to leave something over."""
         spent = self.spent
         for period, limit in self._limits.items():
-            used = spent.total.get(period, _NOTHING)
+            used = spent.total.get(period, _ZERO)
             if used + price > limit or used >= limit:
                 return period
             share = limit * Decimal(str(self._config.polling))
-            if polling and spent.polling.get(period, _NOTHING) + price >= share:
+            if polling and spent.polling.get(period, _ZERO) + price >= share:
                 return period
         return None
 
     async def _refuse_reading(self, price: Decimal, *, polling: bool) -> None:
-        period = self._over(polling=polling, price=_NOTHING)
+        period = self._over(polling=polling, price=_ZERO)
         if period is not None:
             await self._refresh()  # another worker may have put something back
-            period = self._over(polling=polling, price=_NOTHING)
+            period = self._over(polling=polling, price=_ZERO)
         if period is not None:
             await self._tell(period if not polling or self._is_used_up(period) else None)
             raise self._refused(period)
@@ -261,7 +208,7 @@ class Money:
     async def _tell(self, refused: str | None = None) -> None:
         """Events for 80 % and for 100 % of a budget; also once something waits for it."""
         for period, limit in self._limits.items():
-            percent = self.spent.total.get(period, _NOTHING) * 100 / limit
+            percent = self.spent.total.get(period, _ZERO) * 100 / limit
             for mark in (_WARNED, _USED_UP):
                 if percent >= mark or refused == period:
                     await self._tell_once(period, limit, mark)
@@ -271,7 +218,7 @@ class Money:
         key = f"x.budget:{period}:{date}:{mark}"
         if key in self._told:
             return
-        spent = str(self.spent.total.get(period, _NOTHING))
+        spent = str(self.spent.total.get(period, _ZERO))
         data = {"period": period, "date": date, "percent": mark, "spent": spent, "budget": str(limit)}
         try:
             await self._context.admit(CustomReceived(key=key, name="x.budget", data=data))
@@ -282,17 +229,17 @@ class Money:
     def _price_of(self, items: Iterable[tuple[str, str]]) -> Decimal:
         if (today := self._today()) != self._seen_on:
             self._seen, self._seen_on = set(), today
-        amount = _NOTHING
+        amount = _ZERO
         for item in items:
             if item in self._seen:
                 continue
             if len(self._seen) < _SEEN:
                 self._seen.add(item)
-            amount += self._prices.get(item[0], _NOTHING)
+            amount += self._prices.get(item[0], _ZERO)
         return amount
 
     def _is_used_up(self, period: str) -> bool:
-        return self.spent.total.get(period, _NOTHING) >= self._limits[period]
+        return self.spent.total.get(period, _ZERO) >= self._limits[period]
 
     def _refused(self, period: str) -> ThrottledError:
         return ThrottledError(
