@@ -28,6 +28,8 @@ PRICES: Final[Mapping[str, Decimal]] = {
 }
 
 
+#: US dollars that one of anything may cost; it is counted with.
+_DEAREST: Final = 1_000_000
 #: Objects in a page, at most.
 _PAGE: Final = 100
 
@@ -92,8 +94,8 @@ def price_list(changed: Mapping[str, Decimal]) -> Mapping[str, Decimal]:
     """
     if unknown := sorted(changed.keys() - PRICES.keys()):
         raise ValueError(f"there is no {', '.join(unknown)}; there are {', '.join(PRICES)}")
-    if wrong := sorted(name for name, price in changed.items() if not price.is_finite() or price < 0):
-        raise ValueError(f"{', '.join(wrong)} must be 0 or more")
+    if wrong := sorted(name for name, price in changed.items() if not price.is_finite() or not 0 <= price <= _DEAREST):
+        raise ValueError(f"{', '.join(wrong)} must be 0 to {_DEAREST}")
     return {**PRICES, **changed}
 
 
