@@ -45,13 +45,6 @@ class Bounded(Generic[_Value]):
         while len(self._entries) > self._most:
             self._entries.popitem(last=False)
 
-    def forget(self, key: str) -> None:
-        """It is of no use any more."""
-        self._entries.pop(key, None)
-
-    def __len__(self) -> int:
-        return len(self._entries)
-
 
 @dataclass(frozen=True, slots=True)
 class Known:
