@@ -119,3 +119,11 @@ async def test_a_post_too_strange_to_be_read_keeps_its_answer_waiting_and_is_no_
         out = outgoing("x:12", "Yes.", message=Message("Yes.", reply_to="5"), conversation=where)
         with pytest.raises(DeliveryError):
             await adapter.send(out)
+
+
+async def test_what_check_shows_is_one_line_that_reads_as_it_stands() -> None:
+    async with _adapter((200, {"data": {"id": "50", "username": "a\x1b[2J\u202e\nb"}})) as adapter:
+        health = await adapter.check()
+
+    assert health.ok
+    assert health.detail.isprintable()

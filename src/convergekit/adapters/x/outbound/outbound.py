@@ -21,7 +21,7 @@ from convergekit.model import Address, FailureKind, Importance, Operation, Recei
 from .. import handovers
 from ..addresses import Destination, DestinationKind, destination, refuse_name, user, user_id
 from ..budgets import Priority
-from ..reading.values import mapping
+from ..reading.values import line, mapping
 from ..session import Session
 from ..snowflakes import read_id
 from . import media, posts
@@ -230,9 +230,10 @@ class Outbound:
             way_out = f"; the token needs the scopes {_SCOPES}" if is_scope else ""
             return Health(ok=False, detail=f"{session.config.api}: {exc.reason}{way_out}")
         data = mapping(answer.get("data"))
-        if read_id(data.get("id")) != session.own:
-            return Health(ok=False, detail=f"user_id is {session.own}, and the tokens are those of {data.get('id')}")
-        return Health(ok=True, detail=f"the account is @{data.get('username')} ({session.own})")
+        id, handle = read_id(data.get("id")), line(data.get("username"), 50)
+        if id != session.own:
+            return Health(ok=False, detail=f"user_id is {session.own}, and the tokens are those of {id}")
+        return Health(ok=True, detail=f"the account is @{handle} ({session.own})")
 
 
 def _priority(out: Outgoing) -> Priority:
