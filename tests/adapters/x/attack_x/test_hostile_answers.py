@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import httpx
 import pytest
@@ -14,7 +14,7 @@ from convergekit.adapters.x import XAdapter, XConfig
 from convergekit.adapters.x.activity import Pulse
 from convergekit.adapters.x.arrivals import Arrivals
 from convergekit.adapters.x.feeds import Feeds
-from convergekit.errors import ConvergeError, DeliveryError
+from convergekit.errors import ConvergeError, DeliveryError, NotSentError
 from convergekit.model import ConversationKind, ConversationRef, Message
 from convergekit.testing import FakeContext, outgoing
 from tests.adapters.x.feed_kit import SETTINGS, Account
@@ -48,15 +48,19 @@ async def test_ids_from_the_future_make_nobody_deaf(feed: str, count: int) -> No
     assert len(account.client.requests) <= 6 * (2 + count // 100)
 
 
-def _adapter(answer: Any, **settings: Any) -> XAdapter:
-    """An account to which X answers everything with *answer*: a status and a body, or a function of the request."""
+def _adapter(answer: tuple[int, Any], **settings: Any) -> XAdapter:
+    """An account to which X answers everything with *answer*: a status and a body."""
 
     def handle(request: httpx.Request) -> httpx.Response:
-        status, body = answer(request) if callable(answer) else answer
+        status, body = answer
         return httpx.Response(status, content=body if isinstance(body, bytes) else json.dumps(body).encode())
 
     context = FakeContext(channel="x", transport=httpx.MockTransport(handle))
     return XAdapter(XConfig.model_validate({**SETTINGS, **settings}), context)
+
+
+def _advance(adapter: XAdapter) -> None:
+    cast(FakeContext, adapter.context).clock.advance(100)
 
 
 @pytest.mark.parametrize(
@@ -82,8 +86,8 @@ async def test_an_answer_that_shows_nothing_is_no_proof_that_nothing_was_sent(bo
     out = outgoing("x:12", "Yes.", message=Message("Yes.", reply_to="5"), conversation=where, maybe_sent=True)
     async with adapter:
         for _ in range(4):
-            adapter.context.clock.advance(100)  # type: ignore[attr-defined]
-            with suppress(ConvergeError):  # it is asked again
+            _advance(adapter)
+            with suppress(NotSentError):  # it is asked again
                 assert await adapter.reconcile(out) is Reconciliation.DONT_KNOW
 
 
@@ -93,7 +97,7 @@ async def test_a_message_without_an_id_may_be_what_was_sent() -> None:
         out = outgoing("x:12", "Yes.", maybe_sent=True)
         with pytest.raises(ConvergeError):
             await adapter.reconcile(out)
-        adapter.context.clock.advance(100)  # type: ignore[attr-defined]
+        _advance(adapter)
         assert await adapter.reconcile(out) is Reconciliation.DONT_KNOW
 
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from convergekit.abc import Outgoing, Reconciliation
-from convergekit.errors import NotSentError, ThrottledError
+from convergekit.errors import InvalidInputError, NotSentError, ThrottledError
 from convergekit.http import parse_http_date
 
 from ..addresses import Destination, DestinationKind
@@ -106,7 +106,7 @@ class Lookup:
                     found = id
                 elif is_like(out.text, shown):
                     self.repeated(out)
-            token = next_token(answer)
+            token = self._next(answer)
             if token is None or any(_is_before(item, since) for item in items):
                 return found or Reconciliation.NOT_TAKEN
         return found or Reconciliation.DONT_KNOW
@@ -118,6 +118,12 @@ class Lookup:
         if not isinstance(data, list):
             raise NotSentError("X does not show what was sent", channel=self._session.context.channel)
         return [mapping(each) for each in data]
+
+    def _next(self, answer: Mapping[str, Any]) -> str | None:
+        try:
+            return next_token(answer)
+        except InvalidInputError as error:
+            raise NotSentError(str(error), channel=self._session.context.channel) from error
 
     async def _page(self, route: str, params: Mapping[str, Any], token: str | None) -> Mapping[str, Any]:
         client = self._session.client.acting(priority=Priority.NORMAL)
