@@ -24,10 +24,6 @@ from .client import (
 from .oauth import (
     OAuthClient,
     RefreshingTokens,
-    StoredTokens,
-    TokenProvider,
-    TokenStore,
-    token_of,
 )
 from .retry_after import (
     parse_http_date,
@@ -44,6 +40,12 @@ from .syntax import (
     is_this_machine,
     leads_to,
     origin_of,
+)
+from .tokens import (
+    StoredTokens,
+    TokenProvider,
+    TokenStore,
+    token_of,
 )
 
 __all__ = [
