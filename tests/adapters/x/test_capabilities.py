@@ -9,6 +9,7 @@ import pytest
 from convergekit.adapters.x import XAdapter, XConfig
 from convergekit.model import Address, Capabilities, ConversationKind, ConversationRef, Status
 from convergekit.testing import FakeContext
+from tests.adapters.x.outbound.kit import KEYS
 
 ANN = Address("x:12")
 PUBLIC = ConversationRef(address=ANN, kind=ConversationKind.PUBLIC, thread="1")
@@ -16,8 +17,7 @@ EVERYBODY = ConversationRef(address=Address("x:public"))
 
 
 def of(conversation: ConversationRef, **settings: Any) -> Capabilities:
-    oauth1 = {"consumer_key": "k", "consumer_secret": "s", "access_token": "7-t", "access_token_secret": "ts"}
-    config = XConfig.model_validate({"oauth1": oauth1, **settings})
+    config = XConfig.model_validate({"oauth1": KEYS, **settings})
     return XAdapter(config, FakeContext(channel="x")).capabilities_for(conversation)
 
 

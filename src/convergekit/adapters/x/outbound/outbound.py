@@ -92,7 +92,7 @@ class Outbound:
         id = _id_of(answer)
         if id is None:
             raise UncertainError("X took it, and did not say what it calls it", channel=self._session.context.channel)
-        return await self._done(out, to, native, id, answer.get("errors"))
+        return await self._done(out, to, id, answer.get("errors"))
 
     async def _post(self, out: Outgoing, to: Destination, native: XNative, media: tuple[str, ...]) -> Mapping[str, Any]:
         client = self._session.client.acting(out=out, priority=_priority(out))
@@ -118,12 +118,12 @@ class Outbound:
             raise refused
         found = await self._lookup.find(out, destination(out))
         if not isinstance(found, Reconciliation):
-            return await self._done(out, to, native_of(out.native), found, None)
+            return await self._done(out, to, found)
         self._lookup.repeated(out)
         reason = "X says that it has this already, and does not show it yet"
         raise UncertainError(reason, channel=self._session.context.channel, code=refused.code) from refused
 
-    async def _done(self, out: Outgoing, to: Destination, native: XNative, id: str, errors: Any) -> Receipt:
+    async def _done(self, out: Outgoing, to: Destination, id: str, errors: Any = None) -> Receipt:
         """What follows from its having been sent; nothing of it may take that back."""
         memory, context = self._session.memory, self._session.context
         await self._said.note(digest_of(out, to), out.key, id)
@@ -132,7 +132,7 @@ class Outbound:
         else:
             thread = to.thread or (id if to.parent is None else None)
             memory.posted(id, thread, self._session.own, summoned=True, to=to.id)
-            if native.hand_over and out.index == out.count - 1 and to.id is not None:
+            if native_of(out.native).hand_over and out.index == out.count - 1 and to.id is not None:
                 try:
                     await handovers.invited(context, to.id, post=id, conversation=out.conversation)
                 except StoreError:
@@ -181,7 +181,7 @@ class Outbound:
         found = await self._lookup.became(out, to)
         if isinstance(found, Reconciliation):
             return found
-        return await self._done(out, to, native_of(out.native), found, None)
+        return await self._done(out, to, found)
 
     # Asking
 
