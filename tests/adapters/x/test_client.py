@@ -9,7 +9,7 @@ import logging
 import re
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta, timezone
 from email import message_from_bytes
@@ -486,21 +486,8 @@ async def playing(way: str) -> AsyncGenerator[tuple[XServer, XClient, FakeContex
     context = FakeContext()
     server = XServer(now=context.clock.now)
     account = server.account("support")
-    keys: dict[str, Callable[[], dict[str, Any]]] = {
-        "oauth1": lambda: {
-            "consumer_key": server.consumer_key,
-            "consumer_secret": server.consumer_secret,
-            "access_token": account.token,
-            "access_token_secret": account.token_secret,
-        },
-        "oauth2": lambda: {
-            "client_id": server.client_id,
-            "client_secret": server.client_secret,
-            "refresh_token": server.oauth.refresh_token(account),
-        },
-    }
     async with server.serving() as url:
-        config = XConfig.model_validate({way: keys[way](), "api": url})
+        config = XConfig.model_validate({way: getattr(account, way), "api": url})
         try:
             yield server, make(config, context, Budgets(config, context, random=lambda: 0.0)), context
         finally:
