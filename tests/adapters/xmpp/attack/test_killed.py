@@ -17,6 +17,7 @@ from typing import Any
 import anyio
 import pytest
 
+from convergekit.stores.sql.schema import EntryStates
 from tests.adapters.xmpp.torture import _Client
 from tools.xmpp import Account, Peer, XmppServer
 
@@ -109,6 +110,15 @@ class Workers:
     def said(self) -> str:
         """What they have to say for themselves."""
         return (self.ledger.parent / "log").read_text()[-3000:]
+
+    @property
+    def handled(self) -> int:
+        """How many handlers have finished; what one has heard who has not is heard again."""
+        with sqlite3.connect(self.ledger) as db:
+            (number,) = db.execute(
+                "select count(*) from convergekit_entry where state = ?", (EntryStates.DONE,)
+            ).fetchone()
+        return int(number)
 
     def admitted(self) -> Counter[str]:
         """How often each text is in the ledger."""
@@ -212,6 +222,9 @@ async def test_a_worker_that_stood_still_takes_over_again(
     await anyio.sleep(3)  # it finds out that it has lost its place
     await ann.say(account.jid, "two")
     await _until(workers, 2)
+    with anyio.fail_after(20):
+        while workers.handled < 2:  # noqa: ASYNC110 - another process writes it
+            await anyio.sleep(0.05)
     workers.kill(1)
     await ann.say(account.jid, "three")
     await _until(workers, 3)

@@ -22,6 +22,9 @@ __all__ = ["opened_up_to"]
 #: Awaits after a message was offered to the ledger, which belong to it still: it is acknowledged.
 _AFTERWARDS = 5
 
+#: Seconds after which a send that has not come to another await waits for its answer.
+_WAITS = 2.0
+
 
 @check("cancellation-passes")
 async def _passes(bench: Bench) -> None:
@@ -29,10 +32,12 @@ async def _passes(bench: Bench) -> None:
     for at in range(1, MOST):
         bench.subject.fault(Fault.SILENT)
         async with bench.entered() as (adapter, _):
-            ended = await cut_off(adapter.send(bench.outgoing()), at)
-            expect(ended.cancelled, f"a send was cancelled at its await number {at}, and {ended}")
-        if bench.subject.received():
-            return  # what was cut off now is the wait for the answer, and there is nothing behind it
+            steps = Steps(adapter.send(bench.outgoing()), at)
+            with anyio.move_on_after(_WAITS):
+                ended = await driven(steps)
+                expect(ended.cancelled, f"a send was cancelled at its await number {at}, and {ended}")
+        if bench.subject.received() or not steps.is_reached:
+            return  # what was cut off now, or the time before, is the wait for the answer: nothing is behind it
 
 
 @check("cancellation-passes", what=["opening"])
