@@ -137,8 +137,10 @@ async def test_nobody_takes_over_in_the_midst_of_an_admission(
         await held.begun()
         tasks.start_soon(take_over)
         await anyio.sleep(0.3)  # in which it could
+        order.append("let go")
         held.go_on()
-    assert order in (["admitted", "taken over"], ["taken over", "refused"])
+    # Which of the two hears first that it is done is chance; that nobody took over before the other was done is not.
+    assert "refused" in order or order.index("let go") < order.index("taken over")
     assert await store.cursor("c", "") == 2
 
 
