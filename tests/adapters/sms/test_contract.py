@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 
 from convergekit.adapters.sms import SmsConfig, profiles
@@ -13,6 +15,7 @@ from convergekit.testing import AdapterContract
 TAKEN = {"kannel": "0: Accepted for delivery", "jasmin": 'Success "{id}"'}
 
 
+@cache  # what is told of a class is looked at once
 def speaking(name: str) -> type[SmsSubject]:
     return type("Gateway", (SmsSubject,), {"profile": name, "taken": TAKEN.get(name, "")})
 

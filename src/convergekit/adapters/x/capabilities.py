@@ -25,7 +25,7 @@ def direct_capabilities() -> Capabilities:
     return Capabilities(
         text=TextLimit(max=_DIRECT, unit="utf16"),
         attachments=AttachmentLimit(count=1, size=_VIDEO, media_types=_MEDIA),
-        receipts=frozenset({Status.ACCEPTED, Status.READ, Status.FAILED, Status.ANSWERED}),
+        receipts=frozenset({Status.ACCEPTED, Status.READ, Status.FAILED}),  # none names the one that it answers
     )
 
 
