@@ -47,8 +47,8 @@ async def lines(effort: Effort, name: str, what: str, foreign: Sequence[str]) ->
     with TemporaryDirectory() as folder:
         loaded: list[int] = []
         sides = {
-            "with": _side(_copied(Path(folder, "with"), "__pycache__"), foreign, loaded),
-            "without": _side(_copied(Path(folder, "without"), "__pycache__", name), foreign, []),
+            "with": _side(_copied(Path(folder, "with")), foreign, loaded),
+            "without": _side(_copied(Path(folder, "without"), name), foreign, []),
         }
         cpu = await compare(sides, effort.rounds * 2)
     metric = "a host of another channel is imported and opened (ms CPU)"
@@ -64,7 +64,7 @@ async def lines(effort: Effort, name: str, what: str, foreign: Sequence[str]) ->
 def _copied(folder: Path, *without: str) -> Path:
     here = Path(convergekit.__file__).parent
     shutil.copytree(here, folder / "convergekit", ignore=shutil.ignore_patterns(*without))
-    compileall.compile_dir(folder, quiet=1)
+    compileall.compile_dir(folder, quiet=1)  # what is compiled already came along
     return folder
 
 
