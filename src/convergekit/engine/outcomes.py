@@ -228,7 +228,7 @@ def _unanswered(
 ) -> Delivery:
     tried = _tried(delivery, index, now, "uncertain", error.reason, error.code)
     # To wait because the medium asks for it costs no attempt here either, for as long as it is waited for elsewhere.
-    waits = after is not None and now < (delivery.first_attempt_at or now) + PATIENCE
+    waits = after is not None and now < _since(delivery, now) + PATIENCE
     attempts = delivery.attempts + (not waits)
     tried = tried.model_copy(update={"attempts": attempts, "unknown": delivery.unknown | {index}})
     if not waits and attempts >= terms.attempts:
