@@ -30,8 +30,9 @@ class RetryPolicy:
         factor: Growth from one attempt to the next.
         cap: Seconds, the longest wait.
         attempts: After so many it goes to the dead letters.
-        schedule: Fixed seconds between attempts, in place of the four above; None for exponential.
-        jitter: Share of each delay that is random: 1.0 is full jitter, [0, delay].
+        schedule: Seconds between attempts, in place of the four above; None for exponential.
+        jitter: Share of each delay that is random. Of an exponential one that much may be missing: 1.0 is full jitter,
+            [0, delay]. A schedule is kept on average: with 0.2 each delay is up to a fifth shorter, or longer.
     """
 
     base: float = 1.0
@@ -48,11 +49,10 @@ class RetryPolicy:
 
     def delay(self, attempt: int, random: Callable[[], float]) -> float:
         """Seconds to wait after attempt number *attempt* (from 1); *random* gives values in [0, 1)."""
+        spread = self.jitter * random()
         if self.schedule is not None:
-            full = self.schedule[min(attempt, len(self.schedule)) - 1]
-        else:
-            full = min(self.cap, self.base * self.factor ** min(attempt - 1, 64))
-        return full * (1 - self.jitter) + full * self.jitter * random()
+            return self.schedule[min(attempt, len(self.schedule)) - 1] * (1 - self.jitter + 2 * spread)
+        return min(self.cap, self.base * self.factor ** min(attempt - 1, 64)) * (1 - self.jitter + spread)
 
 
 @dataclass(frozen=True, slots=True)

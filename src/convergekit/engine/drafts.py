@@ -16,6 +16,7 @@ from convergekit.model import (
     Dispatch,
     DispatchState,
     Event,
+    Importance,
     LegStep,
     Message,
     Part,
@@ -94,7 +95,9 @@ class Draft:
             conversation=ref,
             parts=tuple(parts),
             key=id,
-            importance=self.message.importance,
+            # Order before urgency: what is to stay in line is of one class.
+            importance=self.message.importance if self.message.order_key is None else Importance.NORMAL,
+            order_key=self.message.order_key,
             due=due,
             **fields,
         )

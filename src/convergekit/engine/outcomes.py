@@ -244,6 +244,8 @@ def _waiting(delivery: Delivery, now: datetime, seconds: float, terms: Terms) ->
     # from before its first attempt at this part was for its turn, and ended there.
     known = delivery.hold_until if delivery.history[-1].number > 1 else None
     hold_until = known or now + timedelta(seconds=terms.hold)
+    if delivery.order_key is not None:  # nothing overtakes it, however long it takes
+        hold_until = queued.due
     return queued.model_copy(update={"hold_until": hold_until})
 
 

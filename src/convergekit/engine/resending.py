@@ -93,7 +93,18 @@ async def replacement(
     )
 
 
-_KEPT = ("dispatch", "leg", "channel", "address", "conversation", "operation", "target", "about", "importance")
+_KEPT = (
+    "dispatch",
+    "leg",
+    "channel",
+    "address",
+    "conversation",
+    "operation",
+    "target",
+    "about",
+    "importance",
+    "order_key",
+)
 
 
 async def _rendered(

@@ -146,6 +146,7 @@ class Delivery(Value):
         parts: In order; each is sent once the one before was taken.
         key: Handed to the medium, where it takes one; the same over all attempts.
         importance: The class of its lane.
+        order_key: The message's: its lane, in place of the conversation's; or None.
         state: Where it stands in our hands.
         report: What all receipts say.
         unknown: Indices of parts whose attempt is open-ended.
@@ -176,6 +177,7 @@ class Delivery(Value):
     parts: tuple[Part, ...] = (Part(),)
     key: Line
     importance: Importance = Importance.NORMAL
+    order_key: Line | None = None
     state: DeliveryState = DeliveryState.QUEUED
     report: Report = Field(default_factory=lambda: _NOTHING_HEARD)  # pydantic would copy a default, deeply, each time
     unknown: frozenset[int] = frozenset()
@@ -192,6 +194,14 @@ class Delivery(Value):
     first_attempt_at: Moment | None = None
     expires_at: Moment | None = None
     supersedes: Line | None = None
+
+    @property
+    def lane_key(self) -> str:
+        """Names its lane inside the channel."""
+        if self.order_key is None:
+            return self.conversation.key
+        uri = self.address.uri.replace("#", "%23")
+        return f"{uri}##{self.order_key}"
 
     def status_of(self, part: int) -> Status:
         """What is known of one part."""

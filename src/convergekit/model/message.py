@@ -159,6 +159,10 @@ class Message(Content):
         to: Shown as recipients, where the medium can, of a message that goes to several; whoever it goes to is shown
             where this is empty. Like `cc` it sends to nobody.
         category: What consent is asked for ("marketing"); None is a message that needs no consent.
+        order_key: What goes to the same address with the same one goes one after another, in the order in which it was
+            submitted: none overtakes another that waits for its retry, nor one of less importance, and each leaves when
+            the one before has arrived or was given up. A `not_before` orders nothing before it has come. None for
+            the order within a conversation, which a message that has to wait gives up after a while.
         not_before: Not sent earlier.
         expires_at: Not sent later.
         native: Per adapter name, what only that medium knows; checked by the adapter's own model. In the ledger
@@ -170,6 +174,7 @@ class Message(Content):
 
     to: tuple[Address, ...] = ()
     category: Line | None = None
+    order_key: Line | None = None
     not_before: Moment | None = None
     expires_at: Moment | None = None
     native: dict[Line, Native] = Field(default_factory=dict, repr=False)
@@ -193,6 +198,7 @@ class Message(Content):
             headers: dict[str, str] = {},  # noqa: B006 - read by type checkers only
             to: tuple[Address | str, ...] | list[Address | str] = (),
             category: str | None = None,
+            order_key: str | None = None,
             not_before: Moment | None = None,
             expires_at: Moment | None = None,
             native: dict[str, Any] = {},  # noqa: B006

@@ -89,7 +89,7 @@ class Dispatches:
 
     def _place(self, dispatch: Dispatch, delivery: Delivery, now: datetime) -> None:
         item = (dispatch.id, delivery.id)
-        key = Lane("out", delivery.channel, delivery.conversation.key, delivery.importance.value)
+        key = Lane("out", delivery.channel, delivery.lane_key, delivery.importance.value)
         if delivery.state not in (DeliveryState.QUEUED, DeliveryState.SENDING):
             self._lanes.remove(key, item)
         elif self._lanes.has(key, item):

@@ -153,6 +153,6 @@ def delivery_row(delivery: Delivery) -> DeliveryRow:
         delivery.state in _OPEN,
         micros(delivery.due),
         None if delivery.hold_until is None else micros(delivery.hold_until),
-        Lane("out", channel, delivery.conversation.key, delivery.importance.value),
+        Lane("out", channel, delivery.lane_key, delivery.importance.value),
         tuple(sorted(hashed("id", channel, each) for each in ids)) if ids else (),
     )
