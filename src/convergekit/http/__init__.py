@@ -30,6 +30,9 @@ from .retry_after import (
     parse_retry_after,
 )
 from .signatures import (
+    Challenge,
+    Incoming,
+    SignatureScheme,
     StandardWebhooks,
     Verified,
     hmac_signature,
@@ -50,13 +53,16 @@ from .tokens import (
 
 __all__ = [
     "OUTCOMES",
+    "Challenge",
     "Fault",
     "Http",
     "HttpAnswer",
+    "Incoming",
     "OAuthClient",
     "Outcome",
     "Outcomes",
     "RefreshingTokens",
+    "SignatureScheme",
     "StandardWebhooks",
     "Started",
     "StoredTokens",

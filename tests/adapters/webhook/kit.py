@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
-from convergekit.abc import Admission
+from convergekit.abc import Admission, Headers, Request
 from convergekit.adapters.webhook import WebhookAdapter, WebhookConfig
 from convergekit.asgi import WebhookApp
 from convergekit.model import Event
@@ -25,6 +25,12 @@ START = FakeClock().now()
 def config(**more: Any) -> WebhookConfig:
     settings: dict[str, Any] = {"url": HOME, "secrets": (SecretStr(NEW), SecretStr(OLD))}
     return WebhookConfig(**(settings | more))
+
+
+def received(request: httpx.Request) -> Request:
+    """What the other side gets to see of *request*."""
+    url = str(request.url)
+    return Request(request.method, request.url.path, "", Headers(dict(request.headers)), request.content, url)
 
 
 def adapter_over(

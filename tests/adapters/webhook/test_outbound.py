@@ -34,7 +34,7 @@ from convergekit.model import (
     Status,
 )
 from convergekit.testing import FakeContext, outgoing
-from tests.adapters.webhook.kit import HOME, NEW, OLD, START, adapter_over, config
+from tests.adapters.webhook.kit import HOME, NEW, OLD, START, adapter_over, config, received
 
 pytestmark = pytest.mark.anyio
 
@@ -70,7 +70,7 @@ async def test_a_message_is_a_signed_document() -> None:
     assert request.headers["authorization"] == "Bearer x"
     assert request.headers["webhook-id"] == "dispatch1/0"
     for secret in (NEW, OLD):
-        assert StandardWebhooks([SecretStr(secret)]).verify(request.headers, request.content, START)
+        assert StandardWebhooks([SecretStr(secret)]).verify(received(request), START)
     assert (receipt.status, receipt.ids, receipt.part) == (Status.DELIVERED, ("dispatch1/0",), 0)
 
 
@@ -84,7 +84,7 @@ async def test_the_id_stays_the_same_over_attempts_and_the_timestamp_is_the_atte
     first, second = (request.headers for request in endpoint.requests)
     assert first["webhook-id"] == second["webhook-id"]
     assert int(second["webhook-timestamp"]) - int(first["webhook-timestamp"]) == 3600
-    assert StandardWebhooks([SecretStr(NEW)]).verify(second, endpoint.requests[1].content, START + timedelta(hours=1))
+    assert StandardWebhooks([SecretStr(NEW)]).verify(received(endpoint.requests[1]), START + timedelta(hours=1))
 
 
 @pytest.mark.parametrize("key", ["order-42: shipped", "a.b", "ä\r\nx: y", "x" * 5000, ""])

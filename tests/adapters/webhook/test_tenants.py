@@ -15,7 +15,7 @@ from convergekit.errors import SignatureError
 from convergekit.http import StandardWebhooks
 from tests.asgi_kit import call
 
-from .kit import HOME, NEW, OLD, config
+from .kit import HOME, NEW, OLD, config, received
 
 pytestmark = pytest.mark.anyio
 
@@ -64,6 +64,6 @@ async def test_neither_secrets_nor_networks_nor_keys_nor_messages_are_shared() -
     assert one.heard == other.heard == ["a"]
     for tenant, stranger in ((one, other), (other, one)):
         (request,) = tenant.sent
-        assert tenant.scheme.verify(request.headers, request.content, datetime.now(UTC))
+        assert tenant.scheme.verify(received(request), datetime.now(UTC))
         with pytest.raises(SignatureError, match="no v1 signature fits"):
-            stranger.scheme.verify(request.headers, request.content, datetime.now(UTC))
+            stranger.scheme.verify(received(request), datetime.now(UTC))

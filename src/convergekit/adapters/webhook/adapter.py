@@ -129,7 +129,7 @@ class WebhookAdapter(Adapter[WebhookConfig]):
 
     async def verify(self, request: Request) -> None:
         """Check the signature over the raw bytes, and that they are fresh."""
-        self._verifies.verify(request.headers, request.body, self.context.clock.now())
+        self._verifies.verify(request, self.context.clock.now())
 
     def parse(self, request: Request) -> Sequence[Event]:
         """One document, one event; its key is the `webhook-id`."""

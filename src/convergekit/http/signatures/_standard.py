@@ -1,89 +1,26 @@
-"""Proof that an inbound call is genuine, and the same proof for our own calls.
-
-Bytes in, bytes compared, in constant time; one error type, whatever arrives. A signature is never decoded: ours is
-encoded and the two are compared, so there is no malformed base64 that could raise anything.
-"""
+"""Standard Webhooks. A signature is never decoded: ours is encoded, and compared with what came."""
 
 from __future__ import annotations
 
 import base64
-import binascii
 import hmac
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Final
 
 from pydantic import SecretStr
 
 from convergekit.errors import ConfigurationError, SignatureError
 
-__all__ = ["Encoding", "StandardWebhooks", "Verified", "hmac_signature", "verify_hmac"]
+from ._scheme import Challenge, Incoming, Verified
 
-Encoding: TypeAlias = Literal["hex", "base64"]
+__all__ = ["StandardWebhooks"]
 
 #: Signatures looked at in one header: rotation needs two, and nobody has to be patient with a thousand.
 _MAX_SIGNATURES: Final = 16
 _ID: Final = re.compile(r"[\x21-\x7e]{1,256}")
 _TIMESTAMP: Final = re.compile(r"[0-9]{1,12}")
-
-
-def hmac_signature(secret: bytes, body: bytes, *, digest: str = "sha256", encoding: Encoding = "hex") -> bytes:
-    """HMAC of *body* under *secret* (RFC 2104), as the lower-case hex or base64 (RFC 4648 §4) that headers carry."""
-    raw = hmac.digest(secret, body, digest)
-    return binascii.hexlify(raw) if encoding == "hex" else base64.b64encode(raw)
-
-
-def verify_hmac(
-    body: bytes,
-    given: str | bytes | None,
-    secrets: Sequence[bytes],
-    *,
-    digest: str = "sha256",
-    encoding: Encoding = "hex",
-    prefix: str = "",
-) -> int:
-    """Check that *given* is the HMAC of *body* under one of *secrets*.
-
-    Args:
-        body: What was signed, as it came.
-        given: The header's value; None where it is missing. Any text or bytes at all.
-        secrets: All that are valid now: two while one is being replaced.
-        digest: "sha256", or what the provider uses; a name of `hashlib`.
-        encoding: How *given* is written.
-        prefix: What stands before it, such as "sha256=".
-
-    Returns:
-        Index of the secret that fits.
-
-    Raises:
-        SignatureError: It is none of them, and for nothing else that *given* may be.
-    """
-    value = _ascii(given)
-    if value is None or not value.startswith(prefix.encode()):
-        raise SignatureError("the signature is missing, or has another form")
-    value = value[len(prefix) :]
-    value = value.lower() if encoding == "hex" else value
-    fits = [
-        hmac.compare_digest(hmac_signature(secret, body, digest=digest, encoding=encoding), value) for secret in secrets
-    ]
-    if True not in fits:
-        raise SignatureError("the signature does not fit: another secret, or the body was changed on the way")
-    return fits.index(True)
-
-
-class Verified(NamedTuple):
-    """What a good signature vouches for.
-
-    Args:
-        id: The sender's id of the message: the same when it is sent again.
-        timestamp: Unix seconds, of the attempt.
-        key_index: Which of our secrets it was.
-    """
-
-    id: str
-    timestamp: int
-    key_index: int = 0
 
 
 class StandardWebhooks:
@@ -113,13 +50,15 @@ class StandardWebhooks:
     def __repr__(self) -> str:
         return f"StandardWebhooks({len(self._keys)} secrets, tolerance={self.tolerance})"
 
-    def sign(self, id: str, timestamp: datetime, body: bytes) -> dict[str, str]:
+    def sign(self, id: str, at: datetime, body: bytes, *, method: str = "POST", url: str = "") -> dict[str, str]:
         """The three headers for *body*.
 
         Args:
             id: Of the message, the same over all attempts: printable ASCII, without blanks and dots.
-            timestamp: Of this attempt; aware.
+            at: Time of this attempt; aware.
             body: As it will be sent.
+            method: Not signed.
+            url: Not signed.
 
         Raises:
             ConfigurationError: There is no secret to sign with, or *id* cannot be signed.
@@ -128,23 +67,23 @@ class StandardWebhooks:
             raise ConfigurationError("there is no secret to sign with")
         if not _ID.fullmatch(id) or "." in id:
             raise ConfigurationError("a webhook id is printable ASCII without blanks and dots, at most 256 characters")
-        seconds = str(int(timestamp.timestamp()))
+        seconds = str(int(at.timestamp()))
         signed = f"{id}.{seconds}.".encode() + body
         digests = [hmac.digest(key, signed, "sha256") for key in self._keys]
         signatures = " ".join("v1," + base64.b64encode(digest).decode() for digest in digests)
         return dict(zip(self._names, (id, seconds, signatures), strict=True))
 
-    def verify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Verified:
-        """Check that *body* comes from somebody who has one of the secrets, and that it is fresh.
+    def verify(self, request: Incoming, now: datetime) -> Verified:
+        """Check that the body of *request* comes from somebody who has one of the secrets, and that it is fresh.
 
         Args:
-            headers: Whatever came; names are looked up in lower case.
-            body: As it came.
+            request: As it came.
             now: Aware.
 
         Raises:
-            SignatureError: It does not; and nothing else, whatever *headers* and *body* are.
+            SignatureError: It does not; and nothing else, whatever came.
         """
+        headers = request.headers
         try:
             id, seconds, given = [headers[name] for name in self._names]
         except KeyError:
@@ -156,7 +95,11 @@ class StandardWebhooks:
             raise SignatureError("the id or the timestamp is missing or malformed")
         if abs(now.timestamp() - int(seconds)) > self.tolerance:
             raise SignatureError(f"the timestamp is more than {self.tolerance:g} s away from our clock")
-        return Verified(id, int(seconds), self._key_of(f"{id}.{seconds}.".encode() + body, given))
+        return Verified(id, int(seconds), self._key_of(f"{id}.{seconds}.".encode() + request.body, given))
+
+    def challenge(self, request: Incoming, now: datetime) -> Challenge | None:
+        """None: there is none."""
+        return None
 
     def _key_of(self, signed: bytes, given: str) -> int:
         # Without decoding: ours is encoded, and compared with what came. More than a few are not looked at.
@@ -187,10 +130,3 @@ def _parsed_secret(secret: SecretStr | str) -> bytes:
             "python -c 'import base64, os; print(\"whsec_\" + base64.b64encode(os.urandom(32)).decode())'"
         )
     return key
-
-
-def _ascii(value: str | bytes | None) -> bytes | None:
-    """*value* as bytes that can be compared, or None; a surrogate or an umlaut is no signature."""
-    if isinstance(value, bytes):
-        return value
-    return value.encode("ascii") if value is not None and value.isascii() else None

@@ -15,6 +15,8 @@ from pydantic import SecretStr
 from convergekit.errors import ConfigurationError, SignatureError
 from convergekit.http import StandardWebhooks, Verified, hmac_signature, verify_hmac
 
+from .kit import Call
+
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 OLD, NEW, OTHER = (SecretStr("whsec_" + base64.b64encode(bytes([n]) * 32).decode()) for n in (1, 2, 3))
 SCHEME = StandardWebhooks([NEW, OLD])
@@ -26,21 +28,21 @@ def test_the_example_of_the_specification_holds() -> None:
     at = datetime.fromtimestamp(1614265330, UTC)
     headers = scheme.sign("msg_p5jXN8AQM9LWM0D4loKWxJek", at, b'{"test": 2432232314}')
     assert headers["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
-    assert scheme.verify(headers, b'{"test": 2432232314}', at).id == "msg_p5jXN8AQM9LWM0D4loKWxJek"
+    assert scheme.verify(Call(b'{"test": 2432232314}', headers), at).id == "msg_p5jXN8AQM9LWM0D4loKWxJek"
 
 
 @given(st.from_regex(r"\A[A-Za-z0-9_:/-]{1,60}\Z"), st.binary())
 def test_what_was_signed_is_verified(id: str, body: bytes) -> None:
-    assert SCHEME.verify(SCHEME.sign(id, NOW, body), body, NOW) == Verified(id, int(NOW.timestamp()), 0)
+    assert SCHEME.verify(Call(body, SCHEME.sign(id, NOW, body)), NOW) == Verified(id, int(NOW.timestamp()), 0)
 
 
 def test_rotation_signs_with_all_and_tells_which_key_fitted() -> None:
     headers = SCHEME.sign("m1", NOW, BODY)
     assert len(headers["webhook-signature"].split()) == 2
-    assert StandardWebhooks([OLD]).verify(headers, BODY, NOW).key_index == 0
-    assert StandardWebhooks([OTHER, OLD]).verify(headers, BODY, NOW).key_index == 1
+    assert StandardWebhooks([OLD]).verify(Call(BODY, headers), NOW).key_index == 0
+    assert StandardWebhooks([OTHER, OLD]).verify(Call(BODY, headers), NOW).key_index == 1
     with pytest.raises(SignatureError):
-        StandardWebhooks([OTHER]).verify(headers, BODY, NOW)
+        StandardWebhooks([OTHER]).verify(Call(BODY, headers), NOW)
 
 
 @pytest.mark.parametrize(("seconds", "good"), [(0, True), (300, True), (-300, True), (301, False), (-301, False)])
@@ -48,10 +50,10 @@ def test_the_replay_window_is_open_both_ways(seconds: int, good: bool) -> None:
     headers = SCHEME.sign("m1", NOW, BODY)
     later = NOW + timedelta(seconds=seconds)
     if good:
-        assert SCHEME.verify(headers, BODY, later)
+        assert SCHEME.verify(Call(BODY, headers), later)
     else:
         with pytest.raises(SignatureError):
-            SCHEME.verify(headers, BODY, later)
+            SCHEME.verify(Call(BODY, headers), later)
 
 
 @pytest.mark.parametrize("name", ["webhook-id", "webhook-timestamp", "webhook-signature"])
@@ -62,7 +64,7 @@ def test_no_hostile_header_raises_anything_else(name: str, value: str) -> None:
     headers = SCHEME.sign("m1", NOW, BODY)
     if headers[name] != value:
         with pytest.raises(SignatureError):
-            SCHEME.verify(headers | {name: value}, BODY, NOW)
+            SCHEME.verify(Call(BODY, headers | {name: value}), NOW)
 
 
 @given(
@@ -70,7 +72,7 @@ def test_no_hostile_header_raises_anything_else(name: str, value: str) -> None:
 )
 def test_no_hostile_call_raises_anything_else(headers: dict[str, str], body: bytes) -> None:
     with pytest.raises(SignatureError):
-        SCHEME.verify(headers, body, NOW)
+        SCHEME.verify(Call(body, headers), NOW)
 
 
 @given(st.integers(0, len(BODY) * 8 - 1))
@@ -78,7 +80,7 @@ def test_any_flipped_bit_is_noticed(bit: int) -> None:
     body = bytearray(BODY)
     body[bit // 8] ^= 1 << bit % 8
     with pytest.raises(SignatureError):
-        SCHEME.verify(SCHEME.sign("m1", NOW, BODY), bytes(body), NOW)
+        SCHEME.verify(Call(bytes(body), SCHEME.sign("m1", NOW, BODY)), NOW)
 
 
 def test_one_message_cannot_be_cut_into_another() -> None:
@@ -87,7 +89,7 @@ def test_one_message_cannot_be_cut_into_another() -> None:
     body = f"{seconds}.evil".encode()
     headers = SCHEME.sign("m1", NOW, body)
     with pytest.raises(SignatureError):
-        SCHEME.verify(headers | {"webhook-id": f"m1.{seconds}"}, b"evil", NOW)
+        SCHEME.verify(Call(b"evil", headers | {"webhook-id": f"m1.{seconds}"}), NOW)
     with pytest.raises(ConfigurationError):
         SCHEME.sign("m.1", NOW, body)
 
@@ -95,9 +97,9 @@ def test_one_message_cannot_be_cut_into_another() -> None:
 def test_many_signatures_cost_little_and_foreign_versions_are_passed_over() -> None:
     good = SCHEME.sign("m1", NOW, BODY)
     mixed = good | {"webhook-signature": "v1a,xyz v2,abc " + good["webhook-signature"]}
-    assert SCHEME.verify(mixed, BODY, NOW)
+    assert SCHEME.verify(Call(BODY, mixed), NOW)
     with pytest.raises(SignatureError):
-        SCHEME.verify(good | {"webhook-signature": "v1,x " * 100_000 + good["webhook-signature"]}, BODY, NOW)
+        SCHEME.verify(Call(BODY, good | {"webhook-signature": "v1,x " * 100_000 + good["webhook-signature"]}), NOW)
 
 
 @pytest.mark.parametrize("form", ["{}", "whsec_{}", "v1,whsec_{}"])
@@ -139,7 +141,7 @@ def test_no_secrets_verify_nothing() -> None:
     with pytest.raises(SignatureError):
         verify_hmac(BODY, hmac_signature(b"", BODY), [])
     with pytest.raises(SignatureError):
-        StandardWebhooks([]).verify(SCHEME.sign("m1", NOW, BODY), BODY, NOW)
+        StandardWebhooks([]).verify(Call(BODY, SCHEME.sign("m1", NOW, BODY)), NOW)
     with pytest.raises(ConfigurationError):
         StandardWebhooks([]).sign("m1", NOW, BODY)
 
@@ -150,4 +152,4 @@ def test_a_scheme_takes_secrets_as_they_come() -> None:
     now = datetime(2026, 1, 1, tzinfo=UTC)
     headers = StandardWebhooks([text]).sign("m1", now, b"{}")
 
-    assert StandardWebhooks([SecretStr(text)]).verify(headers, b"{}", now).id == "m1"
+    assert StandardWebhooks([SecretStr(text)]).verify(Call(b"{}", headers), now).id == "m1"
