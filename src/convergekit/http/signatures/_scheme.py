@@ -78,7 +78,16 @@ class Challenge(NamedTuple):
 class SignatureScheme(Protocol):
     """One way to sign calls, with its secrets. Those of a host's own fit wherever ours do."""
 
-    def sign(self, id: str, at: datetime, body: bytes, *, method: str = "POST", url: str = "") -> Mapping[str, str]:
+    def sign(
+        self,
+        id: str,
+        at: datetime,
+        body: bytes,
+        *,
+        method: str = "POST",
+        url: str = "",
+        headers: Mapping[str, str] | None = None,
+    ) -> Mapping[str, str]:
         """The headers that prove *body* to come from us.
 
         Args:
@@ -87,6 +96,7 @@ class SignatureScheme(Protocol):
             body: As it will be sent.
             method: Of the request.
             url: Where it goes, with its query.
+            headers: What is sent beside these, with names in lower case; for schemes that sign some of them.
 
         Raises:
             ConfigurationError: This scheme cannot sign, or not that, or has no secret to sign with.

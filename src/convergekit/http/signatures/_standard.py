@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hmac
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Final
 
@@ -50,7 +50,16 @@ class StandardWebhooks:
     def __repr__(self) -> str:
         return f"StandardWebhooks({len(self._keys)} secrets, tolerance={self.tolerance})"
 
-    def sign(self, id: str, at: datetime, body: bytes, *, method: str = "POST", url: str = "") -> dict[str, str]:
+    def sign(
+        self,
+        id: str,
+        at: datetime,
+        body: bytes,
+        *,
+        method: str = "POST",
+        url: str = "",
+        headers: Mapping[str, str] | None = None,
+    ) -> dict[str, str]:
         """The three headers for *body*.
 
         Args:
@@ -59,6 +68,7 @@ class StandardWebhooks:
             body: As it will be sent.
             method: Not signed.
             url: Not signed.
+            headers: Not signed.
 
         Raises:
             ConfigurationError: There is no secret to sign with, or *id* cannot be signed.
