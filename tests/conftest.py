@@ -24,6 +24,9 @@ settings.register_profile("explore", deadline=None, max_examples=5000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 
+# Tests that run pytest in a process of its own: loading these would take longer than most of what is run there.
+os.environ.setdefault("PYTEST_ADDOPTS", "-p no:schemathesis -p no:faker")
+
 # What is proven is not how long a disk takes.
 _MEMORY = Path("/dev/shm")
 if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > 2 * 1024**3:
