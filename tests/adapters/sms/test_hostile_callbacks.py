@@ -24,9 +24,9 @@ from convergekit import Hub, MemoryStore
 from convergekit.abc import Headers, Request
 from convergekit.adapters.sms import SmsConfig, profiles
 from convergekit.adapters.sms.callbacks import Callbacks, Read
-from convergekit.adapters.sms.fields import Item, compiled
 from convergekit.adapters.sms.profile import Condition, Inbound, Profile, StatusRule
 from convergekit.errors import InvalidInputError
+from convergekit.http.bodies import Item, compiled
 from convergekit.model import ConsentChanged, CustomReceived, MessageReceived, ReceiptReceived
 from convergekit.model.wire import event_from_json, event_to_json
 from tests.asgi_kit import call

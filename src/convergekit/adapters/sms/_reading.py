@@ -9,11 +9,11 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 
 from convergekit.errors import InvalidInputError
+from convergekit.http.bodies import Item, Reader, reader
 from convergekit.model import Address, ConversationRef, Event, MessageReceived
 
 from .config import SmsConfig
 from .details import Sms
-from .fields import Item, Reader, reader
 from .numbers import Style, read_number
 from .profile import Medium, MediumWord
 

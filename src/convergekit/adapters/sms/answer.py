@@ -17,10 +17,9 @@ from urllib.parse import quote, quote_plus
 from convergekit.abc import Outgoing
 from convergekit.errors import InvalidInputError, RejectedError
 from convergekit.http import OUTCOMES, HttpAnswer, Outcome, Outcomes, error_for, keys_for
+from convergekit.http.bodies import Item, compiled, read_json, to_text
 from convergekit.model import FailureKind, Receipt, Status
 
-from .bodies import read_json
-from .fields import Item, compiled, to_text
 from .profile import UNITS, Kind, Profile, Reply, Verdict
 from .references import reference_of
 

@@ -21,13 +21,12 @@ from pydantic import ValidationError
 
 from convergekit.abc import Request
 from convergekit.errors import InvalidInputError
+from convergekit.http.bodies import Item, Test, compiled, read_body
 from convergekit.model import CustomReceived, Event
 
 from . import values
 from ._reading import Call, Piece, Shared, Translate, Translated
-from .bodies import read_body
 from .config import SmsConfig
-from .fields import Item, Test, compiled
 from .messages import Messages
 from .references import reference_in
 from .reports import Consents, Reports

@@ -8,12 +8,12 @@ from datetime import datetime
 from typing import Any, Final
 
 from convergekit.errors import InvalidInputError
+from convergekit.http.bodies import Item, compiled, reader
 from convergekit.model import Address, Attachment, MessageReceived
 
 from . import values
 from ._reading import Call, Piece, Shared, Translated, bucket, folded, medium_words
 from .consent import Asked, told
-from .fields import Item, compiled, reader
 from .profile import Inbound
 
 __all__ = ["Messages"]

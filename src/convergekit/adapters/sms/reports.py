@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, Final
 
 from convergekit.errors import InvalidInputError
+from convergekit.http.bodies import Item, Reader, reader
 from convergekit.model import (
     ConsentChanged,
     CustomReceived,
@@ -20,7 +21,6 @@ from convergekit.model import (
 
 from . import values
 from ._reading import Call, Shared, Translated, bucket, medium_words
-from .fields import Item, Reader, reader
 from .profile import ConsentRule, Segments, StatusRule, Word
 from .references import read_reference
 

@@ -13,7 +13,8 @@ A profile is a TOML file, or the same as a dict. Words in it:
 
 from __future__ import annotations
 
-from ._base import Condition, Path, Paths, Pattern, Strings, Template, pieces_of
+from convergekit.http.bodies import Condition, Path, Paths, Pattern, Strings, Template, pieces_of
+
 from .calling import (
     Ack,
     Callbacks,

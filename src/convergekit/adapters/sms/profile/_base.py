@@ -1,41 +1,11 @@
-"""What all tables of a profile are made of: templates, paths, patterns and conditions."""
+"""What all tables of a profile are made of."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
-from string import Formatter
-from typing import Annotated, Any, Final, Self, TypeAlias
+from typing import Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
-
-_SEGMENT: Final = re.compile(r"\*|[^.*#^]+#?")
-
-
-def _one_or_more(value: Any) -> Any:
-    """A list may be written as its only element."""
-    return value if isinstance(value, list | tuple) else (value,)
-
-
-def pieces_of(template: str) -> Iterator[tuple[str, str | None]]:
-    """What stands before each placeholder in *template*, and its name; what stands at the end has None behind it.
-
-    Raises:
-        ValueError: It is no template.
-    """
-    try:
-        found = [*Formatter().parse(template)]
-    except ValueError:
-        raise ValueError("a brace that is meant as such is written twice") from None
-    for literal, name, spec, conversion in found:
-        if name == "" or spec or conversion:
-            raise ValueError(f"{{{name}}} is no placeholder; a brace that is meant as such is written twice")
-        yield literal, name
-
-
-def names_in(template: str) -> Iterator[str]:
-    """The placeholders in *template*; raises `ValueError` where it is none."""
-    return (name for _, name in pieces_of(template) if name is not None)
+from pydantic import BaseModel, ConfigDict
 
 
 def strings_in(where: str, value: Any) -> Iterator[tuple[str, str]]:
@@ -51,56 +21,7 @@ def strings_in(where: str, value: Any) -> Iterator[tuple[str, str]]:
             yield from strings_in(f"{where}.{index}", each)
 
 
-def _is_template(value: str) -> str:
-    list(names_in(value))
-    return value
-
-
-def _is_path(value: str) -> str:
-    rest = value.removeprefix("^")
-    if rest.startswith("$.") or not all(_SEGMENT.fullmatch(each) for each in rest.split(".")):
-        raise ValueError(f"{value[:80]!a} is no path: names, numbers or * with dots between, such as messages.0.id")
-    return value
-
-
-def _is_pattern(value: str) -> str:
-    try:
-        re.compile(value)
-    except re.error as exc:
-        raise ValueError(f"{value[:80]!a} is no regular expression: {exc.msg}") from None
-    return value
-
-
-Template: TypeAlias = Annotated[str, Field(max_length=4096), AfterValidator(_is_template)]
-Path: TypeAlias = Annotated[str, Field(max_length=200), AfterValidator(_is_path)]
-Paths: TypeAlias = Annotated[tuple[Path, ...], BeforeValidator(_one_or_more)]
-Strings: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(_one_or_more)]
-Pattern: TypeAlias = Annotated[str, Field(max_length=500), AfterValidator(_is_pattern)]
-
-
 class Model(BaseModel):
     """A table of a profile."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, populate_by_name=True)
-
-
-class Condition(Model):
-    """Whether something that came is of a kind: all that is given has to hold.
-
-    Args:
-        path: What is looked at.
-        equals: It is one of these, as text, without regard to case. A JSON true is "true", a number as it is written.
-        matches: A regular expression finds something in it.
-        present: Whether it is there at all (an empty text, null and an empty list are not).
-    """
-
-    path: Path
-    equals: Strings | None = None
-    matches: Pattern | None = None
-    present: bool | None = None
-
-    @model_validator(mode="after")
-    def _says_something(self) -> Self:
-        if self.equals is None and self.matches is None and self.present is None:
-            raise ValueError("a condition says equals, matches or present")
-        return self

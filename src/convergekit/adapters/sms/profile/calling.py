@@ -8,7 +8,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from ._base import Condition, Model, Path, Paths, Pattern
+from convergekit.http.bodies import Condition, Path, Paths, Pattern
+
+from ._base import Model
 from .words import Medium
 
 __all__ = [

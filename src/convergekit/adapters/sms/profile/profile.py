@@ -10,9 +10,10 @@ from typing import Final, Literal, Self
 
 from pydantic import Field, model_validator
 
+from convergekit.http.bodies import Strings, Template, names_in
 from convergekit.model import Status
 
-from ._base import Model, Strings, Template, names_in, strings_in
+from ._base import Model, strings_in
 from .calling import Callbacks, Verification
 from .sending import Check, Reply, Send
 from .words import PLACEHOLDERS, Medium, Word

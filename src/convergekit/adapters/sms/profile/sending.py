@@ -9,7 +9,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from ._base import Condition, Model, Path, Paths, Pattern, Template, strings_in
+from convergekit.http.bodies import Condition, Path, Paths, Pattern, Template
+
+from ._base import Model, strings_in
 from .words import VariantName, Verdict
 
 __all__ = ["Check", "Idempotent", "Reply", "Send", "Validity", "Variant", "Wait"]

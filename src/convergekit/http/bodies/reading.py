@@ -1,4 +1,4 @@
-"""What a gateway sent, as the fields that are in it: forms, JSON, multipart and queries. Pure.
+"""What came in a call, as the fields that are in it: forms, JSON, multipart and queries. Pure.
 
 Rules kept here:
 
@@ -17,9 +17,9 @@ import re
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
-from convergekit.abc import Request
 from convergekit.errors import InvalidInputError
 
+from ..signatures import Incoming
 from .charsets import charset_of, decoded
 from .fields import Item
 
@@ -36,7 +36,7 @@ _FIELD_NAME: Final = re.compile(
 _FILE_NAME: Final = re.compile(rb"(?:\A|\n)content-disposition:[^\r\n]*?[;\s]filename\*?\s*=", re.IGNORECASE)
 
 
-def read_body(request: Request) -> Item:
+def read_body(request: Incoming) -> Item:
     """The fields of *request*: of its query, and of its body unless it is a GET.
 
     Raises:
@@ -60,7 +60,7 @@ def read_body(request: Request) -> Item:
     if content_type.lower().lstrip().startswith("multipart/"):
         pairs = _parts(body, content_type)
     elif body[:1] == b"<":
-        raise InvalidInputError("the body is XML or HTML; gateways are to send forms or JSON here")
+        raise InvalidInputError("the body is XML or HTML; forms and JSON are read here")
     else:
         pairs = _pairs(body)
     taken = {name.lower() for name, _ in pairs}

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convergekit.adapters.sms.fields import Item, compiled
-from convergekit.adapters.sms.profile import Condition
+from convergekit.http.bodies import Condition, Item, compiled
 
 TREE: dict[str, Any] = {
     "id": 7,

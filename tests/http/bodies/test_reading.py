@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convergekit.abc import Headers, Request
-from convergekit.adapters.sms.bodies import read_body, read_json
 from convergekit.errors import InvalidInputError
+from convergekit.http.bodies import read_body, read_json
 
 FORM = "application/x-www-form-urlencoded"
 

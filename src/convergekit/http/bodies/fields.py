@@ -1,4 +1,4 @@
-"""What a gateway sent, as something that paths lead into. Pure.
+"""What came in a body, as something that paths lead into. Pure.
 
 Rules kept here:
 
@@ -16,7 +16,7 @@ from itertools import takewhile
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from .charsets import decoded
-from .profile import Condition
+from .words import Condition
 
 __all__ = ["Item", "Reader", "Test", "compiled", "reader", "to_text"]
 
@@ -25,11 +25,11 @@ Test: TypeAlias = "Callable[[Item], bool]"
 #: Finds a text in an item.
 Reader: TypeAlias = "Callable[[Item], str | None]"
 
-_LOOKED_AT: Final = 4096  # characters of a value that a profile's regular expression sees
+_LOOKED_AT: Final = 4096  # characters of a value that a condition's regular expression sees
 
 
 class Item:
-    """Something that came, or a piece of it, into which paths lead (see `convergekit.adapters.sms.profile`).
+    """Something that came, or a piece of it, into which paths lead (see `convergekit.http.bodies`).
 
     Args:
         value: As it came: of JSON, any value of it; of a form, its fields, with a list where a name came several times.
