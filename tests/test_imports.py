@@ -9,9 +9,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import NamedTuple, TypeVar
-
-import pytest
 
 import convergekit
 
@@ -111,20 +110,17 @@ def allowed(found: Import) -> bool:
     return (found.importer, found.package) in EXCEPTIONS
 
 
-@pytest.mark.parametrize("path", INSIDE, ids=dotted)
-def test_imports_point_one_way(path: Path) -> None:
+def test_imports_point_one_way() -> None:
     """`DESIGN.md`, Layout. Top-level names are for users: inside, a name comes from the module that makes it."""
-    rank = layer(package_of(path))
-    top = rank == len(LAYERS) - 1
-    wrong = [
-        str(found)
-        for found in imports(path)
-        if not allowed(found)
-        and (
-            found.package == "adapters" or (not top if found.package == "convergekit" else layer(found.package) > rank)
-        )
-    ]
+    wrong = [str(found) for path in INSIDE for found in imports(path) if not allowed(found) and points_up(found, path)]
     assert wrong == []
+
+
+def points_up(found: Import, path: Path) -> bool:
+    rank = layer(package_of(path))
+    if found.package == "convergekit":
+        return rank < len(LAYERS) - 1
+    return found.package == "adapters" or layer(found.package) > rank
 
 
 def test_packages_do_not_import_each_other_in_a_circle() -> None:
@@ -135,18 +131,17 @@ def test_packages_do_not_import_each_other_in_a_circle() -> None:
     graphlib.TopologicalSorter(graph).prepare()  # raises CycleError, which names the circle
 
 
-@pytest.mark.parametrize("path", ADAPTERS, ids=dotted)
-def test_adapters_use_public_names_only(path: Path) -> None:
+def test_adapters_use_public_names_only() -> None:
     """Ours have no private door: what they import, a stranger's plugin may import as well."""
-    own = ".".join(dotted(path).split(".")[:3])
-    is_open = OPEN_TO_SUBJECTS if "subject" in dotted(path).split(".") else OPEN_TO_ADAPTERS
-    wrong = [
-        str(found)
-        for found in imports(path)
-        if not (found.target + ".").startswith(own + ".")
-        and (found.package not in is_open or any(part.startswith("_") for part in found.target.split(".")))
-    ]
-    assert wrong == []
+    assert [str(found) for path in ADAPTERS for found in imports(path) if uses_a_private_door(found, path)] == []
+
+
+def uses_a_private_door(found: Import, path: Path) -> bool:
+    parts = dotted(path).split(".")
+    own = ".".join(parts[:3])
+    is_open = OPEN_TO_SUBJECTS if "subject" in parts else OPEN_TO_ADAPTERS
+    is_private = any(part.startswith("_") for part in found.target.split("."))
+    return not (found.target + ".").startswith(own + ".") and (found.package not in is_open or is_private)
 
 
 def test_what_plays_the_far_side_is_for_tests_alone() -> None:
@@ -177,25 +172,31 @@ def test_top_level_names_are_the_same_for_readers_and_type_checkers() -> None:
     assert set(names) <= set(dir(convergekit))
 
 
-@pytest.mark.parametrize("name", convergekit.__all__)
-def test_every_top_level_name_is_there(name: str) -> None:
-    assert getattr(convergekit, name) is not None
+def test_every_top_level_name_is_there() -> None:
+    assert [name for name in convergekit.__all__ if getattr(convergekit, name) is None] == []
 
 
-@pytest.mark.parametrize("path", [p for p in MODULES if not p.stem.startswith("_") or p.stem == "__init__"], ids=dotted)
-def test_a_module_keeps_the_promises_it_lists(path: Path) -> None:
-    module = importlib.import_module(dotted(path))
-    missing = [name for name in getattr(module, "__all__", ()) if not hasattr(module, name)]
+def test_a_module_keeps_the_promises_it_lists() -> None:
+    public = [path for path in MODULES if not path.stem.startswith("_") or path.stem == "__init__"]
+    modules = [importlib.import_module(dotted(path)) for path in public]
+    missing = [(each.__name__, name) for each in modules for name in listed(each) if not hasattr(each, name)]
     assert missing == []
 
 
-@pytest.mark.parametrize("path", [p for p in MODULES if not p.stem.startswith("_")], ids=dotted)
-def test_a_public_name_is_listed(path: Path) -> None:
+def listed(module: ModuleType) -> Sequence[str]:
+    return getattr(module, "__all__", ())
+
+
+def test_a_public_name_is_listed() -> None:
     """What a module defines and does not list would be a promise that nobody made; it gets a `_`, or its place."""
+    public = [path for path in MODULES if not path.stem.startswith("_")]
+    assert [f"{dotted(path)}: {name}" for path in public for name in unlisted(path)] == []
+
+
+def unlisted(path: Path) -> list[str]:
     module = importlib.import_module(dotted(path))
-    defined = {name for name in defines(parsed(path)) if not name.startswith("_")}
-    generic = {name for name in defined if isinstance(getattr(module, name, None), TypeVar)}
-    assert defined - generic - set(getattr(module, "__all__", ())) == set()
+    defined = {name for name in defines(parsed(path)) if not name.startswith("_")} - set(listed(module))
+    return sorted(name for name in defined if not isinstance(getattr(module, name, None), TypeVar))
 
 
 def defines(tree: ast.Module) -> Iterator[str]:
@@ -210,11 +211,11 @@ def defines(tree: ast.Module) -> Iterator[str]:
                 yield name
 
 
-@pytest.mark.parametrize("path", MODULES, ids=dotted)
-def test_private_names_stay_in_their_package(path: Path) -> None:
+def test_private_names_stay_in_their_package() -> None:
     """`model._base` is the model's to change; whoever needs a name of it elsewhere makes it public first."""
     wrong = [
         str(found)
+        for path in MODULES
         for found in imports(path)
         if found.package not in {package_of(path), "convergekit"}
         and any(part.startswith("_") and not part.startswith("__") for part in found.target.split(".")[2:])

@@ -9,7 +9,7 @@ import pytest
 from convergekit.adapters.sms import SmsConfig, profiles
 from convergekit.adapters.sms.request import Requests
 from convergekit.adapters.sms.subject import SmsSubject
-from convergekit.testing import AdapterContract
+from tests.keeping import broken_promises
 
 #: What gateways answer that speak no JSON.
 TAKEN = {"kannel": "0: Accepted for delivery", "jasmin": 'Success "{id}"'}
@@ -20,10 +20,15 @@ def speaking(name: str) -> type[SmsSubject]:
     return type("Gateway", (SmsSubject,), {"profile": name, "taken": TAKEN.get(name, "")})
 
 
-class TestEveryGateway(AdapterContract):
-    @pytest.fixture(params=profiles.names(lambda: ()))
-    def subject(self, request: pytest.FixtureRequest) -> SmsSubject:
-        return speaking(request.param)()
+@pytest.mark.parametrize("name", profiles.names(lambda: ()))
+def test_every_gateway_keeps_every_promise(name: str) -> None:
+    assert broken_promises(speaking(name), "asyncio") == []
+
+
+@pytest.mark.parametrize("name", ["kannel", "twilio", "vonage"])
+def test_so_does_each_kind_of_gateway_on_the_other_event_loop(name: str) -> None:
+    """By GET, by POST, and with parts that wait for each other: all else of a profile is translated, and not awaited."""
+    assert broken_promises(speaking(name), "trio") == []
 
 
 @pytest.mark.parametrize("name", profiles.names(lambda: ()))
