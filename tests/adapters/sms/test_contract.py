@@ -27,7 +27,7 @@ def test_every_gateway_keeps_every_promise(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["kannel", "twilio", "vonage"])
 def test_so_does_each_kind_of_gateway_on_the_other_event_loop(name: str) -> None:
-    """By GET, by POST, and with parts that wait for each other: all else of a profile is translated, and not awaited."""
+    """By GET, by POST, with parts that wait for each other: all else of a profile is translated, and not awaited."""
     assert broken_promises(speaking(name), "trio") == []
 
 
