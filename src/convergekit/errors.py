@@ -113,6 +113,8 @@ class ThrottledError(NotSentError):
         retry_after: Seconds, from 0 to 31 days: whoever asks for more is asked again then, for a number of a
             remote's must not silence a channel for good.
         scope: What has to wait: this "conversation", or the whole "channel".
+        asked: Whether the medium was asked. Where a budget of ours or a breaker has said so, it was not, and the ledger
+            notes no attempt.
     """
 
     def __init__(
@@ -121,12 +123,13 @@ class ThrottledError(NotSentError):
         *,
         retry_after: float = 1.0,
         scope: Literal["conversation", "channel"] = "channel",
+        asked: bool = True,
         channel: str = "?",
         code: str | None = None,
         dispatch: str | None = None,
     ) -> None:
         super().__init__(reason, channel=channel, code=code, dispatch=dispatch)
-        self.retry_after, self.scope = min(max(0.0, retry_after), _A_MONTH), scope
+        self.retry_after, self.scope, self.asked = min(max(0.0, retry_after), _A_MONTH), scope, asked
 
 
 class RejectedError(DeliveryError):

@@ -38,9 +38,9 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 QUEUED, CLOSED, DEAD, UNKNOWN = DeliveryState.QUEUED, DeliveryState.CLOSED, DeliveryState.DEAD, DeliveryState.UNKNOWN
 
 
-def terms(*, attempts: int = 3, resend: bool = False) -> Terms:
+def terms(*, attempts: int = 3, resend: bool = False, patience: timedelta = PATIENCE) -> Terms:
     retry = RetryPolicy(base=8.0, factor=2.0, cap=100.0, jitter=0.0)
-    return Terms(retry, attempts, 60.0, lambda delivery, at: resend, lambda: 0.5)
+    return Terms(retry, attempts, 60.0, lambda delivery, at: resend, lambda: 0.5, patience)
 
 
 def attempt(before: Delivery, outcome: Outcome, *, now: datetime = NOW, index: int = 0, **of_terms: Any) -> Delivery:
@@ -134,6 +134,53 @@ def test_waiting_for_a_throttle_costs_no_attempt_however_often() -> None:
     assert len(after.history) == 50  # bounded
 
 
+def test_a_message_that_nobody_was_asked_about_has_had_no_attempt() -> None:
+    """A breaker, or a budget of ours: the ledger says why it waits, and the history is that of the medium's answers."""
+    closed = ThrottledError("the endpoint is left alone", retry_after=20, scope="conversation", asked=False)
+    first = attempt(delivery(due=NOW), closed)
+    later = attempt(attempt(first, NotSentError("busy")), closed, now=NOW + timedelta(seconds=30))
+
+    assert (first.history, first.reason) == ((), "the endpoint is left alone")
+    assert (first.state, first.attempts, first.due) == (QUEUED, 0, NOW + timedelta(seconds=20))
+    assert [each.outcome for each in later.history] == ["not_sent"]
+    assert (later.attempts, later.sending, later.due) == (1, None, NOW + timedelta(seconds=50))
+
+
+def test_to_be_put_off_again_and_again_has_one_hold() -> None:
+    closed = ThrottledError("the endpoint is left alone", retry_after=20, scope="conversation", asked=False)
+    first = attempt(delivery(due=NOW), closed)
+    later = attempt(first, closed, now=NOW + timedelta(seconds=20))
+    failed = attempt(later, NotSentError("busy"), now=NOW + timedelta(seconds=70))
+
+    assert first.hold_until == later.hold_until == NOW + timedelta(seconds=60)
+    assert failed.hold_until == NOW + timedelta(seconds=130)
+    assert attempt(failed, closed, now=NOW + timedelta(seconds=80)).hold_until == failed.hold_until
+
+
+def test_to_be_put_off_has_an_end_too() -> None:
+    closed = ThrottledError("the endpoint is left alone", retry_after=20, scope="conversation", asked=False)
+    after = attempt(attempt(delivery(due=NOW), closed), closed, now=NOW + PATIENCE)
+
+    assert (after.state, after.reason) == (DEAD, "throttled for 3 days: the endpoint is left alone")
+
+
+def test_patience_is_as_long_as_the_schedule_may_take() -> None:
+    """What was only put off is not given up while what failed would still be tried."""
+    longer = timedelta(days=5)
+    after = attempt(delivery(due=NOW), ThrottledError("slow", retry_after=60))
+    after = attempt(after, ThrottledError("slow", retry_after=60), now=NOW + PATIENCE, patience=longer)
+    assert after.state == QUEUED
+    after = attempt(after, ThrottledError("slow", retry_after=60), now=NOW + longer, patience=longer)
+    assert (after.state, after.reason) == (DEAD, "throttled for 5 days: slow")
+
+
+def test_what_has_an_order_key_holds_its_lane_for_as_long_as_it_waits() -> None:
+    after = delivery(due=NOW).model_copy(update={"order_key": "a"})
+    for outcome in (NotSentError("busy"), ThrottledError("slow", retry_after=40_000), UncertainError("lost")):
+        after = attempt(after, outcome, resend=True, attempts=10, now=after.due)
+        assert after.hold_until == after.due > NOW
+
+
 def test_one_stretch_of_waiting_has_one_hold() -> None:
     """An order of retries cannot hold up a lane for good; what was taken begins anew."""
     first = attempt(delivery(2, due=NOW), NotSentError("busy"))
@@ -169,6 +216,26 @@ def test_an_uncertain_part_is_repeated_only_where_that_makes_no_double() -> None
     after = attempt(after, UncertainError("lost"), resend=True)
 
     assert after.state is UNKNOWN
+
+
+def test_what_has_expired_is_not_repeated_though_that_would_make_no_double() -> None:
+    """Nobody knows whether it is there; so it is not called failed either."""
+    soon = delivery(due=NOW).model_copy(update={"expires_at": NOW + timedelta(seconds=5)})
+    after = attempt(soon, UncertainError("lost"), resend=True)
+    assert (after.state, after.status, after.unknown) == (UNKNOWN, Status.UNKNOWN, {0})
+    late = delivery(due=NOW).model_copy(update={"expires_at": NOW + timedelta(seconds=9)})
+    again = attempt(late, UncertainError("lost"), resend=True)
+    assert again.state is QUEUED
+    assert expired(again, NOW + timedelta(seconds=9)).state is UNKNOWN
+
+
+@pytest.mark.parametrize("last", [NotSentError("busy"), ThrottledError("slow"), Bug(KeyError("x"))])
+def test_what_an_earlier_attempt_has_left_open_stays_unknown(last: Any) -> None:
+    """However the last one ended: a person who sent it anew might make a double."""
+    after = attempt(delivery(due=NOW), UncertainError("lost"), resend=True)
+    after = attempt(after, last, attempts=2, now=NOW + PATIENCE)
+
+    assert (after.state, after.status, after.unknown, after.failure) == (UNKNOWN, Status.UNKNOWN, {0}, None)
 
 
 def test_evidence_that_came_before_the_answer_was_lost_counts() -> None:

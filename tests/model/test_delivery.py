@@ -278,3 +278,25 @@ def test_a_moment_without_a_zone_is_refused() -> None:
     with pytest.raises(ValidationError):
         delivery(due=NOW.replace(tzinfo=None))
     assert delivery(due=NOW + timedelta(seconds=1)).due > NOW
+
+
+@pytest.mark.parametrize("thread", [None, "t1"])
+def test_an_order_key_is_a_lane_of_its_own_for_each_address(thread: str | None) -> None:
+    """Whatever the conversation; and an address cannot be written so that it stands for another one's."""
+    ref = ConversationRef(channel="c", address=ADDRESS, thread=thread)
+    keyed = delivery().model_copy(update={"conversation": ref, "order_key": "a"})
+
+    assert delivery().lane_key == delivery().conversation.key
+    assert keyed.lane_key == "tg:1##a"
+    assert keyed.model_copy(update={"address": Address("tg:1##a"), "order_key": "b"}).lane_key == "tg:1%23%23a##b"
+
+
+def test_what_an_older_ledger_holds_has_no_order_key() -> None:
+    """It is read as it is, and stands in the lane that it stood in."""
+    old = delivery().model_dump(mode="json")
+    del old["order_key"]
+    message = Message("hello").model_dump(mode="json")
+    del message["order_key"]
+
+    assert Delivery.model_validate(old) == delivery()
+    assert Message.model_validate(message) == Message("hello")

@@ -47,6 +47,11 @@ class RetryPolicy:
         """Attempts in all."""
         return self.attempts if self.schedule is None else len(self.schedule) + 1
 
+    @property
+    def span(self) -> float:
+        """Seconds from the first attempt to the last, at the longest."""
+        return sum(self.delay(attempt, lambda: 1.0) for attempt in range(1, self.limit))
+
     def delay(self, attempt: int, random: Callable[[], float]) -> float:
         """Seconds to wait after attempt number *attempt* (from 1); *random* gives values in [0, 1)."""
         spread = self.jitter * random()

@@ -247,7 +247,13 @@ class ChannelRuntime:
         """Under which terms its deliveries are tried again."""
         retry = self.adapter_class.retry
         hold = self.adapter_class.hold if self.options.hold is None else self.options.hold
-        return Terms(retry, self.options.attempts or retry.limit, hold, self._may_resend, random.random)
+        attempts = self.options.attempts or retry.limit
+        return Terms(retry, attempts, hold, self._may_resend, random.random, self._patience)
+
+    @cached_property
+    def _patience(self) -> timedelta:
+        """What a medium or a breaker has only put off is not given up before the attempts might have been used up."""
+        return max(PATIENCE, timedelta(seconds=self.adapter_class.retry.span))
 
     def _may_resend(self, delivery: Delivery, at: datetime) -> bool:
         if self.options.on_uncertain == "resend":

@@ -144,7 +144,7 @@ class Outbox:
     async def _blocked(self, dispatch: Dispatch, delivery: Delivery) -> Change | None:
         """What is to be done instead of sending, or None."""
         now = self._clock.now()
-        if delivery.expires_at is not None and delivery.expires_at <= now and not delivery.unknown:
+        if delivery.expires_at is not None and delivery.expires_at <= now:
             return on_delivery(delivery.id, lambda current: expired(current, now))
         if delivery.about is not None:
             return await self._about(delivery, delivery.about)

@@ -3,10 +3,12 @@
 Rules kept here (DESIGN, "The adapter contract"):
 
 - Not sent: tried again after back-off, until the attempts are used up; then to the dead letters.
-- Throttled: waited for, and costs no attempt; but not for longer than `PATIENCE` after the first attempt.
+- Throttled: waited for, and costs no attempt; but not for longer than `PATIENCE` after the first attempt, or than the
+  channel's own schedule takes, where that is longer. Where the medium was not even asked, there was no attempt.
 - Rejected: closed; a failed part makes the delivery FAILED, so the parts behind it are not sent.
 - Account: stays queued as it was; the channel goes down.
-- Uncertain: never sent again blindly. Only where the caller says that a double is impossible, or accepted.
+- Uncertain: never sent again blindly. Only where the caller says that a double is impossible, or accepted, and while
+  the message has not expired. However the last attempt ended, what an earlier one has left open stays unknown.
 - Unanswered: keeps its mark, and is asked about again after back-off, or when the medium says: what has cut off the
   answer has mostly cut off the question, too. It is left as unknown when the attempts are used up; to be told to ask
   later costs none of them, but for as long as being throttled does.
@@ -86,6 +88,7 @@ class Terms:
         hold: Seconds for which waiting may hold up the lane.
         resend: Whether an uncertain attempt may be repeated at the moment given.
         random: Values in [0, 1).
+        patience: For how long after the first attempt it is waited because the medium asks for time.
     """
 
     retry: RetryPolicy
@@ -93,6 +96,7 @@ class Terms:
     hold: float
     resend: Callable[[Delivery, datetime], bool]
     random: Callable[[], float]
+    patience: timedelta = PATIENCE
 
 
 def marked(delivery: Delivery, index: int, now: datetime) -> Delivery:
@@ -155,8 +159,10 @@ def _settled(delivery: Delivery) -> Delivery:
 
 
 def expired(delivery: Delivery, now: datetime) -> Delivery:
-    """Its time to live ran out before it was taken."""
+    """Its time to live ran out before it was taken, as far as is known."""
     index = delivery.next_part or 0
+    if index in delivery.unknown:
+        return delivery.model_copy(update={"state": DeliveryState.UNKNOWN})
     failed = _failed(delivery, index, Failure(kind=FailureKind.EXPIRED, text="its time to live ran out"), now)
     return failed.model_copy(update={"state": DeliveryState.CLOSED, "reason": "its time to live ran out"})
 
@@ -192,13 +198,16 @@ def _not_sent(delivery: Delivery, index: int, error: NotSentError, now: datetime
 
 
 def _throttled(delivery: Delivery, index: int, error: ThrottledError, now: datetime, terms: Terms) -> Delivery:
-    tried = _tried(delivery, index, now, "throttled", error.reason, error.code)
-    left = _since(delivery, now) + PATIENCE - now
+    if error.asked:
+        tried = _tried(delivery, index, now, "throttled", error.reason, error.code)
+    else:
+        tried = delivery.model_copy(update={"sending": None, "reason": _line(error.reason)})
+    left = _since(delivery, now) + terms.patience - now
     if left <= timedelta(0):
-        text = f"throttled for {PATIENCE.days} days: {error.reason}"
+        text = f"throttled for {terms.patience.days} days: {error.reason}"
         return _buried(tried, index, FailureKind.THROTTLED, text, now, error.code)
     # Whatever the medium asks for: a last try when the time is over.
-    return _waiting(tried, now, min(error.retry_after, left.total_seconds()), terms)
+    return _waiting(tried, now, min(error.retry_after, left.total_seconds()), terms, again=not error.asked)
 
 
 def _since(delivery: Delivery, now: datetime) -> datetime:
@@ -218,7 +227,9 @@ def _uncertain(delivery: Delivery, index: int, error: DeliveryError, now: dateti
     tried = _tried(delivery, index, now, "uncertain", error.reason, error.code)
     tried = tried.model_copy(update={"attempts": delivery.attempts + 1, "unknown": delivery.unknown | {index}})
     seconds = terms.retry.delay(tried.attempts, terms.random)
-    if tried.attempts < terms.attempts and terms.resend(tried, now + timedelta(seconds=seconds)):
+    at = now + timedelta(seconds=seconds)
+    is_in_time = delivery.expires_at is None or at < delivery.expires_at
+    if tried.attempts < terms.attempts and is_in_time and terms.resend(tried, at):
         return _waiting(tried, now, seconds, terms)
     return tried.model_copy(update={"state": DeliveryState.UNKNOWN})
 
@@ -228,21 +239,21 @@ def _unanswered(
 ) -> Delivery:
     tried = _tried(delivery, index, now, "uncertain", error.reason, error.code)
     # To wait because the medium asks for it costs no attempt here either, for as long as it is waited for elsewhere.
-    waits = after is not None and now < _since(delivery, now) + PATIENCE
+    waits = after is not None and now < _since(delivery, now) + terms.patience
     attempts = delivery.attempts + (not waits)
     tried = tried.model_copy(update={"attempts": attempts, "unknown": delivery.unknown | {index}})
     if not waits and attempts >= terms.attempts:
         return tried.model_copy(update={"state": DeliveryState.UNKNOWN})
-    seconds = terms.retry.delay(attempts, terms.random) if after is None else min(after, PATIENCE.total_seconds())
+    seconds = terms.retry.delay(attempts, terms.random) if after is None else min(after, terms.patience.total_seconds())
     waiting = _waiting(tried, now, seconds, terms)
     return waiting.model_copy(update={"state": DeliveryState.SENDING, "sending": index})
 
 
-def _waiting(delivery: Delivery, now: datetime, seconds: float, terms: Terms) -> Delivery:
+def _waiting(delivery: Delivery, now: datetime, seconds: float, terms: Terms, *, again: bool = False) -> Delivery:
     queued = _queued(delivery, due=now + timedelta(seconds=seconds))
     # One hold for one stretch of waiting, or an order of retries could hold up the lane for good. What a delivery has
     # from before its first attempt at this part was for its turn, and ended there.
-    known = delivery.hold_until if delivery.history[-1].number > 1 else None
+    known = delivery.hold_until if again or delivery.history[-1].number > 1 else None
     hold_until = known or now + timedelta(seconds=terms.hold)
     if delivery.order_key is not None:  # nothing overtakes it, however long it takes
         hold_until = queued.due
@@ -256,6 +267,8 @@ def _queued(delivery: Delivery, *, due: datetime) -> Delivery:
 def _buried(
     delivery: Delivery, index: int, kind: FailureKind, reason: str, now: datetime, code: str | None = None
 ) -> Delivery:
+    if index in delivery.unknown:  # it may be there by an earlier attempt, so nobody is to send it blindly either
+        return delivery.model_copy(update={"state": DeliveryState.UNKNOWN, "reason": _line(reason)})
     failure = Failure(kind=kind, code=_line(code), text=_line(reason))
     failed = _failed(delivery, index, failure, now)
     return failed.model_copy(update={"state": DeliveryState.DEAD, "reason": _line(reason)})

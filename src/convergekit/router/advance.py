@@ -334,7 +334,7 @@ def _is_scheduled(delivery: Delivery, now: datetime) -> bool:
     """Whether it waits for the time it was asked to wait for, rather than for a retry."""
     if delivery.due <= now or delivery.state is not DeliveryState.QUEUED:
         return False
-    return delivery.attempts == 0 and not delivery.history
+    return delivery.first_attempt_at is None and not delivery.history
 
 
 def _reasons(deliveries: Iterable[Delivery]) -> str | None:

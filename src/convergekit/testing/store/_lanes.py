@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import anyio
 
 from convergekit.abc import Admission, Cursor, EntryState, Store
@@ -113,6 +115,13 @@ class LaneContract:
         assert sorted(keys((await claim(store)).leases)) == ["1", "2", "4"]
         assert sorted(keys((await claim(store, "out")).leases)) == ["5", "6"]
 
+    @keeps("lane-in-order")
+    async def test_a_delivery_names_its_lane(self, store: Store) -> None:
+        """`lane_key`: with an order key one of its own, for each address."""
+        await store.submit([dispatch("1", order_key="a"), dispatch("2", order_key="b"), dispatch("3")])
+        await store.submit([dispatch("4", order_key="a"), dispatch("5", BOB, order_key="a"), dispatch("6")])
+        assert sorted(keys((await claim(store, "out")).leases)) == ["1", "2", "3", "5"]
+
     @keeps("claim-in-limits")
     async def test_the_limit_is_kept_and_told(self, store: Store) -> None:
         await store.admit("c", [event(str(number), f"tg:{number}") for number in range(3)])
@@ -187,6 +196,22 @@ class RetryContract:
         assert entry is not None
         assert (entry.event.key, entry.attempts, entry.reason, entry.passed) == ("1", 1, "ValueError", False)
         assert not held.recovered
+
+    @keeps("waiting-holds-its-lane")
+    async def test_what_is_held_until_it_is_due_is_never_passed(self, store: Store, clock: FakeClock) -> None:
+        """However often, and however long: so what has an order key waits."""
+        await store.submit([dispatch("1", order_key="a"), dispatch("2", order_key="a")])
+        for _ in range(3):
+            held = await lease(store, "out")
+            assert held.dispatch is not None
+            assert held.delivery == "1"
+            due = clock.now() + timedelta(days=1)
+            await store.save(changed(held.dispatch, due=due, hold_until=due), lease=held, release=True)
+            clock.advance(86_399)
+            found = await claim(store, "out")
+            assert (found.leases, found.next_due) == ([], due)
+            clock.advance(1)
+        assert await served(store, "out") == ["1", "2"]
 
     @keeps("waiting-holds-its-lane")
     async def test_after_its_hold_it_is_passed_and_the_ledger_says_so(self, store: Store, clock: FakeClock) -> None:
