@@ -16,6 +16,11 @@ from convergekit.errors import SignatureError
 from convergekit.model import CustomReceived, Event
 
 
+async def silence() -> Any:
+    """A caller who sends nothing."""
+    await anyio.sleep_forever()
+
+
 @dataclass
 class Answer:
     status: int = 0

@@ -102,10 +102,13 @@ class HubHealth:
     Args:
         ok: Whether the hub is open and every channel that it is to open is up, or on standby.
         channels: Each channel by name.
+        ready: Whether the hub is open and takes in what comes, on the channels that are up; from the moment at which
+            each was tried to be opened, until the hub begins to drain.
     """
 
     ok: bool
     channels: Mapping[str, ChannelHealth]
+    ready: bool
 
 
 class Hub(AsyncContextManagerMixin):
@@ -162,7 +165,7 @@ class Hub(AsyncContextManagerMixin):
         chance = random or _random.Random()
         self._own_chance = chance if random is None else None
         self._ids = Ids(self.clock, chance)
-        self._open = self._entered = False
+        self._open = self._entered = self._opened = False
         self._thread = 0
         all_gates = STANDARD if gates is None else tuple(gates)
         facts = Facts(self.store, self.clock, all_gates, contacts=contacts, consents=consents)
@@ -240,6 +243,7 @@ class Hub(AsyncContextManagerMixin):
             # From here on, not only once every channel has opened: handlers of what is in the ledger run before that.
             self._open, self._thread = True, get_ident()
             async with self._engine:
+                self._opened = True
                 yield self
         finally:
             self._open = False  # and not before: while it drains, handlers send
@@ -279,7 +283,8 @@ class Hub(AsyncContextManagerMixin):
         }
         well = (ChannelState.UP.value, ChannelState.STANDBY.value)
         all_up = all(each.state in well for each in channels.values())
-        return HubHealth(self._open and (all_up or self._role == "submit"), channels)
+        ready = self._opened and self._engine.intake.is_open
+        return HubHealth(self._open and (all_up or self._role == "submit"), channels, ready)
 
     # Channels
 

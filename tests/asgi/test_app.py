@@ -10,14 +10,12 @@ import anyio
 import pytest
 from anyio.abc import SocketStream
 from pydantic import BaseModel, ValidationError
-from starlette.applications import Starlette
-from starlette.routing import Mount
 
-from convergekit.abc import Request, Response
+from convergekit.abc import Admission, Request, Response
 from convergekit.asgi import WebhookApp
-from convergekit.errors import InvalidInputError, NotRunningError, StoreError
+from convergekit.errors import ConfigurationError, InvalidInputError, NotRunningError, StoreError
 from convergekit.model import Event
-from tests.asgi_kit import REFUSED, Channels, Scripted, call, scope_of, served
+from tests.asgi_kit import REFUSED, Channels, Scripted, call, scope_of, served, silence
 
 pytestmark = pytest.mark.anyio
 
@@ -177,10 +175,6 @@ async def test_a_malformed_length_is_400(length: str) -> None:
     assert (await call(app_for(), headers={"content-length": length})).status == 400
 
 
-async def silence() -> Any:
-    await anyio.sleep_forever()
-
-
 def then_silence(*chunks: bytes) -> Callable[[], Awaitable[Any]]:
     left = list(chunks)
 
@@ -271,28 +265,70 @@ async def test_a_caller_who_leaves_gets_no_answer_and_nothing_happens(body: list
     assert (answer.status, hooks.steps) == (0, [])
 
 
-async def test_only_so_many_bodies_are_held_at_once() -> None:
-    app = app_for(max_concurrent=2, body_timeout=5)
+async def test_only_so_many_calls_are_handled_at_once() -> None:
+    stored, hooks = anyio.Event(), Scripted()
+
+    async def admit(*events: Event) -> tuple[Admission, ...]:
+        await stored.wait()
+        return (Admission.NEW,)
+
+    hooks.admit = admit  # type: ignore[method-assign]
+    app = app_for(hooks, max_concurrent=2)
     async with anyio.create_task_group() as tasks:
         for _ in range(2):
-            tasks.start_soon(lambda: call(app, receive=silence))
+            tasks.start_soon(lambda: call(app))
         await anyio.wait_all_tasks_blocked()
         answer = await call(app)
         assert (answer.status, answer.headers["retry-after"]) == (429, "5")
+        stored.set()
+    assert (await call(app)).status == 200
+
+
+async def test_a_call_that_is_cancelled_while_it_is_handled_makes_room() -> None:
+    hooks = Scripted()
+
+    async def admit(*events: Event) -> tuple[Admission, ...]:
+        await anyio.sleep_forever()
+        raise AssertionError
+
+    taken, hooks.admit = hooks.admit, admit  # type: ignore[method-assign]
+    app = app_for(hooks, max_concurrent=1)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(lambda: call(app))
+        await anyio.wait_all_tasks_blocked()
         tasks.cancel_scope.cancel()
-    assert (await call(app)).status == 200, "those who left made room"
+    hooks.admit = taken  # type: ignore[method-assign]
+    assert (await call(app)).status == 200
 
 
-async def test_health_is_off_unless_asked_for() -> None:
-    ready = False
-    app = app_for(ready=lambda: ready)
-    assert (await call(app, "/-/live", method="GET")).status == 200
-    assert (await call(app, "/-/ready", method="GET")).status == 503
-    ready = True
-    assert (await call(app, "/-/ready", method="GET")).status == 200
-    assert (await call(app, "/-/ready")).status == 405
-    assert (await call(app, "/-/else", method="GET")).status == 404
-    assert (await call(app_for(), "/-/live", method="GET")).status == 404
+async def test_the_answer_to_head_has_no_body_and_the_length_that_it_would_have() -> None:
+    answer = await call(app_for(), method="HEAD", body=b"")
+    assert (answer.status, answer.body, answer.headers["content-length"]) == (405, b"", "18")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"max_body": 0},
+        {"body_timeout": 0},
+        {"body_timeout": float("nan")},
+        {"max_concurrent": -1},
+        {"max_waiting": 0},
+        {"max_body": 2**30},  # more than all of them may have
+        {"health": True},  # of receivers that know nothing of it
+    ],
+)
+def test_limits_that_make_no_sense_are_refused_with_the_name_of_the_setting(options: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match=next(iter(options))):
+        app_for(**options)
+
+
+async def test_a_hub_of_another_thread_is_said_in_the_log_and_not_to_the_caller(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    answer = await call(WebhookApp(Channels(refuse=ConfigurationError("another thread"))))
+    assert (answer.status, answer.body) == (500, b"internal error")
+    assert "another thread" in caplog.text
 
 
 async def test_lifespan_is_answered() -> None:
@@ -316,13 +352,6 @@ async def test_a_websocket_is_refused_before_its_handshake() -> None:
 
     await app_for()({**scope_of("/hooks"), "type": "websocket"}, silence, send)
     assert outgoing == ["websocket.close"]
-
-
-async def test_it_mounts_in_starlette() -> None:
-    hooks = Scripted()
-    host = Starlette(routes=[Mount("/in", app=app_for(hooks))])
-    assert (await call(host, "/in/hooks/a", root_path="")).status == 200
-    assert hooks.requests[0].path == "/a"
 
 
 def backend_of(request: pytest.FixtureRequest) -> str:

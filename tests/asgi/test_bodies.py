@@ -1,0 +1,169 @@
+"""Who is slow is cut off before who is quick is turned away."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import anyio
+import pytest
+
+from convergekit.asgi import WebhookApp
+from tests.asgi_kit import Answer, Channels, Scripted, call, silence
+
+pytestmark = pytest.mark.anyio
+
+
+def app_for(**limits: Any) -> WebhookApp:
+    return WebhookApp(Channels(hooks=Scripted()), **limits)
+
+
+class Caller:
+    """Sends its body when the test says so.
+
+    Args:
+        begun: What is there from the beginning, more of which is to come.
+    """
+
+    def __init__(self, app: Any, begun: bytes = b"") -> None:
+        self._app = app
+        self._chunks, self._later = anyio.create_memory_object_stream[tuple[bytes, bool]](100)
+        if begun:
+            self.sends(begun)
+        self.answer: Answer | None = None
+
+    def sends(self, chunk: bytes, *, more: bool = True) -> None:
+        self._chunks.send_nowait((chunk, more))
+
+    async def __call__(self) -> None:
+        with self._chunks, self._later:
+            self.answer = await call(self._app, receive=self._receive)
+
+    async def _receive(self) -> Any:
+        chunk, more = await self._later.receive()
+        return {"type": "http.request", "body": chunk, "more_body": more}
+
+    @property
+    def status(self) -> int | None:
+        return None if self.answer is None else self.answer.status
+
+
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The time that the paces of bodies go by."""
+    time, real = [0.0], anyio.current_time
+    monkeypatch.setattr("convergekit.asgi._bodies.anyio.current_time", lambda: real() + time[0])
+    return time
+
+
+async def test_when_no_place_is_left_the_slowest_loses_his(now: list[float]) -> None:
+    app = app_for(max_waiting=2, body_timeout=1000)
+    idle, busy, honest = Caller(app), Caller(app), Caller(app)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(busy)
+        await anyio.wait_all_tasks_blocked()
+        now[0] = 1
+        tasks.start_soon(idle)
+        await anyio.wait_all_tasks_blocked()
+        now[0] = 2
+        busy.sends(b"x" * 100_000)
+        await anyio.wait_all_tasks_blocked()
+        tasks.start_soon(honest)
+        await anyio.wait_all_tasks_blocked()
+        assert (idle.status, busy.status, honest.status) == (408, None, None)
+        honest.sends(b"{}", more=False)
+        busy.sends(b"x", more=False)
+    assert (busy.status, honest.status) == (200, 200)
+
+
+async def test_a_thousand_who_send_nothing_do_not_keep_one_waiting(now: list[float]) -> None:
+    app = app_for(max_waiting=128)
+    async with anyio.create_task_group() as tasks:
+        hostile = [Caller(app) for _ in range(1000)]
+        for each in hostile:
+            tasks.start_soon(each)
+        await anyio.wait_all_tasks_blocked()
+        now[0] = 0.1
+        for _ in range(5):
+            honest = Caller(app, b"{")
+            tasks.start_soon(honest)
+            await anyio.wait_all_tasks_blocked()
+            honest.sends(b"}", more=False)
+            await anyio.wait_all_tasks_blocked()
+            assert honest.status == 200
+        assert sum(each.status == 408 for each in hostile) == 1000 - 127
+        assert (await call(app)).status == 200, "who need not be waited for takes no place"
+        tasks.cancel_scope.cancel()
+
+
+async def test_the_bytes_of_all_who_are_waited_for_are_bounded(now: list[float]) -> None:
+    app = app_for(max_body=100_000, max_waiting_bytes=250_000)
+    async with anyio.create_task_group() as tasks:
+        callers = [Caller(app, b"x" * 99_999) for _ in range(5)]
+        for second, each in enumerate(callers):
+            now[0] = second
+            tasks.start_soon(each)
+            await anyio.wait_all_tasks_blocked()
+        assert [each.status for each in callers] == [408, 408, 408, None, None]
+        for each in callers[3:]:
+            each.sends(b"x", more=False)
+    assert [each.status for each in callers] == [408, 408, 408, 200, 200]
+
+
+@pytest.mark.parametrize("ends", ["in time", "too late", "too large", "gone", "cancelled"])
+async def test_whoever_ends_gives_his_place_and_his_bytes_back(ends: str) -> None:
+    app = app_for(max_waiting=1, max_body=100, max_waiting_bytes=100, body_timeout=0.01 if ends == "too late" else 60)
+    ways: dict[str, Callable[[], Awaitable[Any]]] = {
+        "in time": lambda: call(app, body=[b"a", b"b"]),
+        "too late": lambda: call(app, receive=silence),
+        "too large": lambda: call(app, body=[b"a" * 99, b"b" * 9]),
+        "gone": lambda: call(app, receive=_leaves()),
+    }
+    if ends == "cancelled":
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(Caller(app, b"a" * 90))
+            await anyio.wait_all_tasks_blocked()
+            tasks.cancel_scope.cancel()
+    else:
+        await ways[ends]()
+    bodies = app._bodies
+    assert (bodies._waiting, bodies._bytes) == (set(), 0)
+
+
+def _leaves() -> Callable[[], Awaitable[Any]]:
+    said = [{"type": "http.request", "body": b"half", "more_body": True}]
+
+    async def receive() -> Any:
+        await anyio.lowlevel.checkpoint()
+        return said.pop() if said else {"type": "http.disconnect"}
+
+    return receive
+
+
+async def test_who_is_cut_off_in_the_moment_of_coming_to_the_end_is_answered_once() -> None:
+    """The last chunk is there already, and the task has not yet seen it."""
+    app = app_for(max_waiting=1)
+    first, second = Caller(app), Caller(app)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(first)
+        await anyio.wait_all_tasks_blocked()
+        first.sends(b"{}", more=False)
+        tasks.start_soon(second)
+        await anyio.wait_all_tasks_blocked()
+        second.sends(b"{}", more=False)
+    assert first.status in {200, 408}
+    assert second.status == 200
+    assert app._bodies._waiting == set()
+
+
+@pytest.mark.parametrize("lengths", [(b"2", b"2"), (b"2", b"3")])
+async def test_two_lengths_are_refused_also_where_they_agree(lengths: tuple[bytes, bytes]) -> None:
+    headers = [(b"content-length", each) for each in lengths]
+    answer = Answer()
+
+    async def send(message: Any) -> None:
+        answer.status = message.get("status", answer.status)
+
+    scope = {"type": "http", "method": "POST", "path": "/hooks", "headers": headers}
+    await app_for()(scope, silence, send)
+    assert answer.status == 400
