@@ -5,7 +5,8 @@ The branches of the tree answer the caller's one question, what can I do now::
     ConvergeError
     ├── ConfigurationError          settings missing, or at odds with each other
     ├── InvalidInputError           bytes or values that make no sense
-    │   └── SignatureError          ... or are not from whom they claim
+    │   ├── SignatureError          ... or are not from whom they claim
+    │   └── UnsupportedMediaTypeError  ... or are of a kind that is not read here
     ├── KeyConflictError            this key was used for other content
     ├── NotRunningError             the hub (or this part of it) is not open
     ├── DeliveryError               one attempt to hand a message over did not succeed
@@ -47,6 +48,7 @@ __all__ = [
     "ThrottledError",
     "UncertainError",
     "UnsupportedContentError",
+    "UnsupportedMediaTypeError",
     "place_of",
 ]
 
@@ -67,6 +69,10 @@ class InvalidInputError(ConvergeError, ValueError):
 
 class SignatureError(InvalidInputError):
     """An inbound call is not from whom it claims to be, or cannot prove it."""
+
+
+class UnsupportedMediaTypeError(InvalidInputError):
+    """An inbound body is of a kind that is not read here; told the caller as HTTP 415."""
 
 
 class KeyConflictError(ConvergeError):

@@ -88,7 +88,7 @@ class ReceivesWebhooks(Protocol):
         come in several calls.
 
         Raises:
-            InvalidInputError: It makes no sense; answered with 400.
+            InvalidInputError: It makes no sense; answered with 400, an `UnsupportedMediaTypeError` with 415.
         """
         ...
 

@@ -14,6 +14,7 @@ from convergekit.errors import (
     NotRunningError,
     SignatureError,
     StoreError,
+    UnsupportedMediaTypeError,
     place_of,
 )
 from convergekit.model import Event
@@ -35,6 +36,7 @@ _UNKNOWN: Final = Response(404, b"no such channel")
 _NOT_ALLOWED: Final = Response(405, b"method not allowed", {"allow": "POST"})
 _UNSIGNED: Final = Response(401, b"the signature is missing or does not fit")
 _MALFORMED: Final = Response(400, b"the body makes no sense")
+_UNREAD: Final = Response(415, b"a body of this kind is not read here")
 _UNAVAILABLE: Final = Response(503, b"not available; try again", _LATER)
 _BROKEN: Final = Response(500, b"internal error")
 #: RFC 3986 §3.3: what stands in a path as it is.
@@ -178,6 +180,9 @@ class WebhookApp:
         except SignatureError as exc:
             _log.info("%s: a webhook was refused for its signature: %s", channel, exc)
             return _UNSIGNED
+        except UnsupportedMediaTypeError as exc:
+            _log.info("%s: a signed webhook is of a kind that is not read here: %s", channel, exc)
+            return _UNREAD
         except InvalidInputError as exc:
             _log.info("%s: a signed webhook makes no sense: %s", channel, type(exc.__cause__ or exc).__name__)
             return _MALFORMED
