@@ -9,7 +9,6 @@ import subprocess
 import sys
 from typing import Any
 
-import anyio
 import httpcore
 import httpx
 import pytest
@@ -17,7 +16,6 @@ import pytest
 from convergekit.errors import ConvergeError, DeliveryError, NotSentError, RejectedError, UncertainError
 from convergekit.http import OUTCOMES, Fault, Http, Outcome
 from convergekit.http._library import fault_of
-from convergekit.http._pools import Pools
 
 pytestmark = pytest.mark.anyio
 
@@ -226,57 +224,6 @@ async def test_what_cannot_be_written_is_refused_and_not_shown(method: str, url:
     assert out.times == 0
     assert "SECRET" not in str(caught.value)
     assert caught.value.__cause__ is None
-
-
-async def test_pools_are_few_and_the_idle_ones_are_closed() -> None:
-    now, closed = 0.0, []
-
-    class Transport:
-        async def aclose(self) -> None:
-            closed.append(self)
-
-    pools = Pools(Transport, 4, clock=lambda: now)
-    async with pools.lend("a") as first:
-        now = 1000.0
-        async with pools.lend("b"):
-            assert closed == [], "what is in use stays"
-    now = 2000.0
-    async with pools.lend("b"):
-        assert first in closed
-    for number in range(300):
-        async with pools.lend(str(number)):
-            pass
-    assert len(pools) <= 257
-    await pools.aclose()
-    assert len(pools) == 0
-    assert len(closed) == 303, "one of b had stood idle for too long"
-
-
-async def test_each_request_is_alone_on_the_connection_that_was_used_last() -> None:
-    """A connection that stands idle for long is closed; one that is lent is nobody else's."""
-    now, closed = 0.0, []
-
-    class Transport:
-        async def aclose(self) -> None:
-            closed.append(self)
-
-    pools = Pools(Transport, 2, clock=lambda: now)
-    async with pools.lend("a") as first, pools.lend("a") as second:
-        assert first is not second
-        with anyio.move_on_after(0) as scope:
-            async with pools.lend("a"):
-                raise AssertionError("there are two")
-        assert scope.cancelled_caught
-    async with pools.lend("a") as again:
-        assert again is first, "it was given back last"
-    now = 50.0
-    async with pools.lend("a") as again:
-        assert again is first
-    now = 70.0
-    async with pools.lend("a") as again:
-        assert again is first
-    assert closed == [second]
-    await pools.aclose()
 
 
 def test_the_client_library_is_loaded_by_the_first_request_and_not_before() -> None:

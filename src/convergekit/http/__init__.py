@@ -21,6 +21,9 @@ from .client import (
     Started,
     Tells,
 )
+from .guard import (
+    AddressGuard,
+)
 from .oauth import (
     OAuthClient,
     RefreshingTokens,
@@ -32,6 +35,7 @@ from .retry_after import (
 from .signatures import (
     Challenge,
     Incoming,
+    MessageSignatures,
     SignatureScheme,
     StandardWebhooks,
     Verified,
@@ -53,11 +57,13 @@ from .tokens import (
 
 __all__ = [
     "OUTCOMES",
+    "AddressGuard",
     "Challenge",
     "Fault",
     "Http",
     "HttpAnswer",
     "Incoming",
+    "MessageSignatures",
     "OAuthClient",
     "Outcome",
     "Outcomes",

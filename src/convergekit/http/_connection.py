@@ -17,21 +17,24 @@ from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from time import monotonic
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self, TypeAlias
 from urllib.parse import quote, urlsplit
 
 import anyio
 import h11
-from anyio.abc import ByteStream
+from anyio.abc import ByteStream, SocketStream
 from anyio.streams.tls import TLSStream
 
 from ._call import Call
 from ._wire import readable, wired
 
 __all__ = ["Connection"]
+
+#: Connects; given an origin, and its host and port.
+Dial: TypeAlias = Callable[[str, str, int], Awaitable[SocketStream]]
 
 _PORTS: Final = {"http": 80, "https": 443}
 #: What may stand in the target of a request as it is; the rest of what is printed goes percent-encoded.
@@ -58,12 +61,16 @@ class Connection:
 
     Args:
         tls: Gives the context for https; what it raises comes out as it is.
+        dial: Connects to the host and port of an origin; what it raises comes out as it is.
         connect_timeout: Seconds until there is a connection, TLS included.
         keep_alive: Seconds that it may be idle.
     """
 
-    def __init__(self, tls: Callable[[], ssl.SSLContext], *, connect_timeout: float, keep_alive: float) -> None:
-        self._tls, self._connect_timeout, self._keep_alive = tls, connect_timeout, keep_alive
+    def __init__(
+        self, tls: Callable[[], ssl.SSLContext], dial: Dial, *, connect_timeout: float, keep_alive: float
+    ) -> None:
+        self._tls, self._dial = tls, dial
+        self._connect_timeout, self._keep_alive = connect_timeout, keep_alive
         self._stream: ByteStream | None = None
         self._is_readable: Callable[[], bool] = bool
         self._used_at = 0.0
@@ -77,7 +84,8 @@ class Connection:
         `release` comes after it, whatever happened.
         """
         request = _Request.of(call)
-        stream = await self._connected(call.url)
+        assert call.origin is not None
+        stream = await self._connected(call.origin)
         self._http, self._body, self._left = None, b"", -1
         head = request.plain()
         if head is None or not isinstance(call.content, bytes):
@@ -166,29 +174,30 @@ class Connection:
             with anyio.CancelScope(shield=True):
                 await anyio.aclose_forcefully(stream)
 
-    async def _connected(self, url: str) -> ByteStream:
+    async def _connected(self, origin: str) -> ByteStream:
         if self._stream is not None and not self._is_of_use():
             await self.aclose()
         if self._stream is None:
             with anyio.fail_after(self._connect_timeout):
-                self._stream = await self._connect(url)
+                self._stream = await self._connect(origin)
         return self._stream
 
     def _is_of_use(self) -> bool:
         return monotonic() - self._used_at < self._keep_alive and not self._is_readable()
 
-    async def _connect(self, url: str) -> ByteStream:
-        parts = urlsplit(url)
+    async def _connect(self, origin: str) -> ByteStream:
+        parts = urlsplit(origin)
         host = parts.hostname or ""
         context = self._tls() if parts.scheme == "https" else None
-        stream: ByteStream = (plain := await anyio.connect_tcp(host, parts.port or _PORTS[parts.scheme]))
+        stream: ByteStream = (plain := await self._dial(origin, host, parts.port or _PORTS[parts.scheme]))
         try:
             self._is_readable = readable(plain)
             stream = wired(plain)
             if context is None:
                 return stream
             # Not standard-compatible: many servers close without a word, and we know whether the answer was whole.
-            return await TLSStream.wrap(stream, hostname=host, ssl_context=context, standard_compatible=False)
+            name = host.removesuffix(".")  # RFC 6066 §3
+            return await TLSStream.wrap(stream, hostname=name, ssl_context=context, standard_compatible=False)
         except BaseException:
             with anyio.CancelScope(shield=True):
                 await anyio.aclose_forcefully(stream)

@@ -1,9 +1,16 @@
-"""One small pool per origin, of connections that serve one request at a time.
+"""Small pools per origin, of connections that serve one request at a time.
 
 httpx's own pool looks through all its connections and waiting requests for each request, collapses when it is shared
 by many hosts or holds many waiters, and hands one idle connection to several requests, all but one of which have to
 begin again. Here a request waits for its turn first, and is then alone on its connection: the one that was used last,
 which is the least likely to have been closed by the other side.
+
+Rules kept here:
+- What is bounded is the number of idle connections, of all origins together; of those that are lent, who asks decides.
+  A pool is there while it has one or the other, so that pools are no more than both.
+- Idle ones are closed when they have been so for long, the longest idle first: two whenever one is lent, so that
+  nobody waits for many, and all of them by `tidy` where nobody asks any more.
+- Nothing here looks through anything: each step takes as long with a thousand origins as with one.
 """
 
 from __future__ import annotations
@@ -18,34 +25,47 @@ import anyio
 
 __all__ = ["Pool", "Pools"]
 
-#: Seconds that a pool without work is kept, and how many pools are.
-_IDLE: Final = 60.0
-_ORIGINS: Final = 256
+#: Idle connections that are kept at most. Each has two descriptors (`_wire`), and many systems give a process 1,024.
+_IDLE: Final = 256
 
 
 class Pool:
     """The connections to one origin."""
 
-    __slots__ = ("free", "idle", "used_at", "users")
+    __slots__ = ("free", "idle", "is_closed", "origin", "users")
 
-    def __init__(self, connections: int) -> None:
-        self.idle: deque[tuple[Any, float]] = deque()  # with the time of their last use; the last used at the end
+    def __init__(self, origin: str, connections: int) -> None:
+        self.origin = origin
+        self.idle: deque[Any] = deque()  # the last used at the end
         self.free = anyio.Semaphore(connections, fast_acquire=True)
-        self.users, self.used_at = 0, 0.0
+        self.users = 0  # who wait, too
+        self.is_closed = False
 
 
 class Pools:
-    """Connections by origin, the least recently used first to go.
+    """Connections by origin.
 
     Args:
         make: Makes a connection, which is not open yet.
         connections: To one origin, at the same time.
+        keep: Seconds that one may be idle.
+        most: Idle ones of all origins.
         clock: Seconds that never go back; for tests.
     """
 
-    def __init__(self, make: Callable[[], Any], connections: int, clock: Callable[[], float] = monotonic) -> None:
-        self._make, self._connections, self._clock = make, connections, clock
-        self._pools: OrderedDict[str, Pool] = OrderedDict()
+    def __init__(
+        self,
+        make: Callable[[], Any],
+        connections: int,
+        *,
+        keep: float = 60.0,
+        most: int = _IDLE,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self._make, self._connections, self._keep, self._most, self._clock = make, connections, keep, most, clock
+        self._pools: dict[str, Pool] = {}
+        self._idle: OrderedDict[Any, tuple[Pool, float]] = OrderedDict()  # since when; the longest idle first
+        self._rests = anyio.Event()  # set: one of them is idle
 
     def __len__(self) -> int:
         return len(self._pools)
@@ -53,62 +73,91 @@ class Pools:
     @asynccontextmanager
     async def lend(self, origin: str) -> AsyncGenerator[Any]:
         """One of the connections to *origin*, once one is free."""
-        pool, transport = await self.take(origin)
+        pool, connection = await self.take(origin)
         try:
-            yield transport
+            yield connection
         finally:
-            self.give(pool, transport)
+            await self.give(pool, connection)
 
     async def take(self, origin: str) -> tuple[Pool, Any]:
         """The same, for who gives it back by `give`."""
         pool = self._pools.get(origin)
         if pool is None:
-            pool = self._pools[origin] = Pool(self._connections)
-        pool.users += 1  # from here on nobody closes it
-        self._pools.move_to_end(origin)
+            pool = self._pools[origin] = Pool(origin, self._connections)
+        pool.users += 1  # from here on it stays
         try:
-            if len(self._pools) > 1:
-                await self._close_idle()
-            if pool.idle and self._clock() - pool.idle[0][1] > _IDLE:
-                await _close(pool.idle.popleft()[0])
+            if self._idle:
+                await self._close_idle(2)  # two for one: they get fewer
             await pool.free.acquire()
         except BaseException:
             self._left(pool)
             raise
+        if pool.idle:
+            connection = pool.idle.pop()
+            del self._idle[connection]
+            return pool, connection
         try:
-            return pool, pool.idle.pop()[0] if pool.idle else self._make()
+            return pool, self._make()
         except BaseException:
             pool.free.release()
             self._left(pool)
             raise
 
-    def give(self, pool: Pool, transport: Any) -> None:
-        """Another may have it."""
-        pool.idle.append((transport, self._clock()))
-        pool.free.release()
-        self._left(pool)
+    async def give(self, pool: Pool, connection: Any) -> None:
+        """It is done with: another may have it."""
+        try:
+            await (connection.aclose() if pool.is_closed else connection.release())
+        finally:
+            if not pool.is_closed:
+                if not self._idle:
+                    self._rests.set()
+                self._idle[connection] = pool, self._clock()
+                pool.idle.append(connection)
+            pool.free.release()
+            self._left(pool)
 
     def _left(self, pool: Pool) -> None:
         pool.users -= 1
-        pool.used_at = self._clock()
+        self._forget(pool)
 
-    async def _close_idle(self) -> None:
-        now = self._clock()
-        for origin, pool in list(self._pools.items())[:2]:  # two for one: it shrinks, and nobody waits for many
-            late = now - pool.used_at > _IDLE or len(self._pools) > _ORIGINS
-            if pool.users == 0 and late:
-                del self._pools[origin]
-                await _close(*(transport for transport, _ in pool.idle))
+    def _forget(self, pool: Pool) -> None:
+        if not pool.users and not pool.idle and self._pools.get(pool.origin) is pool:
+            del self._pools[pool.origin]
+
+    async def _close_idle(self, most: int) -> None:
+        """Up to *most* of those that have been idle for long, or are too many."""
+        since = self._clock() - self._keep
+        while self._idle and most > 0:
+            connection, (pool, at) = next(iter(self._idle.items()))
+            if at >= since and len(self._idle) <= self._most:
+                return
+            most -= 1
+            del self._idle[connection]
+            pool.idle.popleft()  # the same one: nobody's has been idle for longer
+            self._forget(pool)
+            await _close(connection)
+
+    async def tidy(self) -> None:
+        """Close what is idle for longer than it may be, until cancelled."""
+        while True:
+            await self._rests.wait()
+            self._rests = anyio.Event()
+            while self._idle:
+                await anyio.sleep(self._keep)
+                await self._close_idle(len(self._idle))
 
     async def aclose(self) -> None:
-        """Close all of them; a later `lend` makes new ones."""
-        while self._pools:
-            _, pool = self._pools.popitem()
-            await _close(*(transport for transport, _ in pool.idle))
+        """Close all of them, and those that are lent when they are given back; a later `lend` makes new ones."""
+        for pool in self._pools.values():
+            pool.is_closed = True
+        self._pools.clear()
+        while self._idle:
+            connection, (pool, _) = self._idle.popitem()
+            pool.idle.clear()
+            await _close(connection)
 
 
-async def _close(*transports: Any) -> None:
+async def _close(connection: Any) -> None:
     # Shielded, so that no socket stays behind; bounded, so that a dead peer can't hold us.
     with anyio.move_on_after(2, shield=True):
-        for transport in transports:
-            await transport.aclose()
+        await connection.aclose()

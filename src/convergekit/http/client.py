@@ -18,7 +18,7 @@ from contextlib import aclosing, asynccontextmanager, suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, Self
 from urllib.parse import urljoin
 
 import anyio
@@ -30,7 +30,11 @@ from . import _library
 from ._call import Call
 from ._pools import Pools
 from .answers import OUTCOMES, Fault, HttpAnswer, Outcome, Outcomes, error_for, outcome_for
+from .guard import AddressGuard, refuse
 from .retry_after import parse_retry_after
+
+if TYPE_CHECKING:
+    from anyio.abc import SocketStream
 
 __all__ = ["Http", "Started", "Tells"]
 
@@ -129,9 +133,10 @@ class Http:
         self._clock = clock or _SystemTime()
         self._timeouts = {"connect": connect_timeout, "pool": None, "read": None, "write": None}
         self._keep_alive = keep_alive
-        self._pools = Pools(self._connection, connections)
+        self._pools = Pools(self._connection, connections, keep=keep_alive)
         self._quiet = _Quiet(_library.library_of(client, "AsyncClient"))
         self._authorities: Path | None = None
+        self._guard: AddressGuard | None = None
 
     def trust(self, authorities: Path) -> None:
         """Believe servers that are certified by *authorities* too, from the next connection on.
@@ -143,6 +148,23 @@ class Http:
                 over TLS are an `AccountError`.
         """
         self._authorities = authorities
+
+    def guard(self, guard: AddressGuard) -> None:
+        """Ask *guard* about every address before a connection to it is made, from the next one on.
+
+        What it objects to is a `RejectedError`, and no connection is made. A name is resolved once, all that it leads
+        to has to pass, and the connection goes to one of those addresses; TLS and Host keep the name. A transport or
+        client of the host's own resolves by itself: there only what the URL says is looked at, an address in any
+        spelling, and names that stand for one.
+        """
+        self._guard = guard
+
+    async def tidy(self) -> None:
+        """Close connections that nobody has used for a while, until cancelled: one task for all of them.
+
+        Without it they are closed when others are asked for, and by `aclose`.
+        """
+        await self._pools.tidy()
 
     async def aclose(self) -> None:
         """Close every connection of ours. May be called twice; a later request opens new ones."""
@@ -338,14 +360,13 @@ class Http:
         try:
             await _read(call, await connection.ask(call), scope)
         finally:
-            try:
-                await connection.release()
-            finally:
-                self._pools.give(pool, connection)
+            await self._pools.give(pool, connection)
 
     @asynccontextmanager
     async def _exchange(self, call: Call) -> AsyncGenerator[AsyncIterator[bytes]]:
         """The head of the answer is in *call*; yields the stream of the body."""
+        if self._guard is not None and (self._client is not None or self._transport is not None):
+            refuse(self._guard.objection_to(call.url), self.channel)
         if self._client is not None:
             async with _closing(await self._over_client(call), call) as stream:
                 yield stream
@@ -355,10 +376,7 @@ class Http:
         else:
             assert call.origin is not None
             async with self._pools.lend(call.origin) as connection:
-                try:
-                    yield await connection.ask(call)
-                finally:
-                    await connection.release()
+                yield await connection.ask(call)
 
     async def _over(self, transport: Any, call: Call) -> Any:
         name = _library.library_of(transport, "AsyncBaseTransport")
@@ -383,7 +401,13 @@ class Http:
     def _connection(self) -> Any:
         from ._connection import Connection
 
-        return Connection(self._tls, connect_timeout=self._timeouts["connect"] or 0.0, keep_alive=self._keep_alive)
+        connect_timeout = self._timeouts["connect"] or 0.0
+        return Connection(self._tls, self._dial, connect_timeout=connect_timeout, keep_alive=self._keep_alive)
+
+    async def _dial(self, origin: str, host: str, port: int) -> SocketStream:
+        from ._dial import dial
+
+        return await dial(origin, host, port, guard=self._guard, channel=self.channel)
 
     def _tls(self) -> Any:
         try:

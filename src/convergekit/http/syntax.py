@@ -14,6 +14,9 @@ __all__ = ["is_header", "is_this_machine", "is_token", "leads_to", "origin_of"]
 _UNPRINTABLE: Final = re.compile(r"[^\x20-\x7e]")
 _BEFORE_PATH: Final = re.compile(r"[^/?#]*//[^/?#]*")
 _TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+#: RFC 3986 §3.2.2, of which a name has letters, digits and what stands in names of hosts: where more is let through,
+#: two readers can make two hosts of it. An IPv6 address may have a scope (RFC 6874).
+_AUTHORITY: Final = re.compile(r"(?:[0-9A-Za-z._~-]+|\[[0-9A-Fa-f:.]+(?:%[0-9A-Za-z._~%-]+)?\])(?::[0-9]{0,5})?")
 
 
 def origin_of(url: str) -> str | None:
@@ -32,7 +35,7 @@ def _origin(url: str) -> str | None:
         malformed = parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0
     except ValueError:
         return None
-    return None if malformed or "@" in parts.netloc else f"{parts.scheme}://{parts.netloc}"
+    return None if malformed or not _AUTHORITY.fullmatch(parts.netloc) else f"{parts.scheme}://{parts.netloc}"
 
 
 @lru_cache(maxsize=256)
