@@ -3,14 +3,49 @@
 A scheme is a value: `verify(request, now)` raises `SignatureError` and nothing else, whatever arrives, and `sign` makes
 what `verify` takes. Bytes in, bytes compared, in constant time; the clock is an argument; several secrets are valid at
 the same time, so that one can be replaced without a gap.
+
+The functions are what these schemes stand on, and one's own may.
 """
 
 from __future__ import annotations
 
+from ._challenging import (
+    Meta,
+    Slack,
+    X,
+)
+from ._checks import (
+    Secrets,
+    agree,
+    agree_any,
+    form_fields,
+    fresh,
+    header_of,
+    is_form,
+    optional_id,
+    secrets_of,
+    signed_url,
+)
+from ._generic import (
+    BasicAuth,
+    HeaderToken,
+    Hmac,
+    SecretPath,
+)
 from ._hmac import (
     Encoding,
     hmac_signature,
     verify_hmac,
+)
+from ._named import (
+    SCHEMES,
+    scheme_named,
+)
+from ._providers import (
+    GitHub,
+    Mailgun,
+    Shopify,
+    Stripe,
 )
 from ._scheme import (
     Challenge,
@@ -18,17 +53,48 @@ from ._scheme import (
     SignatureScheme,
     Verified,
 )
+from ._sendgrid import (
+    SendGrid,
+)
 from ._standard import (
     StandardWebhooks,
 )
+from ._twilio import (
+    Twilio,
+)
 
 __all__ = [
+    "SCHEMES",
+    "BasicAuth",
     "Challenge",
     "Encoding",
+    "GitHub",
+    "HeaderToken",
+    "Hmac",
     "Incoming",
+    "Mailgun",
+    "Meta",
+    "SecretPath",
+    "Secrets",
+    "SendGrid",
+    "Shopify",
     "SignatureScheme",
+    "Slack",
     "StandardWebhooks",
+    "Stripe",
+    "Twilio",
     "Verified",
+    "X",
+    "agree",
+    "agree_any",
+    "form_fields",
+    "fresh",
+    "header_of",
     "hmac_signature",
+    "is_form",
+    "optional_id",
+    "scheme_named",
+    "secrets_of",
+    "signed_url",
     "verify_hmac",
 ]

@@ -1,4 +1,4 @@
-"""Standard Webhooks. A signature is never decoded: ours is encoded, and compared with what came."""
+"""Standard Webhooks: HMAC-SHA256 (`v1`) under a shared secret, or Ed25519 (`v1a`) with a key pair."""
 
 from __future__ import annotations
 
@@ -7,32 +7,44 @@ import hmac
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Final
-
-from pydantic import SecretStr
+from typing import Final, Protocol
 
 from convergekit.errors import ConfigurationError, SignatureError
 
+from ._checks import MAX_SIGNATURES, Secrets, decoded_secret, secrets_of, shown, tolerance_of
 from ._scheme import Challenge, Incoming, Verified
 
 __all__ = ["StandardWebhooks"]
 
-#: Signatures looked at in one header: rotation needs two, and nobody has to be patient with a thousand.
-_MAX_SIGNATURES: Final = 16
 _ID: Final = re.compile(r"[\x21-\x7e]{1,256}")
 _TIMESTAMP: Final = re.compile(r"[0-9]{1,12}")
+_MAX_HEADER: Final = 8192
+
+
+class _Key(Protocol):
+    """What one secret stands for."""
+
+    def sign(self, signed: bytes) -> str | None:
+        """One signature of the list; None where this key cannot make any."""
+        ...
+
+    def fits(self, signed: bytes, offered: Iterable[bytes]) -> bool:
+        """Whether one of *offered* is a signature by this key."""
+        ...
 
 
 class StandardWebhooks:
-    """The scheme of Standard Webhooks 1.0.0: HMAC-SHA256 (`v1`), with rotation and a replay window.
+    """The scheme of Standard Webhooks 1.0.0, with rotation and a replay window.
 
     Args:
-        secrets: As `whsec_` and base64; the current one first. All of them sign, any of them verifies.
+        secrets: As `whsec_` and base64; or `whsk_` with a private key, `whpk_` with a public one. The current one
+            first. All of them sign but for public keys, any of them verifies.
         tolerance: Seconds that a timestamp may lie in the past or in the future.
         prefix: What the three header names begin with: "webhook-", or "svix-" from those who were there before.
 
     Raises:
-        ConfigurationError: A secret is not one; the text does not show it.
+        ConfigurationError: A secret is not one, which the text does not show; or there is a key pair, and the extra
+            `webhook-ed25519` is not installed.
 
     Source:
         The Standard Webhooks specification, "Verifying webhook authenticity".
@@ -40,15 +52,13 @@ class StandardWebhooks:
 
     __slots__ = ("_keys", "_names", "tolerance")
 
-    def __init__(
-        self, secrets: Iterable[SecretStr | str], *, tolerance: float = 300.0, prefix: str = "webhook-"
-    ) -> None:
-        self._keys = tuple(_parsed_secret(secret) for secret in secrets)
+    def __init__(self, secrets: Secrets, *, tolerance: float = 300.0, prefix: str = "webhook-") -> None:
+        self._keys = tuple(_key_of(secret) for secret in secrets_of(secrets))
         self._names = (f"{prefix}id", f"{prefix}timestamp", f"{prefix}signature")
-        self.tolerance = tolerance
+        self.tolerance = tolerance_of(tolerance)
 
     def __repr__(self) -> str:
-        return f"StandardWebhooks({len(self._keys)} secrets, tolerance={self.tolerance})"
+        return shown(self, len(self._keys))
 
     def sign(
         self,
@@ -73,15 +83,14 @@ class StandardWebhooks:
         Raises:
             ConfigurationError: There is no secret to sign with, or *id* cannot be signed.
         """
-        if not self._keys:
-            raise ConfigurationError("there is no secret to sign with")
         if not _ID.fullmatch(id) or "." in id:
             raise ConfigurationError("a webhook id is printable ASCII without blanks and dots, at most 256 characters")
         seconds = str(int(at.timestamp()))
         signed = f"{id}.{seconds}.".encode() + body
-        digests = [hmac.digest(key, signed, "sha256") for key in self._keys]
-        signatures = " ".join("v1," + base64.b64encode(digest).decode() for digest in digests)
-        return dict(zip(self._names, (id, seconds, signatures), strict=True))
+        made = [signature for key in self._keys if (signature := key.sign(signed)) is not None]
+        if not made:
+            raise ConfigurationError("there is no secret to sign with")
+        return dict(zip(self._names, (id, seconds, " ".join(made)), strict=True))
 
     def verify(self, request: Incoming, now: datetime) -> Verified:
         """Check that the body of *request* comes from somebody who has one of the secrets, and that it is fresh.
@@ -112,31 +121,47 @@ class StandardWebhooks:
         return None
 
     def _key_of(self, signed: bytes, given: str) -> int:
-        # Without decoding: ours is encoded, and compared with what came. More than a few are not looked at.
-        offered = given.encode("ascii", "replace").split(b" ", _MAX_SIGNATURES)
+        # More than a few are not looked at; a comma stays at the end where a proxy joined two fields.
+        if len(given) > _MAX_HEADER:
+            raise SignatureError("the signature is longer than it ever is")
+        offered = [one.rstrip(b",") for one in given.encode("ascii", "replace").split(b" ", MAX_SIGNATURES)]
         for index, key in enumerate(self._keys):
-            expected = b"v1," + base64.b64encode(hmac.digest(key, signed, "sha256"))
-            # Each is compared, so that the time does not tell which; a comma stays where a proxy joined two fields.
-            if True in [hmac.compare_digest(expected, one.rstrip(b",")) for one in offered]:
+            if key.fits(signed, offered):
                 return index
-        raise SignatureError("no v1 signature fits: another secret, or the body was changed on the way")
+        raise SignatureError("no signature fits: another secret, or the body was changed on the way")
 
 
-def _parsed_secret(secret: SecretStr | str) -> bytes:
-    """The key that a `whsec_...` secret stands for; raises `ConfigurationError`, which does not show it.
+class _Shared:
+    """A shared secret. What came is not decoded: ours is encoded, and the two are compared."""
+
+    __slots__ = ("_secret",)
+
+    def __init__(self, secret: bytes) -> None:
+        self._secret = secret
+
+    def sign(self, signed: bytes) -> str:
+        return "v1," + base64.b64encode(hmac.digest(self._secret, signed, "sha256")).decode()
+
+    def fits(self, signed: bytes, offered: Iterable[bytes]) -> bool:
+        expected = b"v1," + base64.b64encode(hmac.digest(self._secret, signed, "sha256"))
+        # Each is compared, so that the time does not tell which.
+        return True in [hmac.compare_digest(expected, one) for one in offered]
+
+
+def _key_of(secret: bytes) -> _Key:
+    """The key that *secret* stands for; raises `ConfigurationError`, which does not show it.
 
     Also taken: the `v1,` that some put before it, no prefix at all, and the URL-safe alphabet (RFC 4648 §5).
     """
-    plain = secret if isinstance(secret, str) else secret.get_secret_value()
-    text = plain.strip().removeprefix("v1,").removeprefix("whsec_").rstrip("=")
-    text = text.replace("-", "+").replace("_", "/")
-    try:
-        key = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
-    except ValueError:  # binascii.Error is one; its text is harmless, but the traceback would show the secret
-        key = b""
-    if not 24 <= len(key) <= 64:
+    text = secret.strip()
+    if text.startswith((b"whsk_", b"whpk_")):
+        from ._ed25519 import key_pair  # the extra is needed only here
+
+        return key_pair(text)
+    raw = decoded_secret(text.removeprefix(b"v1,").removeprefix(b"whsec_"))
+    if not 24 <= len(raw) <= 64:
         raise ConfigurationError(
             "a webhook secret is `whsec_` and the base64 of 24 to 64 random bytes; make one with: "
             "python -c 'import base64, os; print(\"whsec_\" + base64.b64encode(os.urandom(32)).decode())'"
         )
-    return key
+    return _Shared(raw)

@@ -1,0 +1,227 @@
+"""What schemes stand on: a call looked at with bounded work, and refused with one type of error.
+
+A value that came is compared as bytes, in constant time, and is decoded only where nothing else will do.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import re
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Final, NamedTuple, TypeAlias
+from urllib.parse import unquote_to_bytes
+
+from pydantic import SecretStr
+
+from convergekit.errors import ConfigurationError, SignatureError
+
+from ._scheme import Challenge, Incoming
+
+__all__ = [
+    "MAX_SIGNATURES",
+    "Keyed",
+    "Leaving",
+    "Secrets",
+    "agree",
+    "agree_any",
+    "decoded_secret",
+    "form_fields",
+    "fresh",
+    "header_of",
+    "is_form",
+    "optional_id",
+    "secrets_of",
+    "shown",
+    "signed_url",
+    "tolerance_of",
+]
+
+#: One secret, or several of which the current one comes first.
+Secrets: TypeAlias = SecretStr | str | bytes | Iterable[SecretStr | str | bytes]
+
+#: Signatures looked at in one header: rotation needs two, and nobody has to be patient with a thousand.
+MAX_SIGNATURES: Final = 16
+_MAX_HEADER: Final = 8192
+_MAX_FIELDS: Final = 1000
+_ID: Final = re.compile(r"[\x21-\x7e]{1,256}")
+_TIMESTAMP: Final = re.compile(rb"[0-9]{1,12}")
+_URL_SAFE: Final = bytes.maketrans(b"-_", b"+/")
+_FORM: Final = "application/x-www-form-urlencoded"
+#: How a body begins that is JSON, or markup, whatever it says that it is.
+_NO_FORM: Final = re.compile(rb"\s*+(?:[\[{<]|\xef\xbb\xbf|.{0,3}\0)", re.DOTALL)
+
+
+class Leaving(NamedTuple):
+    """A call of our own that is to be signed: see `SignatureScheme.sign`. It looks like one that came in, too."""
+
+    id: str
+    seconds: str
+    body: bytes
+    method: str
+    url: str
+    headers: Mapping[str, str]
+
+    @property
+    def path(self) -> str:
+        """Nobody knows where the other side begins."""
+        return ""
+
+    @property
+    def query(self) -> str:
+        """Of the URL."""
+        return self.url.partition("?")[2]
+
+
+class Keyed:
+    """What schemes with shared secrets have in common.
+
+    Args:
+        secrets: One, or several of which the current one comes first: it signs, and any of them verifies.
+
+    Raises:
+        ConfigurationError: One of them is empty.
+    """
+
+    __slots__ = ("_secrets",)
+
+    def __init__(self, secrets: Secrets) -> None:
+        self._secrets = secrets_of(secrets)
+
+    def __repr__(self) -> str:
+        return shown(self, len(self._secrets))
+
+    def sign(
+        self,
+        id: str,
+        at: datetime,
+        body: bytes,
+        *,
+        method: str = "POST",
+        url: str = "",
+        headers: Mapping[str, str] | None = None,
+    ) -> dict[str, str]:
+        """See `SignatureScheme.sign`."""
+        if not self._secrets:
+            raise ConfigurationError("there is no secret to sign with")
+        if not _ID.fullmatch(id):
+            raise ConfigurationError("a webhook's id is printable ASCII without blanks, at most 256 characters")
+        return self._signed(Leaving(id, str(int(at.timestamp())), body, method, url, headers or {}))
+
+    def challenge(self, request: Incoming, now: datetime) -> Challenge | None:
+        """None: there is none."""
+        return None
+
+    def _signed(self, call: Leaving) -> dict[str, str]:
+        raise NotImplementedError
+
+
+def secrets_of(secrets: Secrets) -> tuple[bytes, ...]:
+    """The bytes of *secrets*; raises `ConfigurationError` for one that is empty, with which anybody could sign."""
+    several = (secrets,) if isinstance(secrets, SecretStr | str | bytes) else tuple(secrets)
+    plain = [each.get_secret_value() if isinstance(each, SecretStr) else each for each in several]
+    found = tuple(each.encode("utf-8", "surrogateescape") if isinstance(each, str) else each for each in plain)
+    if b"" in found:
+        raise ConfigurationError("a secret is empty: everybody knows that one")
+    return found
+
+
+def decoded_secret(text: bytes) -> bytes:
+    """What *text* is the base64 of, in either alphabet and with or without padding; b"" where it is none.
+
+    Nothing is raised: the traceback would show the secret.
+    """
+    text = text.rstrip(b"=").translate(_URL_SAFE)
+    try:
+        return base64.b64decode(text + b"=" * (-len(text) % 4), validate=True)
+    except ValueError:  # binascii.Error is one
+        return b""
+
+
+def shown(scheme: object, secrets: int) -> str:
+    """A scheme for people to read, without its secrets."""
+    return f"{type(scheme).__name__}({secrets} secret{'' if secrets == 1 else 's'})"
+
+
+def header_of(request: Incoming, name: str) -> bytes:
+    """The header *name*; raises `SignatureError` where it is missing, empty, or longer than 8 KiB."""
+    value = request.headers.get(name, "")
+    if not 0 < len(value) <= _MAX_HEADER:
+        raise SignatureError(f"the header {name} is missing, or longer than it ever is")
+    return value.encode("latin-1", "replace")
+
+
+def optional_id(request: Incoming, name: str) -> str | None:
+    """The id in the header *name*; None where there is none, or what is there is none."""
+    value = request.headers.get(name, "")
+    return value if _ID.fullmatch(value) else None
+
+
+def agree(given: bytes, expected: Iterable[bytes]) -> int:
+    """The index of *given* among *expected*; see `agree_any`."""
+    return agree_any([given], expected)
+
+
+def agree_any(offered: Iterable[bytes], expected: Iterable[bytes]) -> int:
+    """The index of the first of *expected* that is among *offered*; each pair is compared, in constant time.
+
+    Raises:
+        SignatureError: None of them is.
+    """
+    offered = list(offered)
+    fits = [True in [hmac.compare_digest(one, each) for one in offered] for each in expected]
+    if True not in fits:
+        raise SignatureError("the signature does not fit: another secret or URL, or something was changed on the way")
+    return fits.index(True)
+
+
+def fresh(seconds: bytes, now: float, tolerance: float, future: float | None = None) -> int:
+    """The Unix time that *seconds* is.
+
+    Args:
+        seconds: As they came.
+        now: In Unix seconds.
+        tolerance: Seconds by which it may lie in the past.
+        future: And in the future, where that is another number.
+
+    Raises:
+        SignatureError: It is none, or is too far from *now*.
+    """
+    if not _TIMESTAMP.fullmatch(seconds):
+        raise SignatureError("the timestamp is missing or malformed")
+    found = int(seconds)
+    if not -(tolerance if future is None else future) <= now - found <= tolerance:
+        raise SignatureError(f"the timestamp is more than {tolerance:g} s away from our clock")
+    return found
+
+
+def tolerance_of(seconds: float) -> float:
+    """*seconds*, which make a replay window; raises `ConfigurationError` for what makes none."""
+    if not 0 < seconds < float("inf"):
+        raise ConfigurationError("tolerance is a number of seconds above 0")
+    return seconds
+
+
+def signed_url(request: Incoming) -> str:
+    """The public URL; raises `SignatureError` where it is not known."""
+    if request.url is None:
+        raise SignatureError("the signature covers the URL, and nobody said how we are called from outside")
+    return request.url
+
+
+def is_form(request: Incoming) -> bool:
+    """Whether the body says that it is a form; raises `SignatureError` for one that would be read as JSON."""
+    said = request.headers.get("content-type", "").partition(";")[0].strip().lower() == _FORM
+    if said and _NO_FORM.match(request.body):
+        raise SignatureError("the body says that it is a form, and looks like none")
+    return said
+
+
+def form_fields(encoded: bytes) -> list[tuple[bytes, bytes]]:
+    """Names and values of a form or a query, in order, empty ones too; raises `SignatureError` for thousands."""
+    pieces = encoded.split(b"&", _MAX_FIELDS)
+    if len(pieces) > _MAX_FIELDS:
+        raise SignatureError(f"more than {_MAX_FIELDS} fields")
+    pairs = [piece.replace(b"+", b" ").partition(b"=") for piece in pieces if piece]
+    return [(unquote_to_bytes(name), unquote_to_bytes(value)) for name, _, value in pairs]
