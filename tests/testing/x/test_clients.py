@@ -18,7 +18,7 @@ from requests.adapters import HTTPAdapter
 from yarl import URL
 
 from convergekit.testing.x import Account, Limit, Person, XServer
-from tests.adapters.sms.verify.kit import oracle
+from tests.oracles import oracle
 from tests.testing.x.kit import App
 from tests.testing.x.openapi import validated
 

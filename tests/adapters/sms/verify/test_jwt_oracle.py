@@ -25,10 +25,10 @@ from tests.adapters.sms.verify.kit import (
     bodies,
     changed,
     channel,
-    oracle,
     places,
     takes,
 )
+from tests.oracles import oracle
 
 VONAGE, BIRD = channel("vonage-jwt"), channel("messagebird-jwt")
 SECONDS = int(NOW.timestamp())

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from tests.adapters.sms.verify.kit import OTHER, SECRET, Wire, changed, channel, oracle, pairs, places, posted, takes
+from tests.adapters.sms.verify.kit import OTHER, SECRET, Wire, changed, channel, pairs, places, posted, takes
+from tests.oracles import oracle
 
 V3, V2 = channel("plivo"), channel("plivo", {"version": "v2"})
 NONCE = "05429567804466091622"

@@ -19,10 +19,10 @@ from tests.adapters.sms.verify.kit import (
     bodies,
     changed,
     channel,
-    oracle,
     places,
     takes,
 )
+from tests.oracles import oracle
 
 OURS = channel("sinch")
 NAME = "x-sinch-webhook-signature"

@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given, settings
 
-from tests.adapters.sms.verify.kit import HOME, JSON, NOW, Wire, bodies, changed, channel, oracle, places, takes
+from tests.adapters.sms.verify.kit import HOME, JSON, NOW, Wire, bodies, changed, channel, places, takes
+from tests.oracles import oracle
 
 
 def public(key: Ed25519PrivateKey) -> str:

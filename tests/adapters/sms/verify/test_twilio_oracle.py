@@ -22,12 +22,12 @@ from tests.adapters.sms.verify.kit import (
     bodies,
     changed,
     channel,
-    oracle,
     pairs,
     places,
     posted,
     takes,
 )
+from tests.oracles import oracle
 
 OURS = channel("twilio")
 URLS = [HOME, "https://example.org:8443/hooks/alerts", "https://example.org:443/hooks/alerts", "http://example.org/x"]

@@ -34,10 +34,10 @@ from tests.adapters.sms.verify.kit import (
     Wire,
     bodies,
     channel,
-    oracle,
     takes,
     texts,
 )
+from tests.oracles import oracle
 
 STAMP = str(int(NOW.timestamp()))
 TOKEN, NEXT_TOKEN = "t" * 20, "n" * 20

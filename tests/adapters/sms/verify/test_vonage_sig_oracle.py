@@ -22,11 +22,11 @@ from tests.adapters.sms.verify.kit import (
     changed,
     channel,
     names,
-    oracle,
     places,
     takes,
     texts,
 )
+from tests.oracles import oracle
 
 METHODS = {"md5hash": None, "md5hmac": "md5", "sha1hmac": "sha1", "sha256hmac": "sha256", "sha512hmac": "sha512"}
 OURS = {method: channel("vonage-sig", {"method": method}) for method in METHODS}
