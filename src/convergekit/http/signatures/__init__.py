@@ -47,6 +47,9 @@ from ._providers import (
     Shopify,
     Stripe,
 )
+from ._rfc9421 import (
+    MessageSignatures,
+)
 from ._scheme import (
     Challenge,
     Incoming,
@@ -73,6 +76,7 @@ __all__ = [
     "Hmac",
     "Incoming",
     "Mailgun",
+    "MessageSignatures",
     "Meta",
     "SecretPath",
     "Secrets",

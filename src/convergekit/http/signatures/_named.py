@@ -14,6 +14,7 @@ from ._challenging import Meta, Slack, X
 from ._checks import Secrets, secrets_of
 from ._generic import BasicAuth, HeaderToken, Hmac, SecretPath
 from ._providers import GitHub, Mailgun, Shopify, Stripe
+from ._rfc9421 import MessageSignatures
 from ._scheme import SignatureScheme
 from ._sendgrid import SendGrid
 from ._standard import StandardWebhooks
@@ -38,6 +39,7 @@ SCHEMES: Final[Mapping[str, type[SignatureScheme]]] = MappingProxyType(
         "basic": BasicAuth,
         "header": HeaderToken,
         "secret-path": SecretPath,
+        "rfc9421": MessageSignatures,
     }
 )
 _HIDDEN: Final = ConfigDict(hide_input_in_errors=True)
