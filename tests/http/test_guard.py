@@ -187,7 +187,7 @@ def embedded(number: int) -> list[IPv6Address]:
 TRANSITION = ["::/64", "64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32", "::ffff:0:0/96", "::ffff:0:0:0/96"]
 
 
-@given(v4)
+@given(v4.filter(int))
 @example(IPv4Address("127.0.0.1"))
 @example(IPv4Address("169.254.169.254"))
 @example(IPv4Address("10.0.0.0"))

@@ -27,7 +27,6 @@ from convergekit.model import (
     Attachment,
     Capabilities,
     ConversationRef,
-    EndpointDisabled,
     IdempotencyKind,
     Message,
     Part,
@@ -162,6 +161,31 @@ async def test_native_that_is_not_of_this_form_is_refused_and_nothing_goes_out(n
     assert endpoint.requests == []
 
 
+async def test_a_repeat_is_the_same_document() -> None:
+    """Signed anew, and otherwise byte for byte what went before: who keeps bodies by their id sees no conflict."""
+    endpoint = Endpoint()
+    context = FakeContext(transport=httpx.MockTransport(endpoint))
+    adapter = adapter_over(endpoint, context)
+    for attempt in (1, 2):
+        await adapter.send(outgoing(HOME, attempt=attempt, first_attempt_at=START))
+        context.clock.advance(3600)
+    first, second = endpoint.requests
+    assert first.content == second.content
+    assert json.loads(first.content)["timestamp"] == "2026-01-01T00:00:00.000Z"
+    assert first.headers["webhook-signature"] != second.headers["webhook-signature"]
+
+
+async def test_a_thin_document_says_only_which_message_it_is() -> None:
+    """And what the host has chosen to add; content, names and files stay here."""
+    endpoint = Endpoint()
+    part = Part(text="secret", subject="secret", attachments=(Attachment(data=b"secret"),))
+    out = outgoing(HOME, part=part, delivery="d7", key="k7", native={"data": {"order": 42}})
+    await adapter_over(endpoint, payload="thin", sender="https://us.example/in").send(out)
+    assert endpoint.document["data"] == {"id": "d7", "key": "k7", "order": 42}
+    assert endpoint.requests[0].headers["webhook-id"] == "k7"
+    assert b"secret" not in endpoint.requests[0].content
+
+
 async def test_what_is_too_large_is_refused_and_never_cut() -> None:
     endpoint = Endpoint()
     with pytest.raises(UnsupportedContentError, match="max_body"):
@@ -199,11 +223,20 @@ async def test_any_2xx_is_delivered(status: int) -> None:
         (429, "60", 1, 60),
         (503, "60", 1, 60),
         (503, "Thu, 01 Jan 2026 00:01:00 GMT", 1, 60),
+        (503, "Thursday, 01-Jan-26 00:01:00 GMT", 1, 60),
         (429, "1", 1, 5),  # not sooner than we would have come by ourselves
+        (429, "Thu, 01 Jan 1970 00:00:00 GMT", 1, 5),
         (429, "1", 3, 1800),
         (429, "999999", 1, 3600),  # not for days
         (429, "999999", 4, 14400),
         (429, "999999", 99, 172800),
+        (503, "Fri, 31 Dec 9999 23:59:59 GMT", 1, 3600),
+        (429, "9" * 12, 1, 3600),
+        # What makes no sense is as if it had not been said.
+        *(
+            (429, nonsense, 1, 60)
+            for nonsense in ("-5", "1e9", "9" * 31, "nan", "inf", "soon", "", "60, 60", "Thu, 99")
+        ),
     ],
 )
 async def test_retry_after_is_honoured_between_bounds(status: int, said: str, attempt: int, waits: float) -> None:
@@ -213,16 +246,10 @@ async def test_retry_after_is_honoured_between_bounds(status: int, said: str, at
     assert caught.value.scope == "conversation", "other endpoints go on"
 
 
-async def test_410_disables_the_endpoint_and_says_so_once_for_a_message() -> None:
-    endpoint = Endpoint(410)
-    context = FakeContext(transport=httpx.MockTransport(endpoint))
-    adapter = adapter_over(endpoint, context)
-    for _ in range(2):
-        with pytest.raises(RejectedError):
-            await adapter.send(outgoing(HOME))
-    (event,) = context.admitted
-    assert isinstance(event, EndpointDisabled)
-    assert (event.address.uri, event.key) == (HOME, "disabled:dispatch1/0")
+@pytest.mark.parametrize("said", ["-5", "1" + "0" * 30, "nan", "soon"])
+async def test_503_with_a_retry_after_that_makes_no_sense_is_as_without(said: str) -> None:
+    with pytest.raises(UncertainError):
+        await adapter_over(Endpoint(503, retry_after=said)).send(outgoing(HOME))
 
 
 async def test_410_is_a_refusal_even_when_the_ledger_fails() -> None:
@@ -238,7 +265,7 @@ async def test_plain_http_to_others_is_refused_unless_permitted() -> None:
     with pytest.raises(RejectedError, match="allow_http"):
         await adapter_over(endpoint).send(outgoing("http://example.org/"))
     assert endpoint.requests == []
-    assert await adapter_over(endpoint).send(outgoing("http://127.0.0.1/"))
+    assert await adapter_over(endpoint, allow_networks="127.0.0.1").send(outgoing("http://127.0.0.1/"))
     assert await adapter_over(endpoint, allow_http=True).send(outgoing("http://example.org/"))
 
 

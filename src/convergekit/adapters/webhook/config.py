@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self
 from urllib.parse import quote, unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from convergekit.errors import ConfigurationError
-from convergekit.http import StandardWebhooks, is_this_machine
+from convergekit.http import AddressGuard, StandardWebhooks, is_this_machine
 from convergekit.model import Address
 
 __all__ = ["WebhookConfig", "is_allowed"]
@@ -60,13 +60,25 @@ class WebhookConfig(BaseModel):
     allow_http: bool = Field(
         default=False, description="Whether to send over plain http to hosts other than this machine."
     )
+    allow_networks: tuple[str, ...] = Field(
+        default=(),
+        description="Private networks that may be sent to, such as 10.20.0.0/16; `url` is allowed where it is an IP "
+        "address. A cloud's metadata service has to be named by itself.",
+    )
+    payload: Literal["full", "thin"] = Field(
+        default="full",
+        description="Whether a document holds the message, or only the ids under which the other side may ask for it.",
+    )
+    breaker: int = Field(
+        default=5, ge=0, description="Failures in a row after which an endpoint is left alone for a while; 0 for never."
+    )
     timeout: float = Field(default=20.0, gt=0, le=60, description="Seconds for one attempt, the connection included.")
     inline_limit: int = Field(
         default=262_144, ge=0, description="Bytes of attachments in one message that are sent inside of it, in base64."
     )
     max_body: int = Field(default=1_048_576, ge=1024, description="Bytes of one document, in either direction.")
 
-    @field_validator("secrets", "inbound_secrets", mode="before")
+    @field_validator("secrets", "inbound_secrets", "allow_networks", mode="before")
     @classmethod
     def _one_or_more(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str | SecretStr) else value
@@ -84,6 +96,15 @@ class WebhookConfig(BaseModel):
     @classmethod
     def _is_address(cls, value: str | None) -> str | None:
         return None if value is None else Address.parse(value).uri  # refuses user name and password, among others
+
+    @field_validator("allow_networks")
+    @classmethod
+    def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            AddressGuard(value)
+        except ConfigurationError as exc:
+            raise ValueError(str(exc)) from None
+        return value
 
     @field_validator("headers")
     @classmethod

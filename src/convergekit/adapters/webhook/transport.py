@@ -7,7 +7,7 @@ from typing import Final
 
 from convergekit.abc import Health, Outgoing
 from convergekit.errors import DeliveryError
-from convergekit.http import OUTCOMES, Http, HttpAnswer, Outcome, Outcomes
+from convergekit.http import OUTCOMES, AddressGuard, Http, HttpAnswer, Outcome, Outcomes
 
 from .config import WebhookConfig
 
@@ -36,6 +36,8 @@ class Endpoint:
 
     def __init__(self, config: WebhookConfig, http: Http) -> None:
         self._http, self._timeout = http, config.timeout
+        chosen = () if config.url is None else (config.url,)
+        http.guard(AddressGuard(config.allow_networks, allow_urls=chosen))
         self._headers = {
             **{name: secret.get_secret_value() for name, secret in config.headers.items()},
             "content-type": "application/json",
