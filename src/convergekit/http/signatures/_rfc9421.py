@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 __all__ = ["MessageSignatures"]
 
 _DIGEST: Final = "content-digest"
-_TARGET: Final = frozenset({"@authority", "@path"})
+_TARGET: Final = "@target-uri"
+#: What the target is made of, and so is covered with it.
+_OF_TARGET: Final = frozenset({"@scheme", "@authority", "@path", "@query", "@request-target"})
 _ID: Final = re.compile(r"[\x21-\x7e]{1,256}")
 #: RFC 9421 §2: a derived component, or the name of a field in lower case; with "*" at the end, all that begin so.
 _COMPONENT: Final = re.compile(
@@ -48,9 +50,9 @@ class MessageSignatures(Keyed):
         tolerance: Seconds that `created` may lie in the past or in the future.
         cover: What our signatures cover beside the digest of the body and the id; a field that a request does not
             have is left out. `ce-*` is every field that begins so.
-        require: What a signature that comes must cover. `@target-uri` is also covered by `@authority` and `@path`,
-            with `@query` where there is one; "content-digest" asks for that of a body, where there is one; a pattern
-            asks for all fields like it that came.
+        require: What a signature that comes must cover. `@target-uri` covers its parts, and is covered by
+            `@authority` and `@path`, with `@query` where there is one; "content-digest" is asked for where there is a
+            body; a pattern asks for all fields like it that came.
         id_header: The field that holds the id of a message, covered by our signatures; `Verified.id` where it is
             covered by theirs.
         tag: The application that a signature is for (§2.3): ours say so, and others are not looked at.
@@ -166,6 +168,8 @@ def _found(name: str, headers: Iterable[str]) -> list[str]:
 def _is_covered(name: str, covered: frozenset[str], request: Incoming) -> bool:
     if name.endswith("*"):
         return covered.issuperset(_found(name, request.headers))
-    if name == "@target-uri" and covered >= _TARGET:
+    if name in _OF_TARGET and _TARGET in covered:
+        return True
+    if name == _TARGET and covered >= {"@authority", "@path"}:
         return name in covered or "@query" in covered or "?" not in (request.url or "")
     return name in covered
