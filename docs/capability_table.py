@@ -30,6 +30,7 @@ VERBS: Mapping[str, type[Any]] = {
     "reconcile": abc.SupportsReconcile,
     "find by name": abc.SupportsLookup,
     "hand over": abc.SupportsHandOver,
+    "enable again": abc.SupportsEndpoints,
     "batch": abc.SupportsBatch,
 }
 _UNITS: Mapping[str, str] = {

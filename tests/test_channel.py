@@ -8,7 +8,7 @@ import pytest
 
 from convergekit import Channel, Hub, sync
 from convergekit.adapters.loopback import LoopbackAdapter, Medium
-from convergekit.errors import InvalidInputError, NotRunningError, UnsupportedContentError
+from convergekit.errors import InvalidInputError, NotRunningError, RejectedError, UnsupportedContentError
 from convergekit.model import Address, ConversationKind, Event, SubscriptionRequested
 from convergekit.router import Router
 from convergekit.stores import MemoryStore
@@ -133,3 +133,16 @@ def test_blocking_code_has_the_same_verbs() -> None:
         assert channel.history(ANN) == ([], None)
         assert isinstance(hub.channel("chat").adapter, LoopbackAdapter)
         assert (channel.name, channel.state.value, channel.reason) == ("chat", "up", None)
+
+
+def test_who_wants_no_more_is_written_to_again_when_somebody_says_so() -> None:
+    """Also from blocking code."""
+    medium = Medium(gone={ANN.uri})
+    with sync.Hub(store=MemoryStore()) as hub:
+        channel = hub.add_channel("chat", {"adapter": "loopback"}, medium=medium)
+        with pytest.raises(RejectedError, match="wants no more"):
+            hub.send("hello", to=ANN)
+        assert channel.enable(ANN.uri)
+        assert not channel.enable(ANN)
+        hub.send("hello", to=ANN)
+        assert medium.texts() == ["hello"]

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar, cast
 
-from .abc import Adapter, SupportsHistory, SupportsLookup, SupportsPresence, SupportsRooms, SupportsSubscriptions
+from .abc import (
+    Adapter,
+    SupportsEndpoints,
+    SupportsHistory,
+    SupportsLookup,
+    SupportsPresence,
+    SupportsRooms,
+    SupportsSubscriptions,
+)
 from .engine.channels import ChannelRuntime, ChannelState
 from .engine.intake import completed
 from .errors import NotRunningError, UnsupportedContentError
@@ -50,6 +58,16 @@ class Channel:
     async def find(self, name: str) -> Address:
         """The address of who is called *name* on this medium now: names may change hands, addresses stay."""
         return await self._lookup.find(name)
+
+    async def enable(self, address: Address | str) -> bool:
+        """Write again to *address*, which has said that it wants no more (`EndpointDisabled`).
+
+        What was refused meanwhile is not sent by that. Other workers learn of it within a minute.
+
+        Returns:
+            Whether it was disabled.
+        """
+        return await self._endpoints.enable(_address(address))
 
     # Rooms
 
@@ -122,6 +140,10 @@ class Channel:
     @property
     def _lookup(self) -> SupportsLookup:
         return cast(SupportsLookup, self._able(SupportsLookup, "names to look up"))
+
+    @property
+    def _endpoints(self) -> SupportsEndpoints:
+        return cast(SupportsEndpoints, self._able(SupportsEndpoints, "endpoints that say that they want no more"))
 
     @property
     def _rooms(self) -> SupportsRooms:

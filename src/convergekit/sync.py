@@ -166,6 +166,10 @@ class Channel:
         """See `convergekit.Channel.find`."""
         return self._hub._call(lambda: self._channel.find(name))
 
+    def enable(self, address: Address | str) -> bool:
+        """See `convergekit.Channel.enable`."""
+        return self._hub._call(lambda: self._channel.enable(address))
+
     def presence_of(self, who: Address | str) -> PresenceChanged:
         """See `convergekit.Channel.presence_of`."""
         return self._hub._call(lambda: self._channel.presence_of(who))

@@ -20,6 +20,7 @@ __all__ = [
     "Reconciliation",
     "SupportsBatch",
     "SupportsEdit",
+    "SupportsEndpoints",
     "SupportsHandOver",
     "SupportsHistory",
     "SupportsLookup",
@@ -179,6 +180,15 @@ class SupportsLookup(Protocol):
             NotSentError: It could not be asked.
             AccountError: The account may not ask.
         """
+        ...
+
+
+@runtime_checkable
+class SupportsEndpoints(Protocol):
+    """Whoever has an address can say that it is to be written to no more (`EndpointDisabled`)."""
+
+    async def enable(self, address: Address) -> bool:
+        """Write to *address* again; tells whether it was disabled."""
         ...
 
 

@@ -185,6 +185,12 @@ class LoopbackAdapter(Adapter[LoopbackConfig]):
 
     refuse_subscription = unsubscribe
 
+    async def enable(self, address: Address) -> bool:
+        """Whoever was gone is there again."""
+        was_gone = address.uri in self.medium.gone
+        self.medium.gone.discard(address.uri)
+        return was_gone
+
     async def find(self, name: str) -> Address:
         """Whoever has this name here has it as an address."""
         return Address.parse(f"{self._scheme}:{name}", display_name=name)

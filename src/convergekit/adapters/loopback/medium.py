@@ -11,7 +11,7 @@ from typing import Any
 import anyio
 
 from convergekit.abc import Outgoing
-from convergekit.errors import NotSentError, UncertainError
+from convergekit.errors import NotSentError, RejectedError, UncertainError
 from convergekit.model import Address, Operation, Part, Receipt, Status
 
 __all__ = ["Medium", "Script", "Sent"]
@@ -78,6 +78,7 @@ class Medium:
         typing: (channel, conversation key) where a channel types.
         rooms: Members of each room.
         uploads: Content that is served, by URL; what was uploaded, and what a test puts there.
+        gone: Addresses that want no more, until a channel enables them: what is sent there is refused.
     """
 
     sent: list[Sent] = field(default_factory=list)
@@ -89,6 +90,7 @@ class Medium:
     typing: set[tuple[str, str]] = field(default_factory=set)
     rooms: dict[Address, list[Address]] = field(default_factory=dict)
     uploads: dict[str, bytes] = field(default_factory=dict)
+    gone: set[str] = field(default_factory=set)
     _scripts: dict[tuple[str | None, str | None], deque[Script]] = field(default_factory=dict)
     _by_key: dict[str, Receipt] = field(default_factory=dict)
     _ids: count[int] = field(default_factory=lambda: count(1))
@@ -158,6 +160,8 @@ class Medium:
 
     async def take(self, out: Outgoing, files: Sequence[bytes] = ()) -> Receipt:
         """One send, with the content of its attachments."""
+        if out.to.uri in self.gone:
+            raise RejectedError("the endpoint wants no more", code="gone")
         step = self._next_step(out)
         if callable(step):
             answer = await step(out)

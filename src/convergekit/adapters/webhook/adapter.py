@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from convergekit.abc import (
@@ -18,13 +19,12 @@ from convergekit.abc import (
 from convergekit.errors import (
     AuthenticationError,
     InvalidInputError,
-    NotRunningError,
     RejectedError,
-    StoreError,
     ThrottledError,
     UnsupportedContentError,
 )
 from convergekit.model import (
+    Address,
     AttachmentLimit,
     Capabilities,
     Event,
@@ -37,6 +37,7 @@ from convergekit.model import (
 
 from . import signature, translator
 from .config import WebhookConfig, is_allowed
+from .endpoints import Endpoints
 from .transport import GONE, Endpoint
 
 __all__ = ["WebhookAdapter"]
@@ -95,27 +96,31 @@ class WebhookAdapter(Adapter[WebhookConfig]):
         self.capabilities = type(self).capabilities.model_copy(update={"attachments": limit})
         self._signs, self._verifies = signature.outbound(config), signature.inbound(config)
         self._endpoint = Endpoint(config, context.http)
+        self._endpoints = Endpoints(context, breaker=config.breaker)
 
     async def send(self, out: Outgoing) -> Receipt:
         """Sign *out* and post it; a 2xx means that the endpoint has it."""
         self._refuse_what_cannot_go(out)
+        endpoint = await self._endpoints.find(out.to)
         now = self.context.clock.now()
         id = translator.webhook_id(out.key)
-        document = translator.to_document(
-            out, await self._attachments(out), type=self.config.event_type, sender=self.config.sender, at=now
-        )
-        body = translator.to_body(document)
+        body = translator.to_body(await self._document(out, now))
         if len(body) > self.config.max_body:
             raise UnsupportedContentError(f"the document has {len(body)} bytes; max_body is {self.config.max_body}")
         try:
-            await self._endpoint.post(out, self._signs.sign(id, now, body), body)
+            with endpoint:
+                await self._endpoint.post(out, self._signs.sign(id, now, body), body)
         except ThrottledError as exc:
             raise self._clamped(exc, out.attempt) from exc
         except RejectedError as exc:
             if exc.code == GONE:
-                await self._tell_gone(out, id)
+                await self._endpoints.disable(out.to)
             raise
         return translator.to_receipt(out, id)
+
+    async def enable(self, address: Address) -> bool:
+        """Write again to an endpoint that has answered 410; tells whether it was disabled."""
+        return await self._endpoints.enable(address)
 
     async def check(self) -> Health:
         """Whether the configured endpoint can be reached."""
@@ -154,6 +159,12 @@ class WebhookAdapter(Adapter[WebhookConfig]):
         if not is_allowed(out.to.uri, allow_http=self.config.allow_http):
             raise RejectedError("plain http is refused: use https, or set `allow_http = true`")
 
+    async def _document(self, out: Outgoing, now: datetime) -> dict[str, Any]:
+        at, kind = out.first_attempt_at or now, self.config.event_type  # the same bytes each time
+        if self.config.payload == "thin":
+            return translator.to_thin_document(out, type=kind, at=at)
+        return translator.to_document(out, await self._attachments(out), type=kind, sender=self.config.sender, at=at)
+
     async def _attachments(self, out: Outgoing) -> list[dict[str, Any]]:
         found, left = [], self.config.inline_limit
         for attachment in out.part.attachments:
@@ -166,15 +177,10 @@ class WebhookAdapter(Adapter[WebhookConfig]):
 
     def _clamped(self, exc: ThrottledError, attempt: int) -> ThrottledError:
         """Between what we would have waited and a bound: an endpoint may slow us down, and not for days."""
-        scheduled = self.retry.delay(attempt, lambda: 1.0)
+        if not exc.asked:
+            return exc
+        scheduled = self.retry.delay(attempt, lambda: 0.5)
         seconds = min(max(exc.retry_after, scheduled), max(2 * scheduled, _HOUR))
         return ThrottledError(
             exc.reason, retry_after=seconds, scope="conversation", code=exc.code, channel=self.context.channel
         )
-
-    async def _tell_gone(self, out: Outgoing, id: str) -> None:
-        try:
-            await self.context.admit(translator.disabled(out, id))
-        except (NotRunningError, StoreError):  # the first while the hub drains
-            # The refusal is what matters to this message; it comes back with the next one to this endpoint.
-            self.context.log.warning("an endpoint answered 410, which could not be stored")

@@ -33,7 +33,6 @@ from convergekit.model import (
     Attachment,
     ConversationRef,
     CustomReceived,
-    EndpointDisabled,
     Event,
     Importance,
     MessageReceived,
@@ -41,7 +40,7 @@ from convergekit.model import (
     Status,
 )
 
-__all__ = ["disabled", "to_attachment", "to_body", "to_document", "to_event", "to_receipt", "webhook_id"]
+__all__ = ["to_attachment", "to_body", "to_document", "to_event", "to_receipt", "to_thin_document", "webhook_id"]
 
 _PLAIN_ID: Final = re.compile(r"[A-Za-z0-9_\-:/]{1,200}")
 _TYPE: Final = re.compile(r"[a-zA-Z0-9_]+(\.[a-zA-Z0-9_]+)*")
@@ -100,6 +99,13 @@ def to_document(
     return {"type": native.type or type, "timestamp": _written(at), "data": data | native.data}
 
 
+def to_thin_document(out: Outgoing, *, type: str, at: datetime) -> dict[str, Any]:
+    """The document that says of *out* only which one it is, and what `native` adds."""
+    native = _native(out)
+    data: dict[str, Any] = {"id": out.delivery, "key": out.key}
+    return {"type": native.type or type, "timestamp": _written(at), "data": data | native.data}
+
+
 def to_attachment(attachment: Attachment, content: bytes | None) -> dict[str, Any]:
     """What stands for *attachment*: its *content*, or where there is none, its URL."""
     fields: dict[str, Any] = {
@@ -125,11 +131,6 @@ def to_body(document: Mapping[str, Any]) -> bytes:
 def to_receipt(out: Outgoing, id: str) -> Receipt:
     """What a 2xx is evidence of."""
     return Receipt(Status.DELIVERED, ids=(id,), part=out.index)
-
-
-def disabled(out: Outgoing, id: str) -> EndpointDisabled:
-    """HTTP 410: the endpoint wants no more. Told once for each message that ran into it."""
-    return EndpointDisabled(key=f"disabled:{id}", address=out.to, reason="the endpoint answered 410 Gone")
 
 
 def to_event(body: bytes, *, key: str, type: str, channel: str, home: str | None) -> Event:
