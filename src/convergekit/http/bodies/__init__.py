@@ -26,6 +26,7 @@ from .fields import (
 from .reading import (
     read_body,
     read_json,
+    read_query,
 )
 from .words import (
     Condition,
@@ -55,6 +56,7 @@ __all__ = [
     "pieces_of",
     "read_body",
     "read_json",
+    "read_query",
     "reader",
     "to_text",
 ]

@@ -23,7 +23,7 @@ from ..signatures import Incoming
 from .charsets import charset_of, decoded
 from .fields import Item
 
-__all__ = ["read_body", "read_json"]
+__all__ = ["read_body", "read_json", "read_query"]
 
 _MOST_FIELDS: Final = 2000
 _DEEPEST: Final = 100  # what is `native` may be nested 180 levels deep
@@ -65,6 +65,15 @@ def read_body(request: Incoming) -> Item:
         pairs = _pairs(body)
     taken = {name.lower() for name, _ in pairs}
     return Item.of_form(pairs + [each for each in query if each[0].lower() not in taken], charset)
+
+
+def read_query(query: str) -> Item:
+    """The fields of *query*, undecoded and without its "?".
+
+    Raises:
+        InvalidInputError: It has more than 2000 of them.
+    """
+    return Item.of_form(_pairs(query.encode("latin-1", "replace")))
 
 
 def read_json(body: bytes | str, charset: str | None = None) -> Item:
