@@ -21,6 +21,8 @@ from convergekit.model import (
     DeliveryState,
     Dispatch,
     DispatchState,
+    Failure,
+    FailureKind,
     Idempotency,
     LegStep,
     Message,
@@ -300,3 +302,67 @@ def test_what_an_older_ledger_holds_has_no_order_key() -> None:
 
     assert Delivery.model_validate(old) == delivery()
     assert Message.model_validate(message) == Message("hello")
+
+
+@pytest.mark.parametrize(
+    ("ended", "failed"),
+    [
+        ({"state": DeliveryState.DEAD}, True),
+        ({"state": DeliveryState.UNKNOWN}, True),
+        ({"state": DeliveryState.CLOSED, "report": fold([Receipt(Status.FAILED, part=0)])}, True),
+        ({"state": DeliveryState.CLOSED, "report": fold([Receipt(Status.SENT), Receipt(Status.FAILED)])}, True),
+        ({"state": DeliveryState.CLOSED, "report": fold([Receipt(Status.SENT, part=0)])}, False),
+        ({"state": DeliveryState.CLOSED, "report": fold([Receipt(Status.READ)])}, False),
+        ({"state": DeliveryState.CANCELLED}, False),
+        ({"state": DeliveryState.CANCELLED, "failure": Failure(kind=FailureKind.EXPIRED)}, True),
+        ({"state": DeliveryState.QUEUED, "report": fold([Receipt(Status.FAILED, part=0)])}, False),
+    ],
+)
+def test_what_came_to_no_good_end(ended: dict[str, object], failed: bool) -> None:
+    one = delivery(**ended)  # type: ignore[arg-type]
+    assert one.has_failed is failed
+    found = dispatch(LegStep(leg=0), one)
+    assert found.failed == ((one,) if failed else ())
+    again = delivery("2", supersedes="1")
+    assert dispatch(LegStep(leg=0), one, again).failed == ()
+
+
+def test_one_part_of_many_that_nobody_took_is_a_failure() -> None:
+    taken = fold([Receipt(Status.SENT, part=0)])
+    assert delivery(parts=2, state=DeliveryState.CLOSED, report=taken).has_failed
+    both = taken | fold([Receipt(Status.SENT, part=1)])
+    assert not delivery(parts=2, state=DeliveryState.CLOSED, report=both).has_failed
+
+
+def tried(id: str, status: Status | None, *, key: str = "k", supersedes: str | None = None) -> Delivery:
+    return leg(0, status).model_copy(update={"id": id, "key": key, "supersedes": supersedes})
+
+
+@pytest.mark.parametrize(
+    ("first", "again", "status"),
+    [
+        (Status.DELIVERED, None, Status.DELIVERED),
+        (Status.DELIVERED, Status.FAILED, Status.DELIVERED),
+        (Status.ACCEPTED, Status.READ, Status.READ),
+        (Status.FAILED, None, Status.QUEUED),
+        (Status.FAILED, Status.FAILED, Status.FAILED),
+        (None, Status.FAILED, Status.FAILED),
+    ],
+)
+def test_what_was_taken_stays_taken_while_it_is_repeated(
+    first: Status | None, again: Status | None, status: Status
+) -> None:
+    """Under the same key it is the same to whoever takes it; under another one it is something else."""
+    old, new = tried("1", first), tried("2", again, supersedes="1")
+    assert dispatch(LegStep(leg=0), old, new).status is status
+    other = tried("2", again, supersedes="1", key="other")
+    assert dispatch(LegStep(leg=0), old, other).status is (again or Status.QUEUED)
+
+
+def test_of_three_tries_under_one_key_the_best_counts() -> None:
+    first, second = tried("0", Status.DELIVERED), tried("1", Status.FAILED, supersedes="0")
+    keyed = (first, second, tried("2", None, supersedes="1"))
+    found = dispatch(LegStep(leg=0), *keyed)
+    assert found.status is Status.DELIVERED
+    assert [each.id for each in found.tries(keyed[2])] == ["2", "1", "0"]
+    assert found.current == (keyed[2],)

@@ -39,6 +39,7 @@ from .inbound import (
 from .store import (
     PARKED,
     Claim,
+    Deliveries,
     Direction,
     Entry,
     EntryState,
@@ -80,6 +81,7 @@ __all__ = [
     "ConfigT",
     "Contacts",
     "Cursor",
+    "Deliveries",
     "Direction",
     "Entry",
     "EntryState",

@@ -36,6 +36,7 @@ from .context import Admission, Clock, Cursor
 __all__ = [
     "PARKED",
     "Claim",
+    "Deliveries",
     "Direction",
     "Entry",
     "EntryState",
@@ -154,6 +155,18 @@ class Fence(NamedTuple):
     name: str
     token: int
     until: datetime
+
+
+class Deliveries(NamedTuple):
+    """A page of deliveries.
+
+    Args:
+        found: The dispatch of each, and its id, in the order of these ids. There may be none though there are more.
+        next: Behind which id the next page begins; None where there is none.
+    """
+
+    found: Sequence[tuple[Dispatch, str]]
+    next: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,6 +354,30 @@ class Store(Protocol):
 
     async def dispatches(self, *, limit: int = 100, recipient: str | None = None) -> Sequence[Dispatch]:
         """The newest first."""
+        ...
+
+    async def deliveries(
+        self,
+        channel: str,
+        *,
+        failed: bool = False,
+        address: str | None = None,
+        after: str | None = None,
+        before: str | None = None,
+        limit: int = 100,
+    ) -> Deliveries:
+        """A page of what went out by *channel*, the oldest first: ids sort by time.
+
+        A page looks at a bounded number of rows, however many there are, and so may be short before the end.
+
+        Args:
+            channel: Its name.
+            failed: Only what came to no good end (`Dispatch.failed`) and still has its content.
+            address: Only what went to this URI.
+            after: Only behind this id, which need not be one: the beginning of an id will do.
+            before: Only ahead of this id.
+            limit: How many at most.
+        """
         ...
 
     async def dead_entries(

@@ -257,6 +257,34 @@ class Delivery(Value):
         return self.status is Status.FAILED and len(self.missing) < len(self.parts)
 
     @property
+    def has_failed(self) -> bool:
+        """Whether it came to no good end: it was given up, is unknown, was refused, failed later, or has expired.
+
+        Not one that was cancelled: somebody wanted that, or the plan needed it no more.
+        """
+        match self.state:
+            case DeliveryState.DEAD | DeliveryState.UNKNOWN:
+                return True
+            case DeliveryState.CLOSED:
+                return not self._is_taken_in_all and bool(self.missing)
+            case DeliveryState.CANCELLED:
+                return self.has_expired
+            case _:
+                return False
+
+    @property
+    def has_expired(self) -> bool:
+        """Whether it ended because its time to live ran out."""
+        return self.failure is not None and self.failure.kind is FailureKind.EXPIRED
+
+    @property
+    def _is_taken_in_all(self) -> bool:
+        """Whether of each part something good was said: as of nearly all that end, and told without joining reports."""
+        said, whole = self.report.parts, self.report.whole.status
+        taken = sum(each.status not in (None, Status.FAILED) for each in said.values())
+        return whole is None and taken == len(said) == len(self.parts)
+
+    @property
     def disputed(self) -> bool:
         """Whether of one part both a failure and a delivery were reported."""
         return any(self.report.part(part).disputed for part in range(len(self.parts)))
@@ -391,6 +419,24 @@ class Dispatch(Value):
         return tuple(delivery for delivery in self.deliveries if delivery.id not in superseded)
 
     @property
+    def failed(self) -> tuple[Delivery, ...]:
+        """The deliveries that came to no good end, and that nothing has superseded."""
+        return tuple(delivery for delivery in self.current if delivery.has_failed)
+
+    def tries(self, delivery: Delivery) -> tuple[Delivery, ...]:
+        """*delivery*, and before it those that it repeats: superseded by it, with the same key for the medium.
+
+        To whoever takes it these are one and the same, so what is known of one of them holds.
+        """
+        found = [delivery]
+        while (old := found[-1].supersedes) is not None:
+            before = self.by_id(old)
+            if before.key != delivery.key:
+                break
+            found.append(before)
+        return tuple(found)
+
+    @property
     def status(self) -> Status:
         """The strongest evidence along the plan: of a sequence the best leg, of parallel legs the least."""
         if self.plan is None:
@@ -424,7 +470,15 @@ def _status(dispatch: Dispatch, step: LegStep | SequenceStep | ParallelStep) -> 
         delivery = dispatch.delivery(step.leg)
         # A leg that nobody will try again is not in the outbox any more, even if nothing was ever heard of it.
         ended = delivery.state in (DeliveryState.CANCELLED, DeliveryState.DEAD)
-        return Status.FAILED if ended and delivery.status is Status.QUEUED else delivery.status
+        status = Status.FAILED if ended and delivery.status is Status.QUEUED else delivery.status
+        if delivery.supersedes is None:
+            return status
+        # What was taken stays taken while it is repeated, and whatever becomes of that.
+        earlier = (each.status for each in dispatch.tries(delivery)[1:])
+        taken = max((each for each in earlier if each >= Status.ACCEPTED and each is not Status.FAILED), default=None)
+        if taken is None:
+            return status
+        return taken if status is Status.FAILED else max(taken, status)
     statuses = [_status(dispatch, child) for child in step.steps]
     if isinstance(step, ParallelStep):
         return Status.FAILED if Status.FAILED in statuses else min(statuses)

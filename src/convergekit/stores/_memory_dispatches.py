@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from heapq import heappop, heappush
+from heapq import heappop, heappush, nsmallest
 from itertools import count
 
-from convergekit.abc import Lane
+from convergekit.abc import Deliveries, Lane
 from convergekit.model import Delivery, DeliveryState, Dispatch
 
 from ._memory_lanes import Lanes
+from ._said import is_erased
 
 __all__ = ["Dispatches"]
 
@@ -161,3 +162,21 @@ class Dispatches:
         if address is None or ids or delivery is not None:
             return None  # a report that names a message is never guessed to be about another one
         return self._by_address.get((channel, address))
+
+    def page(
+        self, channel: str, failed: bool, address: str | None, after: str | None, before: str | None, limit: int
+    ) -> Deliveries:
+        """See `Store.deliveries`."""
+        found = (
+            (dispatch, delivery.id)
+            for dispatch in self._dispatches.values()
+            for delivery in (
+                () if failed and is_erased(dispatch) else dispatch.failed if failed else dispatch.deliveries
+            )
+            if delivery.channel == channel
+            and address in (None, delivery.address.uri)
+            and (after is None or delivery.id > after)
+            and (before is None or delivery.id < before)
+        )
+        first = nsmallest(limit, found, key=lambda each: each[1])
+        return Deliveries(first, first[-1][1] if len(first) == limit else None)

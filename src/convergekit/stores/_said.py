@@ -47,6 +47,7 @@ __all__ = [
     "described",
     "forget_contacts",
     "found_in",
+    "is_erased",
     "is_moving",
     "is_open",
     "place_after",
@@ -200,6 +201,11 @@ def place_after(after: str) -> int:
 def is_open(dispatch: Dispatch) -> bool:
     """Whether something may still be done about *dispatch*: by the engine or by a person."""
     return dispatch.wake_at is not None or any(each.state in _IN_HANDS for each in dispatch.deliveries)
+
+
+def is_erased(dispatch: Dispatch) -> bool:
+    """Whether only a tombstone is left of *dispatch*: there is nothing that could be said again."""
+    return dispatch.recipient == ERASED.uri
 
 
 def is_moving(dispatch: Dispatch) -> bool:

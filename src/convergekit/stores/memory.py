@@ -27,6 +27,7 @@ from convergekit.abc import (
     Claim,
     Clock,
     Cursor,
+    Deliveries,
     Direction,
     Entry,
     EntryState,
@@ -371,6 +372,19 @@ class MemoryStore:
         """See `Store.dispatches`."""
         found = (each for each in reversed(self._dispatches) if recipient in (None, each.recipient))
         return [dispatch for dispatch, _ in zip(found, range(limit), strict=False)]
+
+    async def deliveries(
+        self,
+        channel: str,
+        *,
+        failed: bool = False,
+        address: str | None = None,
+        after: str | None = None,
+        before: str | None = None,
+        limit: int = 100,
+    ) -> Deliveries:
+        """See `Store.deliveries`."""
+        return self._dispatches.page(channel, failed, address, after, before, limit)
 
     async def dead_entries(
         self, *, limit: int = 100, start: str | None = None, channel: str | None = None

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, func, literal_column, select
 
-from convergekit.abc import Entry, EntryState, Lane, LedgerCounts
+from convergekit.abc import Deliveries, Entry, EntryState, Lane, LedgerCounts
 from convergekit.errors import InvalidInputError
 from convergekit.model import Delivery, Dispatch, Event, UnknownEvent
 from convergekit.model.wire import event_from_json, from_json
@@ -25,6 +25,7 @@ __all__ = [
     "cursor",
     "dead_deliveries",
     "dead_entries",
+    "deliveries",
     "dispatches",
     "entry_of",
     "find",
@@ -36,6 +37,7 @@ __all__ = [
 ]
 
 _log = logging.getLogger(__name__)
+_WINDOW: Final = 2000  # rows that a page of deliveries looks at
 _STATES = {EntryStates.READY: EntryState.READY, EntryStates.DONE: EntryState.DONE, EntryStates.DEAD: EntryState.DEAD}
 
 
@@ -185,11 +187,40 @@ def dead_deliveries(
         oldest = oldest.where(c.id >= start)
     if channel is not None:
         oldest = oldest.where(c.channel == channel)
-    rows = connection.execute(oldest).all()
+    return [dispatch.by_id(id) for dispatch, id in _with_dispatches(connection, connection.execute(oldest).all())]
+
+
+def deliveries(
+    connection: Connection,
+    channel: str,
+    failed: bool,
+    address: str | None,
+    after: str | None,
+    before: str | None,
+    limit: int,
+) -> Deliveries:
+    """See `Store.deliveries`."""
+    c = s.delivery.c
+    mine = c.channel == channel if address is None else c.address == address_key(channel, address)
+    page = select(c.id, c.dispatch).where(c.id > (after or "")).order_by(c.id)
+    if before is not None:
+        page = page.where(c.id < before)
+    edge = None
+    if failed:
+        rows = connection.execute(page.where(mine, s.FAILED).limit(limit)).all()
+    else:  # an index for all that goes out would cost each send more than a look at the neighbours costs here
+        window = connection.execute(page.add_columns(mine.label("is_mine")).limit(_WINDOW)).all()
+        edge = window[-1].id if len(window) == _WINDOW else None
+        rows = [row for row in window if row.is_mine][:limit]
+    return Deliveries(_with_dispatches(connection, rows), rows[-1].id if len(rows) == limit else edge)
+
+
+def _with_dispatches(connection: Connection, rows: Sequence[Any]) -> list[tuple[Dispatch, str]]:
+    """The dispatch of each row, and the delivery's id; what cannot be read is left out."""
     d = s.dispatch.c
     bodies = connection.execute(select(d.id, d.body).where(d.id.in_({row.dispatch for row in rows})))
     known = {row.id: _known_dispatch(row) for row in bodies}
-    return [dispatch.by_id(row.id) for row in rows if (dispatch := known[row.dispatch]) is not None]
+    return [(dispatch, row.id) for row in rows if (dispatch := known.get(row.dispatch)) is not None]
 
 
 def _known_dispatch(row: Any) -> Dispatch | None:
@@ -209,8 +240,8 @@ def counts(connection: Connection) -> LedgerCounts:
     ):
         entries[channel, _STATES[EntryStates(state)]] = number
     deliveries: Counter[tuple[str, str]] = Counter()
-    for channel, state, number in connection.execute(
-        select(d.channel, d.state, func.count()).group_by(d.channel, d.state)
-    ):
-        deliveries[channel, state] = number
+    ended: dict[str, str] = {stored: state for state, stored in s.ENDED_BADLY.items()}
+    by_state = select(d.channel, d.state, func.count()).group_by(d.channel, d.state)
+    for channel, state, number in connection.execute(by_state):
+        deliveries[channel, ended[state] if state in ended else state] += number
     return LedgerCounts(entries=entries, deliveries=deliveries)

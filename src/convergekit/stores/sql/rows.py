@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from convergekit.abc import Lane
 from convergekit.model import Delivery, DeliveryState, Dispatch, Event
 from convergekit.model.wire import event_to_json, to_json
+from convergekit.stores._said import is_erased
+
+from .schema import ENDED_BADLY
 
 if TYPE_CHECKING:
     from .said import Said
@@ -120,7 +123,9 @@ def dispatch_row(dispatch: Dispatch, said: Said | None = None) -> DispatchRow:
     is_ours = dispatch.key == dispatch.id
     dedupe = dispatch.id if is_ours else hashed("key", dispatch.key, dispatch.recipient)
     wake_at = None if dispatch.wake_at is None else micros(dispatch.wake_at)
-    deliveries = [delivery_row(delivery) for delivery in dispatch.deliveries]
+    # Of a tombstone nothing is left that could go again, and in the place of what was superseded something else went.
+    superseded, there = {each.supersedes for each in dispatch.deliveries}, not is_erased(dispatch)
+    deliveries = [delivery_row(each, is_current=there and each.id not in superseded) for each in dispatch.deliveries]
     return DispatchRow(dispatch, dedupe, wake_at, to_json(dispatch), deliveries, said)
 
 
@@ -139,16 +144,19 @@ def dispatch_values(row: DispatchRow, *, placed: bool) -> dict[str, Any]:
     }
 
 
-def delivery_row(delivery: Delivery) -> DeliveryRow:
-    """*delivery* as a row."""
+def delivery_row(delivery: Delivery, *, is_current: bool = True) -> DeliveryRow:
+    """*delivery* as a row; *is_current* where nothing has superseded it."""
     channel = delivery.channel
+    state = delivery.state.value
+    if is_current and state in ENDED_BADLY and delivery.has_failed:
+        state = ENDED_BADLY[state]
     ids = delivery.report.ids
     return DeliveryRow(
         delivery.id,
         delivery.dispatch,
         channel,
         address_key(channel, delivery.address.uri),
-        delivery.state.value,
+        state,
         delivery.state is not DeliveryState.WAITING,
         delivery.state in _OPEN,
         micros(delivery.due),

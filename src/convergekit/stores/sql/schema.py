@@ -32,6 +32,8 @@ from sqlalchemy import (
 )
 
 __all__ = [
+    "ENDED_BADLY",
+    "FAILED",
     "OLDEST_READER",
     "VERSION",
     "EntryStates",
@@ -54,7 +56,7 @@ __all__ = [
 ]
 
 #: Of the tables below. A migration adds one; `OLDEST_READER` is the oldest version whose code may still use them.
-VERSION: Final = 1
+VERSION: Final = 2
 OLDEST_READER: Final = 1
 
 
@@ -78,6 +80,9 @@ class EntryStates(IntEnum):
     DONE = 1
     DEAD = 2
 
+
+#: How a delivery that came to no good end is stored, by how it is stored otherwise.
+ENDED_BADLY: Final = {"closed": "failed", "cancelled": "expired"}
 
 metadata = MetaData()
 _PREFIX: Final = "convergekit_"  # a host's own tables may stand beside ours
@@ -162,7 +167,7 @@ delivery = Table(
     Column("channel", _NAME, nullable=False),
     Column("address", _HASH, nullable=False),  # of channel and address
     Column("opened", _NUMBER),  # null: a later leg
-    Column("state", _ID, nullable=False),
+    Column("state", _ID, nullable=False),  # the model's, or one of `ENDED_BADLY`
     Column("named", Text, nullable=False, server_default=""),  # hashes of the provider's ids, one space between
 )
 Index(_PREFIX + "delivery_address", delivery.c.address)
@@ -178,6 +183,11 @@ Index(
     sqlite_where=delivery.c.state == "unknown",
     postgresql_where=delivery.c.state == "unknown",
 )
+
+#: What came to no good end (`Dispatch.failed`). Without parameters: it is by this that the indexes are found.
+FAILED: Final = text("state IN ('dead', 'unknown', 'failed', 'expired')")
+for _name, _first in (("delivery_failed", delivery.c.channel), ("delivery_failed_to", delivery.c.address)):
+    Index(_PREFIX + _name, _first, delivery.c.id, sqlite_where=FAILED, postgresql_where=FAILED)
 
 provider_id = Table(
     _PREFIX + "provider_id",

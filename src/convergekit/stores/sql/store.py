@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -27,6 +28,7 @@ from convergekit.abc import (
     Claim,
     Clock,
     Cursor,
+    Deliveries,
     Direction,
     Entry,
     Fence,
@@ -372,6 +374,20 @@ class SqlStore:
     async def dispatches(self, *, limit: int = 100, recipient: str | None = None) -> Sequence[Dispatch]:
         """See `Store.dispatches`."""
         return await self.read(lambda connection: reading.dispatches(connection, limit, recipient))
+
+    async def deliveries(
+        self,
+        channel: str,
+        *,
+        failed: bool = False,
+        address: str | None = None,
+        after: str | None = None,
+        before: str | None = None,
+        limit: int = 100,
+    ) -> Deliveries:
+        """See `Store.deliveries`."""
+        page = partial(reading.deliveries, failed=failed, address=address, after=after, before=before, limit=limit)
+        return await self.read(lambda connection: page(connection, channel))
 
     async def dead_entries(
         self, *, limit: int = 100, start: str | None = None, channel: str | None = None

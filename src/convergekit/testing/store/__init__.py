@@ -16,6 +16,7 @@ from ._keeps import keeps
 from ._kit import START
 from ._lanes import AdmissionContract, LaneContract, RetryContract
 from ._leases import LeaseContract, OwnerContract
+from ._listing import ListingContract
 from ._looking import BlobContract, LookContract, ReportContract, SweepContract, ValueContract
 from ._outbound import SaveContract, ScheduleContract, SubmitContract, TimerContract
 from ._rules import RULES
@@ -26,7 +27,7 @@ __all__ = ["RULES", "Rule", "StoreContract"]
 class StoreContract(
     AdmissionContract, LaneContract, RetryContract, LeaseContract, SubmitContract, ScheduleContract, SaveContract,
     TimerContract, ReportContract, OwnerContract, ValueContract, BlobContract, SweepContract,
-    LookContract, ArchiveContract, RetentionContract, ErasureContract,
+    LookContract, ListingContract, ArchiveContract, RetentionContract, ErasureContract,
 ):  # fmt: skip
     """Every promise of `convergekit.abc.store`; a failure names the rule, the reason and the page of the docs.
 

@@ -228,6 +228,12 @@ RULES: Final[Mapping[str, Rule]] = table(
         _LOOKING,
     ),
     _rule(
+        "failures-found",
+        "What came to no good end is found by its channel and address, until it is sent again, cancelled or erased.",
+        "Whoever has mended an endpoint would send too little again, or what has long arrived.",
+        _LOOKING,
+    ),
+    _rule(
         "dead-letters-dealt-with",
         "A dead letter can be thrown away, or handled anew, and is then no longer one.",
         "What nobody can deal with piles up, until nobody looks any more.",
