@@ -15,7 +15,7 @@ from convergekit.engine.clock import SystemClock
 from convergekit.stores import SqlStore
 
 STORE = '[store]\nurl = "memory:"\n'
-LOOPBACK = 'allow_networks = ["127.0.0.0/8"]\n'
+THIS_MACHINE = 'allow_networks = ["127.0.0.0/8"]\n'
 LOOPBACK = STORE + '[channels.one]\nadapter = "loopback"\n'
 
 
@@ -94,7 +94,7 @@ def test_what_cannot_be_sent_says_why(send: Any, argv: tuple[str, ...], code: in
 def test_what_waits_is_1_and_says_for_what(send: Any) -> None:
     """The ledger is in memory and ends with the process: what waits in it will never go out."""
     secret = "whsec_" + "A" * 44
-    settings = STORE + f'[channels.hook]\nadapter = "webhook"\nsecrets = ["{secret}"]\n{LOOPBACK}'
+    settings = STORE + f'[channels.hook]\nadapter = "webhook"\nsecrets = ["{secret}"]\n{THIS_MACHINE}'
     code, out, _ = send("--to", "http://127.0.0.1:1/hook", "hello", "--json", settings=settings)
     told = json.loads(out)
     assert (code, told["status"], told["state"]) == (1, "queued", "pending")
@@ -108,7 +108,7 @@ def test_what_waits_in_a_file_is_sent_by_the_next_worker(send: Any, tmp_path: Pa
     """Under its key it is one message, however often it is asked for."""
     secret = "whsec_" + "A" * 44
     store = f'[store]\nurl = "sqlite:///{tmp_path / "ledger.db"}"\n'
-    settings = store + f'[channels.hook]\nadapter = "webhook"\nsecrets = ["{secret}"]\n{LOOPBACK}'
+    settings = store + f'[channels.hook]\nadapter = "webhook"\nsecrets = ["{secret}"]\n{THIS_MACHINE}'
     argv = ("--to", "http://127.0.0.1:1/hook", "hello", "--key", "k1", "--timeout", "0.5")
     code, out, err = send(*argv, settings=settings)
     assert (code, err) == (1, "")
