@@ -9,6 +9,10 @@ from __future__ import annotations
 from .mapper import (
     Mapper,
 )
+from .mapping import (
+    Settings,
+    mapper_of,
+)
 from .presets import (
     Preset,
     load,
@@ -25,7 +29,9 @@ __all__ = [
     "Mapper",
     "Preset",
     "Rule",
+    "Settings",
     "Templates",
     "load",
+    "mapper_of",
     "names",
 ]
