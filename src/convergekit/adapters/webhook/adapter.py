@@ -38,12 +38,14 @@ from convergekit.model import (
 from . import signature, translator
 from .config import WebhookConfig, is_allowed
 from .endpoints import Endpoints
+from .mapping import mapper_of
 from .transport import GONE, Endpoint
 
 __all__ = ["WebhookAdapter"]
 
 _MINUTE: Final = 60.0
 _HOUR: Final = 3600.0
+_MOST_IDS: Final = 1024
 _TAKEN: Final = Response(204)
 
 
@@ -96,6 +98,8 @@ class WebhookAdapter(Adapter[WebhookConfig]):
         self.capabilities = type(self).capabilities.model_copy(update={"attachments": limit})
         self._signs, self._verifies = signature.outbound(config), signature.inbound(config)
         self._endpoint = Endpoint(config, context.http)
+        self._ids: dict[int, str | None] = {}  # what `verify` learns and `parse` needs, by the request
+        self._mapper = mapper_of(config, channel=context.channel)
         self._endpoints = Endpoints(context, breaker=config.breaker)
 
     async def send(self, out: Outgoing) -> Receipt:
@@ -134,12 +138,18 @@ class WebhookAdapter(Adapter[WebhookConfig]):
 
     async def verify(self, request: Request) -> None:
         """Check the signature over the raw bytes, and that they are fresh."""
-        self._verifies.verify(request, self.context.clock.now())
+        verified = self._verifies.verify(request, self.context.clock.now())
+        if len(self._ids) >= _MOST_IDS:  # nobody parsed it
+            self._ids.pop(next(iter(self._ids)))
+        self._ids[id(request)] = verified.id
 
     def parse(self, request: Request) -> Sequence[Event]:
-        """One document, one event; its key is the `webhook-id`."""
+        """One document, one event, whose key is the id of the call; of other systems, what the rules make of it."""
+        known = self._ids.pop(id(request), None)
         if len(request.body) > self.config.max_body:
             raise InvalidInputError(f"the document is larger than max_body, {self.config.max_body} bytes")
+        if self._mapper is not None:
+            return self._mapper.events(request, self.context.clock.now(), id=known)
         event = translator.to_event(
             request.body,
             key=request.headers["webhook-id"],

@@ -12,6 +12,8 @@ from convergekit.errors import ConfigurationError
 from convergekit.http import AddressGuard, StandardWebhooks, is_this_machine
 from convergekit.model import Address
 
+from .mapping import Ids, Rule, Templates, load
+
 __all__ = ["WebhookConfig", "is_allowed"]
 
 _SCHEMES: Final = {"webhook": "https", "webhook+http": "http"}
@@ -69,6 +71,17 @@ class WebhookConfig(BaseModel):
         default="full",
         description="Whether a document holds the message, or only the ids under which the other side may ask for it.",
     )
+    preset: str | None = Field(
+        default=None, description="The system that calls, where its calls are known: github, stripe, grafana, flat ..."
+    )
+    messages: tuple[Rule, ...] = Field(
+        default=(), description="What becomes of the calls of any other system; the first rule that fits, these first."
+    )
+    call_id: Ids = Field(
+        default=(),
+        description="What tells a call from all others where its rule does not say: templates, digest or none.",
+    )
+    call_name: Templates = Field(default=(), description="What an event is called where its rule does not say.")
     breaker: int = Field(
         default=5, ge=0, description="Failures in a row after which an endpoint is left alone for a while; 0 for never."
     )
@@ -102,6 +115,16 @@ class WebhookConfig(BaseModel):
     def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         try:
             AddressGuard(value)
+        except ConfigurationError as exc:
+            raise ValueError(str(exc)) from None
+        return value
+
+    @field_validator("preset")
+    @classmethod
+    def _is_preset(cls, value: str | None) -> str | None:
+        try:
+            if value is not None:
+                load(value)
         except ConfigurationError as exc:
             raise ValueError(str(exc)) from None
         return value
