@@ -1,8 +1,9 @@
-"""Bodies, within bounds of time, of bytes and of number.
+"""Bodies, within bounds of time and of bytes.
 
-Mostly a body is there before we ask, and then none of this costs anything. One that has to be waited for takes a place.
-Places are for everybody, also for callers who send nothing, so nobody may keep one from the next: when there is none
-left, whoever is slowest loses his, and it is not the newcomer.
+Mostly a body is there before we ask, and then none of this costs anything. One that has to be waited for has its time,
+and all of those together may have brought so many bytes; when there are more, whoever has kept the most for the longest
+is cut off. So nobody is turned away because others are slow: who sends little is in nobody's way, however many there
+are, since what such a caller costs is a connection, and those are the server's to count.
 """
 
 from __future__ import annotations
@@ -22,9 +23,6 @@ _TIMEOUT: Final = Response(408, b"the body did not arrive in time", {"connection
 _TOO_LARGE: Final = Response(413, b"the body is too large", {"connection": "close"})
 _BAD_LENGTH: Final = Response(400, b"malformed content-length", {"connection": "close"})
 
-#: Bytes that everybody is taken to have sent already, so that nobody is slow who has only just begun.
-_CREDIT: Final = 16_384
-
 
 class Bodies:
     """Reads bodies.
@@ -32,14 +30,12 @@ class Bodies:
     Args:
         max_body: Bytes of one.
         timeout: Seconds for one, from the moment at which it has to be waited for.
-        max_waiting: How many may be waited for at the same time.
-        max_waiting_bytes: Bytes that all of these may have brought so far.
+        max_waiting: Bytes that all of those that are waited for may have brought so far.
     """
 
-    def __init__(self, *, max_body: int, timeout: float, max_waiting: int, max_waiting_bytes: int) -> None:
-        self._max_body, self._timeout = max_body, timeout
-        self._max_waiting, self._max_bytes = max_waiting, max_waiting_bytes
-        self._waiting: set[_Place] = set()
+    def __init__(self, *, max_body: int, timeout: float, max_waiting: int) -> None:
+        self._max_body, self._timeout, self._max_waiting = max_body, timeout, max_waiting
+        self._waiting: set[_Unfinished] = set()
         self._bytes = 0
 
     async def read(self, headers: Sequence[tuple[bytes, bytes]], receive: Receive) -> bytes | Response | None:
@@ -50,28 +46,28 @@ class Bodies:
         # A timer costs more than all the rest of the limits, so the scope gets its deadline only if `receive` has to
         # wait. It is entered before: whatever scopes the server's `receive` opens lie inside it.
         with anyio.CancelScope() as scope:
-            place = _Place(self, scope, receive())
+            unfinished = _Unfinished(self, scope, receive())
             try:
-                message = await place
+                message = await unfinished
                 if message["type"] != "http.request":
                     return None
                 body: bytes = message.get("body", b"")
                 if not message.get("more_body", False):
                     return body if len(body) <= self._max_body else _TOO_LARGE
-                return await self._rest(place, bytearray(body), receive)
+                return await self._rest(unfinished, bytearray(body), receive)
             finally:
-                if place.since is not None:
-                    self._leave(place)
+                if unfinished.since is not None:
+                    self._leave(unfinished)
         return _TIMEOUT
 
-    async def _rest(self, place: _Place, body: bytearray, receive: Receive) -> bytes | Response | None:
-        if place.since is None:
-            self.wait(place)
+    async def _rest(self, unfinished: _Unfinished, body: bytearray, receive: Receive) -> bytes | Response | None:
+        if unfinished.since is None:
+            self.wait(unfinished)
         more = True
         while more:
             if len(body) > self._max_body:
                 return _TOO_LARGE
-            self._grow(place, len(body))
+            self._grow(unfinished, len(body))
             message = await receive()
             if message["type"] != "http.request":
                 return None
@@ -91,36 +87,33 @@ class Bodies:
                 seen = True
         return None
 
-    # Places
+    # Those that are not whole
 
-    def wait(self, place: _Place) -> None:
-        """From now on *place* is waited for."""
-        place.since = anyio.current_time()
-        place.scope.deadline = place.since + self._timeout
-        self._waiting.add(place)
-        self._make_room()
+    def wait(self, body: _Unfinished) -> None:
+        """From now on *body* is waited for."""
+        body.since = anyio.current_time()
+        body.scope.deadline = body.since + self._timeout
+        self._waiting.add(body)
 
-    def _grow(self, place: _Place, size: int) -> None:
-        if place in self._waiting:
-            self._bytes += size - place.size
-            place.size = size
-            self._make_room()
-
-    def _leave(self, place: _Place) -> None:
-        if place in self._waiting:
-            self._waiting.remove(place)
-            self._bytes -= place.size
-
-    def _make_room(self) -> None:
-        while len(self._waiting) > self._max_waiting or self._bytes > self._max_bytes:
+    def _grow(self, body: _Unfinished, size: int) -> None:
+        if body not in self._waiting:
+            return  # cut off, and about to hear of it
+        self._bytes += size - body.size
+        body.size = size
+        while self._bytes > self._max_waiting:
             now = anyio.current_time()
-            slowest = min(self._waiting, key=lambda each: each.pace(now))
-            self._leave(slowest)
-            slowest.scope.cancel()
+            most = max(self._waiting, key=lambda each: each.kept(now))
+            self._leave(most)
+            most.scope.cancel()
+
+    def _leave(self, body: _Unfinished) -> None:
+        if body in self._waiting:
+            self._waiting.remove(body)
+            self._bytes -= body.size
 
 
-class _Place:
-    """One body, and the wait for its first bytes: `await place`.
+class _Unfinished:
+    """One body, and the wait for its first bytes: `await unfinished`.
 
     Attributes:
         since: When it began to be waited for; None where that was not needed.
@@ -134,10 +127,10 @@ class _Place:
         self.since: float | None = None
         self.size = 0
 
-    def pace(self, now: float) -> float:
-        """Bytes a second; those that have just begun are the quickest."""
+    def kept(self, now: float) -> float:
+        """Bytes times seconds."""
         assert self.since is not None
-        return (self.size + _CREDIT) / (now - self.since + 1e-6)
+        return self.size * (now - self.since)
 
     def __await__(self) -> Generator[Any, Any, MutableMapping[str, Any]]:
         steps = self._call.__await__()

@@ -83,8 +83,8 @@ class WebhookApp:
         max_body: Bytes of one body (413).
         body_timeout: Seconds for one body, from the moment at which it has to be waited for (408).
         max_concurrent: Calls that are being handled at the same time (429): verified, translated, stored.
-        max_waiting: Bodies that are waited for at the same time. When there is one more, the slowest is cut off (408).
-        max_waiting_bytes: What all of these may have brought so far, in bytes; then the slowest is cut off (408).
+        max_waiting: Bytes that all bodies together may have brought that have to be waited for; when there are more,
+            whoever has kept the most for the longest is cut off (408).
         health: Whether `GET /-/live` and `GET /-/ready` are served. Off, as fits an app that is mounted in another.
         details: Whether `/-/ready` tells the names and the states of the channels.
 
@@ -101,17 +101,14 @@ class WebhookApp:
         max_body: int = 1_048_576,
         body_timeout: float = 10.0,
         max_concurrent: int = 128,
-        max_waiting: int = 128,
-        max_waiting_bytes: int = 33_554_432,
+        max_waiting: int = 33_554_432,
         health: bool = False,
         details: bool = False,
     ) -> None:
         self._receivers = receivers
         self._public_url = public_url.rstrip("/") if public_url else None
-        _check(max_body, body_timeout, max_concurrent, max_waiting, max_waiting_bytes)
-        self._bodies = Bodies(
-            max_body=max_body, timeout=body_timeout, max_waiting=max_waiting, max_waiting_bytes=max_waiting_bytes
-        )
+        _check(max_body=max_body, body_timeout=body_timeout, max_concurrent=max_concurrent, max_waiting=max_waiting)
+        self._bodies = Bodies(max_body=max_body, timeout=body_timeout, max_waiting=max_waiting)
         self._max_concurrent, self._handled = max_concurrent, 0
         self._health = HealthCheck(_report_of(receivers), details=details) if health or details else None
 
@@ -205,20 +202,14 @@ async def _parsed(adapter: ReceivesWebhooks, request: Request) -> Sequence[Event
         raise InvalidInputError("it does not fit the model") from exc
 
 
-def _check(max_body: int, body_timeout: float, max_concurrent: int, max_waiting: int, max_waiting_bytes: int) -> None:
-    limits = {
-        "max_body": max_body,
-        "body_timeout": body_timeout,
-        "max_concurrent": max_concurrent,
-        "max_waiting": max_waiting,
-    }
+def _check(**limits: float) -> None:
     for name, value in limits.items():
         if not value > 0:
             raise ConfigurationError(f"WebhookApp: {name} is {value}; it has to be more than 0")
-    if max_waiting_bytes < max_body:
+    if limits["max_waiting"] < limits["max_body"]:
         raise ConfigurationError(
-            f"WebhookApp: max_waiting_bytes is {max_waiting_bytes}, and one body may have {max_body} (max_body): "
-            "raise the one or lower the other"
+            f"WebhookApp: max_body is {limits['max_body']}, and max_waiting, which is for all bodies that have to be "
+            f"waited for, is {limits['max_waiting']}: it has to be as much at least"
         )
 
 
