@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,6 +15,7 @@ from pydantic import SecretStr
 
 from convergekit.errors import ConfigurationError, SignatureError
 from convergekit.http import StandardWebhooks, Verified, hmac_signature, verify_hmac
+from convergekit.http.signatures import SendGrid
 
 from .kit import Call
 
@@ -153,3 +155,46 @@ def test_a_scheme_takes_secrets_as_they_come() -> None:
     headers = StandardWebhooks([text]).sign("m1", now, b"{}")
 
     assert StandardWebhooks([SecretStr(text)]).verify(Call(b"{}", headers), now).id == "m1"
+
+
+WHSK = "whsk_" + base64.b64encode(bytes([7]) * 32).decode()
+PUBLIC = "whpk_6kpsY+KcUgq+9VB7Ey7F+ZVHdq6+vnuSQh7qaRRG0iw="
+
+
+def test_a_shared_secret_and_a_key_pair_sign_together_while_one_replaces_the_other() -> None:
+    headers = StandardWebhooks([WHSK, OLD]).sign("m1", NOW, BODY)
+
+    assert [each.partition(",")[0] for each in headers["webhook-signature"].split()] == ["v1a", "v1"]
+    for secrets in ([OLD], [PUBLIC], [WHSK], [OTHER, PUBLIC]):
+        assert StandardWebhooks(secrets).verify(Call(BODY, headers), NOW).key_index == len(secrets) - 1
+
+
+def test_a_public_key_verifies_and_does_not_sign() -> None:
+    both = StandardWebhooks([PUBLIC, OLD]).sign("m1", NOW, BODY)
+    assert both["webhook-signature"].startswith("v1,")
+    with pytest.raises(ConfigurationError):
+        StandardWebhooks([PUBLIC]).sign("m1", NOW, BODY)
+
+
+@pytest.mark.parametrize("secret", ["whpk_", "whsk_", "whpk_c2hvcnQ=", "whsk_SECRET!", "whsk_" + "A" * 86])
+def test_what_is_no_key_is_refused_and_not_shown(secret: str) -> None:
+    """The last has 64 bytes, whose halves are no pair."""
+    with pytest.raises(ConfigurationError) as caught:
+        StandardWebhooks([secret])
+    assert "SECRET" not in str(caught.value)
+
+
+def test_without_the_extra_a_key_pair_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cryptography.exceptions", None)
+    monkeypatch.delitem(sys.modules, "convergekit.http.signatures._ed25519", raising=False)
+    with pytest.raises(ConfigurationError, match="webhook-ed25519"):
+        StandardWebhooks([WHSK])
+    with pytest.raises(ConfigurationError, match="webhook-ed25519"):
+        SendGrid(["any"])
+
+
+def test_a_signature_that_is_longer_than_any_list_is_not_looked_at() -> None:
+    good = SCHEME.sign("m1", NOW, BODY)
+    padded = good | {"webhook-signature": good["webhook-signature"] + " " * 9000}
+    with pytest.raises(SignatureError, match="longer"):
+        SCHEME.verify(Call(BODY, padded), NOW)
