@@ -256,8 +256,10 @@ class ChannelRuntime:
         return max(PATIENCE, timedelta(seconds=self.adapter_class.retry.span))
 
     def _may_resend(self, delivery: Delivery, at: datetime) -> bool:
-        if self.options.on_uncertain == "resend":
-            return True
+        return self.options.on_uncertain == "resend" or self.knows_repeats(delivery, at)
+
+    def knows_repeats(self, delivery: Delivery, at: datetime) -> bool:
+        """Whether the medium recognises what is sent again at that moment, under the key of *delivery*."""
         idempotency = self.capabilities.idempotency
         if idempotency.kind is IdempotencyKind.NONE:
             return False
@@ -331,6 +333,7 @@ class ChannelRuntime:
                     await self.pace.refresh()
                     self._becomes(ChannelState.UP, None)
                     tasks.start_soon(self._hear, adapter, tried)
+                    tasks.start_soon(self.context.tidy)
                     try:
                         await self._leave.wait()
                     finally:

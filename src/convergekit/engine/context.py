@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any
 
+import anyio
+
 from convergekit.abc import Admission, Clock, Cursor, State, Store
 from convergekit.errors import UnsupportedContentError
 from convergekit.model import Attachment, Event
@@ -51,6 +53,7 @@ class EngineContext:
         self._intake = intake
         self._locks = Locks(store, clock, self.log)
         self._http: Http | None = None
+        self._has_http = anyio.Event()
 
     @property
     def http(self) -> Http:
@@ -64,6 +67,7 @@ class EngineContext:
                 transport=self.parts.get("transport"),
                 client=self.parts.get("http_client"),
             )
+            self._has_http.set()
         return self._http
 
     async def admit(self, *events: Event, cursor: Cursor | None = None) -> tuple[Admission, ...]:
@@ -96,8 +100,13 @@ class EngineContext:
                     raise UnsupportedContentError(f"an attachment exceeds {limit} bytes", channel=self.channel)
         return bytes(content)
 
+    async def tidy(self) -> None:
+        """Close connections of `http` that nobody uses any more, until cancelled."""
+        await self._has_http.wait()
+        await self.http.tidy()
+
     async def aclose(self) -> None:
         """Close what the adapter may have used."""
         if self._http is not None:
             await self._http.aclose()
-            self._http = None
+            self._http, self._has_http = None, anyio.Event()
