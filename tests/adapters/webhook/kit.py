@@ -57,7 +57,8 @@ async def channel(**more: Any) -> AsyncGenerator[tuple[WebhookApp, FakeContext]]
     """An inbound channel called "hooks" and the app that serves it."""
     context = FakeContext(channel="hooks")
     context.refuses_admission = more.pop("refuses", None)
+    public_url = more.pop("public_url", None)
     adapter = WebhookAdapter(config(**more), context)
     async with adapter:
-        yield WebhookApp(Channels(hooks=Receiver(adapter, context)), body_timeout=60), context
+        yield WebhookApp(Channels(hooks=Receiver(adapter, context)), body_timeout=60, public_url=public_url), context
     await context.http.aclose()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -35,7 +35,7 @@ from convergekit.model import (
     Status,
 )
 
-from . import signature, translator
+from . import cloudevents, signature, translator
 from .config import WebhookConfig, is_allowed
 from .endpoints import Endpoints
 from .mapping import mapper_of
@@ -47,6 +47,7 @@ _MINUTE: Final = 60.0
 _HOUR: Final = 3600.0
 _MOST_IDS: Final = 1024
 _TAKEN: Final = Response(204)
+_JSON: Final = {"content-type": "application/json"}
 
 
 class WebhookAdapter(Adapter[WebhookConfig]):
@@ -108,12 +109,13 @@ class WebhookAdapter(Adapter[WebhookConfig]):
         endpoint = await self._endpoints.find(out.to)
         now = self.context.clock.now()
         id = translator.webhook_id(out.key)
-        body = translator.to_body(await self._document(out, now))
+        headers, body = self._written(await self._document(out, now), out, id)
         if len(body) > self.config.max_body:
             raise UnsupportedContentError(f"the document has {len(body)} bytes; max_body is {self.config.max_body}")
         try:
             with endpoint:
-                await self._endpoint.post(out, self._signs.sign(id, now, body), body)
+                signed = self._signs.sign(id, now, body, url=out.to.uri, headers=headers)
+                await self._endpoint.post(out, {**headers, **signed}, body)
         except ThrottledError as exc:
             raise self._clamped(exc, out.attempt) from exc
         except RejectedError as exc:
@@ -133,8 +135,8 @@ class WebhookAdapter(Adapter[WebhookConfig]):
         return await self._endpoint.probe(self.config.url)
 
     def challenge(self, request: Request) -> Response | None:
-        """Standard Webhooks has none."""
-        return None
+        """What a sender of CloudEvents asks before it calls; Standard Webhooks has none."""
+        return cloudevents.handshake(request, self.config.allowed_origins)
 
     async def verify(self, request: Request) -> None:
         """Check the signature over the raw bytes, and that they are fresh."""
@@ -150,6 +152,14 @@ class WebhookAdapter(Adapter[WebhookConfig]):
             raise InvalidInputError(f"the document is larger than max_body, {self.config.max_body} bytes")
         if self._mapper is not None:
             return self._mapper.events(request, self.context.clock.now(), id=known)
+        if self.config.format != "standard":
+            return cloudevents.to_events(
+                request,
+                id=known,
+                type=self.config.event_type,
+                channel=self.context.channel,
+                home=self.config.url,
+            )
         event = translator.to_event(
             request.body,
             key=request.headers["webhook-id"],
@@ -174,6 +184,16 @@ class WebhookAdapter(Adapter[WebhookConfig]):
         if self.config.payload == "thin":
             return translator.to_thin_document(out, type=kind, at=at)
         return translator.to_document(out, await self._attachments(out), type=kind, sender=self.config.sender, at=at)
+
+    def _written(self, document: Mapping[str, Any], out: Outgoing, id: str) -> tuple[Mapping[str, str], bytes]:
+        """Headers and body that say what *document* says."""
+        attributes, source = translator.attributes_of(out), self.config.source or self.config.sender
+        if self.config.format != "standard" and source is not None:
+            structured = self.config.format == "cloudevents-structured"
+            return cloudevents.to_request(document, attributes, id=id, source=source, structured=structured)
+        if attributes:
+            raise UnsupportedContentError("native attributes are for CloudEvents: set `format`")
+        return _JSON, translator.to_body(document)
 
     async def _attachments(self, out: Outgoing) -> list[dict[str, Any]]:
         found, left = [], self.config.inline_limit

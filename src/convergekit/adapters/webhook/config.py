@@ -23,6 +23,10 @@ _VALUE: Final = re.compile(r"[\x20-\x7e]{0,8192}")
 _TAKEN: Final = frozenset(
     {"host", "content-length", "content-type", "transfer-encoding", "connection", "te", "trailer", "upgrade"}
 )
+#: Those of a signature; a sender of CloudEvents says with `webhook-request-origin` who it is.
+_OURS: Final = re.compile(r"webhook-(?!request-origin$).*")
+#: A name as DNS has it, all below one, or everybody.
+_ORIGIN: Final = re.compile(r"\*|(\*\.)?[A-Za-z0-9._-]{1,253}")
 
 
 class WebhookConfig(BaseModel):
@@ -67,6 +71,21 @@ class WebhookConfig(BaseModel):
         description="Private networks that may be sent to, such as 10.20.0.0/16; `url` is allowed where it is an IP "
         "address. A cloud's metadata service has to be named by itself.",
     )
+    format: Literal["standard", "cloudevents", "cloudevents-structured"] = Field(
+        default="standard",
+        description="What a document looks like: that of Standard Webhooks, or a CloudEvent, whose attributes go in "
+        "headers, or with the data in one JSON object; both of them are read.",
+    )
+    source: str | None = Field(
+        default=None,
+        pattern=r"^[!-~]{1,500}$",
+        description="Where our CloudEvents come from: a URI, or a path; `sender` unless it is given.",
+    )
+    allowed_origins: tuple[str, ...] = Field(
+        default=(),
+        description="Systems that are told, when they ask in the way of CloudEvents, that they may call: names as DNS "
+        "has them, `*.example.org` for all below one, `*` for everybody. What they send is signed none the less.",
+    )
     payload: Literal["full", "thin"] = Field(
         default="full",
         description="Whether a document holds the message, or only the ids under which the other side may ask for it.",
@@ -91,7 +110,7 @@ class WebhookConfig(BaseModel):
     )
     max_body: int = Field(default=1_048_576, ge=1024, description="Bytes of one document, in either direction.")
 
-    @field_validator("secrets", "inbound_secrets", "allow_networks", mode="before")
+    @field_validator("secrets", "inbound_secrets", "allow_networks", "allowed_origins", mode="before")
     @classmethod
     def _one_or_more(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str | SecretStr) else value
@@ -109,6 +128,14 @@ class WebhookConfig(BaseModel):
     @classmethod
     def _is_address(cls, value: str | None) -> str | None:
         return None if value is None else Address.parse(value).uri  # refuses user name and password, among others
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _are_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if not _ORIGIN.fullmatch(name):
+                raise ValueError(f"{name[:80]!a} is no name of a system, such as events.example.org")
+        return value
 
     @field_validator("allow_networks")
     @classmethod
@@ -133,7 +160,7 @@ class WebhookConfig(BaseModel):
     @classmethod
     def _are_headers(cls, value: dict[str, SecretStr]) -> dict[str, SecretStr]:
         for name, secret in value.items():
-            if not _NAME.fullmatch(name) or name.lower() in _TAKEN or name.lower().startswith("webhook-"):
+            if not _NAME.fullmatch(name) or name.lower() in _TAKEN or _OURS.fullmatch(name.lower()):
                 raise ValueError(f"{name[:80]!a} is not a header that can be set here")
             if not _VALUE.fullmatch(secret.get_secret_value()):
                 raise ValueError(f"the value of {name} is not printable ASCII on one line")
@@ -143,6 +170,8 @@ class WebhookConfig(BaseModel):
     def _can_do_something(self) -> Self:
         if not self.secrets and not self.inbound_secrets:
             raise ValueError("secrets is empty: nothing could be signed, and nothing that comes in be believed")
+        if self.format != "standard" and self.secrets and not (self.source or self.sender):
+            raise ValueError("source is empty: a CloudEvent says where it comes from")
         if self.url is not None and not is_allowed(self.url, allow_http=self.allow_http):
             raise ValueError("url must be https; allow_http = true permits http to other hosts than this one")
         return self

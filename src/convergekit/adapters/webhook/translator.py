@@ -40,7 +40,17 @@ from convergekit.model import (
     Status,
 )
 
-__all__ = ["to_attachment", "to_body", "to_document", "to_event", "to_receipt", "to_thin_document", "webhook_id"]
+__all__ = [
+    "attributes_of",
+    "event_of",
+    "to_attachment",
+    "to_body",
+    "to_document",
+    "to_event",
+    "to_receipt",
+    "to_thin_document",
+    "webhook_id",
+]
 
 _PLAIN_ID: Final = re.compile(r"[A-Za-z0-9_\-:/]{1,200}")
 _TYPE: Final = re.compile(r"[a-zA-Z0-9_]+(\.[a-zA-Z0-9_]+)*")
@@ -61,12 +71,16 @@ _ATTACHMENT: Final = ("data", "url", "media_type", "name", "description", "conte
 
 
 class _Native(BaseModel):
-    """`Message(native={"webhook": ...})`: another type, or further fields of `data`, which win over ours."""
+    """`Message(native={"webhook": ...})`: another type, or further fields of `data`, which win over ours.
+
+    `attributes` are those of a CloudEvent that say nothing yet, such as `subject`.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     type: str | None = Field(default=None, pattern=rf"^{_TYPE.pattern}$")
     data: dict[str, Any] = {}
+    attributes: dict[str, str | int | bool] = {}
 
 
 def webhook_id(key: str) -> str:
@@ -104,6 +118,11 @@ def to_thin_document(out: Outgoing, *, type: str, at: datetime) -> dict[str, Any
     native = _native(out)
     data: dict[str, Any] = {"id": out.delivery, "key": out.key}
     return {"type": native.type or type, "timestamp": _written(at), "data": data | native.data}
+
+
+def attributes_of(out: Outgoing) -> Mapping[str, str | int | bool]:
+    """What `native` says of the CloudEvent that *out* becomes, beside its type and its data."""
+    return _native(out).attributes if out.native is not None else {}
 
 
 def to_attachment(attachment: Attachment, content: bytes | None) -> dict[str, Any]:
@@ -147,16 +166,39 @@ def to_event(body: bytes, *, key: str, type: str, channel: str, home: str | None
         InvalidInputError: It is no such document.
     """
     document = _document(body)
+    name = document.get("type")
+    if name != type and not (isinstance(name, str) and _TYPE.fullmatch(name)):
+        raise InvalidInputError("the document has no type")
+    return event_of(document, document, key=key, id=key, type=type, channel=channel, home=home)
+
+
+def event_of(
+    said: Mapping[str, Any], native: Any, *, key: str, id: str, type: str, channel: str, home: str | None
+) -> Event:
+    """The event that a `type`, a `timestamp` and `data` stand for, wherever they were written.
+
+    Args:
+        said: These three.
+        native: As it came.
+        key: Of the event.
+        id: Of the message, where the data give it no other.
+        type: Which `type` is a message.
+        channel: Name of the channel, which stands in for a sender whom nobody named.
+        home: Where replies go, whatever is said; or None.
+
+    Raises:
+        InvalidInputError: They do not fit.
+    """
     try:
-        return _event(document, key=key, type=type, channel=channel, home=home)
+        return _event(said, native, key=key, id=id, type=type, channel=channel, home=home)
     except ValidationError as exc:
         raise InvalidInputError(f"{exc.error_count()} fields of the document do not fit") from exc
 
 
-def _event(document: dict[str, Any], *, key: str, type: str, channel: str, home: str | None) -> Event:
+def _event(
+    document: Mapping[str, Any], native: Any, *, key: str, id: str, type: str, channel: str, home: str | None
+) -> Event:
     name, data = document.get("type"), document.get("data")
-    if name != type and not (isinstance(name, str) and _TYPE.fullmatch(name)):
-        raise InvalidInputError("the document has no type")
     said, thread = (data.get("sender"), data.get("thread")) if isinstance(data, dict) else (None, None)
     if not isinstance(said, str | None) or not isinstance(thread, str | None):
         raise InvalidInputError("sender and thread are strings")
@@ -167,18 +209,18 @@ def _event(document: dict[str, Any], *, key: str, type: str, channel: str, home:
         "sender": sender,
         "conversation": conversation,
         "at": document.get("timestamp"),
-        "native": document,
+        "native": native,
     }
     if name != type:
         return CustomReceived.model_validate({**fields, "name": name, "data": data})
     if not isinstance(data, dict):
         raise InvalidInputError("the document has no data")
-    return MessageReceived.model_validate({**fields, **_content(data, key)})
+    return MessageReceived.model_validate({**fields, **_content(data, id)})
 
 
-def _content(data: Mapping[str, Any], key: str) -> dict[str, Any]:
+def _content(data: Mapping[str, Any], id: str) -> dict[str, Any]:
     fields = {name: value for name, value in data.items() if name in _CONTENT and value is not None}
-    fields["message_id"] = data.get("id") or key
+    fields["message_id"] = data.get("id") or id
     fields["automated"] = data.get("automated", False)
     fields.setdefault("headers", {})  # checking an empty one takes pydantic less time than copying its default
     if attachments := data.get("attachments"):
@@ -218,7 +260,9 @@ def _native(out: Outgoing) -> _Native:
         return _Native.model_validate(out.native)
     except ValidationError as exc:
         where = ", ".join(".".join(map(str, error["loc"])) or "native" for error in exc.errors())
-        raise UnsupportedContentError(f"native for a webhook takes type and data; not so: {where}") from None
+        raise UnsupportedContentError(
+            f"native for a webhook takes type, data and attributes; not so: {where}"
+        ) from None
 
 
 def _written(at: datetime) -> str:
