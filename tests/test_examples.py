@@ -26,6 +26,11 @@ SHOWN = {
     ],
     "attachments.py": ["cat.png: 18 bytes", "cat.png is in the ledger", "report.pdf: True"],
     "blocking.py": ["{'ACCEPTED'}"],
+    "cloud_events.py": [
+        "may call: shop.example",
+        "in:  order.placed of orders/42 from https://shop.example/events",
+        "out: order.noted of orders/42 from https://we.example/support",
+    ],
     "contacts.py": [
         "Hello Ann, we are looking into it.",
         "It is solved.",
@@ -42,6 +47,16 @@ SHOWN = {
         "out unknown chat 1 the answer was lost",
         "sent again: ACCEPTED",
         "left: 0",
+    ],
+    "fastapi_hub.py": [
+        "health: {'shop': 'up'}",
+        "genuine: 204",
+        "again: 204",
+        "forged: 401",
+        "the shop gets: Thanks, we have your message: 'Where is it?'",
+        "notice: 202 the same: True",
+        "the shop gets: Your parcel is on its way.",
+        "left over: 0",
     ],
     "five_lines.py": ["sent: ACCEPTED"],
     "mail_received.py": ["It came today.", "a program says: Automatic reply: Your parcel (auto_reply)"],
