@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if unknown := set(options.names) - set(MODULES):
         parser.error(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(MODULES)}")
-    effort = Effort(rounds=1, scale=0.01) if options.quick else Effort(rounds=options.rounds)
+    effort = Effort(rounds=0, scale=0.01) if options.quick else Effort(rounds=options.rounds)
     lines: list[Line] = []
     if not options.json:
         print(_row("metric", "ours", "theirs", "ratio", "goal", "ok", "peer"), flush=True)

@@ -4,7 +4,7 @@ Rules kept here:
 
 - All sides of a comparison run in the same invocation and take turns, in an order that is turned round each time:
   what the machine does meanwhile meets all of them.
-- A figure is the median of the rounds. The first round warms up and does not count.
+- A figure is the median of the rounds. The first round warms up and does not count, unless it is the only one.
 - CPU time is counted rather than the clock on the wall, wherever a neighbour on the machine would show in the latter.
 """
 
@@ -31,7 +31,7 @@ class Effort:
     """How much is measured.
 
     Args:
-        rounds: That count; the first one comes on top.
+        rounds: That count; the first one comes on top. With none of them that one is the figure, and means little.
         scale: Share of the usual number of items in a round.
     """
 
@@ -132,7 +132,7 @@ async def compare(sides: Mapping[str, Side], rounds: int) -> dict[str, float]:
         for name in order:
             gc.collect()
             figure = await sides[name]()
-            if number:
+            if number or not rounds:
                 figures[name].append(figure)
         order.reverse()
     gc.unfreeze()

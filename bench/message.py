@@ -35,6 +35,7 @@ class Plain(BaseModel):
     category: str | None = None
     not_before: datetime | None = None
     expires_at: datetime | None = None
+    order_key: str | None = None
     native: dict[str, Any] = Field(default_factory=dict)
 
 

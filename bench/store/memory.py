@@ -55,7 +55,7 @@ async def _objects(items: int) -> float:
     held = [from_json(Dispatch, document) for document in documents]
     before = _megabytes()
     held += [from_json(Dispatch, documents[number % _WARM]) for number in range(items)]
-    return _megabytes() - before
+    return max(_megabytes() - before, 0.1)
 
 
 def _megabytes() -> float:

@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
 from bench.sms import SMS, callbacks
 from bench.sms.bodies import CALLS, Call
+from tests.bench.running import figures
 
-ROOT = Path(__file__).parents[2]
 
-
-@pytest.mark.parametrize("part", SMS)
-def test_each_part_runs_and_says_what_it_found(part: str) -> None:
-    run = [sys.executable, "-m", "bench", "--quick", "--json", f"sms.{part}"]
-
-    done = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, timeout=120)
-
-    assert done.stderr == ""
-    assert done.returncode in {0, 1}  # quick figures may miss a goal
-    lines = [json.loads(line) for line in done.stdout.splitlines()]
-    assert lines
-    assert all(line["ok"] in {True, False} for line in lines if line["goal"] != "-")
+def test_each_part_runs_and_says_what_it_found() -> None:
+    assert figures(*(f"sms.{part}" for part in SMS))
 
 
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: call.title)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,24 +12,15 @@ from bench.store.fill import Backlog, fill
 from bench.store.ours import CHANNEL, at, store_at
 from convergekit.engine.clock import SystemClock
 from convergekit.stores.sql import schema
+from tests.bench.running import figures
 
 pytestmark = pytest.mark.anyio
 
-ROOT = Path(__file__).parents[2]
 
+def test_each_part_runs_and_says_what_it_found() -> None:
+    lines = figures(*(f"store.{part}" for part in ("submit", "claims", "inbound", "archive", "memory")))
 
-@pytest.mark.parametrize("part", ["submit", "claims", "inbound", "archive", "memory"])
-def test_each_part_runs_and_says_what_it_found(part: str) -> None:
-    run = [sys.executable, "-m", "bench", "--quick", "--json", f"store.{part}"]
-
-    done = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, timeout=120)
-
-    assert done.stderr == ""
-    assert done.returncode in {0, 1, 3}  # quick figures may miss a goal, and peers may be missing here
-    lines = [json.loads(line) for line in done.stdout.splitlines()]
-    assert lines
     assert all(line["ok"] for line in lines if line["goal"] == "0")
-    assert all(line["ok"] in {True, False} for line in lines if line["theirs"] is not None)
 
 
 async def test_a_drive_makes_each_call_once() -> None:
