@@ -13,7 +13,7 @@ import anyio
 import pytest
 
 from convergekit.abc import Reconciliation
-from convergekit.adapters.x import adapter, addresses, client, webhook
+from convergekit.adapters.x import adapter, addresses, client
 from convergekit.adapters.x.adapter import XAdapter
 from convergekit.adapters.x.budgets import breaker, limits
 from convergekit.adapters.x.feeds import feeds
@@ -21,13 +21,15 @@ from convergekit.adapters.x.outbound import outbound, permission, reconcile
 from convergekit.adapters.x.reading import envelopes
 from convergekit.adapters.x.reading.directs import direct_events
 from convergekit.adapters.x.subject import PublicXSubject, XSubject
-from convergekit.errors import NotSentError, UncertainError
+from convergekit.errors import NotSentError, SignatureError, UncertainError
+from convergekit.http.signatures import X, _challenging, hmac_signature
 from convergekit.model import Receipt, Status, TextLimit
 from convergekit.testing.adapter import Subject, Verdict, verify
 from convergekit.testing.x import LostAnswer
-from tests.adapters.x import test_addresses, test_going_out, test_webhook
+from tests.adapters.x import test_addresses, test_going_out
 from tests.adapters.x.budgets import test_storm
 from tests.adapters.x.feeds import test_at_the_server, test_feeds
+from tests.http.signatures import test_x
 
 Break = Callable[[pytest.MonkeyPatch], None]
 
@@ -90,25 +92,23 @@ def _noting(by: ByRule | ByTest) -> Callable[[Break], Break]:
 
 @breaks("forged-refused")
 def believes_any_signature(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(webhook, "verify", lambda *_: None)
+    patch.setattr(X, "verify", lambda *_: None)
 
 
 @breaks("compares-in-constant-time")
 def compares_letter_by_letter(patch: pytest.MonkeyPatch) -> None:
-    def verify(request: Any, secrets: Sequence[str]) -> None:
-        made = [webhook.hmac_signature(secret.encode(), request.body, encoding="base64").decode() for secret in secrets]
-        if request.headers.get(webhook.SIGNATURE, "").removeprefix("sha256=") not in made:
-            raise webhook.SignatureError("no")
+    def verify(self: Any, request: Any, now: Any) -> None:
+        made = [hmac_signature(secret, request.body, encoding="base64").decode() for secret in self._secrets]
+        if request.headers.get("x-twitter-webhooks-signature", "").removeprefix("sha256=") not in made:
+            raise SignatureError("no")
 
-    patch.setattr(webhook, "verify", verify)
+    patch.setattr(X, "verify", verify)
 
 
-@fails(
-    test_webhook.test_a_hostile_token_is_refused_and_nothing_is_signed, "crc_token=%7B%22data%22%3A%7B%7D%7D%20%20%20"
-)
+@fails(test_x.test_a_hostile_token_is_refused_and_nothing_is_signed, "crc_token=%7B%22data%22%3A%7B%7D%7D%20%20%20")
 def signs_whatever_it_is_given(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(webhook, "_TOKEN", re.compile(rb".+", re.DOTALL))
-    patch.setattr(webhook, "_LONGEST", 100_000)
+    patch.setattr(_challenging, "_CRC_TOKEN", re.compile(rb".+", re.DOTALL))
+    patch.setattr(_challenging, "_LONGEST_CRC", 100_000)
 
 
 # What comes in

@@ -24,9 +24,9 @@ from convergekit.abc import (
     Response,
 )
 from convergekit.errors import ConfigurationError, NotRunningError, NotSentError
+from convergekit.http.signatures import X
 from convergekit.model import Address, Attachment, Capabilities, ConversationRef, Event, Message, Receipt
 
-from . import webhook
 from .activity import Refusals
 from .addresses import is_public
 from .capabilities import direct_capabilities, public_capabilities
@@ -77,7 +77,8 @@ class XAdapter(Adapter[XConfig]):
             raise ConfigurationError("the x channel needs an extra: pip install 'convergekit[x]'")
         self._public = public_capabilities(config)
         self._parts: _Parts | None = None
-        self._refusals = Refusals(context.clock, context.log)
+        self._signature = X(config.secrets)
+        self._refusals = Refusals(self._signature, context.clock, context.log)
         self.feeds: Sequence[str] = feeds_of(config)
         self.poll_interval = config.poll_interval
 
@@ -164,11 +165,12 @@ class XAdapter(Adapter[XConfig]):
 
     def challenge(self, request: Request) -> Response | None:
         """Prove to X that we know the secret, by a token that can be no event."""
-        return webhook.challenge(request, self.config.secrets)
+        answer = self._signature.challenge(request, self.context.clock.now())
+        return None if answer is None else Response(*answer)
 
     async def verify(self, request: Request) -> None:
         """Check that X has signed the raw bytes."""
-        self._refusals.verify(request, self.config.secrets)
+        self._refusals.verify(request)
 
     async def parse(self, request: Request) -> Sequence[Event]:
         """What X tells by one call."""

@@ -11,9 +11,10 @@ from anyio.abc import TaskStatus
 
 from convergekit.abc import Clock, Request
 from convergekit.errors import SignatureError
+from convergekit.http.signatures import SignatureScheme
 from convergekit.model import Event
 
-from .. import reading, webhook
+from .. import reading
 from ..arrivals import Arrivals
 from ..session import Session
 from .pulse import NOT_BEGUN, Pulse
@@ -22,6 +23,7 @@ from .upkeep import Upkeep
 
 __all__ = ["Activity", "Refusals"]
 
+_SIGNATURE: Final = "x-twitter-webhooks-signature"
 #: Seconds between two warnings.
 _SELDOM: Final = 600.0
 
@@ -82,24 +84,25 @@ class Refusals:
     Who is not known writes nothing into the ledger, so it is no event.
 
     Args:
+        scheme: How X signs.
         clock: Time.
         log: The channel's.
     """
 
-    def __init__(self, clock: Clock, log: logging.Logger) -> None:
-        self._clock, self._log = clock, log
+    def __init__(self, scheme: SignatureScheme, clock: Clock, log: logging.Logger) -> None:
+        self._scheme, self._clock, self._log = scheme, clock, log
         self._count, self._told = 0, -_SELDOM
 
-    def verify(self, request: Request, secrets: Sequence[str]) -> None:
-        """See `webhook.verify`.
+    def verify(self, request: Request) -> None:
+        """Check that X has signed the raw bytes.
 
         Raises:
             SignatureError: The call is not X' own.
         """
         try:
-            webhook.verify(request, secrets)
+            self._scheme.verify(request, self._clock.now())
         except SignatureError:
-            self._note(is_signed=webhook.SIGNATURE in request.headers)
+            self._note(is_signed=_SIGNATURE in request.headers)
             raise
 
     def _note(self, *, is_signed: bool) -> None:
