@@ -28,14 +28,15 @@ _WORDS: Final[Mapping[Fault, str]] = {
 class Call:
     """What is asked, and what is known of the answer so far: nothing while `status` is 0.
 
-    Names in `fields` are in lower case, as h11 and both client libraries give them.
+    `limit` is in bytes of the body, None for any number. Names in `fields` are in lower case, as h11 and both client
+    libraries give them.
     """
 
     method: str
     url: str
     headers: Mapping[str, str]
     content: bytes | AsyncIterable[bytes]
-    limit: int
+    limit: int | None
     tell: Callable[[], None]
     origin: str | None = None
     started: bool = False

@@ -15,6 +15,7 @@ Rules kept here:
 
 from __future__ import annotations
 
+import math
 import re
 import ssl
 from collections.abc import Awaitable, Callable
@@ -40,8 +41,10 @@ _PORTS: Final = {"http": 80, "https": 443}
 #: What may stand in the target of a request as it is; the rest of what is printed goes percent-encoded.
 _AS_IT_IS: Final = "!#$%&'()*+,-./:;=?@[\\]^_|~"
 _CHUNK: Final = 65536
-#: Bytes of an answer's head.
+#: Bytes of an answer's head, with all that may come before it (RFC 9110 §15.2).
 _HEAD: Final = 100 * 1024
+#: Bytes that may come for each one of the body that is wanted: chunks of one byte take six.
+_FRAMED: Final = 8
 #: Methods whose empty body is told to be one (RFC 9110 §8.6).
 _WITH_A_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 #: What says how a message is framed, or what becomes of the connection: what has one of these is not plain.
@@ -77,6 +80,7 @@ class Connection:
         self._is_broken = False
         self._http: h11.Connection | None = None  # of the exchange that is under way, where it is not plain
         self._body, self._left = b"", -1  # of a plain answer: what is here, and how much is to come; -1 for no answer
+        self._most = 0.0  # bytes that may come yet
 
     async def ask(self, call: Call) -> Self:
         """Write the request, and read the head of the answer into *call*; what is left to read of it is iterated.
@@ -87,6 +91,7 @@ class Connection:
         assert call.origin is not None
         stream = await self._connected(call.origin)
         self._http, self._body, self._left = None, b"", -1
+        self._most = math.inf if call.limit is None else _HEAD + _FRAMED * call.limit
         head = request.plain()
         if head is None or not isinstance(call.content, bytes):
             await self._ask_by_h11(request, stream, call)
@@ -207,9 +212,13 @@ class Connection:
         """What comes next; b"" where nothing more does."""
         assert self._stream is not None
         try:
-            return await self._stream.receive(_CHUNK)
+            received = await self._stream.receive(_CHUNK)
         except anyio.EndOfStream:
             return b""
+        self._most -= len(received)
+        if self._most < 0:
+            raise h11.RemoteProtocolError("the answer does not end")
+        return received
 
     async def _event(self, http: h11.Connection) -> Any:
         while (event := http.next_event()) is h11.NEED_DATA:

@@ -277,7 +277,7 @@ class Http:
         more = dict(headers or {})
         with anyio.move_on_after(timeout):
             for _ in range(_HOPS + 1):
-                call = Call("GET", url, {**_HEADERS, **more}, b"", 0, _nobody)
+                call = Call("GET", url, {**_HEADERS, **more}, b"", None, _nobody)
                 async with self._answered(call, outcomes) as stream:
                     target = _redirected(call) if follow is not None else None
                     if target is None:
@@ -287,7 +287,7 @@ class Http:
                         return
                 if follow is None or not follow(target):
                     raise RejectedError("it was redirected to where nobody follows", channel=self.channel)
-                more = more if Call("GET", target, {}, b"", 0, _nobody).origin == call.origin else {}
+                more = more if Call("GET", target, {}, b"", None, _nobody).origin == call.origin else {}
                 url = target
             raise RejectedError(f"it was redirected more than {_HOPS} times", channel=self.channel)
         raise NotSentError(f"not all had come within {timeout:g} s", channel=self.channel)
@@ -479,11 +479,11 @@ def _is_json(answer: HttpAnswer) -> bool:
 async def _read(call: Call, stream: AsyncIterable[bytes], scope: anyio.CancelScope) -> None:
     async for chunk in stream:
         call.body += chunk
-        if len(call.body) > call.limit:
+        if call.limit is not None and len(call.body) > call.limit:
             # Cancelled rather than left: so the library's nested generators are unwound from the inside, and the
             # connection closes now; Trio warns of generators that the garbage collector has to close.
             scope.cancel()
-    call.complete = len(call.body) <= call.limit
+    call.complete = call.limit is None or len(call.body) <= call.limit
 
 
 @asynccontextmanager
