@@ -61,6 +61,11 @@ class Item:
         item.value, item._folded = fields, folded
         return item
 
+    @property
+    def is_form(self) -> bool:
+        """Whether these are the fields of a form."""
+        return self._folded is not None
+
     def get(self, path: str) -> Any:
         """What *path* leads to, or None; with `*` or `#` in it, the list of all that it leads to."""
         way, start = _way(path), self

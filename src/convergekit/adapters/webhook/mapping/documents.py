@@ -76,6 +76,8 @@ def _check(value: Any, level: int) -> None:
         raise ValueError("nested too deep")
     for inner in value.values() if type(value) is dict else value if type(value) is list else (value,):
         kind = type(inner)
+        if kind is str:  # as nearly always
+            continue
         if kind is dict or kind is list:
             _check(inner, level + 1)
         elif kind is float and not math.isfinite(inner):  # 1e999 is read as such

@@ -11,9 +11,9 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, TypeAlias
 
-from convergekit.http.bodies import Item, Test, compiled, read_query, to_text
+from convergekit.http.bodies import Item, compiled, read_query, to_text
 
-from .rules import Conditions, paths_in, place_of
+from .rules import Conditions, Expected, paths_in, place_of
 
 __all__ = ["Call", "Holds", "Says", "about_entry", "line", "saying", "short", "test_of", "text_of", "value_of"]
 
@@ -21,13 +21,13 @@ __all__ = ["Call", "Holds", "Says", "about_entry", "line", "saying", "short", "t
 Holds: TypeAlias = "Callable[[Call], bool]"
 #: What a template says about a call, or None.
 Says: TypeAlias = "Callable[[Call], str | None]"
-_Pieces: TypeAlias = "tuple[tuple[str, Says | None], ...]"
 
 _LONGEST: Final = 262_144  # characters of a text: a template may name a long value many times
 _SHORT: Final = 500
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _NO_LINE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _ALONE: Final = "value"
+_MANY: Final = re.compile(r"(^|\.)\*(\.|$)|#(\.|$)")
 
 
 class Call:
@@ -39,35 +39,46 @@ class Call:
         headers: Looked up in lower case.
         query: Undecoded.
         id: What the signature scheme knows it by, or None.
+        entry: The entry of a list that it is about, or None.
+        index: Its place in that list.
     """
 
-    __slots__ = ("_query", "body", "entry", "headers", "id", "index", "query", "raw")
+    __slots__ = ("_fields", "_found", "body", "headers", "id", "index", "item", "query", "raw", "tree", "trunk")
 
     def __init__(
-        self, body: Item, raw: bytes, headers: Mapping[str, str], query: str = "", id: str | None = None
+        self,
+        body: Item,
+        raw: bytes,
+        headers: Mapping[str, str],
+        query: str = "",
+        id: str | None = None,
+        *,
+        entry: Item | None = None,
+        index: int | None = None,
     ) -> None:
-        self.body, self.raw, self.headers, self.query, self.id = body, raw, headers, query, id
-        self.entry: Item | None = None
-        self.index: int | None = None
-        self._query: Item | None = None
+        self.body, self.raw, self.headers, self.query, self.id, self.index = body, raw, headers, query, id, index
+        self.item = body if entry is None else entry  # what it is about
+        # Of the body, and of the item, what plain steps lead into; None of a form, whose names are found otherwise.
+        self.trunk = None if body.is_form else body.value
+        self.tree = None if self.item.is_form else self.item.value
+        self._found: dict[str, str | None] = {}
+        self._fields: Item | None = None
 
     def at(self, entry: Item, index: int) -> Call:
         """The same call, at one entry of a list of it."""
-        inner = Call(self.body, self.raw, self.headers, self.query, self.id)
-        inner.entry, inner.index, inner._query = entry, index, self._query
-        return inner
+        return Call(self.body, self.raw, self.headers, self.query, self.id, entry=entry, index=index)
 
-    @property
-    def item(self) -> Item:
-        """What it is about: the entry, or else all of the body."""
-        return self.body if self.entry is None else self.entry
+    def header(self, name: str) -> str | None:
+        """The header field *name*, in lower case; None where there is none, or nothing in it."""
+        if name not in self._found:  # each rule asks for the same one
+            self._found[name] = self.headers.get(name) or None
+        return self._found[name]
 
-    @property
     def fields(self) -> Item:
         """Of the query."""
-        if self._query is None:
-            self._query = read_query(self.query)
-        return self._query
+        if self._fields is None:
+            self._fields = read_query(self.query)
+        return self._fields
 
     def digest(self) -> str:
         """Of the body."""
@@ -76,25 +87,49 @@ class Call:
 
 def value_of(path: str) -> Callable[[Call], Any]:
     """What *path* leads to, of any kind; None where that is nothing."""
-    item, rest = _reached(path)
-    return lambda call: item(call).get(rest)
+    place, rest = place_of(path)
+    name = rest.lower()
+    match place:
+        case "header":
+            return lambda call: call.header(name)
+        case "query":
+            return lambda call: call.fields().get(rest)
+        case "body":
+            return _inside(rest, lambda call: call.trunk, lambda call: call.body)
+        case _:
+            return _inside(rest, lambda call: call.tree, lambda call: call.item)
+
+
+def _inside(path: str, tree: Callable[[Call], Any], item: Callable[[Call], Item]) -> Callable[[Call], Any]:
+    """What *path* leads to inside of *item*, whose *tree* is looked through without further ado where there is one."""
+    if not path:
+        return lambda call: item(call).value
+    steps = tuple(path.split("."))
+
+    def value(call: Call) -> Any:
+        found = tree(call)
+        for step in steps:
+            if type(found) is not dict:
+                return None if found is None and tree(call) is not None else item(call).get(path)
+            found = found.get(step)
+        return found
+
+    return value if not _MANY.search(path) else lambda call: item(call).get(path)
 
 
 def text_of(path: str) -> Says:
     """What *path* leads to, as text."""
-    place, name = place_of(path)
-    if place == "header":
-        name = name.lower()
-        return lambda call: call.headers.get(name) or None
-    item, rest = _reached(path)
+    if place_of(path)[0] == "header":
+        return value_of(path)
+    value = value_of(path)
 
     def says(call: Call) -> str | None:
-        value = item(call).get(rest)
-        if type(value) is str:
-            return value or None
-        if isinstance(value, list):
-            return ", ".join(text for each in value if (text := to_text(each))) or None
-        return to_text(value)
+        found = value(call)
+        if type(found) is str:
+            return found or None
+        if isinstance(found, list):
+            return ", ".join(text for each in found if (text := to_text(each))) or None
+        return to_text(found)
 
     return says
 
@@ -107,12 +142,14 @@ def saying(templates: Iterable[str], *, holes: bool = False) -> Says:
         holes: Where there is none such, the last one of which any value is there counts, and those that are missing
             leave their places empty.
     """
-    ready = [_pieces(template) for template in templates]
+    ready = [_filling(template) for template in templates]
+    if not ready:
+        return lambda call: None
 
     def says(call: Call) -> str | None:
         last: str | None = None
-        for pieces in ready:
-            text, missing = _filled(pieces, call)
+        for fill in ready:
+            text, missing = fill(call)
             if not missing:
                 return text
             last = text or last
@@ -123,8 +160,7 @@ def saying(templates: Iterable[str], *, holes: bool = False) -> Says:
 
 def test_of(conditions: Conditions) -> Holds:
     """Whether all of one of the tables of *conditions* holds; of none at all it does."""
-    tables = [_all_of([_holds(path, compiled([expected.of(_reached(path)[1])])) for path, expected in table.items()])
-              for table in conditions]  # fmt: skip
+    tables = [_all_of([_holds(path, expected) for path, expected in table.items()]) for table in conditions]
     if len(tables) == 1:
         return tables[0]
     return lambda call: not tables or any(holds(call) for holds in tables)
@@ -146,28 +182,17 @@ def short(text: str) -> str:
     return text if len(text) <= _SHORT else "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 
-def _reached(path: str) -> tuple[Callable[[Call], Item], str]:
-    """What of a call *path* leads into, and the way from there."""
-    place, rest = place_of(path)
-    match place:
-        case "header":
-            name = rest.lower()
-            return (lambda call: Item({_ALONE: call.headers.get(name)})), _ALONE
-        case "query":
-            return (lambda call: call.fields), rest
-        case "body" if rest:
-            return (lambda call: call.body), rest
-        case "body":
-            return (lambda call: Item({_ALONE: call.body.value})), _ALONE
-        case _ if rest:
-            return (lambda call: call.item), rest
-        case _:
-            return (lambda call: Item({_ALONE: call.item.value})), _ALONE
+def _holds(path: str, expected: Expected) -> Holds:
+    value, test = value_of(path), compiled([expected.of(_ALONE)])
+    words = None if expected.equals is None else frozenset(map(str.casefold, expected.equals))
+    if words is None or expected.matches is not None or expected.present is not None:
+        return lambda call: test(Item({_ALONE: value(call)}))
 
+    def holds(call: Call) -> bool:
+        found = value(call)
+        return found.casefold() in words if type(found) is str else test(Item({_ALONE: found}))
 
-def _holds(path: str, test: Test) -> Holds:
-    item, _ = _reached(path)
-    return lambda call: test(item(call))
+    return holds
 
 
 def _all_of(tests: list[Holds]) -> Holds:
@@ -180,23 +205,24 @@ def _all_of(tests: list[Holds]) -> Holds:
     return tests[0] if len(tests) == 1 else holds
 
 
-def _pieces(template: str) -> _Pieces:
-    return tuple((literal, None if path is None else text_of(path)) for literal, path in paths_in(template))
+def _filling(template: str) -> Callable[[Call], tuple[str | None, bool]]:
+    """What gives the text, None where every value is missing; and whether one is."""
+    pieces = [(literal, None if path is None else text_of(path)) for literal, path in paths_in(template)]
+    if len(pieces) == 1 and not pieces[0][0] and (alone := pieces[0][1]) is not None:
+        return lambda call: (None, True) if (text := alone(call)) is None else (_plain(text[:_LONGEST]), False)
+    values = sum(says is not None for _, says in pieces)
 
+    def fill(call: Call) -> tuple[str | None, bool]:
+        said, room, found = list[str](), _LONGEST, 0
+        for literal, says in pieces:
+            said.append(literal)
+            if says is not None and (value := says(call)) is not None:
+                found += 1
+                said.append(value[:room])
+                room -= min(len(value), room)
+        return (_plain("".join(said)) if found or not values else None), found < values
 
-def _filled(pieces: _Pieces, call: Call) -> tuple[str | None, bool]:
-    """The text, None where every value is missing; and whether one is."""
-    said, room, values, found = list[str](), _LONGEST, 0, 0
-    for literal, says in pieces:
-        said.append(literal)
-        if says is None:
-            continue
-        values += 1
-        if (value := says(call)) is not None:
-            found += 1
-            said.append(value if len(value) <= room else value[:room])
-            room -= min(len(value), room)
-    return (_plain("".join(said)) if found or not values else None), found < values
+    return fill
 
 
 def _plain(text: str) -> str:
