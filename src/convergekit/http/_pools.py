@@ -86,7 +86,7 @@ class Pools:
             pool = self._pools[origin] = Pool(origin, self._connections)
         pool.users += 1  # from here on it stays
         try:
-            if self._idle:
+            if self._is_late():
                 await self._close_idle(2)  # two for one: they get fewer
             await pool.free.acquire()
         except BaseException:
@@ -124,18 +124,20 @@ class Pools:
         if not pool.users and not pool.idle and self._pools.get(pool.origin) is pool:
             del self._pools[pool.origin]
 
+    def _is_late(self) -> bool:
+        """Whether the longest idle one has been so for long, or they are too many."""
+        for _, at in self._idle.values():
+            return at < self._clock() - self._keep or len(self._idle) > self._most
+        return False
+
     async def _close_idle(self, most: int) -> None:
-        """Up to *most* of those that have been idle for long, or are too many."""
-        since = self._clock() - self._keep
-        while self._idle and most > 0:
-            connection, (pool, at) = next(iter(self._idle.items()))
-            if at >= since and len(self._idle) <= self._most:
-                return
-            most -= 1
-            del self._idle[connection]
+        """Up to *most* of those that are late."""
+        while most > 0 and self._is_late():
+            connection, (pool, _) = self._idle.popitem(last=False)
             pool.idle.popleft()  # the same one: nobody's has been idle for longer
             self._forget(pool)
             await _close(connection)
+            most -= 1
 
     async def tidy(self) -> None:
         """Close what is idle for longer than it may be, until cancelled."""
