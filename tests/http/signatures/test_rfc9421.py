@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -326,6 +328,38 @@ def test_a_signature_of_somebody_on_the_way_beside_ours_does_no_harm() -> None:
         "signature": f"{sent['signature']}, proxy=:AAAA:",
     }
     assert SCHEME.verify(call({**sent, **proxy}), NOW).id == "m1"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"signature-input": 's=("a"' + ' "a"' * 64 + ")", "signature": "s=:AAAA:"},
+        {"signature-input": 's=("a")', "signature": "s=:AAAA:", "a": "x" * 8193},
+        {
+            name: ", ".join(f"s{number}={value}" for number in range(5))
+            for name, value in (("signature-input", '("a")'), ("signature", ":AAAA:"))
+        },
+        {"signature-input": "s=(" + '"a" ' * 3000 + ")", "signature": "s=:AAAA:"},
+    ],
+    ids=["components", "a field", "labels", "the signature"],
+)
+def test_what_would_be_much_work_is_refused_before_it_is_done(sent: dict[str, str]) -> None:
+    """A key's id is no secret, so anybody can have us look at what they say it has signed."""
+    known = {**sent, "signature-input": re.sub(r"\)", ');created=1767323045;keyid="new"', sent["signature-input"])}
+    with pytest.raises(SignatureError, match=r"most|more than|longer"):
+        SCHEME.verify(call(known), NOW)
+
+
+def test_fields_that_nobody_signed_are_not_even_looked_at() -> None:
+    class Fields(dict[str, str]):
+        def __iter__(self) -> Iterator[str]:
+            raise AssertionError
+
+        def items(self) -> Any:
+            raise AssertionError
+
+    scheme = MessageSignatures([NEW], require=["@method", "@target-uri", "content-digest"])
+    assert scheme.verify(call(Fields(scheme.sign("m1", NOW, BODY, url=URL))), NOW).id == "m1"
 
 
 @pytest.mark.parametrize(

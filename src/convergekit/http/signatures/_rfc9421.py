@@ -66,7 +66,7 @@ class MessageSignatures(Keyed):
         RFC 9421; RFC 9530 §2.
     """
 
-    __slots__ = ("_cover", "_id_header", "_keys", "_nonce", "_random", "_require", "_tag", "tolerance")
+    __slots__ = ("_cover", "_id_header", "_keyids", "_keys", "_nonce", "_random", "_require", "_tag", "tolerance")
 
     def __init__(
         self,
@@ -88,6 +88,7 @@ class MessageSignatures(Keyed):
                 "HTTP message signatures need a library: pip install 'convergekit[webhook-rfc9421]'"
             ) from None
         self._keys = tuple(parse_key(secret.decode("utf-8", "replace")) for secret in self._secrets)
+        self._keyids = frozenset(key.id for key in self._keys)
         self._cover = tuple(dict.fromkeys((*_components("cover", cover), id_header.lower())))
         self._require = _components("require", require)
         self._id_header, self._tag, self._nonce, self._random = id_header.lower(), tag, nonce, random
@@ -106,7 +107,7 @@ class MessageSignatures(Keyed):
         from . import _rfc9421_library as library
 
         refused = SignatureError("there is no signature by a key that is known here")
-        for offered in library.offered(request, self._tag):
+        for offered in library.offered(request, self._keyids, self._tag):
             for index, key in enumerate(self._keys):
                 if key.id == offered.keyid:
                     try:

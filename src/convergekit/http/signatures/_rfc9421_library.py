@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
@@ -36,8 +36,11 @@ from ._scheme import Incoming
 
 __all__ = ["Key", "Message", "Offered", "check_digest", "offered", "parse_key", "sign", "verify"]
 
-#: Labels looked at: rotation needs two.
-_MOST_LABELS: Final = 8
+#: Of one call: rotation needs two labels, and nobody has so many fields to cover.
+_MOST_LABELS: Final = 4
+_MOST_COMPONENTS: Final = 64
+_LONGEST: Final = 8192
+_FIELDS: Final = ("signature-input", "signature")
 #: Seconds that the clocks of two honest machines differ: `expires` is promised to mean what it says.
 _SKEW: Final = 5.0
 _KEYID: Final = re.compile(r"[\x21-\x7e]{1,256}")
@@ -123,18 +126,18 @@ def sign(
         ) from None
 
 
-def offered(request: Incoming, tag: str | None) -> Iterator[Offered]:
-    """The signatures of *request*, those for another application than *tag* left out."""
-    message = Message(request.method, signed_url(request), dict(request.headers))
-    inputs, signatures = (_parsed(request, name) for name in ("signature-input", "signature"))
+def offered(request: Incoming, keyids: Container[object], tag: str | None) -> Iterator[Offered]:
+    """The signatures of *request* by one of *keyids*, those for another application than *tag* left out."""
+    url = signed_url(request)
+    inputs, signatures = (_parsed(request, name) for name in _FIELDS)
     if inputs.keys() != signatures.keys():
         raise SignatureError("signature and signature-input have different labels")
-    for label, member in inputs.items():
-        parameters = member[1]
-        if isinstance(parameters.get("keyid"), str) and tag in {None, parameters.get("tag")}:
-            only = {"signature-input": {label: member}, "signature": {label: signatures[label]}}
-            headers = {**message.headers, **{name: http_sf.ser(each) for name, each in only.items()}}
-            yield Offered(parameters["keyid"], Message(message.method, message.url, headers, message))
+    for label, (components, parameters) in inputs.items():
+        if parameters.get("keyid") in keyids and tag in {None, parameters.get("tag")}:
+            whole = Message(request.method, url, _covered(request, components))
+            only = (http_sf.ser({label: each[label]}) for each in (inputs, signatures))
+            headers = {**whole.headers, **dict(zip(_FIELDS, only, strict=True))}
+            yield Offered(parameters["keyid"], Message(request.method, url, headers, whole))
 
 
 def verify(message: Message, key: Key, now: datetime, tolerance: float) -> VerifyResult:
@@ -180,6 +183,17 @@ class _Resolver(HTTPSignatureComponentResolver):
     def __init__(self, message: Message) -> None:
         # A signature may cover another one of the same message.
         super().__init__(message.whole or message)  # type: ignore[no-untyped-call]
+
+
+def _covered(request: Incoming, components: Any) -> dict[str, str]:
+    """The fields that a signature covers, and no others: it is anybody who says which, and thousands would be work."""
+    if not isinstance(components, list) or len(components) > _MOST_COMPONENTS:
+        raise SignatureError(f"a signature covers a list of at most {_MOST_COMPONENTS} components")
+    names = {name for name, _ in components if isinstance(name, str)}
+    found = {name: value for name in names if (value := request.headers.get(name)) is not None}
+    if any(len(value) > _LONGEST for value in found.values()):
+        raise SignatureError(f"a field that a signature covers has more than {_LONGEST} characters")
+    return found
 
 
 def _parsed(request: Incoming, name: str) -> dict[str, Any]:
