@@ -94,6 +94,7 @@ def test_it_sends_what_others_submit_and_handles_what_comes_in(
         assert post(f"{url}/hook", "where is it?") == 204
         assert told(process.stdout, "handled")["text"] == "where is it?"
         assert httpx.post(f"{url}/hook", content=b"a private word", trust_env=False).status_code == 401
+        assert httpx.get(f"{url}/-/ready", trust_env=False).text == "ready"
         process.send_signal(ends)
         assert process.wait(timeout=60) == 0
         (line,) = process.stderr.read().splitlines()

@@ -48,7 +48,7 @@ async def _work(hub: Hub, args: argparse.Namespace, console: Console) -> int:
         if args.port is not None:
             stack.enter_context(refusals_told(console))
             url = await stack.enter_async_context(
-                serving(hub.asgi(), backend=args.backend, host=args.host, port=args.port)
+                serving(hub.asgi(health=True), backend=args.backend, host=args.host, port=args.port)
             )
         _greet(hub, url, console)
         await hub.run()  # drains while the server still answers, with 503
