@@ -129,6 +129,7 @@ def test_a_header_is_decoded_as_the_binding_says(written: str, value: str) -> No
         {**BINARY, "ce-id": ""},
         {**BINARY, "ce-type": "%0D%0Ax"},
         {**BINARY, "ce-datacontenttype": "text/html"},
+        {**BINARY, "ce-data": "x"},
         {name: value for name, value in BINARY.items() if name != "ce-source"},
         {**BINARY, "content-type": "application/json"},  # and is none
     ],
@@ -287,6 +288,7 @@ async def test_the_same_event_in_another_call_is_stored_once() -> None:
     async with channel(**source()) as (app, context):
         for number in range(3):
             assert (await post(app, body(MESSAGE), JSON, id=f"call{number}")).status == 204
+        assert (await post(app, body([MESSAGE, MESSAGE]), BATCH)).status == 204
     assert len(context.admitted) == 1
 
 

@@ -262,8 +262,8 @@ def _from_json(value: Any) -> CloudEvent:
 
 def _from_binary(headers: Mapping[str, str], body: bytes) -> CloudEvent:
     attributes = {name[3:]: _decoded(headers[name]) for name in headers if name.startswith("ce-")}
-    if "datacontenttype" in attributes:
-        raise InvalidInputError("ce-datacontenttype says what content-type says")  # §3.1.1: and might say otherwise
+    if attributes.keys() & {"datacontenttype", "data", "data_base64"}:  # §3.1.1, §3.1.2
+        raise InvalidInputError("a ce- header says what content-type and the body say, and might say otherwise")
     if "content-type" in headers:
         attributes["datacontenttype"] = headers["content-type"]
     return _event(attributes, _data(headers, body))
