@@ -16,7 +16,7 @@ TORTURE ?=
 BIN := $(VENV)/bin
 MADE_FROM := pyproject.toml src/convergekit/_version.py
 
-.PHONY: help demo test peers check torture torture-email torture-sms torture-xmpp torture-x mutants format bench docs test-all constraints changelog clean
+.PHONY: help demo test peers check torture torture-email torture-sms torture-xmpp torture-x torture-webhook mutants format bench docs test-all constraints changelog clean
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 
@@ -54,6 +54,9 @@ torture-xmpp: $(VENV)/.with-test peers ## Prosody is killed and the line is cut,
 
 torture-x: $(VENV)/.with-test ## 1,000 mentions and 300 messages by webhook and by polls, while the worker is killed; TORTURE="--kills 20 --seed 7"
 	@$(BIN)/python -m tests.adapters.x.killed $(TORTURE)
+
+torture-webhook: $(VENV)/.with-test ## 2,000 webhooks from one hub to another over a line that loses some, while both are killed; TORTURE="--kills 5 --messages 500"
+	@$(BIN)/python -m tests.adapters.webhook.killed $(TORTURE)
 
 mutants: $(VENV)/.with-test ## adapters that are broken on purpose, and the rule that finds each of them
 	@$(BIN)/python -m tests.mutants

@@ -37,6 +37,7 @@ if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > 2 * 1024**3:
 LONG = (
     "tests/torture/test_torture.py",
     "tests/adapters/x/test_killed.py",
+    "tests/adapters/webhook/test_killed.py",
     "tests/cli/test_new_adapter.py",
     "tests/test_examples.py",
     "tests/torture/test_frozen.py",

@@ -1,0 +1,192 @@
+"""The driver: the line between the two sides, workers that are killed, and what was wrong at the end."""
+
+from __future__ import annotations
+
+import json
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from itertools import cycle
+from pathlib import Path
+from random import Random
+from threading import Thread
+from typing import Any, Final
+
+import anyio
+
+from .line import Line
+
+__all__ = ["Killed", "killed"]
+
+_ROOT: Final = Path(__file__).parents[4]
+#: Seconds without a sign of life after which what a dead worker had in hand is taken over.
+_LEASE: Final = 2.0
+_LANES: Final = 20
+_SECRET: Final = "whsec_" + "a2lsbGVk" * 4
+#: Messages that are submitted in one life of the sending side, between two kills.
+_PER_SECOND: Final = 60
+
+
+class Killed:
+    """One run.
+
+    Args:
+        folder: Empty.
+        backends: Event loops of the workers: one after the other, as they are killed.
+        seed: Of everything that is chance.
+        messages: How many.
+        kills: How often, each side.
+
+    Attributes:
+        wrong: What must not be, in words.
+        figures: What there was.
+    """
+
+    def __init__(self, folder: Path, backends: Sequence[str], *, seed: int, messages: int, kills: int) -> None:
+        self._folder, self._backends, self._chance, self._seed = folder, cycle(backends), Random(seed), seed
+        self._messages, self._kills = messages, kills
+        self._port = _free_port()
+        self.wrong: list[str] = []
+        self.figures: dict[str, Any] = {}
+
+    async def run(self) -> None:
+        """Do it."""
+        began = time.monotonic()
+        self._line = Line(self._port, Random(self._seed))
+        async with self._line.open() as origin:
+            self._terms = {
+                "seed": self._seed,
+                "port": self._port,
+                "lease": _LEASE,
+                "lanes": _LANES,
+                "messages": self._messages,
+                "pause": 1 / _PER_SECOND,
+                "url": f"{origin}/shop",
+                # A short time for an answer: who is killed gives none.
+                "settings": {"url": f"{origin}/shop", "secrets": [_SECRET], "timeout": 1.0},
+            }
+            await self._through()
+        self._compare()
+        self.figures["seconds"] = round(time.monotonic() - began, 1)
+
+    async def _through(self) -> None:
+        sides = {name: self._start(name) for name in ("takes", "sends")}
+        try:
+            for _ in range(self._kills):
+                for name in self._chance.sample(list(sides), 2):
+                    for worker in sides.values():
+                        await worker.until(lambda worker=worker: worker.note("open") > 0, 60)  # type: ignore[misc]
+                    await anyio.sleep(self._chance.random() * 2 * _LEASE)
+                    sides[name].kill()
+                    sides[name] = self._start(name)
+            await sides["sends"].until(lambda: sides["sends"].note("submitted") > 0, 120)
+            for worker in (sides["sends"], sides["takes"]):
+                await worker.done(120)
+            self._admitted = sides["takes"].note("all")
+        finally:
+            for worker in sides.values():
+                worker.kill()
+
+    def _compare(self) -> None:
+        said = {f"{number % _LANES}/{number}" for number in range(self._messages)}
+        with closing(sqlite3.connect(self._folder / "takes.db")) as database:
+            rows = [each for (each,) in database.execute("SELECT said FROM handled ORDER BY rowid")]
+        handled = Counter(rows)
+        self.wrong += [f"{each} was never handled" for each in sorted(said - handled.keys())]
+        self.wrong += [f"{each} was handled {count} times" for each, count in handled.items() if count > 1]
+        if self._admitted != len(said):
+            self.wrong.append(f"{self._admitted} entries were admitted, of {len(said)} messages")
+        self._compare_requests()
+        self._compare_order(rows)
+        self.figures |= {
+            "messages": len(said),
+            "handled": len(rows),
+            "requests": len(self._line.seen),
+            "repeats": len(self._line.seen) - len({seen.id for seen in self._line.seen}),
+            "faults": self._line.faults,
+        }
+
+    def _compare_requests(self) -> None:
+        """A repeat is one by its id, and byte for byte."""
+        ids, bodies = defaultdict(set), defaultdict(set)
+        for seen in self._line.seen:
+            ids[seen.data["text"]].add(seen.id)
+            bodies[seen.id].add(seen.body)
+        self.wrong += [f"{each} went out under {len(known)} ids" for each, known in ids.items() if len(known) > 1]
+        self.wrong += [f"{each} stood for {len(known)} documents" for each, known in bodies.items() if len(known) > 1]
+        refused = {seen.status for seen in self._line.seen} - {204, 503, None}
+        self.wrong += [f"a webhook was answered with {status}" for status in refused]
+
+    def _compare_order(self, handled: Sequence[str]) -> None:
+        """Where it was asked for: once the next one has come, the one before comes no more."""
+        came = [seen.data["text"] for seen in self._line.seen]
+        for what, texts in (("came", came), ("were handled", handled)):
+            newest: dict[int, int] = {}
+            for lane, number in (map(int, text.split("/")) for text in texts):
+                if lane % 4 and newest.get(lane, -1) > number:
+                    self.wrong.append(f"messages {number} and {newest[lane]} of lane {lane} {what} in the other order")
+                newest[lane] = max(number, newest.get(lane, -1))
+
+    def _start(self, name: str) -> _Worker:
+        terms = {**self._terms, "ledger": str(self._folder / f"{name}.db")}
+        return _Worker(name, next(self._backends), terms, self._folder / "log")
+
+
+class _Worker:
+    def __init__(self, name: str, backend: str, terms: dict[str, Any], log: Path) -> None:
+        self._name, self._log = name, log
+        with log.open("ab") as errors:
+            command = [sys.executable, "-m", "tests.adapters.webhook.killed.worker", name, backend, json.dumps(terms)]
+            self._process = subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.PIPE, stderr=errors, text=True)
+        self._notes: dict[str, Any] = {}
+        self._reader = Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        with self._process.stdout as lines:
+            for line in lines:
+                if line.endswith("\n"):  # the last one may be cut off
+                    self._notes.update(json.loads(line))
+
+    def note(self, name: str) -> int:
+        return int(self._notes.get(name, -1))
+
+    async def done(self, seconds: float) -> None:
+        """Return once nothing is left to be done, by a note that was written after this was asked."""
+        for _ in range(2):  # the next one may be on its way already
+            self._notes.pop("left", None)
+            await self.until(lambda: self.note("left") == 0, seconds)
+
+    async def until(self, what: Callable[[], bool], seconds: float) -> None:
+        """Return once it is so."""
+        end = time.monotonic() + seconds
+        while not what():
+            if self._process.poll() is not None:
+                raise RuntimeError(f"{self._name} has ended by itself: {self._log.read_text()[-2000:]}")
+            if time.monotonic() > end:
+                raise TimeoutError(f"{self._name} is stuck: {self._notes}; {self._log.read_text()[-2000:]}")
+            await anyio.sleep(0.05)
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        self._reader.join(10)
+
+
+def _free_port() -> int:
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        port: int = listener.getsockname()[1]
+    return port
+
+
+def killed(folder: Path, *backends: str, **size: int) -> Killed:
+    """Do it; what was wrong is in the result."""
+    run = Killed(folder, backends, **size)
+    anyio.run(run.run)
+    return run

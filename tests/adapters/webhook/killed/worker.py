@@ -1,0 +1,89 @@
+"""A worker of one side, over a ledger of its own, until somebody kills it: `sends` or `takes`."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import sys
+from random import Random
+from typing import Any, ClassVar, Final
+
+import anyio
+from sqlalchemy import text
+
+from convergekit import Hub, Message, MessageReceived, Transaction
+from convergekit.abc import EntryState, RetryPolicy
+from convergekit.adapters.webhook import WebhookAdapter, endpoints
+from convergekit.model import DeliveryState
+from tests.asgi_kit import served
+
+__all__: list[str] = []
+
+_TABLE: Final = "CREATE TABLE IF NOT EXISTS handled (said TEXT)"
+_HANDLED: Final = text("INSERT INTO handled VALUES (:said)")
+_OPEN: Final = (DeliveryState.QUEUED, DeliveryState.SENDING)
+
+
+class _Quick(WebhookAdapter):
+    """The same in seconds, where it has days."""
+
+    retry = RetryPolicy(schedule=(0.2,) * 200, jitter=0.2)
+    send_timeout: ClassVar[float] = 1.5  # a lease is longer, and is waited for after each kill
+
+
+def _note(**what: Any) -> None:
+    print(json.dumps(what), flush=True)
+
+
+async def _send(terms: dict[str, Any], backend: str) -> None:
+    """Submit all of it, in order, and again after each kill; what is there already is not there twice."""
+    endpoints._FIRST, endpoints._LONGEST, endpoints._ASKING = 0.3, 1.0, 0.1  # type: ignore[misc]
+    async with Hub(store=f"sqlite:///{terms['ledger']}", lease=terms["lease"]) as hub:
+        await hub.add_channel("hooks", terms["settings"], adapter=_Quick)
+        _note(open=True)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_watch_deliveries, hub)
+            for number in range(terms["messages"]):
+                lane = number % terms["lanes"]
+                # One lane of four has no key: nothing there is promised but that all arrives.
+                key = f"lane-{lane}" if lane % 4 else None
+                message = Message(f"{lane}/{number}", order_key=key, thread=f"lane-{lane}")
+                await hub.submit(message, to=terms["url"], key=f"message-{number}")
+                await anyio.sleep(terms["pause"])
+            _note(submitted=1)
+            await anyio.sleep_forever()
+
+
+async def _watch_deliveries(hub: Hub) -> None:
+    while True:
+        counts = (await hub.store.counts()).deliveries.items()
+        _note(left=sum(number for (_, state), number in counts if state in _OPEN))
+        await anyio.sleep(0.1)
+
+
+async def _take(terms: dict[str, Any], backend: str) -> None:
+    chance = Random(terms["seed"])
+    with sqlite3.connect(terms["ledger"], timeout=30) as database:
+        database.execute(_TABLE)
+    database.close()
+    hub = Hub(store=f"sqlite:///{terms['ledger']}", handlers=16, lease=terms["lease"])
+
+    @hub.on_message
+    async def handle(message: MessageReceived, transaction: Transaction) -> None:
+        await anyio.sleep(chance.random() * 0.02)
+        said = message.text or ""
+        transaction.add(lambda connection: connection.execute(_HANDLED, {"said": said}))
+
+    async with hub, served(hub.asgi(), backend, port=terms["port"]):
+        await hub.add_channel("shop", terms["settings"], adapter=_Quick)
+        _note(open=True)
+        while True:
+            entries = (await hub.store.counts()).entries.items()
+            left = sum(number for (_, state), number in entries if state is EntryState.READY)
+            _note(left=left, all=sum(number for _, number in entries))
+            await anyio.sleep(0.1)
+
+
+if __name__ == "__main__":
+    work = {"sends": _send, "takes": _take}[sys.argv[1]]
+    anyio.run(work, json.loads(sys.argv[3]), sys.argv[2], backend=sys.argv[2])
