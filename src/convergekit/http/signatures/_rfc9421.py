@@ -89,7 +89,7 @@ class MessageSignatures(Keyed):
             ) from None
         self._keys = tuple(parse_key(secret.decode("utf-8", "replace")) for secret in self._secrets)
         self._keyids = frozenset(key.id for key in self._keys)
-        self._cover = tuple(dict.fromkeys((*_components("cover", cover), id_header.lower())))
+        self._cover = tuple(dict.fromkeys((*_components("cover", cover), id_header.lower(), _DIGEST)))
         self._require = _components("require", require)
         self._id_header, self._tag, self._nonce, self._random = id_header.lower(), tag, nonce, random
         self.tolerance = tolerance_of(tolerance)
@@ -122,14 +122,19 @@ class MessageSignatures(Keyed):
         signing = [key for key in self._keys if key.private is not None]
         if not signing:
             raise ConfigurationError("there is no key to sign with: a public key only verifies")
-        given = {**call.headers, self._id_header: call.id}
-        message = library.Message(call.method, call.url, dict(given))
-        covered = [each for name in self._cover for each in _found(name, given)]
-        for number, key in enumerate(signing, 1):
-            nonce = self._random(16) if self._nonce else None
-            library.sign(message, key, call, covered=covered, label=f"sig{number}", tag=self._tag, nonce=nonce)
-        added = {name.lower(): value for name, value in message.headers.items() if name not in given}
-        return {self._id_header: call.id, **added}
+        added = {self._id_header: call.id}
+        if call.body:
+            added[_DIGEST] = library.digest(call.body)
+        headers = {**call.headers, **added}
+        message = library.Message(call.method, call.url, headers)
+        covered = [each for name in self._cover for each in _found(name, headers)]
+        made = [
+            library.sign(message, key, int(call.seconds), covered, self._tag, self._random(16) if self._nonce else None)
+            for key in signing
+        ]
+        for name, values in zip(("signature-input", "signature"), zip(*made, strict=True), strict=True):
+            added[name] = ", ".join(f"sig{number}={value}" for number, value in enumerate(values, 1))
+        return added
 
     def _verified(self, request: Incoming, offered: Offered, index: int, now: datetime) -> Verified:
         from . import _rfc9421_library as library

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -31,10 +32,10 @@ from http_message_signatures import (
 
 from convergekit.errors import ConfigurationError, SignatureError
 
-from ._checks import Leaving, decoded_secret, header_of, signed_url
+from ._checks import decoded_secret, header_of, signed_url
 from ._scheme import Incoming
 
-__all__ = ["Key", "Message", "Offered", "check_digest", "offered", "parse_key", "sign", "verify"]
+__all__ = ["Key", "Made", "Message", "Offered", "check_digest", "digest", "offered", "parse_key", "sign", "verify"]
 
 #: Of one call: rotation needs two labels, and nobody has so many fields to cover.
 _MOST_LABELS: Final = 4
@@ -82,6 +83,13 @@ class Offered(NamedTuple):
     message: Message
 
 
+class Made(NamedTuple):
+    """A signature of ours: what stands behind its label in the two fields."""
+
+    input: str
+    signature: str
+
+
 def parse_key(text: str) -> Key:
     """Read `KEYID:KEY`; raises `ConfigurationError`, which does not show it."""
     id, mark, pem = text.replace("\\n", "\n").partition(_PEM)  # one line, as environments hold it, will do
@@ -94,36 +102,29 @@ def parse_key(text: str) -> Key:
         raise ConfigurationError(_EXPECTED) from None
 
 
-def sign(
-    message: Message,
-    key: Key,
-    call: Leaving,
-    *,
-    covered: Sequence[str],
-    label: str,
-    tag: str | None,
-    nonce: str | None,
-) -> None:
-    """Add a signature to the headers of *message*, with a digest of the body where *call* has one."""
-    assert key.private is not None
-    resolver = MappingKeyResolver(public_keys={}, private_keys={key.id: key.private})
+def digest(body: bytes) -> str:
+    """Content-Digest of *body* (RFC 9530 §2), by SHA-256."""
+    return ContentDigest.create(body)
+
+
+def sign(message: Message, key: Key, seconds: int, covered: Sequence[str], tag: str | None, nonce: str | None) -> Made:
+    """The signature of *message* by *key*, made at *seconds*; raises `ConfigurationError` where there can be none."""
     try:
-        HTTPMessageSigner(signature_algorithm=key.algorithm, key_resolver=resolver).sign(
+        prepared = HTTPMessageSigner(signature_algorithm=key.algorithm).prepare(
             message,
             key_id=key.id,
-            created=datetime.fromtimestamp(int(call.seconds), UTC),
+            created=datetime.fromtimestamp(seconds, UTC),
             nonce=nonce,
-            label=label,
             tag=tag,
             covered_component_ids=covered,
-            append_if_signature_exists=True,
-            body=call.body or None,
-            use_existing_digest="Content-Digest" in message.headers,
+            use_existing_digest="content-digest" in message.headers,
         )
+        signature = key.algorithm(private_key=key.private).sign(prepared.signature_base)
     except Exception as exc:  # of the library, of structured fields, of cryptography: its text may show a field's value
         raise ConfigurationError(
             f"the request to be signed is none that RFC 9421 can cover: {type(exc).__name__}"
         ) from None
+    return Made(prepared.signature_params, f":{base64.b64encode(signature).decode()}:")  # RFC 8941 §4.1.8
 
 
 def offered(request: Incoming, keyids: Container[object], tag: str | None) -> Iterator[Offered]:
