@@ -24,8 +24,8 @@ from .syntax import is_this_machine, origin_of
 
 __all__ = ["AddressGuard", "literal", "refuse"]
 
-IPAddress: TypeAlias = IPv4Address | IPv6Address
-Network: TypeAlias = IPv4Network | IPv6Network
+_IPAddress: TypeAlias = IPv4Address | IPv6Address
+_Network: TypeAlias = IPv4Network | IPv6Network
 
 #: What lies in several of these is called by the first.
 _RANGES: Final = {
@@ -119,11 +119,11 @@ class AddressGuard:
         ConfigurationError: One of *allow_networks* is no network.
     """
 
-    def __init__(self, allow_networks: Iterable[str | Network] = (), *, allow_urls: Iterable[str] = ()) -> None:
+    def __init__(self, allow_networks: Iterable[str | _Network] = (), *, allow_urls: Iterable[str] = ()) -> None:
         self._networks = tuple(map(_network, allow_networks))
         self._origins = {origin.lower(): _chosen(origin) for origin in map(origin_of, allow_urls) if origin}
 
-    def objection(self, address: str | IPAddress, *, origin: str = "") -> str | None:
+    def objection(self, address: str | _IPAddress, *, origin: str = "") -> str | None:
         """What speaks against connecting to *address*, in words for an error; None where nothing does.
 
         Args:
@@ -147,7 +147,7 @@ class AddressGuard:
         return None if address is None else self.objection(address, origin=origin)
 
 
-def literal(host: str) -> IPAddress | None:
+def literal(host: str) -> _IPAddress | None:
     """The address that *host* is, in any spelling that a resolver takes for one; None for a name.
 
     Args:
@@ -187,25 +187,25 @@ def _number(text: str) -> int:
     return int(text, 8 if text[:1] == "0" else 10)
 
 
-def _by_name(host: str) -> IPAddress | None:
+def _by_name(host: str) -> _IPAddress | None:
     name = host.lower().removesuffix(".")
     known = _NAMES.get("localhost" if name.endswith(".localhost") else name)
     return None if known is None else ip_address(known)
 
 
-def _plain(address: str | IPAddress) -> IPAddress:
+def _plain(address: str | _IPAddress) -> _IPAddress:
     """Without a scope, which says by which interface and not where to."""
     return ip_address(address.partition("%")[0]) if isinstance(address, str) else address
 
 
-def _network(text: str | Network) -> Network:
+def _network(text: str | _Network) -> _Network:
     try:
         return ip_network(text)
     except ValueError:
         raise ConfigurationError(f"allow_networks: {str(text)[:80]!a} is no network, such as 10.20.0.0/16") from None
 
 
-def _chosen(origin: str) -> tuple[Network, ...]:
+def _chosen(origin: str) -> tuple[_Network, ...]:
     """What a URL of the host's own allows."""
     host = urlsplit(origin).hostname or ""
     try:
@@ -218,16 +218,16 @@ def _chosen(origin: str) -> tuple[Network, ...]:
 
 
 @cache
-def _ranges() -> tuple[tuple[Network, str], ...]:
+def _ranges() -> tuple[tuple[_Network, str], ...]:
     return tuple((ip_network(network), name) for network, name in _RANGES.items())
 
 
 @cache
-def _metadata() -> tuple[Network, ...]:
+def _metadata() -> tuple[_Network, ...]:
     return tuple(map(ip_network, _METADATA))
 
 
-def _objection(address: IPAddress, allowed: Iterable[Network]) -> str | None:
+def _objection(address: _IPAddress, allowed: Iterable[_Network]) -> str | None:
     within = [network for network in allowed if address in network]
     if any(address in network for network in _metadata()):
         is_named = any(network.prefixlen == network.max_prefixlen for network in within)
@@ -238,7 +238,7 @@ def _objection(address: IPAddress, allowed: Iterable[Network]) -> str | None:
     return None if found is None else f"{found[0]} ({found[1]})"
 
 
-def _embedded(address: IPAddress) -> Iterator[IPv4Address]:
+def _embedded(address: _IPAddress) -> Iterator[IPv4Address]:
     """The IPv4 addresses to which a network would lead what goes to *address*."""
     if isinstance(address, IPv6Address) and int(address) > 1:  # neither :: nor ::1, which are no IPv4-compatible ones
         yield from (IPv4Address(number & 0xFFFFFFFF) for number in _inside(int(address)))
