@@ -13,6 +13,7 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from convergekit.abc import Headers, Request
 from convergekit.adapters.webhook.cloudevents import (
@@ -33,7 +34,7 @@ from convergekit.errors import (
 from convergekit.http import StandardWebhooks
 from convergekit.model import CustomReceived, Message, MessageReceived, Part
 from convergekit.testing import outgoing
-from tests.adapters.webhook.kit import HOME, NEW, START, adapter_over, channel
+from tests.adapters.webhook.kit import HOME, NEW, START, adapter_over, channel, config
 from tests.asgi_kit import Answer, call
 from tests.oracles import oracle
 
@@ -425,3 +426,38 @@ def test_a_callback_is_neither_called_nor_repeated() -> None:
     asked = {name.lower(): value for name, value in ASKED.items()}
     request = Request("OPTIONS", headers=Headers({**asked, "webhook-request-callback": "https://evil.example/"}))
     assert handshake(request, ["*"]) == handshake(Request("OPTIONS", headers=Headers(asked)), ["*"])
+
+
+# The settings
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"format": "cloudevents"}, "source is empty"),
+        ({"format": "cloudevents", "source": "a b"}, "source"),
+        ({"format": "avro"}, "format"),
+        ({"allowed_origins": "https://events.example.org"}, "no name of a system"),
+        ({"allowed_origins": ["*.*"]}, "no name of a system"),
+        ({"headers": {"Webhook-Id": "x"}}, "header"),
+    ],
+)
+def test_settings_that_cannot_be_meant_are_refused(settings: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValidationError, match=told):
+        config(**settings)
+
+
+def test_a_sender_stands_for_a_source_and_who_only_receives_needs_none() -> None:
+    assert config(format="cloudevents", sender="https://we.example/in").source is None
+    assert config(format="cloudevents", secrets=(), inbound_secrets=NEW).format == "cloudevents"
+
+
+async def test_an_endpoint_that_wants_to_know_who_calls_is_told() -> None:
+    sent: list[httpx.Request] = []
+
+    def accept(request: httpx.Request) -> httpx.Response:
+        sent.append(request)
+        return httpx.Response(204)
+
+    await adapter_over(accept, headers={"WebHook-Request-Origin": "we.example"}).send(outgoing(HOME))
+    assert sent[0].headers["webhook-request-origin"] == "we.example"
