@@ -49,7 +49,7 @@ __all__ = [
 STRUCTURED: Final = "application/cloudevents+json"
 #: And of several.
 BATCHED: Final = "application/cloudevents-batch+json"
-#: Attributes, and what stands beside them in JSON, that say themselves what they are.
+#: Names that nobody else can give: of what we say of an event ourselves, and of its data in JSON.
 SET_BY_US: Final = frozenset({"specversion", "id", "source", "type", "time", "datacontenttype", "data", "data_base64"})
 
 _VERSION: Final = "1.0"
