@@ -165,9 +165,9 @@ async def test_what_is_signed_and_makes_no_sense_is_400(body: bytes) -> None:
     assert context.admitted == []
 
 
-async def test_more_than_the_channel_takes_is_400() -> None:
+async def test_more_than_the_channel_takes_is_refused_before_it_is_looked_at() -> None:
     async with channel(max_body=2000) as (app, _):
-        assert (await post(app, body_of(text="x" * 2000))).status == 400
+        assert (await post(app, body_of(text="x" * 2000))).status == 401
 
 
 async def test_nothing_is_confirmed_that_is_not_stored() -> None:

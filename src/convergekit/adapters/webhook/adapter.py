@@ -18,11 +18,14 @@ from convergekit.abc import (
 )
 from convergekit.errors import (
     AuthenticationError,
+    ConfigurationError,
     InvalidInputError,
     RejectedError,
+    SignatureError,
     ThrottledError,
     UnsupportedContentError,
 )
+from convergekit.http.signatures import optional_id
 from convergekit.model import (
     Address,
     AttachmentLimit,
@@ -51,13 +54,13 @@ _JSON: Final = {"content-type": "application/json"}
 
 
 class WebhookAdapter(Adapter[WebhookConfig]):
-    """Sends and receives webhooks, signed both ways by Standard Webhooks 1.0.0.
+    """Sends and receives webhooks, signed both ways: by Standard Webhooks 1.0.0, or as the settings say.
 
     Enter it once; inside, `send` may be called from any number of tasks.
 
     Args:
         config: The partner.
-        context: What the engine lends.
+        context: What the engine lends. Its `parts` may have `scheme` and `inbound_scheme`: ways to sign of the host's.
     """
 
     name = "webhook"
@@ -97,7 +100,8 @@ class WebhookAdapter(Adapter[WebhookConfig]):
         super().__init__(config, context)
         limit = AttachmentLimit(count=100, total=config.inline_limit) if config.inline_limit else AttachmentLimit()
         self.capabilities = type(self).capabilities.model_copy(update={"attachments": limit})
-        self._signs, self._verifies = signature.outbound(config), signature.inbound(config)
+        self._signs, self._verifies = signature.schemes(config, context.parts)
+        self._unsigned = signature.flaw(self._signs)
         self._endpoint = Endpoint(config, context.http)
         self._ids: dict[int, str | None] = {}  # what `verify` learns and `parse` needs, by the request
         self._mapper = mapper_of(config, channel=context.channel)
@@ -114,8 +118,8 @@ class WebhookAdapter(Adapter[WebhookConfig]):
             raise UnsupportedContentError(f"the document has {len(body)} bytes; max_body is {self.config.max_body}")
         try:
             with endpoint:
-                signed = self._signs.sign(id, now, body, url=out.to.uri, headers=headers)
-                await self._endpoint.post(out, {**headers, **signed}, body)
+                signed = self._signed(id, now, body, out.to.uri, headers)
+                await self._endpoint.post(out, signed, body)
         except ThrottledError as exc:
             raise self._clamped(exc, out.attempt) from exc
         except RejectedError as exc:
@@ -135,11 +139,14 @@ class WebhookAdapter(Adapter[WebhookConfig]):
         return await self._endpoint.probe(self.config.url)
 
     def challenge(self, request: Request) -> Response | None:
-        """What a sender of CloudEvents asks before it calls; Standard Webhooks has none."""
-        return cloudevents.handshake(request, self.config.allowed_origins)
+        """What the scheme, or a sender of CloudEvents, asks before it calls; Standard Webhooks has none."""
+        answer = self._verifies.challenge(request, self.context.clock.now())
+        return cloudevents.handshake(request, self.config.allowed_origins) if answer is None else Response(*answer)
 
     async def verify(self, request: Request) -> None:
-        """Check the signature over the raw bytes, and that they are fresh."""
+        """Check the signature over the raw bytes, of which there may be so many, and that they are fresh."""
+        if len(request.body) > self.config.max_body:
+            raise SignatureError(f"the document is larger than max_body, {self.config.max_body} bytes")
         verified = self._verifies.verify(request, self.context.clock.now())
         if len(self._ids) >= _MOST_IDS:  # nobody parsed it
             self._ids.pop(next(iter(self._ids)))
@@ -148,8 +155,6 @@ class WebhookAdapter(Adapter[WebhookConfig]):
     def parse(self, request: Request) -> Sequence[Event]:
         """One document, one event, whose key is the id of the call; of other systems, what the rules make of it."""
         known = self._ids.pop(id(request), None)
-        if len(request.body) > self.config.max_body:
-            raise InvalidInputError(f"the document is larger than max_body, {self.config.max_body} bytes")
         if self._mapper is not None:
             return self._mapper.events(request, self.context.clock.now(), id=known)
         if self.config.format != "standard":
@@ -162,7 +167,7 @@ class WebhookAdapter(Adapter[WebhookConfig]):
             )
         event = translator.to_event(
             request.body,
-            key=request.headers["webhook-id"],
+            key=known or _named(request),
             type=self.config.event_type,
             channel=self.context.channel,
             home=self.config.url,
@@ -174,8 +179,11 @@ class WebhookAdapter(Adapter[WebhookConfig]):
         return _TAKEN
 
     def _refuse_what_cannot_go(self, out: Outgoing) -> None:
-        if not self.config.secrets:
-            raise AuthenticationError("nothing can be signed: set `secrets`", channel=self.context.channel)
+        if out.to.scheme not in self.schemes:  # an answer to a document that came without a way back
+            raise RejectedError("there is nowhere to answer to: set `url`")
+        if self._unsigned is not None:
+            text = f"nothing can be signed: {self._unsigned}; see `scheme` and `secrets`"
+            raise AuthenticationError(text, channel=self.context.channel)
         if not is_allowed(out.to.uri, allow_http=self.config.allow_http):
             raise RejectedError("plain http is refused: use https, or set `allow_http = true`")
 
@@ -187,13 +195,22 @@ class WebhookAdapter(Adapter[WebhookConfig]):
 
     def _written(self, document: Mapping[str, Any], out: Outgoing, id: str) -> tuple[Mapping[str, str], bytes]:
         """Headers and body that say what *document* says."""
-        attributes, source = translator.attributes_of(out), self.config.source or self.config.sender
-        if self.config.format != "standard" and source is not None:
-            structured = self.config.format == "cloudevents-structured"
+        attributes = translator.attributes_of(out)
+        if self.config.format != "standard":
+            source, structured = self.config.source or self.config.sender, self.config.format != "cloudevents"
+            if source is None:
+                raise UnsupportedContentError("a CloudEvent says where it comes from: set `source`")
             return cloudevents.to_request(document, attributes, id=id, source=source, structured=structured)
         if attributes:
             raise UnsupportedContentError("native attributes are for CloudEvents: set `format`")
         return _JSON, translator.to_body(document)
+
+    def _signed(self, id: str, at: datetime, body: bytes, url: str, headers: Mapping[str, str]) -> Mapping[str, str]:
+        """All headers. The id is there whatever the scheme: the other side knows a repeat by it."""
+        try:
+            return {"webhook-id": id, **headers, **self._signs.sign(id, at, body, url=url, headers=headers)}
+        except ConfigurationError as exc:
+            raise RejectedError(f"this cannot be signed: {exc}") from None
 
     async def _attachments(self, out: Outgoing) -> list[dict[str, Any]]:
         found, left = [], self.config.inline_limit
@@ -214,3 +231,11 @@ class WebhookAdapter(Adapter[WebhookConfig]):
         return ThrottledError(
             exc.reason, retry_after=seconds, scope="conversation", code=exc.code, channel=self.context.channel
         )
+
+
+def _named(request: Request) -> str:
+    """The id that a call says it has, where its scheme knows none: nobody vouches for it."""
+    id = optional_id(request, "webhook-id")
+    if id is None:
+        raise InvalidInputError("the call has no webhook-id, and its scheme knows none")
+    return id

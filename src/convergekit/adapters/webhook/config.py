@@ -9,10 +9,12 @@ from urllib.parse import quote, unquote, urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from convergekit.errors import ConfigurationError
-from convergekit.http import AddressGuard, StandardWebhooks, is_this_machine
+from convergekit.http import AddressGuard, is_this_machine
+from convergekit.http.signatures import SignatureScheme
 from convergekit.model import Address
 
 from .mapping import Ids, Rule, Templates, load
+from .signature import Scheme, made
 
 __all__ = ["WebhookConfig", "is_allowed"]
 
@@ -43,14 +45,28 @@ class WebhookConfig(BaseModel):
         repr=False,  # its path may be a secret
         description="Where replies go, and who a webhook is from that does not say so: an https URL, or none.",
     )
+    scheme: str | Scheme = Field(
+        default="standard",
+        description="How calls are signed, both ways: standard, github, stripe, slack ..., or a table with the name "
+        "and the options of one.",
+    )
+    inbound_scheme: str | Scheme | None = Field(
+        default=None, description="The same for what comes in, where the other side signs in another way."
+    )
     secrets: tuple[SecretStr, ...] = Field(
-        default=(), description="`whsec_` and base64 of 24 to 64 bytes, the current one first; all of them sign."
+        default=(),
+        description="What is signed with, the current one first; all of them sign where the scheme can tell it. For "
+        "standard it is `whsec_` and base64 of 24 to 64 bytes.",
     )
     inbound_secrets: tuple[SecretStr, ...] = Field(
         default=(), description="The same for what comes in, where the other side has secrets of its own."
     )
-    tolerance: float = Field(
-        default=300.0, gt=0, le=86400, description="Seconds that an inbound timestamp may differ from our clock."
+    tolerance: float | None = Field(
+        default=None,
+        gt=0,
+        le=86400,
+        description="Seconds that an inbound timestamp may differ from our clock; unless it is given, what the scheme "
+        "has, which is 300 for most.",
     )
     sender: str | None = Field(
         default=None, description="Address (a URI) that the other side is told as ours, such as where we are called."
@@ -115,15 +131,6 @@ class WebhookConfig(BaseModel):
     def _one_or_more(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str | SecretStr) else value
 
-    @field_validator("secrets", "inbound_secrets")
-    @classmethod
-    def _are_secrets(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-        try:
-            StandardWebhooks(value)
-        except ConfigurationError as exc:
-            raise ValueError(str(exc)) from None
-        return value
-
     @field_validator("url", "sender")
     @classmethod
     def _is_address(cls, value: str | None) -> str | None:
@@ -168,13 +175,26 @@ class WebhookConfig(BaseModel):
 
     @model_validator(mode="after")
     def _can_do_something(self) -> Self:
-        if not self.secrets and not self.inbound_secrets:
+        try:
+            ways = (self.outbound_signature(), self.inbound_signature())
+        except ConfigurationError as exc:
+            raise ValueError(str(exc)) from None
+        if not self.secrets and not self.inbound_secrets and None not in ways:
             raise ValueError("secrets is empty: nothing could be signed, and nothing that comes in be believed")
         if self.format != "standard" and self.secrets and not (self.source or self.sender):
             raise ValueError("source is empty: a CloudEvent says where it comes from")
         if self.url is not None and not is_allowed(self.url, allow_http=self.allow_http):
             raise ValueError("url must be https; allow_http = true permits http to other hosts than this one")
         return self
+
+    def outbound_signature(self) -> SignatureScheme | None:
+        """What signs; None where it is the host's own. Raises `ConfigurationError` where the settings do not fit."""
+        return made(self.scheme, self.secrets)
+
+    def inbound_signature(self) -> SignatureScheme | None:
+        """What verifies; None where it is the host's own. Raises `ConfigurationError` where the settings do not fit."""
+        options = {} if self.tolerance is None else {"tolerance": self.tolerance}
+        return made(self.inbound_scheme or self.scheme, self.inbound_secrets or self.secrets, **options)
 
     @classmethod
     def from_dsn(cls, dsn: str) -> Self:

@@ -39,7 +39,7 @@ class Endpoint:
         chosen = () if config.url is None else (config.url,)
         http.guard(AddressGuard(config.allow_networks, allow_urls=chosen))
         self._headers = {
-            **{name: secret.get_secret_value() for name, secret in config.headers.items()},
+            **{name.lower(): secret.get_secret_value() for name, secret in config.headers.items()},
             "content-type": "application/json",
         }
 

@@ -45,7 +45,7 @@ SCHEMES: Final[Mapping[str, type[SignatureScheme]]] = MappingProxyType(
 _HIDDEN: Final = ConfigDict(hide_input_in_errors=True)
 
 
-def scheme_named(name: str, secrets: Secrets, **options: Any) -> SignatureScheme:
+def scheme_named(name: str, secrets: Secrets, /, **options: Any) -> SignatureScheme:
     """The scheme called *name* in `SCHEMES`.
 
     Args:
