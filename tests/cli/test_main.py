@@ -19,7 +19,7 @@ from convergekit.cli._console import Console
 from convergekit.cli._parser import parser
 from convergekit.errors import ConfigurationError, StoreError
 
-COMMANDS = ["demo", "send", "listen", "adapters", "check", "schema", "verify", "new-adapter"]
+COMMANDS = ["demo", "send", "listen", "adapters", "check", "schema", "verify", "parse", "new-adapter"]
 
 
 def failing(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:

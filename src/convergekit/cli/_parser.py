@@ -39,7 +39,7 @@ def parser() -> argparse.ArgumentParser:
     commands = main.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for add in (
         _demo, _send, _listen, _worker, _dead, _search, _export, _erase, _retain, _db, _adapters, _check, _schema,
-        _verify, _new_adapter,
+        _verify, _parse, _new_adapter,
     ):  # fmt: skip
         add(commands)
     return main
@@ -261,6 +261,23 @@ def _check(commands: _Commands) -> None:
     about = "check a file of settings, then each channel: credentials and reachability"
     found = _command(commands, "check", about, "  convergekit check\n  convergekit check my.toml --json\n")
     found.add_argument("config", nargs="?", default=_CONFIG, metavar="CONFIG", help=f"default: {_CONFIG}")
+    _add_backend(found)
+
+
+def _parse(commands: _Commands) -> None:
+    about = "show what a webhook that was saved becomes on a channel; nothing is stored, and no signature asked for"
+    examples = (
+        '  convergekit parse ci issue.json --header "X-GitHub-Event: issues"\n'
+        "  curl -s https://example.org/sample | convergekit parse shop - --json\n"
+    )
+    found = _command(commands, "parse", about, examples)
+    found.add_argument("channel", metavar="CHANNEL", help="which one of the file")
+    found.add_argument("file", metavar="FILE", help='the body of the call; "-" reads it from standard input')
+    found.add_argument(
+        "--header", action="append", default=[], metavar="FIELD", help='such as "X-GitHub-Event: issues"'
+    )
+    found.add_argument("--query", default="", help="of the URL, without its question mark")
+    found.add_argument("--config", default=_CONFIG, metavar="FILE", help=f"settings (default: {_CONFIG})")
     _add_backend(found)
 
 

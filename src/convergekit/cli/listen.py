@@ -8,19 +8,19 @@ import signal
 
 import anyio
 
-from convergekit import Event, Hub, MemoryStore, MessageReceived, Router
+from convergekit import Event, Hub, MemoryStore, Router
 from convergekit.abc import ReceivesWebhooks
 from convergekit.config import load
-from convergekit.model import ChannelChanged, ConsentChanged, CustomReceived, ReceiptReceived, event_to_json
+from convergekit.model import event_to_json
 
 from ._console import Console
+from ._events import shown
 from ._serving import refusals_told, server_installed, serving
 from ._tokens import parts_of
 
 __all__ = ["run"]
 
 _INTERRUPTED = 130
-_LONGEST = 1000  # characters of what has no event of its own; --json shows all of it
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
@@ -62,25 +62,6 @@ def _printing(console: Console) -> Router:
 
     @router.on_event(Event)
     async def print_event(event: Event) -> None:
-        console.tell(_line(event), **json.loads(event_to_json(event)))
+        console.tell(shown(event), **json.loads(event_to_json(event)))
 
     return router
-
-
-def _line(event: Event) -> str:
-    """What came in, in one line that no terminal takes for anything but text."""
-    who = f" from {event.sender}" if event.sender is not None else ""
-    match event:
-        case MessageReceived(text=str() as text) if text:
-            said = f": {text!r}"
-        case ReceiptReceived():
-            said = f": {event.receipt.status.name}"
-        case ConsentChanged():
-            said = ": they agree" if event.granted else ": they want no more"
-        case CustomReceived():
-            said = f": {event.name!a}: {event.data!a}"[:_LONGEST]
-        case ChannelChanged():
-            said = f": {event.state}" + (f", {event.reason!r}" if event.reason else "")
-        case _:
-            said = ""
-    return f"{event.channel}: {event.type}{who}{said}"
