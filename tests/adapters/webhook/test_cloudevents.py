@@ -372,6 +372,35 @@ async def test_an_event_is_the_same_in_every_attempt() -> None:
     assert one.headers == other.headers
 
 
+KEY = "key1:" + base64.b64encode(b"0123456789abcdef").decode()
+
+
+async def test_message_signatures_sign_the_attributes_of_an_event_both_ways() -> None:
+    """Through the channel: what one signs the other takes, at the URL that the configuration says and no other."""
+    sent: list[httpx.Request] = []
+
+    def accept(request: httpx.Request) -> httpx.Response:
+        sent.append(request)
+        return httpx.Response(204)
+
+    url = "https://us.example/hooks"
+    settings = source(scheme="rfc9421", secrets=(KEY,), url=url)
+    await adapter_over(accept, **settings).send(outgoing(url, native={"attributes": {"subject": "parcel/7"}}))
+    (request,) = sent
+    headers = dict(request.headers)
+    assert '"ce-subject"' in headers["signature-input"]
+    async with channel(**settings, public_url="https://us.example") as (app, context):
+        for changed in ({"ce-subject": "parcel/8"}, {"ce-more": "x"}, {"content-type": "text/plain"}):
+            assert (await call(app, body=request.content, headers={**headers, **changed})).status == 401
+        assert (await call(app, body=request.content + b" ", headers=headers)).status == 401
+        assert (await call(app, body=request.content, headers=headers)).status == 204
+    async with channel(**settings, public_url="https://other.example") as (app, _):
+        assert (await call(app, body=request.content, headers={**headers, "host": "us.example"})).status == 401
+    (event,) = context.admitted
+    assert isinstance(event, MessageReceived)
+    assert event.native["subject"] == "parcel/7"
+
+
 # The handshake
 
 
