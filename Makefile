@@ -12,11 +12,12 @@ JOBS ?= 3
 export PYTHONDONTWRITEBYTECODE :=
 BENCH ?=
 TORTURE ?=
+FUZZ ?=
 
 BIN := $(VENV)/bin
 MADE_FROM := pyproject.toml src/convergekit/_version.py
 
-.PHONY: help demo test peers check torture torture-email torture-sms torture-xmpp torture-x torture-webhook mutants format bench docs test-all constraints changelog clean
+.PHONY: help demo test peers check torture torture-email torture-sms torture-xmpp torture-x torture-webhook fuzz mutants format bench docs test-all constraints changelog clean
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 
@@ -57,6 +58,9 @@ torture-x: $(VENV)/.with-test ## 1,000 mentions and 300 messages by webhook and 
 
 torture-webhook: $(VENV)/.with-test ## 2,000 webhooks from one hub to another over a line that loses some, while both are killed; TORTURE="--kills 5 --messages 500"
 	@$(BIN)/python -m tests.adapters.webhook.killed $(TORTURE)
+
+fuzz: $(VENV)/.with-test ## look for calls that break the webhooks' app, for ten minutes; FUZZ="--seconds 3600 --seed 7"
+	@$(BIN)/python -m tests.fuzz --seconds 600 $(FUZZ)
 
 mutants: $(VENV)/.with-test ## adapters that are broken on purpose, and the rule that finds each of them
 	@$(BIN)/python -m tests.mutants

@@ -1,0 +1,1 @@
+"""Whatever bytes come in at the door: `python -m tests.fuzz`."""
