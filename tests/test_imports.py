@@ -26,7 +26,7 @@ LAYERS = [
     {"abc"},
     {"router", "stores"},
     {"engine"},
-    {"config", "asgi", "_channel", "_handles", "_recipients", "_sending", "_dead_letters", "hub"},
+    {"config", "asgi", "_channel", "_handles", "_recipients", "_sending", "_dead_letters", "_redelivery", "hub"},
     {"sync", "testing", "cli", "__main__"},
 ]
 

@@ -16,6 +16,7 @@ from convergekit import Hub as AsyncHub
 from convergekit.adapters.loopback import Medium
 from convergekit.errors import (
     ConfigurationError,
+    InvalidInputError,
     KeyConflictError,
     NotRunningError,
     NotSentError,
@@ -260,6 +261,29 @@ def until(holds: Any) -> None:
     while not holds():
         assert time.monotonic() < end
         time.sleep(0.002)
+
+
+def test_what_failed_goes_again(backend: Literal["asyncio", "trio"]) -> None:
+    """One message, or all of a channel; one after another where that is wanted."""
+    medium = Medium(idempotent=True)
+    with Hub(backend=backend, store=MemoryStore()) as hub:
+        hub.add_channel("loop", {"adapter": "loopback", "attempts": 1}, medium=medium)
+        medium.script(*[RejectedError("refused")] * 3)
+        handles = [hub.submit(str(number), to=ANN) for number in range(3)]
+        for handle in handles:
+            with pytest.raises(RejectedError):
+                handle.wait(timeout=60)
+        assert hub.redeliver(handles[0]).wait(timeout=60) is Status.ACCEPTED
+        for each in hub.redeliveries("loop"):
+            assert each.handle is not None
+            assert each.handle.wait(timeout=60) is Status.ACCEPTED
+            break
+        done = hub.redeliver(channel="loop")
+        assert (done.again, done.left) == (1, {})
+        assert handles[2].wait(timeout=60) is Status.ACCEPTED
+        assert medium.texts() == ["0", "1", "2"]
+        with pytest.raises(InvalidInputError, match="one message, or channel="):
+            hub.redeliver()  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
 
 
 def test_an_adapter_class_is_said_where_the_settings_do_not_tell_it() -> None:

@@ -194,9 +194,9 @@ class DispatchHandle:
 
     @property
     def _is_settled(self) -> bool:
-        if self.state.is_final:
-            return True
-        return all(self._rests(delivery) for delivery in self.deliveries)
+        # Of what has ended, only what a person has had repeated is still to be waited for.
+        waited = [each for each in self.deliveries if each.supersedes or not self.state.is_final]
+        return all(self._rests(delivery) for delivery in waited)
 
     def _rests(self, delivery: Delivery) -> bool:
         if delivery.state is DeliveryState.SENDING:

@@ -20,6 +20,7 @@ from .engine.planner import Planner
 from .errors import ConfigurationError, InvalidInputError
 from .model import (
     ConversationRef,
+    Delivery,
     DeliveryState,
     Dispatch,
     DispatchState,
@@ -216,13 +217,17 @@ def _keyed(key: str | None, recipients: Sequence[Recipient], what: str = "send")
 
 
 def _cancelled(dispatch: Dispatch) -> Dispatch | None:
-    if dispatch.state.is_final:
-        return None
     reason = "cancelled by the caller"
     stopped = {"state": DeliveryState.CANCELLED, "reason": reason}
-    stoppable = (DeliveryState.WAITING, DeliveryState.QUEUED)
     deliveries = tuple(
-        each.model_copy(update=stopped) if each.state in stoppable and not each.unknown else each
-        for each in dispatch.deliveries
+        each.model_copy(update=stopped) if _is_stoppable(each, dispatch) else each for each in dispatch.deliveries
     )
+    if dispatch.state.is_final:  # but what is repeated although it has arrived can be stopped, and has arrived
+        return None if deliveries == dispatch.deliveries else dispatch.model_copy(update={"deliveries": deliveries})
     return dispatch.model_copy(update={"deliveries": deliveries, "state": DispatchState.CANCELLED, "reason": reason})
+
+
+def _is_stoppable(delivery: Delivery, dispatch: Dispatch) -> bool:
+    if delivery.unknown or delivery.state not in (DeliveryState.WAITING, DeliveryState.QUEUED):
+        return False
+    return delivery.supersedes is not None or not dispatch.state.is_final

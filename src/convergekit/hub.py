@@ -8,6 +8,7 @@ import signal
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast, overload
@@ -20,6 +21,7 @@ from ._channel import Channel
 from ._dead_letters import DeadLetter, DeadLetters
 from ._handles import Content, Conversation, DispatchHandle, as_message
 from ._recipients import Several, To, as_recipient, recipients
+from ._redelivery import Left, Only, Redelivered, Redelivering, Redelivery, Selection
 from ._sending import Sending
 from .abc import Adapter, Archive, Clock, ReceivesWebhooks, Store
 from .config import ChannelSettings, channel_settings, load
@@ -41,6 +43,7 @@ from .model import (
     Contact,
     ConversationKind,
     ConversationRef,
+    Delivery,
     Dispatch,
     Event,
     MessageReceived,
@@ -73,6 +76,9 @@ __all__ = [
     "DispatchHandle",
     "Hub",
     "HubHealth",
+    "Left",
+    "Redelivered",
+    "Redelivery",
     "Several",
     "To",
 ]
@@ -190,6 +196,7 @@ class Hub(AsyncContextManagerMixin):
         rechecking = Rechecking(self._planner, facts, self.clock, all_gates, self._engine.ledger.submit)
         self._sending = Sending(self._engine, self._planner, facts, self.clock, self._check_open)
         self.dead_letters = DeadLetters(self._engine, self._sending, self._ids, all_gates, self._check_open)
+        self._redelivering = Redelivering(self._engine, self._sending, self._ids, self._check_open)
         self.contacts = ContactBook(facts.contacts)
         self.consents = facts.consents
         # The same decorators as on a router, so that a small application needs no other object.
@@ -457,6 +464,91 @@ class Hub(AsyncContextManagerMixin):
             raise InvalidInputError(f"limit has to be 1 or more, not {limit}")
         key = None if recipient is None else recipient_key(as_recipient(recipient))
         return [self._handle(each) for each in await self.store.dispatches(limit=limit, recipient=key)]
+
+    @overload
+    async def redeliver(
+        self, what: DispatchHandle | Delivery | str, *, expires_at: datetime | None = ...
+    ) -> DispatchHandle: ...
+    @overload
+    async def redeliver(
+        self,
+        *,
+        channel: str,
+        to: Address | str | None = ...,
+        since: datetime | None = ...,
+        until: datetime | None = ...,
+        only: Only = ...,
+        limit: int | None = ...,
+        expires_at: datetime | None = ...,
+    ) -> Redelivered: ...
+
+    async def redeliver(
+        self,
+        what: DispatchHandle | Delivery | str | None = None,
+        *,
+        expires_at: datetime | None = None,
+        **selection: Any,
+    ) -> DispatchHandle | Redelivered:
+        """Send again from the ledger what failed, or what the receiver has lost.
+
+        Where the medium recognises a repeat (`capabilities.idempotency`; webhooks do), it goes with the same key, and
+        may have been taken before. Elsewhere only what failed goes, its missing parts, with a new key.
+        It is safe to ask twice, in several processes at once, and once more after an interruption.
+
+        Args:
+            what: A message, or one delivery of it: a handle, or its id. Of a message goes what failed and is needed, or
+                all of it where nothing failed. Without it, all that the rest chooses, as for `redeliveries`.
+            expires_at: Until when it may be sent now; needed for what has expired.
+            selection: As for `redeliveries`.
+
+        Returns:
+            Of one message its handle; else how many go again, and why the others do not.
+
+        Raises:
+            InvalidInputError: Nothing of *what* goes again, and why; or an argument makes no sense.
+            ConfigurationError: The channel is not known here, so nobody can say whether its medium recognises a repeat.
+        """
+        if (what is None) == ("channel" not in selection):
+            raise InvalidInputError("redeliver() takes one message, or channel=")
+        if what is not None:
+            if selection:
+                raise InvalidInputError(f"for one message there is no {next(iter(selection))}=")
+            return await self._redelivering.one(what, expires_at)
+        return await self._redelivering.many(Selection(**selection, expires_at=expires_at))
+
+    def redeliveries(
+        self,
+        channel: str,
+        *,
+        to: Address | str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        only: Only = "failed",
+        limit: int | None = None,
+        expires_at: datetime | None = None,
+        dry_run: bool = False,
+    ) -> AsyncIterator[Redelivery[DispatchHandle]]:
+        """`redeliver` in bulk, one after another as it is gone through: the oldest first, a page in memory at a time.
+
+        Args:
+            channel: What went out by this one.
+            to: Only what went to this address.
+            since: Only what was made from then on: submitted, or sent again.
+            until: Only what was made before. Without it, before now; who goes on after an interruption, and wants
+                `only="all"`, says the same as the first time, or what went again since goes once more.
+            only: "failed" for what came to no good end: given up, refused, expired, unknown. "all" also for what was
+                taken.
+            limit: How many go again at most.
+            expires_at: As for `redeliver`.
+            dry_run: Only say what would be done.
+
+        Raises:
+            ConfigurationError: There is no such channel.
+            InvalidInputError: An argument makes no sense.
+        """
+        return self._redelivering.each(
+            Selection(channel, to, since, until, only, limit, expires_at=expires_at, dry_run=dry_run)
+        )
 
     def _handle(self, dispatch: Dispatch) -> DispatchHandle:
         return DispatchHandle(self._sending, self._engine.ledger.watch(dispatch))

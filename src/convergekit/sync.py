@@ -9,9 +9,9 @@ Any number of threads may share one hub. Handlers stay asynchronous, and run in 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar, overload
@@ -22,6 +22,7 @@ from pydantic import BaseModel
 from . import hub as _asynchronous
 from ._dead_letters import DeadLetter
 from ._handles import Target
+from ._redelivery import Only, Redelivered, Redelivery
 from .abc import Adapter, Direction, Erased, Found, Page
 from .abc import Archive as _Archive
 from .abc import Contacts as _Contacts
@@ -306,6 +307,10 @@ class DeadLetters:
         return self._hub._call(lambda: self._letters.discard(id))
 
 
+async def _next(found: AsyncIterator[T]) -> T | None:
+    return await anext(found, None)
+
+
 def _target(target: Target | DispatchHandle) -> Target:
     return target._handle if isinstance(target, DispatchHandle) else target
 
@@ -502,6 +507,56 @@ class Hub:
         """See `convergekit.Hub.dispatches`."""
         found = self._call(lambda: self._hub.dispatches(limit=limit, recipient=recipient))
         return [DispatchHandle(self, each) for each in found]
+
+    @overload
+    def redeliver(
+        self, what: DispatchHandle | Delivery | str, *, expires_at: datetime | None = ...
+    ) -> DispatchHandle: ...
+    @overload
+    def redeliver(
+        self,
+        *,
+        channel: str,
+        to: Address | str | None = ...,
+        since: datetime | None = ...,
+        until: datetime | None = ...,
+        only: Only = ...,
+        limit: int | None = ...,
+        expires_at: datetime | None = ...,
+    ) -> Redelivered: ...
+
+    def redeliver(
+        self, what: DispatchHandle | Delivery | str | None = None, **options: Any
+    ) -> DispatchHandle | Redelivered:
+        """See `convergekit.Hub.redeliver`."""
+        one = what._handle if isinstance(what, DispatchHandle) else what
+        again: Any = self._hub.redeliver
+        found: Any = self._call(lambda: again(one, **options))
+        return found if isinstance(found, Redelivered) else DispatchHandle(self, found)
+
+    def redeliveries(
+        self,
+        channel: str,
+        *,
+        to: Address | str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        only: Only = "failed",
+        limit: int | None = None,
+        expires_at: datetime | None = None,
+        dry_run: bool = False,
+    ) -> Iterator[Redelivery[DispatchHandle]]:
+        """See `convergekit.Hub.redeliveries`; each is done when it is asked for."""
+
+        async def begun() -> AsyncIterator[Redelivery[_asynchronous.DispatchHandle]]:
+            return self._hub.redeliveries(
+                channel, to=to, since=since, until=until, only=only, limit=limit, expires_at=expires_at, dry_run=dry_run
+            )
+
+        found = self._call(begun)
+        while (each := self._call(lambda: _next(found))) is not None:
+            handle = None if each.handle is None else DispatchHandle(self, each.handle)
+            yield Redelivery(each.dispatch, each.delivery, each.left, handle)
 
     def plan(self, content: Content, *, to: To | Several, via: RouteLike | None = None) -> Plan:
         """See `convergekit.Hub.plan`."""

@@ -7,6 +7,7 @@ a checker that stops complaining about it fails the check.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Annotated, assert_type
 
 from convergekit import (
@@ -35,7 +36,7 @@ from convergekit import (
 from convergekit.abc import Adapter, Health, Outgoing, Request
 from convergekit.adapters.webhook import WebhookConfig
 from convergekit.errors import RejectedError
-from convergekit.hub import DeadLetter
+from convergekit.hub import DeadLetter, Left, Redelivered
 from convergekit.model import DeliveryChanged, Event
 from convergekit.router import Plan
 from convergekit.sync import DispatchHandle as BlockingHandle
@@ -79,7 +80,14 @@ async def decide() -> None:
         assert_type(letter, DeadLetter)
         assert_type(await hub.dead_letters.resend(letter.id, "other words"), DispatchHandle)
     assert_type(await hub.dead_letters.list(state="unknown", limit=5), list[DeadLetter])
+    assert_type(await hub.redeliver("id", expires_at=datetime.now(UTC)), DispatchHandle)
+    assert_type(await hub.redeliver(channel="hooks", only="all"), Redelivered)
+    async for each in hub.redeliveries("hooks", to="https://example.org/hook", limit=10):
+        assert_type(each.handle, DispatchHandle | None)
+        assert_type(each.left, Left | None)
     with BlockingHub(store="sqlite:///ledger.db") as blocking:
+        assert_type(blocking.redeliver("id"), BlockingHandle)
+        assert_type([each.handle for each in blocking.redeliveries("hooks")], list[BlockingHandle | None])
         assert_type([letter.id for letter in blocking.dead_letters], list[str])
         assert_type(blocking.conversation("x:1").send("hello"), BlockingHandle)
 

@@ -55,8 +55,12 @@ class Ids:
     def __call__(self) -> str:
         """The next id: 32 hexadecimal digits."""
         self._count = (self._count + 1) & 0xFFFF
-        milliseconds = int(self._clock.now().timestamp() * 1000)
-        return f"{milliseconds:012x}{self._count:04x}{self._random.getrandbits(64):016x}"
+        return f"{self.since(self._clock.now())}{self._count:04x}{self._random.getrandbits(64):016x}"
+
+    @staticmethod
+    def since(moment: datetime) -> str:
+        """What sorts before every id that is made from *moment* on, and behind those of the millisecond before."""
+        return f"{int(moment.timestamp() * 1000):012x}"
 
 
 class Alarm:

@@ -266,7 +266,9 @@ class Ledger:
         events: list[Event] = []
         for delivery in after.deliveries:
             known = old.get(delivery.id)
-            was = known.status if known is not None else Status.QUEUED
+            # What goes in the place of another goes on from where that one was.
+            first = known or old.get(delivery.supersedes or "")
+            was = first.status if first is not None else Status.QUEUED
             dispute = delivery.disputed and not (known is not None and known.disputed)
             if delivery.id in opted_out and (known is None or known.opt_out is None):
                 events.append(_opted_out(delivery, opted_out[delivery.id], self._clock.now()))

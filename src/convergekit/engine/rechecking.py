@@ -105,8 +105,9 @@ def _suppressed(delivery: str, reason: str) -> Change:
 
     def change(dispatch: Dispatch) -> Dispatch | None:
         cancelled = cancel(dispatch)
-        if cancelled is None or any(each.id != delivery for each in dispatch.current):
-            return cancelled  # the plan decides what that means
+        others = any(each.id != delivery for each in dispatch.current)
+        if cancelled is None or others or dispatch.state is DispatchState.SATISFIED:
+            return cancelled  # the plan decides what that means; and what had arrived before it was repeated, has
         return cancelled.model_copy(update={"state": DispatchState.SUPPRESSED, "reason": reason})
 
     return change

@@ -31,6 +31,7 @@ from convergekit.model import (
     Operation,
     Part,
     Receipt,
+    Report,
     Status,
 )
 
@@ -38,7 +39,7 @@ from .channels import ChannelRuntime
 from .ledger import Change
 from .outcomes import with_receipt
 
-__all__ = ["decided", "discarded", "replacement", "sent_again", "with_content"]
+__all__ = ["decided", "discarded", "repeat", "replacement", "sent_again", "with_content"]
 
 _GIVEN_UP = (DeliveryState.DEAD, DeliveryState.UNKNOWN)
 
@@ -80,17 +81,47 @@ async def replacement(
     degradations: Iterable[Degradation] = delivery.degradations
     if edited is not None:
         parts, degradations = await _rendered(delivery, edited, channel)
-    kept = {name: getattr(delivery, name) for name in _KEPT}
-    return Delivery(
-        id=identity,
-        key=identity,
-        parts=tuple(parts),
-        degradations=tuple(degradations),
-        due=now,
-        expires_at=expires_at,
-        supersedes=delivery.id,
-        **kept,
+    fresh = {"key": identity, "parts": tuple(parts), "degradations": tuple(degradations), "expires_at": expires_at}
+    return _in_place_of(delivery, identity, now, **fresh)
+
+
+def repeat(
+    delivery: Delivery, identity: str, now: datetime, *, known: bool, begun_at: datetime | None = None
+) -> Delivery:
+    """The delivery that says the same once more; of what has failed, the parts that nobody has taken.
+
+    Args:
+        delivery: It is not under way.
+        identity: Id of the new one.
+        now: When it may be sent.
+        known: Whether the medium recognises a repeat: then it has the same key, and may say what was taken. Else it
+            has a key of its own.
+        begun_at: When the medium has first seen the key, where it does not remember it for good.
+    """
+    missing = delivery.missing
+    fresh: dict[str, Any] = {"degradations": delivery.degradations, "expires_at": delivery.expires_at}
+    if not known:
+        return _in_place_of(
+            delivery, identity, now, key=identity, parts=tuple(delivery.parts[index] for index in missing), **fresh
+        )
+    # The key of a part is made of its number, so each keeps its place; what was taken before is not sent again.
+    taken = [index for index in range(len(delivery.parts)) if index not in missing] if missing else []
+    return _in_place_of(
+        delivery,
+        identity,
+        now,
+        key=delivery.key,
+        parts=delivery.parts,
+        report=Report(parts={index: delivery.report.part(index) for index in taken}),
+        unknown=delivery.unknown.intersection(missing),
+        first_attempt_at=begun_at,
+        **fresh,
     )
+
+
+def _in_place_of(delivery: Delivery, identity: str, now: datetime, **fresh: Any) -> Delivery:
+    kept = {name: getattr(delivery, name) for name in _KEPT}
+    return Delivery(id=identity, due=now, supersedes=delivery.id, **kept, **fresh)
 
 
 _KEPT = (

@@ -29,6 +29,7 @@ from .conversation import (
     ConversationRef,
 )
 from .delivery import (
+    ERASED,
     Attempt,
     Degradation,
     Delivery,
@@ -97,6 +98,7 @@ from .wire import (
 )
 
 __all__ = [
+    "ERASED",
     "VERSION",
     "Address",
     "Attachment",

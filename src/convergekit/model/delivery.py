@@ -19,6 +19,7 @@ from .message import Attachment, Importance, Message
 from .receipt import Failure, FailureKind, Report, Status
 
 __all__ = [
+    "ERASED",
     "Attempt",
     "Degradation",
     "Delivery",
@@ -32,6 +33,10 @@ __all__ = [
     "SequenceStep",
     "Step",
 ]
+
+
+#: Stands where an address was, once the content of a message is erased.
+ERASED: Final = Address("erased:contact")
 
 
 class Operation(StrEnum):
@@ -420,8 +425,13 @@ class Dispatch(Value):
 
     @property
     def failed(self) -> tuple[Delivery, ...]:
-        """The deliveries that came to no good end, and that nothing has superseded."""
-        return tuple(delivery for delivery in self.current if delivery.has_failed)
+        """The deliveries that came to no good end, where nothing has superseded them and there is content to send."""
+        return () if self.is_erased else tuple(delivery for delivery in self.current if delivery.has_failed)
+
+    @property
+    def is_erased(self) -> bool:
+        """Whether its content is gone, by an erasure or by retention: there is nothing that could be said again."""
+        return self.recipient == ERASED.uri
 
     def tries(self, delivery: Delivery) -> tuple[Delivery, ...]:
         """*delivery*, and before it those that it repeats: superseded by it, with the same key for the medium.

@@ -20,7 +20,7 @@ Rules kept here (DESIGN, "first_of" and "Status"):
 - SATISFIED, CANCELLED and SUPPRESSED stay. A failure that is reported after a dispatch was satisfied reopens nothing:
   it shows in `status`. EXHAUSTED and EXPIRED say that nothing more will be sent; a late report can still prove that
   the goal was reached, and then they become SATISFIED. A resend by a person (`Delivery.supersedes`) of a leg that
-  was lost makes them PENDING again.
+  was lost makes them PENDING again. What has reached its goal and is repeated, under the same key, has reached it.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ from convergekit.model import (
 
 from ._steps import leaves
 
-__all__ = ["advance", "reached"]
+__all__ = ["advance", "is_needed", "reached"]
 
 
 class _Verdict(Enum):
@@ -96,6 +96,27 @@ def reached(delivery: Delivery, goal: Status) -> bool:
     return status is not Status.FAILED and status >= goal
 
 
+def is_needed(dispatch: Dispatch, leg: int) -> bool:
+    """Whether *leg*, which is lost, could still bring *dispatch* further: no other way has, or may, in its stead."""
+    return dispatch.plan is not None and _is_needed(dispatch, dispatch.plan, leg)
+
+
+def _is_needed(dispatch: Dispatch, step: Step, leg: int) -> bool:
+    if isinstance(step, LegStep):
+        return True
+    mine = next(child for child in step.steps if any(leaf.leg == leg for leaf in leaves(child)))
+    others = [leaf for child in step.steps if child is not mine for leaf in leaves(child)]
+    if isinstance(step, SequenceStep) and any(_leads_on(dispatch, leaf) for leaf in others):
+        return False
+    return _is_needed(dispatch, mine, leg)
+
+
+def _leads_on(dispatch: Dispatch, leaf: LegStep) -> bool:
+    delivery = dispatch.delivery(leaf.leg)
+    under_way = delivery.state in (DeliveryState.QUEUED, DeliveryState.SENDING)
+    return under_way or any(reached(each, leaf.goal) for each in dispatch.tries(delivery))
+
+
 class _Run:
     """One pass over the plan; the only thing here that changes, and it does not outlive `advance`."""
 
@@ -108,6 +129,10 @@ class _Run:
         self.expired = False
 
     # -- what holds -----------------------------------------------------------------------------------------------
+
+    def reached(self, leaf: LegStep) -> bool:
+        """Whether its delivery has reached its goal, or one before it that it repeats."""
+        return any(reached(each, leaf.goal) for each in self.dispatch.tries(self.legs[leaf.leg]))
 
     def started(self, step: Step) -> bool:
         return any(_is_started(self.legs[leaf.leg]) for leaf in leaves(step))
@@ -142,9 +167,9 @@ class _Run:
                 return _all_of([self.drive(child, tries) for child in step.steps])
 
     def drive_leg(self, step: LegStep, tries: int | None) -> _Verdict:
-        delivery = self.legs[step.leg]
-        if reached(delivery, step.goal):
+        if self.reached(step):
             return _Verdict.REACHED
+        delivery = self.legs[step.leg]
         if _is_held(delivery):
             return self.still_open(delivery)
         if _is_lost(delivery):
@@ -192,12 +217,12 @@ class _Run:
 
     def leave(self, step: Step, why: str) -> _Verdict:
         """Close *step* as far as that can be done; what was taken before may still reach its goal."""
-        legs = [(self.legs[leaf.leg], leaf.goal) for leaf in leaves(step)]
-        held = [delivery for delivery, goal in legs if _is_held(delivery) and not reached(delivery, goal)]
+        legs = {leaf.leg: self.legs[leaf.leg] for leaf in leaves(step)}
+        held = {leaf.leg for leaf in leaves(step) if _is_held(legs[leaf.leg]) and not self.reached(leaf)}
         if held:
-            self.open.update((delivery.leg, delivery) for delivery in held)
+            self.open.update((leg, legs[leg]) for leg in held)
             return _Verdict.OPEN
-        for delivery, _ in legs:
+        for delivery in legs.values():
             # A resend was asked for by a person; the plan does not take it back.
             if delivery.supersedes is None:
                 self.cancel(delivery, why)
@@ -207,9 +232,9 @@ class _Run:
         """Where *step* stands, changing nothing: REACHED, OPEN for a resend under way, or LOST."""
         match step:
             case LegStep():
-                delivery = self.legs[step.leg]
-                if reached(delivery, step.goal):
+                if self.reached(step):
                     return _Verdict.REACHED
+                delivery = self.legs[step.leg]
                 resent = delivery.supersedes is not None and delivery.state is DeliveryState.QUEUED
                 return self.still_open(delivery) if resent else _Verdict.LOST
             case ParallelStep():
@@ -244,7 +269,7 @@ class _Run:
         """Cancel what *step*, whose goal was reached, no longer needs; whatever is under way is finished."""
         for leaf in leaves(step):
             delivery = self.legs[leaf.leg]
-            if not reached(delivery, leaf.goal) and delivery.supersedes is None and not _is_under_way(delivery):
+            if not self.reached(leaf) and delivery.supersedes is None and not _is_under_way(delivery):
                 self.cancel(delivery, "no longer needed")
 
     def withdraw(self, step: Step, why: str) -> None:

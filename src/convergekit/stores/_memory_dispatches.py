@@ -11,7 +11,6 @@ from convergekit.abc import Deliveries, Lane
 from convergekit.model import Delivery, DeliveryState, Dispatch
 
 from ._memory_lanes import Lanes
-from ._said import is_erased
 
 __all__ = ["Dispatches"]
 
@@ -170,9 +169,7 @@ class Dispatches:
         found = (
             (dispatch, delivery.id)
             for dispatch in self._dispatches.values()
-            for delivery in (
-                () if failed and is_erased(dispatch) else dispatch.failed if failed else dispatch.deliveries
-            )
+            for delivery in (dispatch.failed if failed else dispatch.deliveries)
             if delivery.channel == channel
             and address in (None, delivery.address.uri)
             and (after is None or delivery.id > after)

@@ -18,6 +18,7 @@ from convergekit.abc import Found, Store
 from convergekit.content.words import Phrase, body_text, highlights, searchable
 from convergekit.errors import InvalidInputError
 from convergekit.model import (
+    ERASED,
     Address,
     Content,
     ConversationRef,
@@ -41,13 +42,11 @@ from convergekit.model.receipt import PartReport
 from convergekit.router import StoredContacts
 
 __all__ = [
-    "ERASED",
     "Described",
     "Row",
     "described",
     "forget_contacts",
     "found_in",
-    "is_erased",
     "is_moving",
     "is_open",
     "place_after",
@@ -58,8 +57,6 @@ __all__ = [
 
 #: What the ledger holds: something that came in, or something that goes out.
 Row: TypeAlias = Event | Dispatch
-#: Stands where an address was.
-ERASED: Final = Address("erased:contact")
 _SAYS: Final = (Operation.SEND, Operation.EDIT)
 _OPEN: Final = (DeliveryState.WAITING, DeliveryState.QUEUED)
 _MOVING: Final = (*_OPEN, DeliveryState.SENDING)
@@ -201,11 +198,6 @@ def place_after(after: str) -> int:
 def is_open(dispatch: Dispatch) -> bool:
     """Whether something may still be done about *dispatch*: by the engine or by a person."""
     return dispatch.wake_at is not None or any(each.state in _IN_HANDS for each in dispatch.deliveries)
-
-
-def is_erased(dispatch: Dispatch) -> bool:
-    """Whether only a tombstone is left of *dispatch*: there is nothing that could be said again."""
-    return dispatch.recipient == ERASED.uri
 
 
 def is_moving(dispatch: Dispatch) -> bool:

@@ -243,5 +243,5 @@ def counts(connection: Connection) -> LedgerCounts:
     ended: dict[str, str] = {stored: state for state, stored in s.ENDED_BADLY.items()}
     by_state = select(d.channel, d.state, func.count()).group_by(d.channel, d.state)
     for channel, state, number in connection.execute(by_state):
-        deliveries[channel, ended[state] if state in ended else state] += number
+        deliveries[channel, str(ended.get(state, state))] += number
     return LedgerCounts(entries=entries, deliveries=deliveries)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from convergekit.abc import Lane
 from convergekit.model import Delivery, DeliveryState, Dispatch, Event
 from convergekit.model.wire import event_to_json, to_json
-from convergekit.stores._said import is_erased
 
 from .schema import ENDED_BADLY
 
@@ -123,9 +122,8 @@ def dispatch_row(dispatch: Dispatch, said: Said | None = None) -> DispatchRow:
     is_ours = dispatch.key == dispatch.id
     dedupe = dispatch.id if is_ours else hashed("key", dispatch.key, dispatch.recipient)
     wake_at = None if dispatch.wake_at is None else micros(dispatch.wake_at)
-    # Of a tombstone nothing is left that could go again, and in the place of what was superseded something else went.
-    superseded, there = {each.supersedes for each in dispatch.deliveries}, not is_erased(dispatch)
-    deliveries = [delivery_row(each, is_current=there and each.id not in superseded) for each in dispatch.deliveries]
+    failed = {each.id for each in dispatch.failed}
+    deliveries = [delivery_row(each, has_failed=each.id in failed) for each in dispatch.deliveries]
     return DispatchRow(dispatch, dedupe, wake_at, to_json(dispatch), deliveries, said)
 
 
@@ -144,19 +142,16 @@ def dispatch_values(row: DispatchRow, *, placed: bool) -> dict[str, Any]:
     }
 
 
-def delivery_row(delivery: Delivery, *, is_current: bool = True) -> DeliveryRow:
-    """*delivery* as a row; *is_current* where nothing has superseded it."""
-    channel = delivery.channel
-    state = delivery.state.value
-    if is_current and state in ENDED_BADLY and delivery.has_failed:
-        state = ENDED_BADLY[state]
+def delivery_row(delivery: Delivery, *, has_failed: bool = False) -> DeliveryRow:
+    """*delivery* as a row; *has_failed* where it is one of `Dispatch.failed`."""
+    channel, state = delivery.channel, delivery.state.value
     ids = delivery.report.ids
     return DeliveryRow(
         delivery.id,
         delivery.dispatch,
         channel,
         address_key(channel, delivery.address.uri),
-        state,
+        ENDED_BADLY.get(state, state) if has_failed else state,
         delivery.state is not DeliveryState.WAITING,
         delivery.state in _OPEN,
         micros(delivery.due),
