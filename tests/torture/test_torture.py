@@ -24,7 +24,7 @@ async def torture(url: str, log: Path, much: Torture) -> Sums:
 async def test_ten_kills_on_sqlite(tmp_path: Path) -> None:
     """`make torture` does two hundred."""
     sums = await torture(
-        f"sqlite:///{tmp_path / 'ledger.db'}", tmp_path / "log", Torture(seed=1, out=160, into=160, kills=10)
+        f"sqlite:///{tmp_path / 'ledger.db'}", tmp_path / "log", Torture(seed=1, out=100, into=100, kills=10)
     )
 
     assert sums.wrong == []
@@ -33,7 +33,7 @@ async def test_ten_kills_on_sqlite(tmp_path: Path) -> None:
 async def test_two_processes_on_one_file(tmp_path: Path) -> None:
     """Two that work and one that submits share a file of SQLite, and are killed one after another."""
     sums = await torture(
-        f"sqlite:///{tmp_path / 'ledger.db'}", tmp_path / "log", Torture(seed=4, out=120, into=120, kills=4, workers=2)
+        f"sqlite:///{tmp_path / 'ledger.db'}", tmp_path / "log", Torture(seed=4, out=80, into=80, kills=4, workers=2)
     )
 
     assert sums.wrong == []
@@ -41,7 +41,7 @@ async def test_two_processes_on_one_file(tmp_path: Path) -> None:
 
 async def test_ten_kills_on_postgresql(postgres_url: str, tmp_path: Path) -> None:
     """The same ledger, another engine."""
-    sums = await torture(postgres_url, tmp_path / "log", Torture(seed=2, out=160, into=160, kills=10))
+    sums = await torture(postgres_url, tmp_path / "log", Torture(seed=2, out=100, into=100, kills=10))
 
     assert sums.wrong == []
 
@@ -49,7 +49,7 @@ async def test_ten_kills_on_postgresql(postgres_url: str, tmp_path: Path) -> Non
 async def test_four_workers_are_killed_and_stopped(postgres_url: str, tmp_path: Path) -> None:
     """One that was stopped is given up for dead, and when it goes on again it changes nothing any more."""
     sums = await torture(
-        postgres_url, tmp_path / "log", Torture(seed=3, out=160, into=160, kills=5, stops=4, workers=4)
+        postgres_url, tmp_path / "log", Torture(seed=3, out=100, into=100, kills=5, stops=4, workers=4)
     )
 
     assert sums.wrong == []
