@@ -35,17 +35,21 @@ async def test_it_is_off_unless_asked_for() -> None:
 async def test_it_is_ready_while_the_hub_takes_in_and_alive_all_the_time() -> None:
     it = hub()
     app = it.asgi(health=True)
+    await it.add_channel("shop", {"adapter": "webhook", "secrets": [SECRET]})
 
     async def now() -> list[int]:
-        return [(await ask(app, path)).status for path in ("/-/live", "/-/ready", "/-/ready/")]
+        asked = [await ask(app, path) for path in ("/-/live", "/-/ready", "/-/ready/")]
+        called = await call(app, "/shop")
+        late = [each for each in (*asked, called) if each.status == 503]
+        assert all(each.headers["retry-after"] == "5" for each in late)
+        return [each.status for each in (*asked, called)]
 
-    assert await now() == [200, 503, 503]
+    assert await now() == [200, 503, 503, 503]
     async with it:
-        assert await now() == [200, 200, 200]
+        assert await now() == [200, 200, 200, 401]
         await it._engine.drain()
-        assert await now() == [200, 503, 503]
-        assert (await ask(app, "/-/ready")).headers["retry-after"] == "5"
-    assert await now() == [200, 503, 503]
+        assert await now() == [200, 503, 503, 503]
+    assert await now() == [200, 503, 503, 503]
 
 
 async def test_while_channels_are_being_opened_nothing_is_ready() -> None:
