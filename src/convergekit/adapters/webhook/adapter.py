@@ -25,7 +25,7 @@ from convergekit.errors import (
     ThrottledError,
     UnsupportedContentError,
 )
-from convergekit.http.signatures import optional_id
+from convergekit.http.signatures import SignatureScheme, optional_id
 from convergekit.model import (
     Address,
     AttachmentLimit,
@@ -42,6 +42,7 @@ from . import cloudevents, signature, translator
 from .config import WebhookConfig, is_allowed
 from .endpoints import Endpoints
 from .mapping import mapper_of
+from .own_secrets import own_secrets
 from .transport import GONE, Endpoint
 
 __all__ = ["WebhookAdapter"]
@@ -60,7 +61,8 @@ class WebhookAdapter(Adapter[WebhookConfig]):
 
     Args:
         config: The partner.
-        context: What the engine lends. Its `parts` may have `scheme` and `inbound_scheme`: ways to sign of the host's.
+        context: What the engine lends. Its `parts` may have `scheme` and `inbound_scheme`, ways to sign of the host's,
+            and `secrets`: what finds those of single endpoints (`own_secrets.Lookup`).
     """
 
     name = "webhook"
@@ -101,7 +103,8 @@ class WebhookAdapter(Adapter[WebhookConfig]):
         limit = AttachmentLimit(count=100, total=config.inline_limit) if config.inline_limit else AttachmentLimit()
         self.capabilities = type(self).capabilities.model_copy(update={"attachments": limit})
         self._signs, self._verifies = signature.schemes(config, context.parts)
-        self._unsigned = signature.flaw(self._signs)
+        self._own_secrets = own_secrets(config, context.parts, self._signs)
+        self._unsigned = signature.flaw(self._signs) if self._own_secrets is None else None
         self._endpoint = Endpoint(config, context.http)
         self._ids: dict[int, str | None] = {}  # what `verify` learns and `parse` needs, by the request
         self._mapper = mapper_of(config, channel=context.channel)
@@ -116,9 +119,10 @@ class WebhookAdapter(Adapter[WebhookConfig]):
         headers, body = self._written(await self._document(out, now), out, id)
         if len(body) > self.config.max_body:
             raise UnsupportedContentError(f"the document has {len(body)} bytes; max_body is {self.config.max_body}")
+        scheme = self._signs if self._own_secrets is None else await self._own_secrets.scheme_for(out.to)
+        signed = _signed(scheme, id, now, body, out.to.uri, headers)
         try:
             with endpoint:
-                signed = self._signed(id, now, body, out.to.uri, headers)
                 await self._endpoint.post(out, signed, body)
         except ThrottledError as exc:
             raise self._clamped(exc, out.attempt) from exc
@@ -205,13 +209,6 @@ class WebhookAdapter(Adapter[WebhookConfig]):
             raise UnsupportedContentError("native attributes are for CloudEvents: set `format`")
         return _JSON, translator.to_body(document)
 
-    def _signed(self, id: str, at: datetime, body: bytes, url: str, headers: Mapping[str, str]) -> Mapping[str, str]:
-        """All headers. The id is there whatever the scheme: the other side knows a repeat by it."""
-        try:
-            return {"webhook-id": id, **headers, **self._signs.sign(id, at, body, url=url, headers=headers)}
-        except ConfigurationError as exc:
-            raise RejectedError(f"this cannot be signed: {exc}") from None
-
     async def _attachments(self, out: Outgoing) -> list[dict[str, Any]]:
         found, left = [], self.config.inline_limit
         for attachment in out.part.attachments:
@@ -231,6 +228,16 @@ class WebhookAdapter(Adapter[WebhookConfig]):
         return ThrottledError(
             exc.reason, retry_after=seconds, scope="conversation", code=exc.code, channel=self.context.channel
         )
+
+
+def _signed(
+    scheme: SignatureScheme, id: str, at: datetime, body: bytes, url: str, headers: Mapping[str, str]
+) -> Mapping[str, str]:
+    """All headers. The id is there whatever the scheme: the other side knows a repeat by it."""
+    try:
+        return {"webhook-id": id, **headers, **scheme.sign(id, at, body, url=url, headers=headers)}
+    except ConfigurationError as exc:
+        raise RejectedError(f"this cannot be signed: {exc}") from None
 
 
 def _named(request: Request) -> str:

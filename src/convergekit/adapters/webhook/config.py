@@ -61,6 +61,11 @@ class WebhookConfig(BaseModel):
     inbound_secrets: tuple[SecretStr, ...] = Field(
         default=(), description="The same for what comes in, where the other side has secrets of its own."
     )
+    own_secrets: bool = Field(
+        default=False,
+        description="Whether single endpoints have secrets of their own, by a function that the host hands over; those "
+        "of `secrets` then sign for the others.",
+    )
     tolerance: float | None = Field(
         default=None,
         gt=0,
@@ -179,7 +184,7 @@ class WebhookConfig(BaseModel):
             ways = (self.outbound_signature(), self.inbound_signature())
         except ConfigurationError as exc:
             raise ValueError(str(exc)) from None
-        if not self.secrets and not self.inbound_secrets and None not in ways:
+        if not self.secrets and not self.inbound_secrets and not self.own_secrets and None not in ways:
             raise ValueError("secrets is empty: nothing could be signed, and nothing that comes in be believed")
         if self.format != "standard" and self.secrets and not (self.source or self.sender):
             raise ValueError("source is empty: a CloudEvent says where it comes from")
@@ -187,9 +192,19 @@ class WebhookConfig(BaseModel):
             raise ValueError("url must be https; allow_http = true permits http to other hosts than this one")
         return self
 
+    @model_validator(mode="after")
+    def _signs_with_one_or_the_other(self) -> Self:
+        if self.own_secrets and self.outbound_signature() is None:
+            raise ValueError("own_secrets: a scheme of the host's own knows by itself what it signs with")
+        return self
+
     def outbound_signature(self) -> SignatureScheme | None:
         """What signs; None where it is the host's own. Raises `ConfigurationError` where the settings do not fit."""
-        return made(self.scheme, self.secrets)
+        return self.signature_with(self.secrets)
+
+    def signature_with(self, secrets: tuple[SecretStr, ...]) -> SignatureScheme | None:
+        """The same with *secrets*."""
+        return made(self.scheme, secrets)
 
     def inbound_signature(self) -> SignatureScheme | None:
         """What verifies; None where it is the host's own. Raises `ConfigurationError` where the settings do not fit."""
