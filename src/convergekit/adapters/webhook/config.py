@@ -13,8 +13,8 @@ from convergekit.http import AddressGuard, is_this_machine
 from convergekit.http.signatures import SignatureScheme
 from convergekit.model import Address
 
-from .mapping import Ids, Rule, Templates, load
-from .signature import Scheme, made
+from .mapping import Ids, Rule, Templates, flaw, load, scheme_of
+from .signature import OWN, Scheme, made
 
 __all__ = ["WebhookConfig", "is_allowed"]
 
@@ -27,6 +27,8 @@ _TAKEN: Final = frozenset(
 )
 #: Those of a signature; a sender of CloudEvents says with `webhook-request-origin` who it is.
 _OURS: Final = re.compile(r"webhook-(?!request-origin$).*")
+#: Schemes that know a call from its repeat; what the host's own does is for the host to know.
+_WITH_IDS: Final = frozenset({"standard", "github", "shopify", "twilio", "mailgun", "rfc9421", OWN})
 #: A name as DNS has it, all below one, or everybody.
 _ORIGIN: Final = re.compile(r"\*|(\*\.)?[A-Za-z0-9._-]{1,253}")
 
@@ -158,6 +160,14 @@ class WebhookConfig(BaseModel):
             raise ValueError(str(exc)) from None
         return value
 
+    @model_validator(mode="before")
+    @classmethod
+    def _signed_as_the_preset_is(cls, value: Any) -> Any:
+        if isinstance(value, dict) and value.keys().isdisjoint({"scheme", "inbound_scheme"}):
+            scheme = scheme_of(value.get("preset"))
+            return value if scheme is None else {**value, "scheme": scheme}
+        return value
+
     @field_validator("preset")
     @classmethod
     def _is_preset(cls, value: str | None) -> str | None:
@@ -181,15 +191,27 @@ class WebhookConfig(BaseModel):
     @model_validator(mode="after")
     def _can_do_something(self) -> Self:
         try:
-            ways = (self.outbound_signature(), self.inbound_signature())
+            self.outbound_signature()
+            is_own = self.inbound_signature() is None
         except ConfigurationError as exc:
             raise ValueError(str(exc)) from None
-        if not self.secrets and not self.inbound_secrets and not self.own_secrets and None not in ways:
+        if not self.secrets and not self.inbound_secrets and not self.own_secrets and not is_own:
             raise ValueError("secrets is empty: nothing could be signed, and nothing that comes in be believed")
         if self.format != "standard" and self.secrets and not (self.source or self.sender):
             raise ValueError("source is empty: a CloudEvent says where it comes from")
         if self.url is not None and not is_allowed(self.url, allow_http=self.allow_http):
             raise ValueError("url must be https; allow_http = true permits http to other hosts than this one")
+        return self
+
+    @model_validator(mode="after")
+    def _can_tell_calls_apart(self) -> Self:
+        scheme = self.inbound_scheme or self.scheme
+        said = Scheme(name=scheme) if isinstance(scheme, str) else scheme
+        if said.name not in _WITH_IDS and said.id_header is None and (missing := flaw(self)) is not None:
+            raise ValueError(
+                f"{missing}, and the scheme {said.name} knows none: set call_id to a path, such as header.x-id, to "
+                "digest (of the body), or to none, for which every call is new"
+            )
         return self
 
     @model_validator(mode="after")

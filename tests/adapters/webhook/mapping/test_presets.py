@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 import pytest
 
 from convergekit.adapters.webhook.mapping import Mapper, Rule, load, names
+from convergekit.adapters.webhook.signature import Scheme
 from convergekit.errors import ConfigurationError
 from convergekit.http.signatures import SCHEMES
 from convergekit.model import Event
@@ -57,7 +58,12 @@ def test_no_sample_is_read_the_same_without_a_rule_that_is_for_it(name: str) -> 
 @pytest.mark.parametrize("name", names())
 def test_a_preset_names_a_scheme_that_there_is(name: str) -> None:
     found = load(name)
-    assert found.scheme is None or found.scheme in SCHEMES
+    scheme = (
+        Scheme(name=found.scheme)
+        if isinstance(found.scheme, str)
+        else Scheme.model_validate(found.scheme or {"name": "own"})
+    )
+    assert scheme.name in {*SCHEMES, "own"}
     assert found.title
 
 

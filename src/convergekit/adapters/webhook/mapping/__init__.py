@@ -11,7 +11,9 @@ from .mapper import (
 )
 from .mapping import (
     Settings,
+    flaw,
     mapper_of,
+    scheme_of,
 )
 from .presets import (
     Preset,
@@ -31,7 +33,9 @@ __all__ = [
     "Rule",
     "Settings",
     "Templates",
+    "flaw",
     "load",
     "mapper_of",
     "names",
+    "scheme_of",
 ]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from convergekit.errors import ConfigurationError
 
 from .mapper import Mapper
 from .presets import load
 from .rules import Rule
 
-__all__ = ["Settings", "mapper_of"]
+__all__ = ["Settings", "flaw", "mapper_of", "scheme_of"]
 
 
 class Settings(Protocol):
@@ -57,3 +60,24 @@ def mapper_of(settings: Settings, *, channel: str) -> Mapper | None:
         channel=channel,
         home=settings.url,
     )
+
+
+def scheme_of(preset: object) -> str | Mapping[str, Any] | None:
+    """How the system called *preset* signs; None where it says none, or is none."""
+    try:
+        return load(preset).scheme if isinstance(preset, str) else None
+    except ConfigurationError:  # which is told where the preset is looked at
+        return None
+
+
+def flaw(settings: Settings) -> str | None:
+    """Where two calls could not be told from one that is repeated, if the scheme knows no id; None where they can."""
+    if settings.call_id or (settings.preset is not None and load(settings.preset).call_id):
+        return None
+    if not settings.messages:
+        return None
+    for index, rule in enumerate(settings.messages):
+        if not rule.id and rule.kind != "ignored":
+            return f"messages[{index}] has no id"
+    has_all = any(not rule.when and rule.each is None for rule in settings.messages)
+    return None if has_all else "what no rule maps has no id"

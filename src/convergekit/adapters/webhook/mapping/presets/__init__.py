@@ -25,7 +25,7 @@ class Preset(BaseModel):
     Args:
         title: What it is called.
         documentation: Where the provider tells what it sends; None where there is no provider.
-        scheme: The signature scheme that it uses, by name; None where there are several, or none.
+        scheme: How it signs, as the setting has it; None where that is for whoever sets it up to choose.
         call_id: What tells its calls from each other; none where the scheme knows.
         call_name: What its events are called that no rule maps.
         messages: Its rules.
@@ -35,7 +35,7 @@ class Preset(BaseModel):
 
     title: str
     documentation: str | None = None
-    scheme: str | None = None
+    scheme: str | dict[str, str] | None = None
     call_id: Ids = ()
     call_name: Templates = ()
     messages: tuple[Rule, ...] = ()
