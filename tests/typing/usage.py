@@ -35,6 +35,7 @@ from convergekit import (
 )
 from convergekit.abc import Adapter, Health, Outgoing, Request
 from convergekit.adapters.webhook import WebhookConfig
+from convergekit.asgi import WebhookApp, compose
 from convergekit.errors import RejectedError
 from convergekit.hub import DeadLetter, Left, Redelivered
 from convergekit.model import DeliveryChanged, Event
@@ -73,6 +74,16 @@ async def know(contact: Contact) -> None:
     assert_type(await hub.contacts.by_address(contact.addresses[0]), Contact | None)
     with BlockingHub() as blocking:
         assert_type(blocking.contacts.get(contact.id), Contact | None)
+
+
+def serve() -> None:
+    from starlette.applications import Starlette
+    from starlette.routing import Mount
+
+    door = hub.asgi(health=True, details=True, max_waiting=2**20)
+    assert_type(door, WebhookApp)
+    site = Starlette(routes=[Mount("/hooks", app=door)])
+    Starlette(routes=[Mount("/", app=compose(site, {"/more": door}, lifespan=hub))])
 
 
 async def decide() -> None:

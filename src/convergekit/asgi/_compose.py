@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Coroutine, Mapping, MutableMapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any, Final
 
@@ -16,7 +16,9 @@ __all__ = ["compose"]
 _log: Final = logging.getLogger("convergekit.asgi")
 
 
-def compose(app: App, mounts: Mapping[str, App], *, lifespan: AbstractAsyncContextManager[Any] | None = None) -> App:
+def compose(
+    app: App, mounts: Mapping[str, App], *, lifespan: AbstractAsyncContextManager[Any] | None = None
+) -> Callable[..., Coroutine[Any, Any, None]]:
     """An app that hands what is below a prefix to another one, and all the rest to *app*.
 
     The longest prefix that fits decides; what is mounted gets the whole path, with the prefix in `root_path`, as ASGI

@@ -12,7 +12,8 @@ __all__ = ["App", "Receive", "Scope", "Send", "answer", "answer_lifespan", "belo
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+#: Each framework has types of its own for what an application is called with.
+App: TypeAlias = Callable[..., Awaitable[None]]
 
 _PLAIN: Final = (b"content-type", b"text/plain; charset=utf-8")
 _NOSNIFF: Final = (b"x-content-type-options", b"nosniff")
