@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
-import subprocess
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from convergekit.config import load
+from tests.alone import Runner, runner
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 PROGRAMS = sorted(path.name for path in EXAMPLES.glob("*.py"))
@@ -127,6 +127,16 @@ SHOWN = {
         "  sms-main: left: the account cannot be used",
         "{'sms-main': 'down', 'sms-spare': 'up'}",
     ],
+    "webhook_endpoints.py": [
+        "the shop gets: The new prices are out.",
+        "the shop gets: Order 42 was placed.",
+        "the shop gets: Order 42 was paid.",
+        "the shop gets: Order 42 was shipped.",
+        "the baker gets no prices: 410",
+        "gone: https://baker.example/in",
+        "the baker gets no holidays: disabled",
+        "again: True",
+    ],
     "own_tables.py": [
         "not sold: the shop has changed its mind",
         "orders: a book, a lamp",
@@ -139,6 +149,13 @@ SHOWN = {
         "401",
         "Your parcel is on its way.",
         "Thanks, we have your message: 'Where is it?'",
+    ],
+    "own_signature.py": ["forged: 401", "signed: 204", "2: The lamp is out."],
+    "verifying.py": [
+        "genuine: 72d3162e, by secret 1",
+        "refused: the signature does not fit: another secret, or the body was changed on the way",
+        "refused: the header x-hub-signature-256 is missing, or longer than it ever is",
+        "stripe-signature",
     ],
     "presence_reply.py": [
         "mallory@example.net: unsubscribed",
@@ -207,19 +224,27 @@ SHOWN = {
         "cancelled: True cancelled",
         "['send', 'edit', 'react', 'retract']",
     ],
+    "webhook_rules.py": [
+        "code: https://github.com/ann: It has arrived.",
+        "sent again: 204",
+        "ignored: 204",
+        "boiler: a program: k2: too hot, 96 °C",
+        "boiler: reading: {'unit': 'k1', 'degrees': 61}",
+        "boiler: reading: {'unit': 'k2', 'degrees': 97}",
+        "forged: 401",
+    ],
 }
 
 
+@pytest.fixture(scope="module")
+def alone() -> Iterator[Runner]:
+    with runner() as started:
+        yield started
+
+
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_it_runs_without_a_warning_and_comes_to_its_end(name: str, tmp_path: Path) -> None:
-    ran = subprocess.run(
-        [sys.executable, "-W", "error", str(EXAMPLES / name)],
-        cwd=tmp_path,  # what it needs lies beside it, wherever it is started
-        capture_output=True,
-        encoding="utf-8",
-        timeout=60,
-        check=False,
-    )
+def test_it_runs_without_a_warning_and_comes_to_its_end(name: str, alone: Runner, tmp_path: Path) -> None:
+    ran = alone.run(EXAMPLES / name, cwd=tmp_path)  # what it needs lies beside it, wherever it is started
     assert ran.returncode == 0, ran.stderr
     # A warning that is raised where nobody can catch it ends no process; Python then tells of it.
     assert "Traceback" not in ran.stderr
