@@ -19,6 +19,7 @@ examples:
   convergekit listen --port 8080                   receive webhooks, and print what comes in
   convergekit worker shop.messages:router          serve the channels with your own handlers
   convergekit dead list                            what was given up, or is unknown, and waits for you
+  convergekit redeliver --channel shop --since 2h  send again what failed
   convergekit new-adapter my-chat                  teach it a medium of your own
 
 exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 130 interrupted
@@ -38,8 +39,8 @@ def parser() -> argparse.ArgumentParser:
     main.add_argument("--version", action="version", version=f"convergekit {__version__}")
     commands = main.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for add in (
-        _demo, _send, _listen, _worker, _dead, _search, _export, _erase, _retain, _db, _adapters, _check, _schema,
-        _verify, _parse, _new_adapter,
+        _demo, _send, _listen, _worker, _dead, _redeliver, _search, _export, _erase, _retain, _db, _adapters, _check,
+        _schema, _verify, _parse, _new_adapter,
     ):  # fmt: skip
         add(commands)
     return main
@@ -177,6 +178,30 @@ def _dead_ids(found: _Parser) -> _Parser:
     found.add_argument("--all", action="store_true", help="all that were given up; what is unknown is named by its id")
     found.add_argument("--channel", metavar="NAME", help="with --all, only those of one channel")
     return found
+
+
+def _redeliver(commands: _Commands) -> None:
+    about = "send again what failed, or what a receiver has lost"
+    examples = (
+        "  convergekit redeliver ID                       one message, or one delivery of it\n"
+        "  convergekit redeliver --channel shop --to https://example.org/hook --since 2h\n"
+        "  convergekit redeliver --channel shop --all --since 2026-01-31T12:00 --until 2026-01-31T14:00 --dry-run\n"
+    )
+    found = _command(commands, "redeliver", about, examples)
+    found.add_argument("ids", nargs="*", metavar="ID", help="of messages, or of single deliveries")
+    found.add_argument("--channel", metavar="NAME", help="in place of ids: all that failed on this channel")
+    found.add_argument("--to", metavar="URI", help="only what went to this address")
+    found.add_argument(
+        "--since", type=_moment, metavar="TIME", help="such as 2026-01-31, 2026-01-31T12:00, or 2h for so long ago"
+    )
+    found.add_argument("--until", type=_moment, metavar="TIME", help="before that; said in the same way")
+    found.add_argument("--all", action="store_true", help="also what was taken, where the medium recognises a repeat")
+    found.add_argument("--limit", type=_count, metavar="N", help="send so many again at most")
+    found.add_argument("--expires-in", type=_ahead, metavar="TIME", help="a new time to live, for what has expired")
+    found.add_argument("--dry-run", action="store_true", help="only say what would be done")
+    found.add_argument("--config", default=_CONFIG, metavar="FILE", help=f"settings (default: {_CONFIG})")
+    found.set_defaults(store=None)
+    _add_backend(found)
 
 
 def _db(commands: _Commands) -> None:
@@ -351,6 +376,10 @@ def _age(text: str) -> float:
     if seconds == 0:
         raise argparse.ArgumentTypeError(f"{text!r} would take out everything that is closed; say at least 1s")
     return seconds
+
+
+def _ahead(text: str) -> timedelta:
+    return timedelta(seconds=_duration(text))
 
 
 def _moment(text: str) -> datetime:
