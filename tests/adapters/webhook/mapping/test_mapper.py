@@ -326,3 +326,10 @@ def test_whatever_comes_is_an_event_or_a_typed_refusal(value: Any) -> None:
         return
     assert found
     assert all(each.key for each in found)
+
+
+def test_an_id_that_is_blank_is_none() -> None:
+    """The next one decides: an event without a key would be refused, however genuine it is."""
+    made = mapper({"text": "body.text", "id": "body.id", "message_id": "body.message"})
+    found = message(made, call({"text": "a", "id": " ", "message": "\n"}))
+    assert (found.key, found.message_id) == ("m1", "m1")

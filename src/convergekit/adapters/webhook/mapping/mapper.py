@@ -151,7 +151,7 @@ class _Ready:
         fields = self._fields(call, key, now)
         text = self._text(call) if kind in ("message", "edited") else None
         id = self._message_id(call)
-        id = short(id) if id else key if kind == "message" else None
+        id = (short(id) if id else None) or (key if kind == "message" else None)
         if kind == "retracted" and id:
             return (MessageRetracted.model_validate({**fields, "target": id}),)
         if text is None or not id:
@@ -187,7 +187,7 @@ class _Ready:
         return CustomReceived.model_validate({**fields, "name": name, "data": data})
 
     def _key(self, call: Call) -> str:
-        return next(short(key) for make in self._keys if (key := make(call)))
+        return next(key for make in self._keys if (found := make(call)) and (key := short(found)))  # a blank is none
 
 
 def _keys(ids: Iterable[str], fresh: Callable[[], str]) -> Iterator[_Key]:
