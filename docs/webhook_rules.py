@@ -1,0 +1,54 @@
+"""Write the tables of docs/concepts/webhook-receiving.md from the schema of a rule, and from the presets."""
+
+import re
+from collections.abc import Iterable
+from inspect import cleandoc
+from pathlib import Path
+
+from convergekit.adapters.webhook.mapping import Rule, load, names
+
+PAGE = Path(__file__).parent / "concepts" / "webhook-receiving.md"
+_ARGUMENT = re.compile(r"^    (\w+): (.*(?:\n {5,}.*)*)", re.MULTILINE)
+
+
+def page(text: str) -> str:
+    """*text* with its tables as they should be."""
+    text = _replaced(text, "rules", "| Key | Meaning |\n|---|---|\n", _rules())
+    return _replaced(
+        text, "presets", "| Preset | System | Scheme | A call is known by |\n|---|---|---|---|\n", _presets()
+    )
+
+
+def _rules() -> Iterable[str]:
+    told = dict(_ARGUMENT.findall(cleandoc(Rule.__doc__ or "")))
+    return (f"| `{name}` | {_coded(' '.join(told[name].split()))} |\n" for name in Rule.model_fields)
+
+
+def _presets() -> Iterable[str]:
+    for name in names():
+        found = load(name)
+        title = found.title if found.documentation is None else f"[{found.title}]({found.documentation})"
+        scheme = found.scheme or "yours to choose; `standard` unless you do"
+        if isinstance(scheme, dict):
+            scheme = f"`{scheme['name']}`, {scheme['header']}"
+        elif found.scheme:
+            scheme = f"`{scheme}`"
+        ids = [each for rule in found.messages for each in rule.id] + list(found.call_id)
+        yield f"| `{name}` | {title} | {scheme} | {', else '.join(f'`{each}`' for each in dict.fromkeys(ids))} |\n"
+
+
+def _coded(text: str) -> str:
+    """Words of the settings, which a docstring has in quotes."""
+    return re.sub(r'"([a-z]+)"', r"`\1`", text).replace("|", "\\|")
+
+
+def _replaced(text: str, name: str, heading: str, rows: Iterable[str]) -> str:
+    head, begin, rest = text.partition(f"<!-- {name} -->\n")
+    _, end, tail = rest.partition(f"<!-- {name} end -->")
+    if not begin or not end:
+        raise ValueError(f"{PAGE.name} has lost its markers: {name}")
+    return head + begin + heading + "".join(rows) + end + tail
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
