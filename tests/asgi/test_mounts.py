@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from convergekit import Hub, MemoryStore, MessageReceived
 from convergekit.abc import Request
 from convergekit.adapters.webhook import WebhookAdapter
-from convergekit.asgi import App, compose
+from convergekit.asgi import compose
 from convergekit.http import StandardWebhooks
 from tests.asgi.hosts import HOSTS, MOUNTED
 from tests.asgi.servers import SERVERS, backend_of, serving
@@ -112,21 +112,19 @@ async def test_it_stands_by_itself_also_below_a_path_of_the_servers(server: str,
         assert (await client.get("/-/ready")).text == "ready"
 
 
+async def only_http(scope: Any, receive: Any, send: Any) -> None:
+    raise ValueError("only HTTP")  # as Django does
+
+
+@pytest.mark.parametrize("alone", [True, False], ids=["alone", "mounted"])
 @pytest.mark.parametrize("server", SERVERS)
-async def test_the_hub_may_live_as_long_as_the_server(server: str) -> None:
-    site, stopped = Site(), list[str]()
+async def test_the_hub_may_live_as_long_as_the_server(server: str, alone: bool) -> None:
+    site = Site()
     await site.open()
-
-    async def main(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] != "lifespan":
-            raise AssertionError("nobody asks for it")
-        raise ValueError("only HTTP")  # as Django does
-
-    hooks = {"/hooks": site.hub.asgi()}
-    app: App = compose(main, hooks, lifespan=site.hub)
+    hooks = site.hub.asgi()
+    app = compose(hooks, lifespan=site.hub) if alone else compose(only_http, {"/hooks": hooks}, lifespan=site.hub)
     async with serving(server, app) as origin, client_of(origin) as client:
-        assert (await site.call(client, "/hooks/shop")).status_code == 204
-        stopped.append(str(site.hub.health().ready))
-    assert stopped == ["True"]
+        assert (await site.call(client, "/shop" if alone else "/hooks/shop")).status_code == 204
+        assert site.hub.health().ready
     assert not site.hub.health().ready
     assert site.texts == ["hello"], "what was taken was handled before the server stopped"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Coroutine, Mapping, MutableMapping
 from contextlib import AbstractAsyncContextManager, nullcontext
+from types import MappingProxyType
 from typing import Any, Final
 
 from convergekit.errors import ConfigurationError
@@ -14,10 +15,11 @@ from ._wire import App, Receive, Scope, Send, answer_lifespan, below
 __all__ = ["compose"]
 
 _log: Final = logging.getLogger("convergekit.asgi")
+_NONE: Final[Mapping[str, App]] = MappingProxyType({})
 
 
 def compose(
-    app: App, mounts: Mapping[str, App], *, lifespan: AbstractAsyncContextManager[Any] | None = None
+    app: App, mounts: Mapping[str, App] = _NONE, *, lifespan: AbstractAsyncContextManager[Any] | None = None
 ) -> Callable[..., Coroutine[Any, Any, None]]:
     """An app that hands what is below a prefix to another one, and all the rest to *app*.
 
