@@ -254,6 +254,22 @@ def test_it_runs_without_a_warning_and_comes_to_its_end(name: str, alone: Runner
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("program", "told"),
+    [
+        ("async def main(): ...\nmain()", "coroutine 'main' was never awaited"),
+        ("import socket\nkept = socket.socket()", "unclosed <socket"),
+        ("1 / 0", "ZeroDivisionError"),
+    ],
+)
+def test_what_is_wrong_with_one_is_told(program: str, told: str, alone: Runner, tmp_path: Path) -> None:
+    """Or the promise above would be kept by whoever does not look."""
+    path = tmp_path / "wrong.py"
+    path.write_text(program, "utf-8")
+
+    assert told in alone.run(path, cwd=tmp_path).stderr
+
+
 @pytest.mark.parametrize("name", SETTINGS)
 def test_settings_are_right(name: str) -> None:
     assert load(EXAMPLES / name, {}).channels
