@@ -401,6 +401,15 @@ async def test_message_signatures_sign_the_attributes_of_an_event_both_ways() ->
     assert event.native["subject"] == "parcel/7"
 
 
+async def test_a_bearer_token_is_proof_as_the_specification_of_their_webhooks_has_it() -> None:
+    scheme = {"name": "header", "header": "Authorization", "prefix": "Bearer "}
+    async with channel(**source(scheme=scheme, secrets=("mF_9.B5f-4.1JqM",))) as (app, context):
+        for token, status in (("mF_9.B5f-4.1JqM", 204), ("guessed", 401)):
+            answer = await call(app, body=body(MESSAGE), headers={**JSON, "authorization": f"Bearer {token}"})
+            assert answer.status == status
+    assert [event.key for event in context.admitted] == ["/shop 7"]
+
+
 # The handshake
 
 
