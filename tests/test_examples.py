@@ -78,6 +78,13 @@ SHOWN = {
         "to 4915112345678: Your parcel is on its way.",
         "to 4915112345678: You wrote 'Thanks!'.",
     ],
+    "redelivery.py": [
+        "one: ACCEPTED in place of an earlier one: True",
+        "failed: ['failed', 'failed']",
+        "again: 2 left: {}",
+        *["loopback:warehouse would go again"] * 3,
+        "['Order 1 is paid.', 'Order 2 is paid.', 'Order 3 is paid.']",
+    ],
     "support_by_sms.py": [
         "a person decides about: Please stop writing to me",
         "not sent: support: consent: they opted out of everything",
