@@ -80,6 +80,7 @@ SHOWN = {
     ],
     "redelivery.py": [
         "one: ACCEPTED in place of an earlier one: True",
+        "['Order 1 is paid.']",
         "failed: ['failed', 'failed']",
         "again: 2 left: {}",
         *["loopback:warehouse would go again"] * 3,
