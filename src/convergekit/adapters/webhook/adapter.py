@@ -125,6 +125,8 @@ class WebhookAdapter(Adapter[WebhookConfig]):
             with endpoint:
                 await self._endpoint.post(out, signed, body)
         except ThrottledError as exc:
+            if not exc.asked:
+                raise
             raise self._clamped(exc, out.attempt) from exc
         except RejectedError as exc:
             if exc.code == GONE:
@@ -221,8 +223,6 @@ class WebhookAdapter(Adapter[WebhookConfig]):
 
     def _clamped(self, exc: ThrottledError, attempt: int) -> ThrottledError:
         """Between what we would have waited and a bound: an endpoint may slow us down, and not for days."""
-        if not exc.asked:
-            return exc
         scheduled = self.retry.delay(attempt, lambda: 0.5)
         seconds = min(max(exc.retry_after, scheduled), max(2 * scheduled, _HOUR))
         return ThrottledError(
