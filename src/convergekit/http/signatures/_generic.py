@@ -130,8 +130,6 @@ class _Shown(Keyed):
         super().__init__(secrets)
         self._header, self._id = _name(header), _name(id_header)
         self._expected = [expected(secret) for secret in self._secrets]
-        if self._header is not None and not all(_ON_ONE_LINE.fullmatch(each) for each in self._expected):
-            raise ConfigurationError("what stands in a header is printable ASCII on one line")
 
     def verify(self, request: Incoming, now: datetime) -> Verified:
         """See `SignatureScheme.verify`."""
@@ -139,6 +137,8 @@ class _Shown(Keyed):
         return Verified(None if self._id is None else optional_id(request, self._id), None, key)
 
     def _signed(self, call: Leaving) -> dict[str, str]:
+        if not _ON_ONE_LINE.fullmatch(self._expected[0]):
+            raise ConfigurationError("what is sent in a header is printable ASCII on one line")
         said = {self._header: self._expected[0].decode(), self._id: call.id}
         return {name: value for name, value in said.items() if name is not None}
 
@@ -156,7 +156,7 @@ class HeaderToken(_Shown):
         id_header: Which has an id, if any; nobody vouches for it.
 
     Raises:
-        ConfigurationError: A secret is empty, or cannot stand in a header.
+        ConfigurationError: A secret is empty, or *header* is the name of none.
     """
 
     __slots__ = ()
@@ -228,11 +228,12 @@ def _parts_of(template: str) -> tuple[tuple[bytes, str], ...]:
         pieces = [*Formatter().parse(template)]
     except ValueError:
         raise ConfigurationError("signed: a brace that is meant as such is written twice") from None
-    # `{body!r}`, `{body:>9}` and `{}` are none of ours, either.
-    parts = tuple(
-        (literal.encode(), "" if name is None else f"{name}{spec}{conversion or ''}" or "{}")
-        for literal, name, spec, conversion in pieces
-    )
+    for _, name, spec, conversion in pieces:
+        if name == "" or spec or conversion:
+            raise ConfigurationError(
+                f"signed: {{{name}}} is no placeholder; a brace that is meant as such is written twice"
+            )
+    parts = tuple((literal.encode(), name or "") for literal, name, _, _ in pieces)
     names = {name for _, name in parts if name}
     if unknown := names - _SIGNED:
         raise ConfigurationError(f"signed: {', '.join(sorted(unknown))} is none of {', '.join(sorted(_SIGNED))}")

@@ -36,9 +36,9 @@ setting of the account: `method = "{signature_method}"`.
 
 from __future__ import annotations
 
-import hmac
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, TypeAlias
 from urllib.parse import quote
@@ -47,6 +47,7 @@ from pydantic import ValidationError
 
 from convergekit.abc import Request
 from convergekit.errors import ConfigurationError, SignatureError
+from convergekit.http.signatures import SecretPath
 
 from ..profile import Profile, Verification
 from ..profile.flaws import told
@@ -96,15 +97,16 @@ def verifier(config: SmsConfig) -> Verifier:
         ConfigurationError: A setting that the scheme needs is missing or makes no sense, or what it stands on is not
             installed.
     """
-    check, tokens = _chosen(config), [each.encode() for each in config.tokens()]
+    check, tokens = _chosen(config), config.tokens()
     if check is None and not tokens:
         return _refusal(config.loaded)
+    path = SecretPath(tokens)
 
     def verify(request: Request, now: datetime) -> None:
         if tokens:
-            _has_token(request, tokens)
+            path.verify(request, now)
         if check is not None:
-            check(Call(request, public_url(config, request), now.timestamp()))
+            check(Call(replace(request, url=public_url(config, request)), now))
 
     return verify
 
@@ -199,9 +201,3 @@ def _refusal(profile: Profile) -> Verifier:
 def _missing(profile: Profile) -> str:
     settings = [f"account.{each.secret}" for each in profile.verify]
     return f"calls are not taken before {' or '.join([*settings, 'callback_token'])} is set"
-
-
-def _has_token(request: Request, tokens: Sequence[bytes]) -> None:
-    given = request.path.encode("utf-8", "replace")
-    if True not in [hmac.compare_digest(given, b"/" + token) for token in tokens]:
-        raise SignatureError("the path is not that of callback_token")

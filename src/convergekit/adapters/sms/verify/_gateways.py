@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import hmac
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar, Final, Literal
 
 from pydantic import Field
 
 from convergekit.errors import ConfigurationError, SignatureError
-from convergekit.http import hmac_signature, verify_hmac
+from convergekit.http import signatures
+from convergekit.http.signatures import agree, agree_any, form_fields, hmac_signature, is_form, verify_hmac
 
-from ._scheme import Call, Check, Scheme, agree, fields, fresh
+from ._scheme import Call, Check, Scheme, by, fresh
 
 __all__ = ["Plivo", "Sinch", "Telnyx", "Twilio", "VonageSig"]
 
-_AUTHORITY: Final = re.compile(
-    r"(https?)://((?:[^/?#@]*@)?(?:\[[^]/?#]*\]|[^][/?#:@]*))(?::([0-9]*))?(.*)", re.I | re.S
-)
-_TWILIO_DIGESTS: Final = {"HMAC_SHA1": "sha1", "HMAC_SHA256": "sha256"}
 #: Without the dot, which parts the nonce from what stands before it: else the end of a body could pass for a nonce.
 _NONCE: Final = re.compile(rb"[\x21-\x2d\x2f-\x7e]{1,256}")
 _MAX_SIGNATURES: Final = 16
@@ -39,14 +35,13 @@ class Twilio(Scheme):
     covers: ClassVar[str] = "URL and body"
 
     def prepared(self, secrets: Sequence[bytes]) -> Check:
-        def check(call: Call) -> None:
-            given = call.header("x-twilio-signature")
-            digest = _twilio_digest(call)
-            rest = b"".join(name + value for name, value in sorted(set(_twilio_fields(call))))
-            urls = [url.encode("utf-8", "replace") for url in _with_and_without_port(call.signed_url)]
-            agree(given, [_base64_hmac(secret, url + rest, digest) for url in urls for secret in secrets])
+        check = by(lambda: signatures.Twilio(secrets))
 
-        return check
+        def with_url(call: Call) -> None:
+            _ = call.signed_url  # where it is missing, the setting is named
+            check(call)
+
+        return with_url
 
 
 class VonageSig(Scheme):
@@ -103,9 +98,7 @@ class Plivo(Scheme):
         def v3(call: Call) -> None:
             offered = _plivo_signatures(call)
             signed = _plivo_signed(call) + b"." + _nonce(call.header("x-plivo-signature-v3-nonce"))
-            expected = [_base64_hmac(secret, signed) for secret in secrets]
-            if True not in [hmac.compare_digest(one, each) for one in offered for each in expected]:
-                raise SignatureError("no V3 signature fits: another token or URL, or something was changed on the way")
+            agree_any(offered, [_base64_hmac(secret, signed) for secret in secrets])
 
         return v2 if self.version == "v2" else v3
 
@@ -176,43 +169,11 @@ def _base64_hmac(secret: bytes, signed: bytes, digest: str = "sha256") -> bytes:
     return hmac_signature(secret, signed, digest=digest, encoding="base64")
 
 
-def _twilio_digest(call: Call) -> str:
-    """What the call says that it is signed with; SHA-1 where it says nothing."""
-    settings = call.request.headers.get("x-twilio-webhooks-signature-settings", "")[:1000].split(",")
-    words = (each.partition("=") for each in settings)
-    said = [value.strip() for name, _, value in words if name.strip() == "algorithm" and value.strip()]
-    digest = _TWILIO_DIGESTS.get(said[0].upper() if said else "HMAC_SHA1")
-    if digest is None:
-        raise SignatureError("it is signed with an algorithm that is not known here")
-    return digest
-
-
-def _twilio_fields(call: Call) -> list[tuple[bytes, bytes]]:
-    """The fields that are signed; raises `SignatureError` where the body is none of them and not what was digested."""
-    if call.is_form:
-        return fields(call.form)
-    said = next((value for name, value in fields(call.query) if name == b"bodySHA256"), None)
-    if said is not None:
-        agree(said, [hashlib.sha256(call.request.body).hexdigest().encode()])
-    elif call.request.body:
-        raise SignatureError("the body is no form, and bodySHA256 is missing from the query")
-    return []
-
-
-def _with_and_without_port(url: str) -> Iterator[str]:
-    parts = _AUTHORITY.fullmatch(url)
-    if parts is None:
-        raise SignatureError("callback_url is no http or https URL")
-    scheme, host, port, rest = parts.groups()
-    yield f"{scheme}://{host}{rest}"
-    yield f"{scheme}://{host}:{port or (443 if scheme.lower() == 'https' else 80)}{rest}"
-
-
 def _vonage_fields(call: Call) -> dict[bytes, bytes]:
     """All fields of query and body; raises `SignatureError` where a name comes twice, or the body has other things."""
-    pairs = fields(call.query)
-    if call.is_form:
-        pairs += fields(call.form)
+    pairs = form_fields(call.query)
+    if is_form(call.request):
+        pairs += form_fields(call.request.body)
     elif call.request.body:
         pairs += _json_fields(call.request.body)
     found = dict(pairs)
@@ -245,11 +206,11 @@ def _plivo_signatures(call: Call) -> list[bytes]:
 
 def _plivo_signed(call: Call) -> bytes:
     """URL and fields as V3 has them."""
-    if call.request.body and (call.request.method == "GET" or not call.is_form):
+    if call.request.body and (call.request.method == "GET" or not is_form(call.request)):
         raise SignatureError("the body is no form")
     url = call.signed_url.partition("?")[0].encode("utf-8", "replace")
-    query = b"&".join(b"%b=%b" % pair for pair in sorted(fields(call.query)))
-    if posted := sorted(fields(call.form)):
+    query = b"&".join(b"%b=%b" % pair for pair in sorted(form_fields(call.query)))
+    if posted := sorted(form_fields(call.request.body)):
         return b"%b?%b%b%b" % (url, query, b"." if query else b"", b"".join(map(b"".join, posted)))
     return url + b"?" + query if query else url
 

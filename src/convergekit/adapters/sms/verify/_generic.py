@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import base64
-import re
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import ClassVar, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
-from convergekit.errors import SignatureError
-from convergekit.http import verify_hmac
+from convergekit.errors import ConfigurationError
+from convergekit.http import signatures
+from convergekit.http.bodies import names_in
 
-from ..profile import pieces_of
 from ..references import is_reference
-from ._scheme import Call, Check, Scheme, agree, fresh
+from ._scheme import Call, Check, Scheme, by
 
 __all__ = ["SIGNED", "Basic", "Header", "Hmac"]
 
 #: What `signed` may name.
 SIGNED: Final = frozenset({"timestamp", "body", "url", "id"})
 _NAME: Final = r"^[A-Za-z0-9-]{1,64}$"
-_ID: Final = re.compile(rb"[\x21-\x7e]{1,256}")
 
 
 class Hmac(Scheme):
@@ -51,51 +47,34 @@ class Hmac(Scheme):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        parts = self._parts()
-        names = [name for _, name in parts if name]
-        if unknown := set(names) - SIGNED:
-            raise ValueError(f"signed: {', '.join(sorted(unknown))} is none of {', '.join(sorted(SIGNED))}")
-        if not {"body", "url"} & set(names):
-            raise ValueError("signed: without {body} or {url} it would say nothing about what came")
-        for name, header in (("timestamp", self.timestamp_header), ("id", self.id_header)):
-            if (name in names) != (header is not None):
-                raise ValueError(f"{{{name}}} in `signed` and `{name}_header` go together")
-        for (_, name), (between, _) in zip(parts, [*parts[1:], ("", "")], strict=True):
-            if name == "id" and not between:
-                raise ValueError("signed: {id} needs something behind it, or nobody could tell where it ends")
+        try:
+            self._made(())
+        except ConfigurationError as exc:
+            raise ValueError(str(exc)) from None
+        if self.id_header is not None and "id" not in self._signed:
+            raise ValueError("{id} in `signed` and `id_header` go together")
         return self
 
-    def _parts(self) -> list[tuple[str, str]]:
-        """Literals, each with the name behind it, if any."""
-        try:
-            return [(literal, name or "") for literal, name in pieces_of(self.signed)]
-        except ValueError as exc:
-            raise ValueError(f"signed: {exc}") from None
+    @property
+    def _signed(self) -> frozenset[str]:
+        return frozenset(names_in(self.signed))
+
+    def _made(self, secrets: Sequence[bytes]) -> signatures.Hmac:
+        return signatures.Hmac(secrets, **self.model_dump())
 
     def prepared(self, secrets: Sequence[bytes]) -> Check:
-        parts = [(literal.encode(), name) for literal, name in self._parts()]
-        names = {name for _, name in parts}
-        behind_id = next((after for (_, name), (after, _) in pairwise(parts) if name == "id"), b"")
+        check, covers_url = by(lambda: self._made(secrets)), "url" in self._signed
 
-        def check(call: Call) -> None:
-            given = call.header(self.header)
-            values = {"": b""}
-            if "url" in names:
-                values["url"] = call.signed_url.encode("utf-8", "replace")
-            # A body that is not signed must not be there; where the URL is not signed, the body is all there is.
-            if "body" in names:
-                values["body"] = call.request.body if "url" in names else _body(call)
-            elif call.request.body:
-                raise SignatureError("there is a body, and the signature does not cover it")
-            if self.timestamp_header is not None:
-                values["timestamp"] = call.header(self.timestamp_header)
-                fresh(values["timestamp"], call.now, self.tolerance)
-            if self.id_header is not None:
-                values["id"] = _told_apart(call.header(self.id_header), behind_id)
-            signed = b"".join(literal + values[name] for literal, name in parts)
-            verify_hmac(signed, given, secrets, digest=self.digest, encoding=self.encoding, prefix=self.prefix)
+        def covering(call: Call) -> None:
+            if covers_url:
+                _ = call.signed_url  # where it is missing, the setting is named
+            elif not is_reference(call.request.query):  # our own, which nobody can guess, may be beside the body
+                _ = call.body
+            else:
+                _ = call.body_beside_query
+            check(call)
 
-        return check
+        return covering
 
 
 class Basic(Scheme):
@@ -109,15 +88,7 @@ class Basic(Scheme):
     username: str = Field(min_length=1, pattern=r"^[^:]*$")
 
     def prepared(self, secrets: Sequence[bytes]) -> Check:
-        expected = [base64.b64encode(self.username.encode() + b":" + secret) for secret in secrets]
-
-        def check(call: Call) -> None:
-            scheme, _, given = call.header("authorization").partition(b" ")
-            if scheme.lower() != b"basic":
-                raise SignatureError("the header authorization has no user name and password")
-            agree(given.strip(b" "), expected)
-
-        return check
+        return by(lambda: signatures.BasicAuth(secrets, username=self.username))
 
 
 class Header(Scheme):
@@ -133,21 +104,4 @@ class Header(Scheme):
     prefix: str = ""
 
     def prepared(self, secrets: Sequence[bytes]) -> Check:
-        expected = [self.prefix.encode() + secret for secret in secrets]
-
-        def check(call: Call) -> None:
-            agree(call.header(self.name), expected)
-
-        return check
-
-
-def _body(call: Call) -> bytes:
-    """The body where the URL is not signed. Beside it may be our own reference, which nobody can guess."""
-    return call.body_beside_query if is_reference(call.request.query) else call.body
-
-
-def _told_apart(id: bytes, behind: bytes) -> bytes:
-    """*id*, unless it has what is to part it from what follows: then another message could be cut out of this one."""
-    if not _ID.fullmatch(id) or behind in id:
-        raise SignatureError("the id is malformed")
-    return id
+        return by(lambda: signatures.HeaderToken(secrets, header=self.name, prefix=self.prefix))

@@ -1,29 +1,23 @@
-"""What every scheme stands on: one call, looked at with bounded work, and refused with one type of error."""
+"""What every scheme stands on: one call, and what of it proves anything."""
 
 from __future__ import annotations
 
-import hmac
-import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import ClassVar, Final, TypeAlias
-from urllib.parse import unquote_to_bytes
 
 from pydantic import BaseModel, ConfigDict
 
 from convergekit.abc import Request
-from convergekit.errors import SignatureError
+from convergekit.errors import ConfigurationError, SignatureError
+from convergekit.http import signatures
+from convergekit.http.signatures import SignatureScheme, header_of
 
-__all__ = ["FUTURE", "Call", "Check", "Scheme", "agree", "fields", "fresh"]
+__all__ = ["FUTURE", "Call", "Check", "Scheme", "by", "fresh"]
 
 #: Seconds by which a gateway's clock may be before ours.
 FUTURE: Final = 300.0
-_MAX_HEADER: Final = 8192
-_MAX_FIELDS: Final = 1000
-_TIMESTAMP: Final = re.compile(rb"[0-9]{1,12}")
-#: How a body begins that is JSON, or markup, whatever it says that it is.
-_NO_FORM: Final = re.compile(rb"\s*+(?:[\[{<]|\xef\xbb\xbf|.{0,3}\0)", re.DOTALL)
-_FORM: Final = "application/x-www-form-urlencoded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,28 +25,28 @@ class Call:
     """What came.
 
     Args:
-        request: As it came.
-        url: The public URL of it, with the query; None where no setting says it.
-        now: Unix seconds.
+        request: As it came, with the public URL of it; None where no setting says that.
+        at: When; aware.
     """
 
     request: Request
-    url: str | None
-    now: float
+    at: datetime
+
+    @property
+    def now(self) -> float:
+        """When, in Unix seconds."""
+        return self.at.timestamp()
 
     def header(self, name: str) -> bytes:
         """The field *name*; raises `SignatureError` where it is missing, empty, or longer than any of them is."""
-        value = self.request.headers.get(name, "")
-        if not 0 < len(value) <= _MAX_HEADER:
-            raise SignatureError(f"the header {name} is missing, or longer than it ever is")
-        return value.encode("latin-1", "replace")
+        return header_of(self.request, name)
 
     @property
     def signed_url(self) -> str:
         """The public URL; raises `SignatureError` where it is not known."""
-        if self.url is None:
+        if self.request.url is None:
             raise SignatureError("the signature covers the URL: set callback_url")
-        return self.url
+        return self.request.url
 
     @property
     def query(self) -> bytes:
@@ -79,23 +73,6 @@ class Call:
             raise SignatureError("the signature covers the body, which is not read of a GET")
         return self.request.body
 
-    @property
-    def form(self) -> bytes:
-        """The body of a form; raises `SignatureError` where it would be read as something else, JSON above all."""
-        if _NO_FORM.match(self.request.body):
-            raise SignatureError("the body says that it is a form, and looks like none")
-        return self.request.body
-
-    @property
-    def media_type(self) -> str:
-        """Of the body, in lower case and without parameters."""
-        return self.request.headers.get("content-type", "").partition(";")[0].strip().lower()
-
-    @property
-    def is_form(self) -> bool:
-        """Whether the body says that it is a form."""
-        return self.media_type == _FORM
-
 
 #: Raises `SignatureError`, and nothing else.
 Check: TypeAlias = Callable[[Call], None]
@@ -114,25 +91,19 @@ class Scheme(BaseModel):
         raise NotImplementedError
 
 
-def agree(given: bytes, expected: Iterable[bytes]) -> None:
-    """Raise `SignatureError` unless *given* is one of *expected*; each is compared, in constant time."""
-    if True not in [hmac.compare_digest(given, each) for each in expected]:
-        raise SignatureError("the signature does not fit: another secret or URL, or something was changed on the way")
+def by(make: Callable[[], SignatureScheme]) -> Check:
+    """The check of a scheme that others sign by, too; raises `ValueError` where its secrets can be none."""
+    try:
+        scheme = make()
+    except ConfigurationError as exc:
+        raise ValueError(str(exc)) from None
+
+    def check(call: Call) -> None:
+        scheme.verify(call.request, call.at)
+
+    return check
 
 
 def fresh(seconds: bytes, now: float, tolerance: float) -> None:
     """Raise `SignatureError` unless *seconds* is a Unix time at most *tolerance* before *now*, and hardly after it."""
-    if not _TIMESTAMP.fullmatch(seconds):
-        raise SignatureError("the timestamp is missing or malformed")
-    age = now - int(seconds)
-    if not -min(tolerance, FUTURE) <= age <= tolerance:
-        raise SignatureError(f"the timestamp is more than {tolerance:g} s old, or lies in the future")
-
-
-def fields(encoded: bytes) -> list[tuple[bytes, bytes]]:
-    """Names and values of a form or a query, in order, empty ones too; raises `SignatureError` for thousands."""
-    pieces = encoded.split(b"&", _MAX_FIELDS)
-    if len(pieces) > _MAX_FIELDS:
-        raise SignatureError(f"more than {_MAX_FIELDS} fields")
-    pairs = [piece.replace(b"+", b" ").partition(b"=") for piece in pieces if piece]
-    return [(unquote_to_bytes(name), unquote_to_bytes(value)) for name, _, value in pairs]
+    signatures.fresh(seconds, now, tolerance, min(tolerance, FUTURE))
