@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import anyio
@@ -64,12 +64,12 @@ async def test_what_is_idle_for_long_is_closed_when_another_is_asked_for() -> No
 async def test_idle_connections_are_bounded_over_all_origins_and_pools_with_them() -> None:
     """The one that was idle for longest goes; the rest can be used again."""
     net = Net(most=256)
-    for number in range(1000):
-        async with net.pools.lend(str(number)):
-            pass
-    assert net.open <= 257
-    assert len(net.pools) <= 257
-    async with net.pools.lend("999"):
+    async with AsyncExitStack() as all_at_once:
+        for number in range(1000):
+            await all_at_once.enter_async_context(net.pools.lend(str(number)))
+        assert net.open == 1000
+    assert (net.open, len(net.pools)) == (256, 256)
+    async with net.pools.lend("0"):
         assert net.made == 1000
     await net.pools.aclose()
     assert (len(net.pools), net.open) == (0, 0)
@@ -204,3 +204,25 @@ async def test_a_server_sees_that_an_idle_connection_was_closed() -> None:
         with anyio.fail_after(60):
             await ended.wait()
     await http.aclose()
+
+
+async def test_wherever_a_request_is_cancelled_the_next_one_has_its_turn() -> None:
+    http, done = Http(connections=1), 0
+
+    async def ask() -> None:
+        nonlocal done
+        await http.request("POST", origin, content=b"body", timeout=60)
+        done += 1
+
+    async with raw.serving(raw.answers(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi")) as origin:
+        for turns in range(40):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(ask)
+                tasks.start_soon(ask)
+                for _ in range(turns):
+                    await anyio.lowlevel.checkpoint()
+                tasks.cancel_scope.cancel()
+        before = done
+        await ask()
+        await http.aclose()
+    assert done == before + 1

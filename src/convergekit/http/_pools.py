@@ -8,8 +8,8 @@ which is the least likely to have been closed by the other side.
 Rules kept here:
 - What is bounded is the number of idle connections, of all origins together; of those that are lent, who asks decides.
   A pool is there while it has one or the other, so that pools are no more than both.
-- Idle ones are closed when they have been so for long, the longest idle first: two whenever one is lent, so that
-  nobody waits for many, and all of them by `tidy` where nobody asks any more.
+- The longest idle one is closed where there would be too many. Those that were idle for long are closed when another
+  is lent, two for one, so that nobody waits for many; and all of them by `tidy` where nobody asks any more.
 - Nothing here looks through anything: each step takes as long with a thousand origins as with one.
 """
 
@@ -115,6 +115,8 @@ class Pools:
                 pool.idle.append(connection)
             pool.free.release()
             self._left(pool)
+        if len(self._idle) > self._most:
+            await self._close_idle(1)
 
     def _left(self, pool: Pool) -> None:
         pool.users -= 1
