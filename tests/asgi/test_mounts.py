@@ -88,9 +88,8 @@ async def test_mounted_it_takes_what_is_for_it_and_the_host_keeps_the_rest(host:
             forged = await client.post("/hooks/shop", content=b"{}")
             assert forged.status_code == 401
             assert (await site.call(client, "/hooks/other")).status_code == 404
-            # Starlette sends on to the same with a slash behind; there, and elsewhere at once, it is no channel.
-            bare = await client.post("/hooks", content=b"{}", follow_redirects=True)
-            assert bare.status_code == 404
+            bare = await client.post("/hooks", content=b"{}")
+            assert bare.status_code == (307 if host in {"starlette", "fastapi"} else 404)
             assert "a page" in (await client.get("/page")).text
             await site.hub.idle()
         late = await site.call(client, "/hooks/shop")
