@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 #: Fixtures that start a real server where a test asks for them.
-pytest_plugins = ["tests.kannel", "tests.mail", "tests.postgres", "tests.xmpp"]
+pytest_plugins = ["tests.kannel", "tests.mail", "tests.nginx", "tests.postgres", "tests.xmpp"]
 
 # The suite proves the same thing each time it runs; looking for new examples is asked for by name.
 # A machine that has much to do makes examples slowly, and that is no finding.

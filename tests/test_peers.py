@@ -4,11 +4,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import psycopg
 import pytest
 
 from tests.peers import lacking
+from tools import nginx as web
 from tools import postgres as peer
+from tools.nginx import Nginx
 from tools.postgres import Postgres
 
 ROOT = Path(__file__).parent.parent
@@ -163,3 +166,27 @@ def test_one_peer_that_cannot_be_installed_keeps_no_other_away(tmp_path: Path) -
     assert "PostgreSQL could not be installed" in done.stderr
     assert "install --yes --no-install-recommends ngircd" in log
     assert "install --yes --no-install-recommends postfix" in log
+
+
+def test_nginx_answers_at_each_of_its_hosts_and_counts(nginx: Nginx) -> None:
+    """So what is measured against it can say how much of it has arrived."""
+    before = nginx.requests
+
+    answers = [httpx.post(url, content=b"{}", trust_env=False).status_code for url in (nginx.url, *nginx.urls)]
+
+    assert answers == [204] * 5
+    assert nginx.requests - before == 5 + 1
+
+
+def test_nginx_is_gone_with_all_that_it_had() -> None:
+    with Nginx() as server:
+        folder, url = server.folder, server.url
+    assert not folder.exists()
+    with pytest.raises(httpx.ConnectError):
+        httpx.post(url, trust_env=False)
+
+
+def test_without_nginx_it_says_what_installs_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(web, "_SBIN", str(tmp_path))
+    assert "make peers" in web.missing()

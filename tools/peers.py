@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import mail
+import nginx
 import postgres
 
 _CREATION: Final = Path("/etc/postgresql-common/createcluster.conf")
@@ -109,6 +110,12 @@ def _mail() -> None:
         _run("update-rc.d", service, "disable")
 
 
+def _nginx() -> None:
+    with _no_service():
+        _apt_get("install", "nginx")  # without what it recommends the smallest of its packages
+    _run("update-rc.d", "nginx", "disable")
+
+
 PEERS: Final = (
     Peer("PostgreSQL", postgres.missing, _postgresql),
     Peer("ngircd", lambda: _lacking("ngircd", "ngircd"), _ngircd),
@@ -116,6 +123,7 @@ PEERS: Final = (
     Peer("Kannel", lambda: _lacking("Kannel", "bearerbox", "smsbox"), _kannel),
     Peer("Prosody", lambda: _lacking("Prosody", "prosody", files=_PROSODY_FILES), _prosody),
     Peer("ejabberd", lambda: _lacking("ejabberd", "erl", files=_EJABBERD_FILES), _ejabberd),
+    Peer("nginx", nginx.missing, _nginx),
 )
 
 
