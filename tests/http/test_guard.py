@@ -5,13 +5,16 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from urllib.parse import urlsplit
 
+import httpx
+import httpx2
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from convergekit.errors import ConfigurationError
-from convergekit.http import AddressGuard
+from convergekit.http import AddressGuard, origin_of
 from convergekit.http.guard import literal
 
 GUARD = AddressGuard()
@@ -136,6 +139,28 @@ def test_what_would_break_a_line_does_not_pass(bad: str, url: str) -> None:
 )
 def test_an_address_is_known_in_each_spelling(host: str, address: str | None) -> None:
     assert literal(host) == (None if address is None else ip_address(address))
+
+
+pieces = st.sampled_from(
+    "127.0.0.1 0x7f.1 a.example EXAMPLE [::1] [::1%25lo] [v1.a] % %31 %2e @ : / \\ ? # . 80 443 0 a - _ ~ é 。 + ,".split()
+)
+
+
+@given(st.sampled_from(["http://", "https://", "HTTP://"]), st.lists(pieces, min_size=1, max_size=4).map("".join))
+@settings(max_examples=300)
+def test_what_is_looked_at_is_what_a_client_library_asks(scheme: str, rest: str) -> None:
+    """Else a host's own transport would be given one URL and call another."""
+    origin = origin_of(scheme + rest)
+    if origin is None:
+        return
+    ours = urlsplit(origin)
+    for library in (httpx, httpx2):
+        try:
+            theirs = library.URL(scheme + rest)
+        except library.InvalidURL:
+            continue
+        assert (theirs.scheme, theirs.raw_host.decode()) == (ours.scheme, ours.hostname)
+        assert theirs.port in {ours.port, None}
 
 
 v4 = st.integers(0, 2**32 - 1).map(IPv4Address)
