@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from time import process_time
 from typing import Any
 from urllib.parse import urlencode
 
@@ -264,6 +265,23 @@ class TestLists:
         rule = {"each": "body.entry.*.changes", "text": "entry.t"}
         body = {"entry": [{"changes": [{"t": 1}, {"t": 2}]}, {"changes": [{"t": 3}]}]}
         assert [each.native["t"] for each in events(mapper(rule), call(body))] == [1, 2, 3]
+
+    def test_thousands_of_entries_cost_what_they_hold_and_no_more(self) -> None:
+        """What all entries share is looked for once, and their texts together have a bound."""
+        rule = {
+            "each": "body.list",
+            "when": {"body.long": {"matches": "x"}, "header.x": "1"},
+            "text": "{body.long}{body.list.*.t}{entry.t}",
+            "subject": "body.long",
+            "sender": "body.long",
+            "conversation": "body.long",
+        }
+        body = {"long": "x" * 500_000, "list": [{"t": "y"}] * 3000}
+        begun = process_time()
+        found = events(mapper(rule), call(body, {"x": "1"}), None)
+        assert process_time() - begun < 10  # it takes one; were it quadratic, minutes
+        assert len({each.key for each in found}) == 3000
+        assert sum(len(each.text or "") for each in found if isinstance(each, MessageReceived)) <= 3000 * 4096
 
     def test_the_number_of_entries_is_bounded(self) -> None:
         with pytest.raises(InvalidInputError, match="10000 entries"):

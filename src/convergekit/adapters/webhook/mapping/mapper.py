@@ -21,12 +21,11 @@ from pydantic import ValidationError
 
 from convergekit.abc import Request
 from convergekit.errors import InvalidInputError
-from convergekit.http.bodies import Item
 from convergekit.model import CustomReceived, Event, MessageEdited, MessageReceived, MessageRetracted
 
 from .documents import document
 from .moments import moment
-from .places import Call, Holds, Says, about_entry, line, saying, short, test_of, value_of
+from .places import Call, Holds, Says, about_entry, digest, line, saying, short, test_of, value_of
 from .rules import Rule
 from .whence import whence
 
@@ -34,6 +33,7 @@ __all__ = ["Mapper"]
 
 _MOST: Final = 10_000  # entries of one call
 _LONGEST_LINE: Final = 8000
+_SHORT: Final = 500
 #: Where systems say of what kind something is, for those whose rules do not tell.
 _NAMES: Final = ("entry.type", "entry.event", "entry.event_type", "body.type", "body.event", "body.event_type")
 _UNNAMED: Final = "webhook.received"
@@ -108,8 +108,7 @@ class Mapper:
         if len(entries) > _MOST:
             raise InvalidInputError(f"the call has more than {_MOST} entries")
         events, taken = list[Event](), False
-        for index, entry in enumerate(entries):
-            inner = call.at(Item(entry, call.body), index)
+        for inner in call.entries(entries):
             ready = next((ready for ready in rules if ready.holds(inner)), None)
             taken = taken or ready is not None
             events += (ready or self._unmapped).events(inner, now)
@@ -169,8 +168,13 @@ class _Ready:
         return (MessageReceived.model_validate({**fields, "message_id": id}),)
 
     def _fields(self, call: Call, key: str, now: datetime) -> dict[str, Any]:
-        said, name, thread = self._sender(call), self._sender_name(call), self._conversation(call)
-        sender, conversation = whence(said, name, thread, self._channel, self._home)
+        sender, conversation = whence(
+            _bounded(self._sender(call)),
+            _bounded(self._sender_name(call)),
+            _bounded(self._conversation(call)),
+            self._channel,
+            self._home,
+        )
         return {
             "key": key,
             "channel": self._channel,  # else admission would copy the event to fill it in
@@ -209,6 +213,11 @@ def _placed(make: Says) -> _Key:
     return key
 
 
+def _bounded(text: str | None) -> str | None:
+    """*text*, of which a memory of a thousand stays small."""
+    return text if text is None or len(text) <= _SHORT else short(text)
+
+
 def _entries(value: Any) -> list[Any]:
     """The entries of *value*; of lists in it, theirs. An object stands for a list of it."""
     if isinstance(value, dict):
@@ -219,4 +228,4 @@ def _entries(value: Any) -> list[Any]:
 
 
 _known: Final = _placed(lambda call: call.id)
-_digest: Final = _placed(Call.digest)
+_digest: Final = _placed(digest)

@@ -8,14 +8,26 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, TypeAlias
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, TypeAlias, cast
 
 from convergekit.http.bodies import Item, compiled, read_query, to_text
 
 from .rules import Conditions, Expected, paths_in, place_of
 
-__all__ = ["Call", "Holds", "Says", "about_entry", "line", "saying", "short", "test_of", "text_of", "value_of"]
+__all__ = [
+    "Call",
+    "Holds",
+    "Says",
+    "about_entry",
+    "digest",
+    "line",
+    "saying",
+    "short",
+    "test_of",
+    "text_of",
+    "value_of",
+]
 
 #: Whether something is so of a call.
 Holds: TypeAlias = "Callable[[Call], bool]"
@@ -23,9 +35,12 @@ Holds: TypeAlias = "Callable[[Call], bool]"
 Says: TypeAlias = "Callable[[Call], str | None]"
 
 _LONGEST: Final = 262_144  # characters of a text: a template may name a long value many times
+_ALL: Final = 4_194_304  # ... and of all those of one call, each of which may have
+_LEAST: Final = 4096
 _SHORT: Final = 500
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _NO_LINE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_LOOKED_AT: Final = 8192
 _ALONE: Final = "value"
 _MANY: Final = re.compile(r"(^|\.)\*(\.|$)|#(\.|$)")
 
@@ -39,50 +54,30 @@ class Call:
         headers: Looked up in lower case.
         query: Undecoded.
         id: What the signature scheme knows it by, or None.
-        entry: The entry of a list that it is about, or None.
-        index: Its place in that list.
     """
 
-    __slots__ = ("_fields", "_found", "body", "headers", "id", "index", "item", "query", "raw", "tree", "trunk")
+    __slots__ = ("body", "headers", "id", "index", "item", "memo", "query", "raw", "room", "tree", "trunk")
 
     def __init__(
-        self,
-        body: Item,
-        raw: bytes,
-        headers: Mapping[str, str],
-        query: str = "",
-        id: str | None = None,
-        *,
-        entry: Item | None = None,
-        index: int | None = None,
+        self, body: Item, raw: bytes, headers: Mapping[str, str], query: str = "", id: str | None = None
     ) -> None:
-        self.body, self.raw, self.headers, self.query, self.id, self.index = body, raw, headers, query, id, index
-        self.item = body if entry is None else entry  # what it is about
+        self.body, self.raw, self.headers, self.query, self.id = body, raw, headers, query, id
+        #: What it is about: all of it, or one entry of a list, and its place there.
+        self.item, self.index = body, cast("int | None", None)
         # Of the body, and of the item, what plain steps lead into; None of a form, whose names are found otherwise.
-        self.trunk = None if body.is_form else body.value
-        self.tree = None if self.item.is_form else self.item.value
-        self._found: dict[str, str | None] = {}
-        self._fields: Item | None = None
+        self.trunk = self.tree = None if body.is_form else body.value
+        #: Characters that a text may have.
+        self.room = _LONGEST
+        #: What was found out once, for all rules and entries: there may be thousands of them.
+        self.memo: dict[str, Any] = {}
 
-    def at(self, entry: Item, index: int) -> Call:
-        """The same call, at one entry of a list of it."""
-        return Call(self.body, self.raw, self.headers, self.query, self.id, entry=entry, index=index)
-
-    def header(self, name: str) -> str | None:
-        """The header field *name*, in lower case; None where there is none, or nothing in it."""
-        if name not in self._found:  # each rule asks for the same one
-            self._found[name] = self.headers.get(name) or None
-        return self._found[name]
-
-    def fields(self) -> Item:
-        """Of the query."""
-        if self._fields is None:
-            self._fields = read_query(self.query)
-        return self._fields
-
-    def digest(self) -> str:
-        """Of the body."""
-        return "digest:" + hashlib.sha256(self.raw).hexdigest()
+    def entries(self, values: Sequence[Any]) -> Iterator[Call]:
+        """The same call, at each entry of a list of it. All their texts together are bounded, too."""
+        for index, value in enumerate(values):
+            inner = Call(self.body, self.raw, self.headers, self.query, self.id)
+            inner.item, inner.index, inner.tree, inner.memo = Item(value, self.body), index, value, self.memo
+            inner.room = min(_LONGEST, max(_ALL // len(values), _LEAST))
+            yield inner
 
 
 def value_of(path: str) -> Callable[[Call], Any]:
@@ -91,13 +86,28 @@ def value_of(path: str) -> Callable[[Call], Any]:
     name = rest.lower()
     match place:
         case "header":
-            return lambda call: call.header(name)
+            return _once(path, lambda call: call.headers.get(name) or None)
         case "query":
-            return lambda call: call.fields().get(rest)
+            return _once(path, lambda call: read_query(call.query).get(rest))
+        case "body" if _MANY.search(rest):
+            return _once(path, lambda call: call.body.get(rest))
         case "body":
             return _inside(rest, lambda call: call.trunk, lambda call: call.body)
         case _:
             return _inside(rest, lambda call: call.tree, lambda call: call.item)
+
+
+def _once(key: str, make: Callable[[Call], Any]) -> Callable[[Call], Any]:
+    def value(call: Call) -> Any:
+        if key not in call.memo:
+            call.memo[key] = make(call)
+        return call.memo[key]
+
+    return value
+
+
+#: Of the body.
+digest: Final[Says] = _once("digest", lambda call: "digest:" + hashlib.sha256(call.raw).hexdigest())
 
 
 def _inside(path: str, tree: Callable[[Call], Any], item: Callable[[Call], Item]) -> Callable[[Call], Any]:
@@ -119,17 +129,18 @@ def _inside(path: str, tree: Callable[[Call], Any], item: Callable[[Call], Item]
 
 def text_of(path: str) -> Says:
     """What *path* leads to, as text."""
-    if place_of(path)[0] == "header":
-        return value_of(path)
-    value = value_of(path)
+    value, place = value_of(path), place_of(path)[0]
+    if place == "header":
+        return value
+    joined: Says = lambda call: ", ".join(text for each in value(call) if (text := to_text(each))) or None  # noqa: E731
+    if place != "entry":
+        joined = _once(f"text of {path}", joined)
 
     def says(call: Call) -> str | None:
         found = value(call)
         if type(found) is str:
             return found or None
-        if isinstance(found, list):
-            return ", ".join(text for each in found if (text := to_text(each))) or None
-        return to_text(found)
+        return joined(call) if isinstance(found, list) else to_text(found)
 
     return says
 
@@ -186,13 +197,22 @@ def _holds(path: str, expected: Expected) -> Holds:
     value, test = value_of(path), compiled([expected.of(_ALONE)])
     words = None if expected.equals is None else frozenset(map(str.casefold, expected.equals))
     if words is None or expected.matches is not None or expected.present is not None:
-        return lambda call: test(Item({_ALONE: value(call)}))
+        return lambda call: test(Item({_ALONE: _beginning(value(call))}))
+
+    longest = max(map(len, words), default=0)  # folding makes nothing shorter
 
     def holds(call: Call) -> bool:
         found = value(call)
-        return found.casefold() in words if type(found) is str else test(Item({_ALONE: found}))
+        if type(found) is str:
+            return len(found) <= longest and found.casefold() in words
+        return test(Item({_ALONE: found}))
 
     return holds
+
+
+def _beginning(value: Any) -> Any:
+    """As much of a text as a regular expression is given."""
+    return value[:_LOOKED_AT] if type(value) is str else value
 
 
 def _all_of(tests: list[Holds]) -> Holds:
@@ -209,11 +229,11 @@ def _filling(template: str) -> Callable[[Call], tuple[str | None, bool]]:
     """What gives the text, None where every value is missing; and whether one is."""
     pieces = [(literal, None if path is None else text_of(path)) for literal, path in paths_in(template)]
     if len(pieces) == 1 and not pieces[0][0] and (alone := pieces[0][1]) is not None:
-        return lambda call: (None, True) if (text := alone(call)) is None else (_plain(text[:_LONGEST]), False)
+        return lambda call: (None, True) if (text := alone(call)) is None else (_plain(text[: call.room]), False)
     values = sum(says is not None for _, says in pieces)
 
     def fill(call: Call) -> tuple[str | None, bool]:
-        said, room, found = list[str](), _LONGEST, 0
+        said, room, found = list[str](), call.room, 0
         for literal, says in pieces:
             said.append(literal)
             if says is not None and (value := says(call)) is not None:
