@@ -45,6 +45,8 @@ LONG = (
     "tests/test_xmpp_peers.py",
     "tests/test_irc.py",
     "tests/torture/",
+    "tests/fuzz/",
+    "tests/asgi/test_hostile.py",
     "tests/adapters/xmpp/attack/",
     "tests/adapters/xmpp/live/",
     "tests/test_mail_peers.py",
