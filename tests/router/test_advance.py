@@ -31,7 +31,7 @@ from convergekit.model import (
     from_json,
     to_json,
 )
-from convergekit.router.advance import advance, reached
+from convergekit.router.advance import advance, is_needed, reached
 
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 W, Q, S, U = DeliveryState.WAITING, DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.UNKNOWN
@@ -407,6 +407,56 @@ class TestTheEnd:
 
 GOALS = st.sampled_from([Status.ACCEPTED, Status.DELIVERED])
 WITHIN = st.none() | st.integers(1, 100).map(float)
+
+
+class TestRepeating:
+    """What has reached its goal and goes once more, under the same key, has reached it, whatever becomes of that."""
+
+    def repeated(self, plan: Step, *legs: Delivery, **fields: Any) -> Dispatch:
+        again = leg(0, **{"id": "again", "key": "k0", "supersedes": "d0", "state": Q, **fields})
+        return dispatch(plan, *legs, again)
+
+    @pytest.mark.parametrize("state", [Q, S, DEAD, GONE])
+    def test_a_goal_stays_reached(self, state: DeliveryState) -> None:
+        taken = leg(0, state=CLOSED, report=fold([Receipt(Status.DELIVERED)]))
+        value = advance(self.repeated(LegStep(leg=0, goal=Status.DELIVERED), taken, state=state), NOW)
+        assert value.state is DispatchState.SATISFIED
+        assert value.deliveries[-1].state is state
+
+    def test_under_another_key_it_is_another_message(self) -> None:
+        taken = leg(0, state=CLOSED, report=fold([Receipt(Status.DELIVERED)]))
+        value = advance(self.repeated(LegStep(leg=0), taken, key="other"), NOW)
+        assert value.state is DispatchState.PENDING
+
+    def test_it_does_not_open_the_next_way_nor_end_what_is_parallel(self) -> None:
+        taken = leg(0, state=CLOSED, report=fold([Receipt(Status.ACCEPTED)]))
+        first = SequenceStep(steps=(LegStep(leg=0), LegStep(leg=1)))
+        value = advance(self.repeated(first, taken, leg(1)), NOW)
+        assert (states(value), value.state) == ([Q, GONE], DispatchState.SATISFIED)
+        both = ParallelStep(steps=(LegStep(leg=0), LegStep(leg=1)))
+        value = advance(self.repeated(both, taken, leg(1, state=Q)), NOW)
+        assert (states(value), value.state) == ([Q, Q], DispatchState.PENDING)
+
+    @pytest.mark.parametrize(
+        ("other", "needed"),
+        [
+            ({"state": CLOSED, "report": fold([Receipt(Status.FAILED)])}, True),
+            ({"state": CLOSED, "report": fold([Receipt(Status.ACCEPTED)])}, False),
+            ({"state": Q}, False),
+            ({"state": S}, False),
+            ({"state": W}, True),
+            ({"state": DEAD}, True),
+            ({"state": GONE}, True),
+        ],
+    )
+    def test_a_way_is_needed_while_no_other_leads_on(self, other: dict[str, Any], needed: bool) -> None:
+        sequence = SequenceStep(steps=(LegStep(leg=0), LegStep(leg=1)))
+        lost = leg(0, state=CLOSED, report=fold([Receipt(Status.FAILED)]))
+        assert is_needed(dispatch(sequence, lost, leg(1, **other)), 0) is needed
+        parallel = ParallelStep(steps=(LegStep(leg=0), LegStep(leg=1)))
+        assert is_needed(dispatch(parallel, lost, leg(1, **other)), 0)
+        nested = ParallelStep(steps=(sequence, LegStep(leg=2)))
+        assert is_needed(dispatch(nested, lost, leg(1, **other), leg(2, state=Q)), 0) is needed
 
 
 def _groups(children: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
