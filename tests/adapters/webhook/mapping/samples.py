@@ -415,6 +415,22 @@ SLACK = [
     ),
     ("somebody joined", slack(subtype="channel_join", user="U1", text="U1 joined"), event("message.channel_join")),
     ("a mention", slack("app_mention", user="U1", text="<@U9> hi"), event("app_mention", sender="slack:T1/U1")),
+    (
+        "a command",
+        call(
+            b"team_id=T1&channel_id=C1&user_id=U1&user_name=ann&command=%2Fparcel&text=where+is+it&trigger_id=13.7",
+            {"content-type": "application/x-www-form-urlencoded"},
+        ),
+        message("/parcel where is it", key="13.7", sender="slack:T1/U1", thread="C1", details={"name": "command"}),
+    ),
+    (
+        "a click",
+        call(
+            b"payload=%7B%22type%22%3A%22block_actions%22%2C%22trigger_id%22%3A%2213.8%22%7D",
+            {"content-type": "application/x-www-form-urlencoded"},
+        ),
+        event("block_actions", data={"type": "block_actions", "trigger_id": "13.8"}, key="13.8"),
+    ),
     ("a reaction", slack("reaction_added", user="U1", reaction="tada"), event("reaction_added", key="Ev1")),
 ]
 

@@ -109,6 +109,13 @@ def test_what_no_rule_maps_arrives_under_the_systems_own_name() -> None:
     assert custom(mapper(names=["x.{body.kind}"]), call({"type": "t"})).name == "t"
 
 
+def test_a_message_keeps_the_systems_own_word() -> None:
+    """It stands in a header, often, and those are not kept."""
+    reader = mapper(TEXT, names=["{header.x-event}.{body.action}"])
+    assert message(reader, call({"text": "x", "action": "a"}, {"x-event": "e"})).details == {"name": "e.a"}
+    assert message(reader, call({"text": "x"})).details == {}
+
+
 def test_an_event_can_be_said_to_be_one() -> None:
     rule = {"kind": "event", "name": "deploy.{body.state}", "data": "body.object", "sender": "body.by"}
     found = custom(mapper(rule), call({"state": "done", "object": {"v": 1}, "by": "ann"}))

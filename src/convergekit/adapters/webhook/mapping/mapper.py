@@ -146,21 +146,24 @@ class _Ready:
         kind = self._rule.kind
         if kind == "ignored":
             return ()
-        key = self._key(call)
+        key, name = self._key(call), self._name(call)
         fields = self._fields(call, key, now)
         text = self._text(call) if kind in ("message", "edited") else None
         id = self._message_id(call)
+        details = {"name": short(name)} if name else {}
         id = (short(id) if id else None) or (key if kind == "message" else None)
         if kind == "retracted" and id:
-            return (MessageRetracted.model_validate({**fields, "target": id}),)
+            return (MessageRetracted.model_validate({**fields, "details": details, "target": id}),)
         if text is None or not id:
-            return (self._custom(call, fields),)
+            data = call.item.value if self._data is None else self._data(call)
+            return (CustomReceived.model_validate({**fields, "name": details.get("name") or _UNNAMED, "data": data}),)
         subject = self._subject(call)
         thread = fields["conversation"].thread if self._rule.conversation else None
         fields |= {
             "text": text,
             "subject": line(subject)[:_LONGEST_LINE] if subject else None,
             "thread": thread,
+            "details": details,
             "headers": {},  # to check an empty one takes less time than to copy the default
         }
         if kind == "edited":
@@ -184,11 +187,6 @@ class _Ready:
             "automated": self._automated(call),
             "native": call.item.value,
         }
-
-    def _custom(self, call: Call, fields: dict[str, Any]) -> CustomReceived:
-        name = short(self._name(call) or "") or _UNNAMED
-        data = call.item.value if self._data is None else self._data(call)
-        return CustomReceived.model_validate({**fields, "name": name, "data": data})
 
     def _key(self, call: Call) -> str:
         return next(key for make in self._keys if (found := make(call)) and (key := short(found)))  # a blank is none
