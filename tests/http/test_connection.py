@@ -333,6 +333,14 @@ def test_what_is_plain_is_what_h11_reads(head: bytes, fields: list[bytes], end: 
     assert (plain.left < 0) == bool(reader.trailing_data[0])
 
 
+@pytest.mark.parametrize("length", [b"", b"Content-Length: 0\r\n"])
+def test_an_answer_without_a_body_is_plain_where_no_length_is_told(length: bytes) -> None:
+    """So most receivers of webhooks answer, and h11 would take longer for it than all else does."""
+    answer = _plain_answer(b"HTTP/1.1 204 No Content\r\nServer: nginx\r\n" + length + b"Connection: keep-alive\r\n\r\n")
+    assert (answer is None) is bool(length)
+    assert answer is None or (answer.status, answer.left, answer.body) == (204, 0, b"")
+
+
 def test_a_head_that_is_made_to_take_long_does_not() -> None:
     """A pattern that tries each way to divide a run of blanks takes minutes for this."""
     for line in (b"x:" + b" " * 60_000 + b"\x00", b"x" * 60_000 + b"\x00:", b"x: " + b"a " * 30_000 + b"\x00"):

@@ -6,8 +6,9 @@ that, for `Pools` lends a connection to one request at a time.
 
 Rules kept here:
 - Head and body leave together where the body is there: one packet, and one call into the system.
-- What is plain, a request that is all printed and an answer with a length, is written and read here: most are, and h11
-  takes ten times as long. Whatever has anything else in it is h11's, from its first byte on, as is every error.
+- What is plain, a request that is all printed and an answer with a length, or with a status that has no body, is
+  written and read here: most are, and h11 takes ten times as long. Whatever has anything else in it is h11's, from its
+  first byte on, as is every error.
 - A connection on which the other side has said anything unasked is not used again: mostly it has closed it. Nor is one
   whose answer was not read to its end.
 - Who hangs up while we still write may have answered before: the answer is read all the same.
@@ -275,16 +276,17 @@ def _plain_answer(received: bytes) -> _Answer | None:
     end = received.find(b"\r\n\r\n") + 4
     text = received[:end].decode("latin-1")
     head = _PLAIN_HEAD.fullmatch(text)
-    if head is None or head[1] in _BODILESS:
+    if head is None:
         return None
     found = _PLAIN_FIELDS.findall(text, text.index("\n"))
     fields = [(name.lower(), value.strip(" \t")) for name, value in found]
     framing = [field for field in fields if field[0] in _FRAMING]
     lengths = [value for name, value in framing if name == "content-length" and _LENGTH.fullmatch(value)]
     kept = [value for name, value in framing if name == "connection" and value.lower() == "keep-alive"]
-    if len(lengths) != 1 or len(framing) != 1 + len(kept):
+    told = 0 if head[1] in _BODILESS else 1  # a length that is told where there is no body is h11's to judge
+    if len(lengths) != told or len(framing) != told + len(kept):
         return None
-    length = int(lengths[0])
+    length = int(lengths[0]) if lengths else 0
     return _Answer(int(head[1]), fields, length - (len(received) - end), received[end : end + length])
 
 
