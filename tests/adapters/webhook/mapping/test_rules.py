@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from openapi_schema_validator import OAS31Validator
 from pydantic import ValidationError
 
 from convergekit.adapters.webhook.mapping import Rule
@@ -54,22 +55,28 @@ def test_a_bad_rule_is_refused_and_says_why(rule: dict[str, Any], said: str) -> 
     assert said in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "rule",
-    [
-        GOOD,
-        {"text": "Deployed."},
-        {"text": ["{body.a}: {body.b}", "body.a"], "when": {"body.kind": ["a", 7, True]}},
-        {"text": "{{literally}} {body.messages.0.text} {body.tags.*} {header.X-Event} {query.token}"},
-        {"text": "entry", "each": "body", "id": "{entry.id}-{entry.status}"},
-        {"kind": "event", "name": "deploy.done", "automated": True},
-        {"kind": "ignored", "when": [{"body.a": "b"}, {"body.a": {"present": False}}]},
-        GOOD | {"id": "digest"},
-        GOOD | {"id": ["body.id", "none"]},
-    ],
-)
+GOOD_RULES: list[dict[str, Any]] = [
+    GOOD,
+    {"text": "Deployed."},
+    {"text": ["{body.a}: {body.b}", "body.a"], "when": {"body.kind": ["a", 7, True]}},
+    {"text": "{{literally}} {body.messages.0.text} {body.tags.*} {header.X-Event} {query.token}"},
+    {"text": "entry", "each": "body", "id": "{entry.id}-{entry.status}"},
+    {"kind": "event", "name": "deploy.done", "automated": True},
+    {"kind": "ignored", "when": [{"body.a": "b"}, {"body.a": {"present": False}}]},
+    GOOD | {"id": "digest"},
+    GOOD | {"id": ["body.id", "none"]},
+]
+
+
+@pytest.mark.parametrize("rule", GOOD_RULES)
 def test_a_good_rule_is_taken(rule: dict[str, Any]) -> None:
     Rule.model_validate(rule)
+
+
+@pytest.mark.parametrize("rule", GOOD_RULES)
+def test_editors_take_what_we_take(rule: dict[str, Any]) -> None:
+    """They go by the schema, which has to know the short ways to say something."""
+    OAS31Validator(Rule.model_json_schema()).validate(rule)
 
 
 def test_a_bare_path_is_a_template_of_one() -> None:

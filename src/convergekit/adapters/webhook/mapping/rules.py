@@ -72,6 +72,9 @@ def _one_or_more(value: Any) -> Any:
     return value if isinstance(value, list | tuple) else (value,)
 
 
+_ONE_OR_MORE: Final = BeforeValidator(_one_or_more, json_schema_input_type=str | list[str])
+
+
 def _is_template(value: str) -> str:
     list(paths_in(value))
     return value
@@ -135,7 +138,7 @@ class Expected(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    equals: Annotated[tuple[str, ...], BeforeValidator(_one_or_more)] | None = None
+    equals: Annotated[tuple[str, ...], _ONE_OR_MORE] | None = None
     matches: Annotated[str, Field(max_length=500)] | None = None
     present: bool | None = None
 
@@ -152,21 +155,22 @@ class Expected(BaseModel):
             raise ValueError(str(exc.errors()[0]["msg"]).removeprefix("Value error, ")) from None
 
 
+_Word: TypeAlias = str | bool | int | float
 _Template: TypeAlias = Annotated[str, Field(min_length=1, max_length=4096)]
-_Path: TypeAlias = Annotated[str, Field(max_length=500)]
-Texts: TypeAlias = Annotated[tuple[Annotated[_Template, AfterValidator(_is_text)], ...], BeforeValidator(_one_or_more)]
-Templates: TypeAlias = Annotated[
-    tuple[Annotated[_Template, AfterValidator(_is_template)], ...], BeforeValidator(_one_or_more)
-]
+_Path: TypeAlias = Annotated[str, Field(max_length=500), AfterValidator(_is_path)]
+Texts: TypeAlias = Annotated[tuple[Annotated[_Template, AfterValidator(_is_text)], ...], _ONE_OR_MORE]
+Templates: TypeAlias = Annotated[tuple[Annotated[_Template, AfterValidator(_is_template)], ...], _ONE_OR_MORE]
 #: Templates, "digest" or "none".
-Ids: TypeAlias = Annotated[tuple[Annotated[_Template, AfterValidator(_is_id)], ...], BeforeValidator(_one_or_more)]
-_Telling: TypeAlias = Annotated[
-    tuple[Annotated[_Template, AfterValidator(_has_path)], ...], BeforeValidator(_one_or_more)
+Ids: TypeAlias = Annotated[tuple[Annotated[_Template, AfterValidator(_is_id)], ...], _ONE_OR_MORE]
+_Telling: TypeAlias = Annotated[tuple[Annotated[_Template, AfterValidator(_has_path)], ...], _ONE_OR_MORE]
+_Paths: TypeAlias = Annotated[tuple[_Path, ...], _ONE_OR_MORE]
+_Table: TypeAlias = dict[
+    _Path,
+    Annotated[Expected, BeforeValidator(_as_condition, json_schema_input_type=_Word | list[_Word] | Expected)],
 ]
 #: Tables of path to what has to be there: all of one table, any of several.
 Conditions: TypeAlias = Annotated[
-    tuple[dict[Annotated[_Path, AfterValidator(_is_path)], Annotated[Expected, BeforeValidator(_as_condition)]], ...],
-    BeforeValidator(_as_conditions),
+    tuple[_Table, ...], BeforeValidator(_as_conditions, json_schema_input_type=_Table | list[_Table])
 ]
 
 
@@ -206,9 +210,9 @@ class Rule(BaseModel):
     sender_name: Texts = ()
     conversation: Texts = ()
     message_id: _Telling = ()
-    at: Annotated[tuple[Annotated[_Path, AfterValidator(_is_path)], ...], BeforeValidator(_one_or_more)] = ()
+    at: _Paths = ()
     name: Templates = ()
-    data: Annotated[_Path, AfterValidator(_is_path)] | None = None
+    data: _Path | None = None
     automated: bool | Conditions = False
 
     @model_validator(mode="after")
