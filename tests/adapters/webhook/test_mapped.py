@@ -79,8 +79,10 @@ async def test_a_preset_brings_the_scheme_by_which_its_system_signs() -> None:
             last = await call(app, body=body, headers=headers)
     assert last.status == 204
     assert [event.key for event in context.admitted] == ["d1"]
-    assert config(preset="github", secrets=NEW, scheme="standard").scheme == "standard"
-    assert config(preset="github", secrets=NEW, inbound_scheme="github").scheme == "standard"
+    assert isinstance(config(preset="github", secrets=NEW, scheme="standard").inbound_signature(), StandardWebhooks)
+    assert isinstance(
+        config(preset="github", secrets=NEW, inbound_scheme="github").outbound_signature(), StandardWebhooks
+    )
 
 
 HMAC = {"name": "hmac", "header": "x-sig"}
