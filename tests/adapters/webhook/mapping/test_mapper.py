@@ -234,6 +234,12 @@ class TestIds:
         assert len(set(keys("digest"))) == 2
 
 
+    def test_entries_of_two_lists_in_one_call_are_told_apart(self) -> None:
+        rules = mapper({"each": "body.a", "text": "entry.t"}, {"each": "body.b", "text": "entry.t"})
+        found = events(rules, call({"a": [{"t": 1}, {"t": 2}], "b": [{"t": 3}]}))
+        assert [each.key for each in found] == ["m1:0", "m1:1", "m1:2"]
+
+
 class TestLists:
     RULES = (
         {"each": "body.alerts", "when": {"entry.status": "firing", "header.x": "1"}, "text": "{body.by}: {entry.t}"},

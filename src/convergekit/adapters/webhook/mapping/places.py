@@ -73,7 +73,10 @@ class Call:
 
     def entries(self, values: Sequence[Any]) -> Iterator[Call]:
         """The same call, at each entry of a list of it. All their texts together are bounded, too."""
-        for index, value in enumerate(values):
+        # Counted over all lists of the call: by its place an entry is told from those of another list, too.
+        first: int = self.memo.get("entries", 0)
+        self.memo["entries"] = first + len(values)
+        for index, value in enumerate(values, first):
             inner = Call(self.body, self.raw, self.headers, self.query, self.id)
             inner.item, inner.index, inner.tree, inner.memo = Item(value, self.body), index, value, self.memo
             inner.room = min(_LONGEST, max(_ALL // len(values), _LEAST))
