@@ -8,10 +8,12 @@ from typing import Any, cast
 
 import pytest
 
+from convergekit.abc import RetryPolicy
 from convergekit.engine.channels import ChannelRuntime
 from convergekit.engine.clock import Ids
+from convergekit.engine.outcomes import Terms, apply, marked
 from convergekit.engine.redelivering import Again, Left, chosen
-from convergekit.errors import ConfigurationError
+from convergekit.errors import ConfigurationError, ThrottledError
 from convergekit.model import (
     ERASED,
     Address,
@@ -160,11 +162,16 @@ def test_a_key_that_the_medium_has_forgotten_is_no_key() -> None:
     assert asked(dispatch(leg(**TAKEN, first_attempt_at=late)), channel=FORGETS)[1].left == {"d0": Left.TAKEN}
 
 
-def test_one_that_is_remembered_for_good_begins_anew() -> None:
-    """Or the patience with an endpoint that asks for time would have been used up by the first time."""
+def test_patience_with_the_medium_begins_anew() -> None:
+    """Or an endpoint that asks for time would have used up all of it long ago."""
     after, _ = asked(dispatch(leg(**REFUSED, first_attempt_at=NOW - timedelta(days=9))))
     assert after is not None
-    assert after.deliveries[1].first_attempt_at is None
+    new = marked(after.deliveries[1], 0, NOW)
+    terms = Terms(RetryPolicy(), attempts=3, hold=60, resend=lambda *_: True, random=lambda: 0.5)
+    waits = apply(new, 0, ThrottledError("later", retry_after=60), NOW, terms)
+    assert (waits.state, waits.due) == (DeliveryState.QUEUED, NOW + timedelta(seconds=60))
+    later = NOW + terms.patience
+    assert apply(new, 0, ThrottledError("later", retry_after=60), later, terms).state is DeliveryState.DEAD
 
 
 def test_of_several_parts_those_that_were_taken_stay_where_they_are() -> None:

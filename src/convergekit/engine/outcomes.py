@@ -211,9 +211,13 @@ def _throttled(delivery: Delivery, index: int, error: ThrottledError, now: datet
 
 
 def _since(delivery: Delivery, now: datetime) -> datetime:
-    """From when patience counts: while the account could not be used, nobody was asked for any."""
+    """From when patience counts: while the account could not be used, nobody was asked for any.
+
+    Nor before it was queued: what is sent again by hand may have been attempted long ago.
+    """
     unusable = [attempt.at for attempt in delivery.history if attempt.outcome == "account"]
-    return max(unusable, default=delivery.first_attempt_at or now)
+    first = delivery.first_attempt_at or now
+    return max(unusable, default=max(first, delivery.opened_at or first))
 
 
 def _rejected(delivery: Delivery, index: int, error: RejectedError, now: datetime) -> Delivery:

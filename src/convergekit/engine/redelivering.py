@@ -152,9 +152,7 @@ class Again:
         return channel
 
     def _new(self, delivery: Delivery) -> Delivery:
-        is_for_good = self._channel(delivery).capabilities.idempotency.window is None
-        begun_at = None if is_for_good else delivery.first_attempt_at
-        new = repeat(delivery, self.ids(), self.now, known=self._is_known(delivery), begun_at=begun_at)
+        new = repeat(delivery, self.ids(), self.now, known=self._is_known(delivery))
         return new if self.expires_at is None else new.model_copy(update={"expires_at": self.expires_at})
 
 

@@ -85,9 +85,7 @@ async def replacement(
     return _in_place_of(delivery, identity, now, **fresh)
 
 
-def repeat(
-    delivery: Delivery, identity: str, now: datetime, *, known: bool, begun_at: datetime | None = None
-) -> Delivery:
+def repeat(delivery: Delivery, identity: str, now: datetime, *, known: bool) -> Delivery:
     """The delivery that says the same once more; of what has failed, the parts that nobody has taken.
 
     Args:
@@ -96,10 +94,9 @@ def repeat(
         now: When it may be sent.
         known: Whether the medium recognises a repeat: then it has the same key, and may say what was taken. Else it
             has a key of its own.
-        begun_at: When the medium has first seen the key, where it does not remember it for good.
     """
     missing = delivery.missing
-    fresh: dict[str, Any] = {"degradations": delivery.degradations, "expires_at": delivery.expires_at}
+    fresh: dict[str, Any] = {"degradations": delivery.degradations, "expires_at": delivery.expires_at, "opened_at": now}
     if not known:
         return _in_place_of(
             delivery, identity, now, key=identity, parts=tuple(delivery.parts[index] for index in missing), **fresh
@@ -114,7 +111,7 @@ def repeat(
         parts=delivery.parts,
         report=Report(parts={index: delivery.report.part(index) for index in taken}),
         unknown=delivery.unknown.intersection(missing),
-        first_attempt_at=begun_at,
+        first_attempt_at=delivery.first_attempt_at,  # of the key: a medium forgets it, a document may name the time
         **fresh,
     )
 
