@@ -232,3 +232,17 @@ def test_no_secret_among_the_options_is_shown() -> None:
 
     assert "TOKEN" not in repr(said) + said.model_dump_json()
     assert "SECRET" not in repr(said)
+
+
+def test_what_is_wrong_in_a_table_is_told_once_and_by_its_place() -> None:
+    with pytest.raises(ValidationError) as caught:
+        WebhookConfig(scheme={"name": "hmac", "haeder": "x"}, secrets=(SecretStr("SECRET"),))  # type: ignore[arg-type]
+
+    assert [error["loc"] for error in caught.value.errors()] == [("scheme", "haeder")]
+
+
+def test_the_setting_is_named_whose_scheme_does_not_fit() -> None:
+    for setting in ("scheme", "inbound_scheme"):
+        said: dict[str, Any] = {"scheme": "github", setting: "githup"}
+        with pytest.raises(ValidationError, match=rf"error, {setting}: 'githup' is no scheme"):
+            WebhookConfig(secrets=(SecretStr("SECRET"),), **said)

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from convergekit.errors import ConfigurationError, SignatureError
 from convergekit.http import StandardWebhooks, Verified, hmac_signature, verify_hmac
-from convergekit.http.signatures import SendGrid
+from convergekit.http.signatures import Encoding, SendGrid
 
 from .kit import Call
 
@@ -126,17 +126,17 @@ def test_a_scheme_does_not_show_its_secrets() -> None:
 
 
 @given(st.binary(), st.sampled_from(["hex", "base64"]), st.sampled_from(["sha256", "sha1", "sha512"]))
-def test_hmac_in_any_encoding_is_verified(body: bytes, encoding: str, digest: str) -> None:
+def test_hmac_in_any_encoding_is_verified(body: bytes, encoding: Encoding, digest: str) -> None:
     for secret in (b"one", b"two"):
-        given = "sha=" + hmac_signature(secret, body, digest=digest, encoding=encoding).decode()  # type: ignore[arg-type]
-        found = verify_hmac(body, given, [b"one", b"two"], digest=digest, encoding=encoding, prefix="sha=")  # type: ignore[arg-type]
+        given = "sha=" + hmac_signature(secret, body, digest=digest, encoding=encoding).decode()
+        found = verify_hmac(body, given, [b"one", b"two"], digest=digest, encoding=encoding, prefix="sha=")
         assert found == [b"one", b"two"].index(secret)
 
 
 @given(st.none() | st.text() | st.binary(), st.sampled_from(["hex", "base64"]), st.sampled_from(["", "sha256="]))
-def test_no_hostile_hmac_raises_anything_else(value: str | bytes | None, encoding: str, prefix: str) -> None:
+def test_no_hostile_hmac_raises_anything_else(value: str | bytes | None, encoding: Encoding, prefix: str) -> None:
     with pytest.raises(SignatureError):
-        verify_hmac(BODY, value, [b"one", b"two"], encoding=encoding, prefix=prefix)  # type: ignore[arg-type]
+        verify_hmac(BODY, value, [b"one", b"two"], encoding=encoding, prefix=prefix)
 
 
 def test_no_secrets_verify_nothing() -> None:

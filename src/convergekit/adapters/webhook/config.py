@@ -14,7 +14,7 @@ from convergekit.http.signatures import SignatureScheme
 from convergekit.model import Address
 
 from .mapping import Ids, Rule, Templates, flaw, load, scheme_of
-from .signature import OWN, Scheme, made
+from .signature import OWN, Scheme, SchemeSetting, made
 
 __all__ = ["WebhookConfig", "is_allowed"]
 
@@ -47,12 +47,12 @@ class WebhookConfig(BaseModel):
         repr=False,  # its path may be a secret
         description="Where replies go, and who a webhook is from that does not say so: an https URL, or none.",
     )
-    scheme: str | Scheme = Field(
+    scheme: SchemeSetting = Field(
         default="standard",
         description="How calls are signed, both ways: standard, github, stripe, slack ..., or a table with the name "
         "and the options of one.",
     )
-    inbound_scheme: str | Scheme | None = Field(
+    inbound_scheme: SchemeSetting | None = Field(
         default=None, description="The same for what comes in, where the other side signs in another way."
     )
     secrets: tuple[SecretStr, ...] = Field(
@@ -190,11 +190,13 @@ class WebhookConfig(BaseModel):
 
     @model_validator(mode="after")
     def _can_do_something(self) -> Self:
+        setting = "scheme"
         try:
             self.outbound_signature()
+            setting = "inbound_scheme"
             is_own = self.inbound_signature() is None
         except ConfigurationError as exc:
-            raise ValueError(str(exc)) from None
+            raise ValueError(f"{setting}: {exc}") from None
         if not self.secrets and not self.inbound_secrets and not self.own_secrets and not is_own:
             raise ValueError("secrets is empty: nothing could be signed, and nothing that comes in be believed")
         if self.format != "standard" and self.secrets and not (self.source or self.sender):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidatorFunctionWrapHandler, WrapValidator
 
 from convergekit.errors import ConfigurationError
 from convergekit.http.signatures import SignatureScheme, scheme_named
@@ -14,7 +14,7 @@ from convergekit.http.signatures import SignatureScheme, scheme_named
 if TYPE_CHECKING:
     from .config import WebhookConfig
 
-__all__ = ["OWN", "Scheme", "flaw", "made", "schemes"]
+__all__ = ["OWN", "Scheme", "SchemeSetting", "flaw", "made", "schemes"]
 
 _JSON: Final = {"content-type": "application/json"}
 #: The name of a scheme that the host hands over as a part.
@@ -45,6 +45,19 @@ class Scheme(BaseModel):
     require: tuple[str, ...] | None = Field(default=None, description="rfc9421: what theirs have to cover.")
     tag: str | None = Field(default=None, description="rfc9421: the application that a signature is for.")
     nonce: bool | None = Field(default=None, description="rfc9421: whether a signature has a random number.")
+
+    def __repr_args__(self) -> list[tuple[str | None, Any]]:
+        """What was said."""
+        return [(name, value) for name, value in self if name in self.model_fields_set]
+
+
+def _read(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+    """A name, or a table of which what is wrong is told by its place; a union would tell it once for each."""
+    return Scheme.model_validate(value) if isinstance(value, dict) else handler(value)
+
+
+#: What a setting takes.
+SchemeSetting: TypeAlias = Annotated[str | Scheme, WrapValidator(_read)]
 
 
 def made(scheme: str | Scheme, secrets: tuple[SecretStr, ...], **defaults: Any) -> SignatureScheme | None:

@@ -61,7 +61,8 @@ class Hmac(Keyed):
         super().__init__(secrets)
         self._parts = _parts_of(signed)
         self._header, self._timestamp, self._id = _name(header), _name(timestamp_header), _name(id_header)
-        self._digest, self._encoding, self._prefix = digest, encoding, prefix
+        self._digest, self._prefix = digest, prefix
+        self._encoding: Encoding = encoding
         self.tolerance = tolerance_of(tolerance)
         names = [name for _, name in self._parts]
         if ("timestamp" in names) != (timestamp_header is not None):
