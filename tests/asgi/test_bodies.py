@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -162,3 +163,24 @@ async def test_two_lengths_are_refused_also_where_they_agree(lengths: tuple[byte
     scope = {"type": "http", "method": "POST", "path": "/hooks", "headers": headers}
     await app_for()(scope, silence, send)
     assert answer.status == 400
+
+
+async def test_the_count_is_right_whatever_happens_in_whichever_order() -> None:
+    app, chance = app_for(max_body=1000, max_waiting=3000, body_timeout=1000), random.Random(1)
+    bodies, callers, most = app._bodies, list[Caller](), 0
+    async with anyio.create_task_group() as tasks:
+        for _ in range(300):
+            if len(callers) < 3 or chance.random() < 0.3:
+                callers.append(Caller(app))
+                tasks.start_soon(callers[-1])
+            else:
+                chosen = chance.choice(callers)
+                chosen.sends(b"x" * chance.randrange(400), more=chance.random() < 0.8)
+            await anyio.wait_all_tasks_blocked()
+            callers = [each for each in callers if each.answer is None]
+            assert bodies._bytes == sum(each.size for each in bodies._waiting) <= 3000
+            assert len(bodies._waiting) == len(callers)
+            most = max(most, bodies._bytes)
+        tasks.cancel_scope.cancel()
+    assert most > 2500, "it comes near its limit"
+    assert (bodies._waiting, bodies._bytes) == (set(), 0)
