@@ -2,13 +2,11 @@
 
 import re
 from collections.abc import Iterable
-from inspect import cleandoc
 from pathlib import Path
 
 from convergekit.adapters.webhook.mapping import Rule, load, names
 
 PAGE = Path(__file__).parent / "concepts" / "webhook-receiving.md"
-_ARGUMENT = re.compile(r"^    (\w+): (.*(?:\n {5,}.*)*)", re.MULTILINE)
 
 
 def page(text: str) -> str:
@@ -20,8 +18,7 @@ def page(text: str) -> str:
 
 
 def _rules() -> Iterable[str]:
-    told = dict(_ARGUMENT.findall(cleandoc(Rule.__doc__ or "")))
-    return (f"| `{name}` | {_coded(' '.join(told[name].split()))} |\n" for name in Rule.model_fields)
+    return (f"| `{name}` | {_coded(field.description or '')} |\n" for name, field in Rule.model_fields.items())
 
 
 def _presets() -> Iterable[str]:

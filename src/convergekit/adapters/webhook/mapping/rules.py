@@ -128,19 +128,21 @@ def _word(value: Any) -> Any:
 
 
 class Expected(BaseModel):
-    """What has to be so of what a path leads to: all that is given.
-
-    Args:
-        equals: It is one of these, as text, without regard to case. A JSON true is "true", a number as it is written.
-        matches: A regular expression finds something in it.
-        present: Whether it is there at all (an empty text, null and an empty list are not).
-    """
+    """What has to be so of what a path leads to: all that is given."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    equals: Annotated[tuple[str, ...], _ONE_OR_MORE] | None = None
-    matches: Annotated[str, Field(max_length=500)] | None = None
-    present: bool | None = None
+    equals: Annotated[tuple[str, ...], _ONE_OR_MORE] | None = Field(
+        default=None,
+        description="It is one of these, as text, without regard to case. "
+        'A JSON true is "true", a number as it is written.',
+    )
+    matches: Annotated[str, Field(max_length=500)] | None = Field(
+        default=None, description="A regular expression finds something in it."
+    )
+    present: bool | None = Field(
+        default=None, description="Whether it is there at all (an empty text, null and an empty list are not)."
+    )
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
@@ -175,45 +177,48 @@ Conditions: TypeAlias = Annotated[
 
 
 class Rule(BaseModel):
-    """What becomes of calls, or of entries of a list in them, that are of one kind.
-
-    Args:
-        when: What has to be so, all of it; of several tables one is enough.
-        each: A list in the body, every entry of which is an event of its own. What no rule takes of it arrives as an
-            event that nothing maps.
-        kind: What it becomes: "message", "edited" and "retracted" (of the message that `message_id` names), "event"
-            (a `CustomReceived`), or "ignored": nothing.
-        id: What tells it from everything else that this channel receives, and is the same when it is sent again;
-            "digest" takes a digest of the body, "none" takes every call as new. Where it is not said, or not there,
-            `call_id` counts, then the id that the signature scheme knows.
-        text: What is said. A value that is missing leaves its place empty; without any it is no message.
-        subject: About what; likewise.
-        sender: Who: a URI, or any name, which becomes one.
-        sender_name: How they are called.
-        conversation: In which conversation; it is the thread of ours. Where it is not said, everybody has one.
-        message_id: The system's own id of the message, which answers refer to.
-        at: When: ISO 8601, or seconds or milliseconds since 1970.
-        name: Of an event.
-        data: Of an event: a path; all of the body, or of the entry, where it is not said.
-        automated: Whether a program sent it, so that no program answers: true, or conditions as in `when`.
-    """
+    """What becomes of calls, or of entries of a list in them, that are of one kind."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    when: Conditions = ()
-    each: Annotated[_Path, AfterValidator(_is_list)] | None = None
-    kind: Literal["message", "edited", "retracted", "event", "ignored"] = "message"
-    id: Ids = ()
-    text: Texts = ()
-    subject: Texts = ()
-    sender: Texts = ()
-    sender_name: Texts = ()
-    conversation: Texts = ()
-    message_id: _Telling = ()
-    at: _Paths = ()
-    name: Templates = ()
-    data: _Path | None = None
-    automated: bool | Conditions = False
+    when: Conditions = Field(default=(), description="What has to be so, all of it; of several tables one is enough.")
+    each: Annotated[_Path, AfterValidator(_is_list)] | None = Field(
+        default=None,
+        description="A list in the body, every entry of which is an event of its own. What no rule takes of it "
+        "arrives as an event that nothing maps.",
+    )
+    kind: Literal["message", "edited", "retracted", "event", "ignored"] = Field(
+        default="message",
+        description='What it becomes: "message", "edited" and "retracted" (of the message that `message_id` names), '
+        '"event" (a `CustomReceived`), or "ignored": nothing.',
+    )
+    id: Ids = Field(
+        default=(),
+        description="What tells it from everything else that this channel receives, and is the same when it is sent "
+        'again; "digest" takes a digest of the body, "none" takes every call as new. Where it is not said, or not '
+        "there, `call_id` counts, then the id that the signature scheme knows.",
+    )
+    text: Texts = Field(
+        default=(),
+        description="What is said. A value that is missing leaves its place empty; without any it is no message.",
+    )
+    subject: Texts = Field(default=(), description="About what; likewise.")
+    sender: Texts = Field(default=(), description="Who: a URI, or any name, which becomes one.")
+    sender_name: Texts = Field(default=(), description="How they are called.")
+    conversation: Texts = Field(
+        default=(),
+        description="In which conversation; it is the thread of ours. Where it is not said, everybody has one.",
+    )
+    message_id: _Telling = Field(default=(), description="The system's own id of the message, which answers refer to.")
+    at: _Paths = Field(default=(), description="When: ISO 8601, or seconds or milliseconds since 1970.")
+    name: Templates = Field(default=(), description="Of an event.")
+    data: _Path | None = Field(
+        default=None, description="Of an event: a path; all of the body, or of the entry, where it is not said."
+    )
+    automated: bool | Conditions = Field(
+        default=False,
+        description="Whether a program sent it, so that no program answers: true, or conditions as in `when`.",
+    )
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
