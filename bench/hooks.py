@@ -20,7 +20,7 @@ from convergekit.adapters.webhook import WebhookConfig
 from convergekit.asgi import WebhookApp
 from convergekit.http import StandardWebhooks
 
-__all__ = ["CHANNEL", "App", "Header", "Ours", "Signed", "bare", "ours"]
+__all__ = ["CHANNEL", "App", "Calls", "Header", "Ours", "Signed", "bare", "ours"]
 
 App = Callable[
     [MutableMapping[str, Any], Callable[..., Awaitable[Any]], Callable[..., Awaitable[Any]]], Awaitable[None]
@@ -31,6 +31,12 @@ CHANNEL = "shop"
 KEY = bytes(range(32))
 SECRET = SecretStr("whsec_" + base64.b64encode(KEY).decode())
 TOLERANCE = 300
+
+
+CONFIG = WebhookConfig(inbound_secrets=(SECRET,), tolerance=TOLERANCE)
+
+#: Makes the next call: its header fields, as a server hands them on, and its body.
+Calls = Callable[[], tuple[list[Header], bytes]]
 
 
 class Signed:
@@ -58,26 +64,26 @@ class Signed:
 
 
 class Ours:
-    """Our app over a hub that is open, and what was handled."""
+    """Our app over a hub that is open, and what was handled; `signed` makes the calls."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, signed: Calls) -> None:
         self.hub, self.app = hub, WebhookApp(hub)
         self.handled: Counter[str] = Counter()
-        self.signed = Signed()
+        self.signed = signed
 
 
 @asynccontextmanager
-async def ours() -> AsyncGenerator[Ours]:
+async def ours(config: WebhookConfig = CONFIG, calls: Callable[[], Calls] = Signed) -> AsyncGenerator[Ours]:
     """All limits are on, with their defaults; a handler takes what comes in."""
     hub = Hub(store=MemoryStore())
-    side = Ours(hub)
+    side = Ours(hub, calls())
 
     @hub.on_message
     async def handler(message: MessageReceived) -> None:
         side.handled[message.key] += 1
 
     async with hub:
-        await hub.add_channel(CHANNEL, WebhookConfig(inbound_secrets=(SECRET,), tolerance=TOLERANCE))
+        await hub.add_channel(CHANNEL, config)
         yield side
 
 
