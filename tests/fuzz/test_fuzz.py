@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from tests.fuzz.calls import Site, call_of, seeds, written
-from tests.peers import lacking
 
 pytestmark = pytest.mark.anyio
 
@@ -48,7 +47,7 @@ def test_a_call_is_read_as_it_was_written() -> None:
 
 def test_atheris_finds_nothing(tmp_path: Path) -> None:
     if find_spec("atheris") is None:
-        lacking("atheris is not built for this Python")
+        pytest.skip("atheris is not built for this Python or this machine")
     command = [sys.executable, "-m", "tests.fuzz", "--runs", "1000", "--found", str(tmp_path)]
     ran = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=120, check=False)
     assert ran.returncode == 0, [each.read_bytes() for each in tmp_path.iterdir()] + [ran.stderr[-3000:]]
