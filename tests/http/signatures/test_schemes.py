@@ -29,6 +29,12 @@ all_of_them = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 fresh_ones = pytest.mark.parametrize(
     "case", [each for each in CASES.values() if each.fresh], ids=lambda each: each.name
 )
+#: Key pairs have nothing to compare, and of RFC 9421 the library compares.
+comparing = pytest.mark.parametrize(
+    "case",
+    [each for name, each in CASES.items() if name not in ("v1a", "sendgrid", "rfc9421")],
+    ids=str,
+)
 covering = pytest.mark.parametrize("case", [each for each in CASES.values() if each.covers], ids=lambda each: each.name)
 
 
@@ -114,6 +120,18 @@ def test_a_body_that_was_cut_or_went_on_is_noticed(case: Case) -> None:
 
     for body in (call.body[:-1], call.body + b"\n", call.body + b"&x=1", b""):
         assert refused(case.scheme(1), replace(call, body=body))
+
+
+@comparing
+def test_what_came_is_compared_in_constant_time_and_by_nothing_else(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What `hmac.compare_digest` says is what counts."""
+    scheme, forged, genuine = case.scheme(1), case.call(2), case.call(1)
+    for says in (True, False):
+        monkeypatch.setattr(hmac, "compare_digest", lambda one, other, says=says: says)
+        assert refused(scheme, forged) != says
+        assert refused(scheme, genuine) != says
 
 
 _HOSTILE = st.text(max_size=60) | st.sampled_from(

@@ -1,4 +1,4 @@
-"""Webhooks, signed both ways by Standard Webhooks 1.0.0.
+"""Webhooks, signed both ways: by Standard Webhooks 1.0.0, or by the scheme that the settings name.
 
 Sends: a JSON document `{"type", "timestamp", "data"}` by POST to any http(s) address; the same `webhook-id` over all
 attempts, so that the other side can tell a repeat. Receives: the same form, through `convergekit.asgi`; a

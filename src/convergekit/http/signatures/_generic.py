@@ -43,7 +43,18 @@ class Hmac(Keyed):
         ConfigurationError: These do not go together.
     """
 
-    __slots__ = ("_behind_id", "_digest", "_encoding", "_header", "_id", "_parts", "_prefix", "_timestamp", "tolerance")
+    __slots__ = (
+        "_behind_id",
+        "_digest",
+        "_encoding",
+        "_header",
+        "_id",
+        "_names",
+        "_parts",
+        "_prefix",
+        "_timestamp",
+        "tolerance",
+    )
 
     def __init__(
         self,
@@ -64,7 +75,7 @@ class Hmac(Keyed):
         self._digest, self._prefix = digest, prefix
         self._encoding: Encoding = encoding
         self.tolerance = tolerance_of(tolerance)
-        names = [name for _, name in self._parts]
+        self._names = names = frozenset(name for _, name in self._parts)
         if ("timestamp" in names) != (timestamp_header is not None):
             raise ConfigurationError("{timestamp} in `signed` and `timestamp_header` go together")
         if "id" in names and id_header is None:
@@ -74,7 +85,7 @@ class Hmac(Keyed):
 
     def verify(self, request: Incoming, now: datetime) -> Verified:
         """See `SignatureScheme.verify`."""
-        given, names = header_of(request, self._header or ""), {name for _, name in self._parts}
+        given, names = header_of(request, self._header or ""), self._names
         values, timestamp, id = {"body": request.body}, None, None
         if "url" in names:
             values["url"] = signed_url(request).encode("utf-8", "replace")
