@@ -234,7 +234,7 @@ GITLAB = [
             key="g-1",
             sender="gitlab:ann",
             sender_name="Ann Lee",
-            thread="https://gitlab.example/ann/parcel/-/issues/3",
+            thread="ann/parcel#3",
             message_id="note-5",
             subject="Late",
             at="2026-01-01T10:00:00+00:00",
@@ -253,7 +253,22 @@ GITLAB = [
     (
         "a merge",
         gitlab("merge_request", object_attributes=gitlab_item(action="merge")),
-        message("ann: merge merge_request 3: Late", automated=True),
+        message("ann: merge !3: Late", automated=True, thread="ann/parcel!3"),
+    ),
+    (
+        "a closed issue",
+        gitlab("issue", object_attributes=gitlab_item(action="close")),
+        message("ann: close #3: Late", automated=True, thread="ann/parcel#3"),
+    ),
+    (
+        "a merge request",
+        gitlab("merge_request", object_attributes=gitlab_item(action="open", description="")),
+        message("Late", message_id="merge_request-9", thread="ann/parcel!3", automated=False),
+    ),
+    (
+        "a note on a merge request",
+        gitlab("note", object_attributes=NOTE, merge_request=gitlab_item()),
+        message("Arrived.", thread="ann/parcel!3"),
     ),
     (
         "a push",
