@@ -28,8 +28,9 @@ _ROOT: Final = Path(__file__).parents[4]
 _LEASE: Final = 2.0
 _LANES: Final = 20
 _SECRET: Final = "whsec_" + "a2lsbGVk" * 4
-#: Messages that are submitted in one life of the sending side, between two kills.
-_PER_SECOND: Final = 60
+#: Seconds that the life of a side takes, more or less: so long messages are submitted.
+_LIFE: Final = 3.0
+_STUCK: Final = 300.0
 
 
 class Killed:
@@ -65,7 +66,7 @@ class Killed:
                 "lease": _LEASE,
                 "lanes": _LANES,
                 "messages": self._messages,
-                "pause": 1 / _PER_SECOND,
+                "pause": 2 * self._kills * _LIFE / self._messages,
                 "url": f"{origin}/shop",
                 # A short time for an answer: who is killed gives none.
                 "settings": {"url": f"{origin}/shop", "secrets": [_SECRET], "timeout": 1.0},
@@ -84,9 +85,9 @@ class Killed:
                     await anyio.sleep(self._chance.random() * 2 * _LEASE)
                     sides[name].kill()
                     sides[name] = self._start(name)
-            await sides["sends"].until(lambda: sides["sends"].note("submitted") > 0, 120)
+            await sides["sends"].until(lambda: sides["sends"].note("submitted") > 0, _STUCK)
             for worker in (sides["sends"], sides["takes"]):
-                await worker.done(120)
+                await worker.done(_STUCK)
             self._admitted = sides["takes"].note("all")
         finally:
             for worker in sides.values():
