@@ -33,7 +33,11 @@ async def test_it_waits_says_why_and_has_all_its_attempts(bench: Any) -> None:
         await b.hub.add_channel("line", ProbeConfig(), sending=sending)
         handle = await b.hub.submit("hello", to="probe:ann")
         await b.settle()
-        assert (handle.state, handle.status, handle.reason) == (DispatchState.PENDING, Status.QUEUED, "line: left alone")
+        assert (handle.state, handle.status, handle.reason) == (
+            DispatchState.PENDING,
+            Status.QUEUED,
+            "line: left alone",
+        )
         assert handle.deliveries[0].history == ()
         await b.pass_time(700, step=10)
         (delivery,) = handle.deliveries
