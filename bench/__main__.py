@@ -19,7 +19,8 @@ from .xmpp import XMPP
 #: What can be named, and the modules whose `run` measures it.
 MODULES: Mapping[str, Sequence[str]] = {
     "inbound": ("inbound",),
-    "webhook": ("webhook",),
+    "webhook": ("webhook", "webhook_send"),
+    "webhook.send": ("webhook_send",),
     "server": ("server",),
     "import": ("imports",),
     "message": ("message",),

@@ -30,6 +30,7 @@ _SETTINGS: Final = """
 user {user};
 daemon off;
 worker_processes 1;
+worker_rlimit_nofile 8192;
 error_log {folder}/error.log;
 pid {folder}/nginx.pid;
 events {{ worker_connections 4096; }}

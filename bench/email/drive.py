@@ -10,7 +10,7 @@ import anyio
 
 from ..measure import Side, Timer
 
-__all__ = ["Opened", "Send", "sending"]
+__all__ = ["Opened", "Send", "drive", "sending"]
 
 #: Called with numbers from 0; returns once the server has the message.
 Send = Callable[[int], Awaitable[object]]
@@ -30,10 +30,10 @@ def sending(opened: Opened, *, senders: int, items: int, cpu: list[float] | None
 
     async def one_round() -> float:
         async with opened() as send:
-            await _drive(send, senders, range(4 * senders))  # connects, and is warm
+            await drive(send, senders, range(4 * senders))  # connects, and is warm
             began = time.perf_counter()
             with Timer(items) as timer:
-                await _drive(send, senders, range(4 * senders, 4 * senders + items))
+                await drive(send, senders, range(4 * senders, 4 * senders + items))
             took = time.perf_counter() - began
         if cpu is not None:
             cpu.append(timer.figure)
@@ -42,7 +42,8 @@ def sending(opened: Opened, *, senders: int, items: int, cpu: list[float] | None
     return one_round
 
 
-async def _drive(send: Send, senders: int, numbers: range) -> None:
+async def drive(send: Send, senders: int, numbers: range) -> None:
+    """Send all *numbers*, so many of them at the same time."""
     left = iter(numbers)
 
     async def one_after_another() -> None:

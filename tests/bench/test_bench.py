@@ -24,7 +24,7 @@ def test_every_line_is_one_object_with_the_keys_that_are_promised() -> None:
         "import convergekit",
         "inbound",
     }
-    assert all(line["ours"] > 0 for line in lines)
+    assert all(line["ours"] > 0 for line in lines if line["theirs"] is not None)
 
 
 def test_what_must_never_happen_has_no_ratio_and_one_time_is_too_many() -> None:
