@@ -58,7 +58,14 @@ Write = Callable[[Any], object]
 
 
 class Lane(NamedTuple):
-    """An ordering domain: first in, first out inside, parallel across."""
+    """An ordering domain: first in, first out inside, parallel across.
+
+    Args:
+        direction: "in" or "out".
+        channel: Name.
+        conversation: Of what comes in, the `lane` of its event, or its conversation; of what goes out, `Delivery.lane_key`.
+        importance: The class.
+    """
 
     direction: Direction
     channel: str
