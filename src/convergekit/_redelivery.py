@@ -16,7 +16,7 @@ from .engine.redelivering import Again, Left, chosen
 from .errors import ConfigurationError, InvalidInputError
 from .model import Address, Delivery, Dispatch
 
-__all__ = ["Left", "Only", "Redelivered", "Redelivering", "Redelivery", "Selection"]
+__all__ = ["Only", "Redelivered", "Redelivering", "Redelivery", "Selection"]
 
 #: What came to no good end, or all that went out.
 Only = Literal["failed", "all"]

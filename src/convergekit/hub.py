@@ -21,7 +21,7 @@ from ._channel import Channel
 from ._dead_letters import DeadLetter, DeadLetters
 from ._handles import Content, Conversation, DispatchHandle, as_message
 from ._recipients import Several, To, as_recipient, recipients
-from ._redelivery import Left, Only, Redelivered, Redelivering, Redelivery, Selection
+from ._redelivery import Only, Redelivered, Redelivering, Redelivery, Selection
 from ._sending import Sending
 from .abc import Adapter, Archive, Clock, ReceivesWebhooks, Store
 from .config import ChannelSettings, channel_settings, load
@@ -35,6 +35,7 @@ from .engine.options import ChannelOptions
 from .engine.parts import check_parts
 from .engine.planner import Planner
 from .engine.rechecking import Rechecking
+from .engine.redelivering import Left
 from .engine.retention import Retention
 from .errors import ConfigurationError, InvalidInputError, NotRunningError, UnsupportedContentError
 from .model import (
