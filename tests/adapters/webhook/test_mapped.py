@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from convergekit.adapters.webhook import WebhookAdapter
+from convergekit.adapters.webhook import WebhookAdapter, WebhookConfig
 from convergekit.cli import main
 from convergekit.errors import RejectedError
 from convergekit.http import StandardWebhooks
@@ -137,6 +137,10 @@ async def test_what_makes_no_sense_is_400() -> None:
         headers = StandardWebhooks([SecretStr(NEW)]).sign("m1", START, b'{"text"')
         assert (await call(app, body=b'{"text"', headers=headers)).status == 400
     assert context.admitted == []
+
+
+def test_editors_know_the_presets() -> None:
+    assert "github" in WebhookConfig.model_json_schema()["properties"]["preset"]["examples"]
 
 
 def test_a_preset_that_there_is_not_is_refused_at_the_start() -> None:

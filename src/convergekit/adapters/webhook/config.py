@@ -13,7 +13,7 @@ from convergekit.http import AddressGuard, is_this_machine
 from convergekit.http.signatures import SignatureScheme
 from convergekit.model import Address
 
-from .mapping import Ids, Rule, Templates, flaw, load, scheme_of
+from .mapping import Ids, Rule, Templates, flaw, load, names, scheme_of
 from .signature import OWN, Scheme, SchemeSetting, made
 
 __all__ = ["WebhookConfig", "is_allowed"]
@@ -114,7 +114,9 @@ class WebhookConfig(BaseModel):
         description="Whether a document holds the message, or only the ids under which the other side may ask for it.",
     )
     preset: str | None = Field(
-        default=None, description="The system that calls, where its calls are known: github, stripe, grafana, flat ..."
+        default=None,
+        description="The system that calls, where its calls are known: github, stripe, grafana, flat ...",
+        json_schema_extra=lambda schema: schema.update(examples=[*names()]),  # what editors offer
     )
     messages: tuple[Rule, ...] = Field(
         default=(), description="What becomes of the calls of any other system; the first rule that fits, these first."
