@@ -83,6 +83,10 @@ class _Native(BaseModel):
     attributes: dict[str, str | int | bool] = {}
 
 
+_NOTHING: Final = _Native()
+_JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
 def webhook_id(key: str) -> str:
     """The id that stands for *key*: the key itself where it can be signed as it is, else a digest of it."""
     return key if _PLAIN_ID.fullmatch(key) else "key_" + hashlib.sha256(key.encode()).hexdigest()
@@ -142,7 +146,7 @@ def to_attachment(attachment: Attachment, content: bytes | None) -> dict[str, An
 def to_body(document: Mapping[str, Any]) -> bytes:
     """The bytes that are signed and sent; raises `UnsupportedContentError` where `native` is not JSON."""
     try:
-        return json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+        return _JSON.encode(document).encode()
     except (ValueError, TypeError, RecursionError):
         raise UnsupportedContentError("native data for a webhook must be JSON") from None
 
@@ -255,7 +259,7 @@ def _attachment(item: Any) -> dict[str, Any]:
 
 def _native(out: Outgoing) -> _Native:
     if out.native is None:
-        return _Native()
+        return _NOTHING
     try:
         return _Native.model_validate(out.native)
     except ValidationError as exc:
