@@ -292,7 +292,7 @@ class Wires:
     """Connections that a test lets succeed, fail or hang."""
 
     def __init__(self, **how: str) -> None:
-        self.how = how
+        self.how, self.late = how, anyio.Event()
         self.asked, self.made, self.closed = list[str](), list[str](), list[str]()
 
     async def resolve(self, host: str, port: int, *, type: int) -> list[Any]:
@@ -303,6 +303,9 @@ class Wires:
         await anyio.lowlevel.checkpoint()
         if self.how[address] == "hangs":
             await anyio.sleep_forever()
+        if self.how[address] == "answers late":  # so that nothing stops it any more
+            with anyio.CancelScope(shield=True):
+                await self.late.wait()
         if self.how[address] == "fails":
             raise OSError(address)
         self.made.append(address)
@@ -357,9 +360,18 @@ async def test_one_that_hangs_holds_up_the_next_for_a_moment_only() -> None:
 
 
 async def test_two_that_answer_at_once_leave_one_connection() -> None:
-    wires = Wires(**{V6A: "answers", V4A: "answers", V6B: "answers"})
-    won = await wires.dial(delay=0)
-    assert sorted([won.address, *wires.closed]) == sorted(wires.made)
+    wires = Wires(**{V6A: "answers late", V4A: "answers late", V6B: "hangs"})
+    won: list[Any] = []
+
+    async def call() -> None:
+        won.append(await wires.dial(delay=0))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(call)
+        await anyio.wait_all_tasks_blocked()
+        wires.late.set()
+    assert sorted(wires.made) == [V4A, V6A]
+    assert sorted([won[0].address, *wires.closed]) == [V4A, V6A]
 
 
 async def test_where_nobody_answers_it_is_an_error_of_the_systems() -> None:

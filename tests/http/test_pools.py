@@ -133,14 +133,20 @@ async def test_cancelling_whoever_waits_or_works_loses_no_turn() -> None:
 
 
 async def test_a_connection_that_cannot_be_made_takes_no_turn() -> None:
-    def fails() -> object:
-        raise ZeroDivisionError
-
-    pools = Pools(fails, 1)
-    for _ in range(2):
+    net = Net(connections=2)
+    works, net.pools._make = net.pools._make, lambda: 1 / 0
+    with pytest.raises(ZeroDivisionError):
+        await net.pools.take("a")
+    assert len(net.pools) == 0
+    net.pools._make = works
+    async with net.pools.lend("a"):
+        net.pools._make = lambda: 1 / 0
         with pytest.raises(ZeroDivisionError):
-            await pools.take("a")
-    assert len(pools) == 0
+            await net.pools.take("a")
+        net.pools._make = works
+        with anyio.fail_after(60):
+            async with net.pools.lend("a"):
+                pass
 
 
 @pytest.mark.parametrize(("hosts", "each"), [(1, 50), (200, 50)])
