@@ -63,7 +63,8 @@ class Lane(NamedTuple):
     Args:
         direction: "in" or "out".
         channel: Name.
-        conversation: Of what comes in, the `lane` of its event, or its conversation; of what goes out, `Delivery.lane_key`.
+        conversation: Of what comes in, the `lane` of its event, or its conversation; of what goes out,
+            `Delivery.lane_key`.
         importance: The class.
     """
 
