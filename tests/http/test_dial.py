@@ -161,8 +161,8 @@ async def test_a_redirect_to_this_machine_is_not_followed_even_where_redirects_a
         async def script(stream: Any) -> None:
             async with stream:
                 await raw.request_of(stream)
-                location = f"location: http://127.0.0.1:{inner}/\r\n"
-                await stream.send(f"HTTP/1.1 302 Found\r\n{location}content-length: 0\r\n\r\n".encode())
+                fields = f"location: http://127.0.0.1:{inner}/\r\nconnection: close\r\ncontent-length: 0"
+                await stream.send(f"HTTP/1.1 302 Found\r\n{fields}\r\n\r\n".encode())
 
         async with serving(ALLOWED, script) as port, guarded(ALLOWED) as http:
             url = f"http://redirecting.example:{port}/"
