@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from pydantic import SecretStr
 
@@ -92,7 +92,7 @@ def own_secrets(config: WebhookConfig, parts: Mapping[str, Any], signs: Signatur
         raise ConfigurationError("the settings say own_secrets: hand the function to add_channel, as secrets=")
     if not config.own_secrets:
         raise ConfigurationError("secrets= was handed over, and the settings do not say own_secrets = true")
-    return OwnSecrets(lookup, config.signature_with, None if flaw(signs) else signs)
+    return OwnSecrets(cast(Lookup, lookup), config.signature_with, None if flaw(signs) else signs)
 
 
 def _several(found: Sequence[str | SecretStr]) -> Sequence[str | SecretStr]:
