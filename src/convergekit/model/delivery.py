@@ -267,15 +267,11 @@ class Delivery(Value):
 
         Not one that was cancelled: somebody wanted that, or the plan needed it no more.
         """
-        match self.state:
-            case DeliveryState.DEAD | DeliveryState.UNKNOWN:
-                return True
-            case DeliveryState.CLOSED:
-                return not self._is_taken_in_all and bool(self.missing)
-            case DeliveryState.CANCELLED:
-                return self.has_expired
-            case _:
-                return False
+        if self.state is DeliveryState.CLOSED:
+            return not self._is_taken_in_all and bool(self.missing)
+        if self.state is DeliveryState.CANCELLED:
+            return self.has_expired
+        return self.state is DeliveryState.DEAD or self.state is DeliveryState.UNKNOWN
 
     @property
     def has_expired(self) -> bool:
@@ -285,9 +281,10 @@ class Delivery(Value):
     @property
     def _is_taken_in_all(self) -> bool:
         """Whether of each part something good was said: as of nearly all that end, and told without joining reports."""
-        said, whole = self.report.parts, self.report.whole.status
-        taken = sum(each.status not in (None, Status.FAILED) for each in said.values())
-        return whole is None and taken == len(said) == len(self.parts)
+        said = self.report.parts
+        if self.report.whole.status is not None or len(said) != len(self.parts):
+            return False
+        return all(each.status is not None and each.status is not Status.FAILED for each in said.values())
 
     @property
     def disputed(self) -> bool:
@@ -426,7 +423,9 @@ class Dispatch(Value):
     @property
     def failed(self) -> tuple[Delivery, ...]:
         """The deliveries that came to no good end, where nothing has superseded them and there is content to send."""
-        return () if self.is_erased else tuple(delivery for delivery in self.current if delivery.has_failed)
+        if not any(delivery.has_failed for delivery in self.deliveries) or self.is_erased:
+            return ()
+        return tuple(delivery for delivery in self.current if delivery.has_failed)
 
     @property
     def is_erased(self) -> bool:
