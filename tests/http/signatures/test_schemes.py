@@ -21,7 +21,7 @@ from pydantic import SecretStr
 
 from convergekit.abc import Headers, Request
 from convergekit.errors import ConfigurationError, SignatureError
-from convergekit.http.signatures import SCHEMES, SignatureScheme, scheme_named
+from convergekit.http.signatures import SCHEMES, GitHub, SignatureScheme, scheme_named
 
 from .kit import CASES, FORM, NOW, URL, Call, Case
 
@@ -276,6 +276,24 @@ def test_a_secret_that_is_none_is_not_shown(case: Case) -> None:
 def test_an_id_that_could_break_a_header_is_not_sent(case: Case, id: str) -> None:
     with pytest.raises(ConfigurationError):
         case.scheme(1).sign(id, NOW, b"{}", url=URL)
+
+
+@all_of_them
+@settings(max_examples=15)
+@given(id=st.text(max_size=20), body=st.binary(max_size=40), url=st.text(max_size=40), type=st.sampled_from(["", FORM]))
+def test_what_cannot_be_signed_is_one_error(case: Case, id: str, body: bytes, url: str, type: str) -> None:
+    try:
+        headers = case.scheme(1).sign(id, NOW, body, url=url, headers={"content-type": type})
+    except ConfigurationError:
+        return
+    assert all(value.isascii() and value.isprintable() for value in headers.values())
+
+
+def test_a_secret_that_nobody_can_write_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="no text") as caught:
+        GitHub("SECRET\ud800")
+    assert "SECRET" not in repr(caught.value.__context__) or caught.value.__suppress_context__
+    assert GitHub("\udcff").verify(Call(b"", GitHub(b"\xff").sign("1", NOW, b"")), NOW)
 
 
 @pytest.mark.parametrize(

@@ -121,7 +121,11 @@ def secrets_of(secrets: Secrets) -> tuple[bytes, ...]:
     """The bytes of *secrets*; raises `ConfigurationError` for one that is empty, with which anybody could sign."""
     several = (secrets,) if isinstance(secrets, SecretStr | str | bytes) else tuple(secrets)
     plain = [each.get_secret_value() if isinstance(each, SecretStr) else each for each in several]
-    found = tuple(each.encode("utf-8", "surrogateescape") if isinstance(each, str) else each for each in plain)
+    try:
+        # As environments have them that are not UTF-8 (PEP 383).
+        found = tuple(each.encode("utf-8", "surrogateescape") if isinstance(each, str) else each for each in plain)
+    except UnicodeEncodeError:  # it holds the secret
+        raise ConfigurationError("a secret is no text that could be written down") from None
     if b"" in found:
         raise ConfigurationError("a secret is empty: everybody knows that one")
     return found

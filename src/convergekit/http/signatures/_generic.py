@@ -107,7 +107,12 @@ class Hmac(Keyed):
 
     def _signed(self, call: Leaving) -> dict[str, str]:
         id = self._told_apart(call.id.encode(), ConfigurationError)
-        values = {"timestamp": call.seconds.encode(), "id": id, "body": call.body, "url": call.url.encode()}
+        values = {
+            "timestamp": call.seconds.encode(),
+            "id": id,
+            "body": call.body,
+            "url": call.url.encode("utf-8", "replace"),
+        }
         signature = hmac_signature(
             self._secrets[0], self._filled(values), digest=self._digest, encoding=self._encoding
         ).decode()

@@ -52,7 +52,7 @@ class Twilio(Keyed):
             rest = _rest(call)
         except SignatureError as exc:
             raise ConfigurationError(f"Twilio's scheme cannot sign this: {exc}") from None
-        signature = _over(call.url.encode() + rest, self._secrets[0], "sha1").decode()
+        signature = _over(call.url.encode("utf-8", "replace") + rest, self._secrets[0], "sha1").decode()
         return {"x-twilio-signature": signature, "i-twilio-idempotency-token": call.id}
 
 
