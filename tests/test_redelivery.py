@@ -162,8 +162,14 @@ async def test_what_arrived_goes_again_where_a_repeat_is_recognised() -> None:
         assert (last.status, worse.status, worse.state, worse.error) == (
             Status.FAILED, Status.ACCEPTED, DispatchState.SATISFIED, None
         )  # fmt: skip
+        world.hooks.script(UncertainError("the answer was lost"))
+        lost = await world.hub.redeliver(handle)
+        await lost.settled(5)
+        assert (lost.deliveries[0].state, lost.status, lost.error) == (
+            DeliveryState.UNKNOWN, Status.ACCEPTED, None
+        )  # fmt: skip
         assert len(set(world.hooks.keys)) == 1
-        assert len(world.hooks.keys) == 3
+        assert len(world.hooks.keys) == 4
 
 
 async def test_a_repeat_of_what_arrived_can_be_stopped() -> None:
@@ -225,7 +231,7 @@ async def test_what_a_gate_has_stopped_stays_stopped() -> None:
         await world.hub.consents.record(ConsentChanged(key="1", channel="hooks", address=Address(ANN), granted=False))
         handle = await world.hub.submit(Message("hello"), to=ANN, via=via("hooks"))
         assert handle.state is DispatchState.SUPPRESSED
-        assert "does not go again" in await left(world, handle)
+        assert "does not go again: suppressed: " in await left(world, handle)
 
 
 async def test_what_has_expired_needs_a_new_time_to_live() -> None:
@@ -406,6 +412,8 @@ async def test_it_is_chosen_by_address_and_time() -> None:
         assert await chosen(until=times[2]) == ["0", "1"]
         assert await chosen(since=times[1], until=times[3], to=ANN) == ["2"]
         assert await chosen(limit=3) == ["0", "1", "2"]
+        assert (await world.hub.redeliver(channel="hooks", dry_run=True)).again == 4
+        await world.settle()
         assert len(world.hooks.calls) == 4, "a trial run sends nothing"
         done = await world.hub.redeliver(channel="hooks", limit=1, to=BOB)
         assert done.again == 1

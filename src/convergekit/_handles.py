@@ -134,7 +134,7 @@ class DispatchHandle:
         if dispatch.state is DispatchState.SUPPRESSED:
             return SuppressedError(dispatch.reason or "suppressed by a gate", dispatch=dispatch.id)
         for delivery in self.deliveries:
-            if delivery.state is DeliveryState.UNKNOWN:
+            if delivery.state is DeliveryState.UNKNOWN and dispatch.taken_before(delivery) is None:
                 return self._uncertain(delivery)
         if dispatch.state is DispatchState.CANCELLED and _reached(dispatch):
             return None  # it had been on its way already

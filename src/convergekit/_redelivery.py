@@ -65,7 +65,7 @@ class Redelivered(NamedTuple):
     """What a bulk redelivery has done.
 
     Args:
-        again: How many go again.
+        again: How many go again; of a trial run, would go.
         left: How many do not, by the reason.
         until: Before when they were made: who repeats what was interrupted says the same (`until=`).
     """
@@ -233,4 +233,4 @@ def _uri(to: Address | str) -> str:
 def _summed(dispatch: Dispatch, again: Again) -> str:
     """Why nothing of a dispatch goes again."""
     said = {_WHY[why].format(channel=dispatch.by_id(id).channel): None for id, why in again.left.items()}
-    return "; ".join(said) or "it went nowhere"
+    return "; ".join(said) or f"{dispatch.state.value}: {dispatch.reason}"

@@ -481,6 +481,7 @@ class Hub(AsyncContextManagerMixin):
         only: Only = ...,
         limit: int | None = ...,
         expires_at: datetime | None = ...,
+        dry_run: bool = ...,
     ) -> Redelivered: ...
 
     async def redeliver(

@@ -523,6 +523,7 @@ class Hub:
         only: Only = ...,
         limit: int | None = ...,
         expires_at: datetime | None = ...,
+        dry_run: bool = ...,
     ) -> Redelivered: ...
 
     def redeliver(

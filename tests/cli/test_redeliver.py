@@ -132,6 +132,7 @@ def test_a_message_is_named(redeliver: Run, ledger: Path) -> None:
         ([], "name messages by their ids, or a channel"),
         (["1", "--channel", "chat"], "name messages by their ids, or a channel"),
         (["1", "--all"], "go with --channel"),
+        (["--channel", "chat", "--to", "nonsense"], "nonsense"),
         (["--channel", "nobody"], "there is no channel 'nobody'; there are ['chat']"),
     ],
 )

@@ -15,6 +15,7 @@ from convergekit.hub import Left
 
 from ._console import Console
 from ._ledger import ledger
+from ._query import addresses
 
 __all__ = ["run"]
 
@@ -59,7 +60,7 @@ async def _chosen(hub: Hub, args: argparse.Namespace, console: Console) -> int:
     async with hub:
         found = hub.redeliveries(
             args.channel,
-            to=args.to,
+            to=None if args.to is None else addresses([args.to])[0],
             since=args.since,
             until=until,
             only="all" if args.all else "failed",

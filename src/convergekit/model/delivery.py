@@ -445,6 +445,13 @@ class Dispatch(Value):
             found.append(before)
         return tuple(found)
 
+    def taken_before(self, delivery: Delivery) -> Status | None:
+        """The strongest that is known of those that *delivery* repeats, where one of them was taken; else None."""
+        if delivery.supersedes is None:
+            return None
+        known = (each.status for each in self.tries(delivery)[1:])
+        return max((each for each in known if each >= Status.ACCEPTED and each is not Status.FAILED), default=None)
+
     @property
     def status(self) -> Status:
         """The strongest evidence along the plan: of a sequence the best leg, of parallel legs the least."""
@@ -480,14 +487,11 @@ def _status(dispatch: Dispatch, step: LegStep | SequenceStep | ParallelStep) -> 
         # A leg that nobody will try again is not in the outbox any more, even if nothing was ever heard of it.
         ended = delivery.state in (DeliveryState.CANCELLED, DeliveryState.DEAD)
         status = Status.FAILED if ended and delivery.status is Status.QUEUED else delivery.status
-        if delivery.supersedes is None:
-            return status
         # What was taken stays taken while it is repeated, and whatever becomes of that.
-        earlier = (each.status for each in dispatch.tries(delivery)[1:])
-        taken = max((each for each in earlier if each >= Status.ACCEPTED and each is not Status.FAILED), default=None)
-        if taken is None:
+        taken = dispatch.taken_before(delivery)
+        if taken is None or (status > taken and status is not Status.FAILED):
             return status
-        return taken if status is Status.FAILED else max(taken, status)
+        return taken
     statuses = [_status(dispatch, child) for child in step.steps]
     if isinstance(step, ParallelStep):
         return Status.FAILED if Status.FAILED in statuses else min(statuses)
