@@ -71,7 +71,7 @@ class Hmac(Keyed):
     ) -> None:
         super().__init__(secrets)
         self._parts = _parts_of(signed)
-        self._header, self._timestamp, self._id = _name(header), _name(timestamp_header), _name(id_header)
+        self._header, self._timestamp, self._id = _name(header), _if_any(timestamp_header), _if_any(id_header)
         self._digest, self._prefix = digest, prefix
         self._encoding: Encoding = encoding
         self.tolerance = tolerance_of(tolerance)
@@ -85,7 +85,7 @@ class Hmac(Keyed):
 
     def verify(self, request: Incoming, now: datetime) -> Verified:
         """See `SignatureScheme.verify`."""
-        given, names = header_of(request, self._header or ""), self._names
+        given, names = header_of(request, self._header), self._names
         values, timestamp, id = {"body": request.body}, None, None
         if "url" in names:
             values["url"] = signed_url(request).encode("utf-8", "replace")
@@ -145,7 +145,7 @@ class _Shown(Keyed):
         self, secrets: Secrets, expected: Callable[[bytes], bytes], *, header: str | None, id_header: str | None
     ) -> None:
         super().__init__(secrets)
-        self._header, self._id = _name(header), _name(id_header)
+        self._header, self._id = _if_any(header), _if_any(id_header)
         self._expected = [expected(secret) for secret in self._secrets]
 
     def verify(self, request: Incoming, now: datetime) -> Verified:
@@ -233,10 +233,14 @@ class SecretPath(_Shown):
         return request.path.encode("utf-8", "replace")
 
 
-def _name(header: str | None) -> str | None:
-    if header is not None and not is_token(header):
+def _name(header: str) -> str:
+    if not is_token(header):
         raise ConfigurationError(f"{header[:80]!a} is not the name of a header")
-    return None if header is None else header.lower()
+    return header.lower()
+
+
+def _if_any(header: str | None) -> str | None:
+    return None if header is None else _name(header)
 
 
 def _parts_of(template: str) -> tuple[tuple[bytes, str], ...]:
