@@ -13,8 +13,8 @@ from convergekit.http import AddressGuard, is_this_machine
 from convergekit.http.signatures import SignatureScheme
 from convergekit.model import Address
 
-from .mapping import Ids, Rule, Templates, flaw, load, names, scheme_of
-from .signature import OWN, Scheme, SchemeSetting, made
+from .mapping import Ids, Rule, Templates, load, names, scheme_of, without_id
+from .signature import OWN, Scheme, SchemeSetting, is_shared, made
 
 __all__ = ["WebhookConfig", "is_allowed"]
 
@@ -36,7 +36,8 @@ _ORIGIN: Final = re.compile(r"\*|(\*\.)?[A-Za-z0-9._-]{1,253}")
 class WebhookConfig(BaseModel):
     """One webhook partner: where to send to, and the secrets shared with it.
 
-    `secrets` sign what goes out, and prove what comes in unless `inbound_secrets` are given. To replace a secret
+    `secrets` sign what goes out, and prove what comes in unless `inbound_secrets` are given; a private key among them
+    proves nothing, for nobody but us has it. To replace a secret
     without a gap, put the new one first, wait until the other side has it, and remove the old one.
     """
 
@@ -211,7 +212,7 @@ class WebhookConfig(BaseModel):
     def _can_tell_calls_apart(self) -> Self:
         scheme = self.inbound_scheme or self.scheme
         said = Scheme(name=scheme) if isinstance(scheme, str) else scheme
-        if said.name not in _WITH_IDS and said.id_header is None and (missing := flaw(self)) is not None:
+        if said.name not in _WITH_IDS and said.id_header is None and (missing := without_id(self)) is not None:
             raise ValueError(
                 f"{missing}, and the scheme {said.name} knows none: set call_id to a path, such as header.x-id, to "
                 "digest (of the body), or to none, for which every call is new"
@@ -235,7 +236,8 @@ class WebhookConfig(BaseModel):
     def inbound_signature(self) -> SignatureScheme | None:
         """What verifies; None where it is the host's own. Raises `ConfigurationError` where the settings do not fit."""
         options = {} if self.tolerance is None else {"tolerance": self.tolerance}
-        return made(self.inbound_scheme or self.scheme, self.inbound_secrets or self.secrets, **options)
+        secrets = self.inbound_secrets or tuple(filter(is_shared, self.secrets))
+        return made(self.inbound_scheme or self.scheme, secrets, **options)
 
     @classmethod
     def from_dsn(cls, dsn: str) -> Self:

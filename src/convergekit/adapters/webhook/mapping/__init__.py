@@ -10,10 +10,9 @@ from .mapper import (
     Mapper,
 )
 from .mapping import (
-    Settings,
-    flaw,
     mapper_of,
     scheme_of,
+    without_id,
 )
 from .presets import (
     Preset,
@@ -31,11 +30,10 @@ __all__ = [
     "Mapper",
     "Preset",
     "Rule",
-    "Settings",
     "Templates",
-    "flaw",
     "load",
     "mapper_of",
     "names",
     "scheme_of",
+    "without_id",
 ]

@@ -3,62 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from convergekit.errors import ConfigurationError
 
 from .mapper import Mapper
-from .presets import load
-from .rules import Rule
+from .presets import Preset, load
 
-__all__ = ["Settings", "flaw", "mapper_of", "scheme_of"]
+if TYPE_CHECKING:
+    from ..config import WebhookConfig
 
+__all__ = ["mapper_of", "scheme_of", "without_id"]
 
-class Settings(Protocol):
-    """What the settings of a channel say about what it receives; `WebhookConfig` has them."""
-
-    @property
-    def url(self) -> str | None:
-        """Where answers go."""
-        ...
-
-    @property
-    def preset(self) -> str | None:
-        """The system that calls, by name."""
-        ...
-
-    @property
-    def messages(self) -> tuple[Rule, ...]:
-        """Rules, which come before those of the preset."""
-        ...
-
-    @property
-    def call_id(self) -> tuple[str, ...]:
-        """What tells calls apart; the preset's where it is not said."""
-        ...
-
-    @property
-    def call_name(self) -> tuple[str, ...]:
-        """What events are called; likewise."""
-        ...
+#: Of what no system is known by name: nothing.
+_NO_PRESET: Final = Preset(title="")
 
 
-def mapper_of(settings: Settings, *, channel: str) -> Mapper | None:
+def mapper_of(config: WebhookConfig, *, channel: str) -> Mapper | None:
     """What reads the calls of the channel called *channel*; None where they are read as our own documents.
 
     Raises:
         ConfigurationError: There is no such preset.
     """
-    if settings.preset is None and not settings.messages:
+    if config.preset is None and not config.messages:
         return None
-    preset = load(settings.preset) if settings.preset is not None else None
-    rules = settings.messages if preset is None else (*settings.messages, *preset.messages)
+    preset = _preset_of(config)
     return Mapper(
-        rules,
-        ids=settings.call_id or (preset.call_id if preset is not None else ()),
-        names=settings.call_name or (preset.call_name if preset is not None else ()),
+        (*config.messages, *preset.messages),
+        ids=config.call_id or preset.call_id,
+        names=config.call_name or preset.call_name,
         channel=channel,
-        home=settings.url,
+        home=config.url,
     )
 
 
@@ -70,14 +45,16 @@ def scheme_of(preset: object) -> str | Mapping[str, Any] | None:
         return None
 
 
-def flaw(settings: Settings) -> str | None:
-    """Where two calls could not be told from one that is repeated, if the scheme knows no id; None where they can."""
-    if settings.call_id or (settings.preset is not None and load(settings.preset).call_id):
+def without_id(config: WebhookConfig) -> str | None:
+    """What could not be told from its repeat, were the scheme to know no id; None where all can."""
+    if config.call_id or _preset_of(config).call_id or not config.messages:
         return None
-    if not settings.messages:
-        return None
-    for index, rule in enumerate(settings.messages):
+    for index, rule in enumerate(config.messages):
         if not rule.id and rule.kind != "ignored":
             return f"messages[{index}] has no id"
-    has_all = any(not rule.when and rule.each is None for rule in settings.messages)
+    has_all = any(not rule.when and rule.each is None for rule in config.messages)
     return None if has_all else "what no rule maps has no id"
+
+
+def _preset_of(config: WebhookConfig) -> Preset:
+    return _NO_PRESET if config.preset is None else load(config.preset)
