@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
+import threading
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -248,6 +250,42 @@ async def test_a_name_that_leads_nowhere_is_tried_again(names: Names) -> None:
                 await http.request("POST", f"http://{host}/", out=Mark())
 
 
+async def test_names_whose_servers_do_not_answer_hold_up_no_other_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not ours, and not the host's, who asks by the event loop."""
+    system, answered = socket.getaddrinfo, threading.Event()
+
+    def resolve(host: Any, *args: Any, **more: Any) -> Any:
+        if host.startswith(b"slow"):
+            answered.wait(60)
+            raise socket.gaierror
+        return system(ALLOWED.encode() if host == b"quick.example" else host, *args, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+
+    async def ask(http: Http, host: str) -> None:
+        with pytest.raises(NotSentError):
+            await http.request("POST", f"http://{host}/", timeout=60)
+
+    try:
+        async with serving(ALLOWED, answers) as port, guarded(ALLOWED) as http, anyio.create_task_group() as tasks:
+            for number in range(40):
+                tasks.start_soon(ask, http, f"slow{number}.example")
+            await anyio.wait_all_tasks_blocked()
+            with anyio.fail_after(30):
+                assert (await http.request("POST", f"http://quick.example:{port}/")).body == b"hi"
+                assert await anyio.getaddrinfo("127.0.0.1", port)
+            answered.set()
+    finally:
+        answered.set()
+
+
+@pytest.mark.parametrize("label", ["a" * 64, "-", "a..b", ".", "_", "xn--", "xn--0"])
+async def test_a_name_that_makes_no_sense_is_an_error_of_ours(label: str) -> None:
+    async with guarded() as http:
+        with pytest.raises((NotSentError, RejectedError)):
+            await http.request("POST", f"http://{label}.invalid/")
+
+
 # A host's own transport resolves by itself.
 
 
@@ -295,8 +333,8 @@ class Wires:
         self.how, self.late = how, anyio.Event()
         self.asked, self.made, self.closed = list[str](), list[str](), list[str]()
 
-    async def resolve(self, host: str, port: int, *, type: int) -> list[Any]:
-        return [(0, type, 0, "", (address, port)) for address in self.how]
+    async def resolve(self, host: str, port: int) -> list[str]:
+        return [*self.how]
 
     async def connect(self, address: str, port: int) -> Any:
         self.asked.append(address)

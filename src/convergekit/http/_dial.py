@@ -8,21 +8,45 @@ TLS and the Host header keep the name, for they are made from the URL.
 from __future__ import annotations
 
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
+from functools import partial
 from itertools import zip_longest
-from typing import Any, Final
+from typing import Final
 
 import anyio
+import anyio.to_thread
 from anyio.abc import SocketStream
 
 from .guard import AddressGuard, literal, refuse
 
-__all__ = ["dial"]
+__all__ = ["Lookups", "dial"]
 
 #: RFC 8305 §5: seconds that one address has before the next one is tried beside it.
 _DELAY: Final = 0.25
 #: Of the addresses of one name; all of them are looked at.
 _TRIED: Final = 8
+#: At the same time, for one channel.
+_LOOKUPS: Final = 64
+
+
+class Lookups:
+    """Asks the system where names lead, in threads of its own.
+
+    The event loop's threads are a few, are the host's too, and a lookup that was cancelled keeps one until it ends:
+    some names whose servers do not answer, which anybody can have, would hold up every other name.
+    """
+
+    def __init__(self) -> None:
+        self._limiter: anyio.CapacityLimiter | None = None
+
+    async def __call__(self, host: str, port: int) -> list[str]:
+        """The addresses of *host*, each once; raises `OSError` where there are none."""
+        if self._limiter is None:
+            self._limiter = anyio.CapacityLimiter(_LOOKUPS)
+        # As bytes: for text the standard library has rules of its own.
+        ask = partial(socket.getaddrinfo, host.encode("ascii"), port, type=socket.SOCK_STREAM)
+        found = await anyio.to_thread.run_sync(ask, abandon_on_cancel=True, limiter=self._limiter)
+        return list(dict.fromkeys(str(each[4][0]) for each in found))
 
 
 async def dial(
@@ -32,7 +56,7 @@ async def dial(
     *,
     guard: AddressGuard | None,
     channel: str,
-    resolve: Callable[..., Awaitable[Sequence[Any]]] = anyio.getaddrinfo,
+    resolve: Callable[[str, int], Awaitable[list[str]]],
     connect: Callable[[str, int], Awaitable[SocketStream]] = anyio.connect_tcp,
     delay: float = _DELAY,
 ) -> SocketStream:
@@ -45,15 +69,10 @@ async def dial(
     if guard is None:
         return await connect(host, port)
     refuse(guard.objection_to(origin), channel)
-    addresses = [str(number)] if (number := literal(host)) else await _resolved(host, port, resolve)
+    addresses = [str(number)] if (number := literal(host)) else await resolve(host, port)
     for address in addresses:  # one bad one is enough: which of them is asked would be chance
         refuse(guard.objection(address, origin=origin), channel)
     return await _first_to_answer(_in_turn(addresses)[:_TRIED], port, connect, delay)
-
-
-async def _resolved(host: str, port: int, resolve: Callable[..., Awaitable[Sequence[Any]]]) -> list[str]:
-    found = await resolve(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(each[4][0]) for each in found))
 
 
 def _in_turn(addresses: list[str]) -> list[str]:

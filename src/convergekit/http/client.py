@@ -36,6 +36,8 @@ from .retry_after import parse_retry_after
 if TYPE_CHECKING:
     from anyio.abc import SocketStream
 
+    from ._dial import Lookups
+
 __all__ = ["Http", "Started", "Tells"]
 
 #: RFC 9110 §9.2.1: whatever becomes of such a request, there was nothing to be taken.
@@ -137,6 +139,7 @@ class Http:
         self._quiet = _Quiet(_library.library_of(client, "AsyncClient"))
         self._authorities: Path | None = None
         self._guard: AddressGuard | None = None
+        self._lookups: Lookups | None = None
 
     def trust(self, authorities: Path) -> None:
         """Believe servers that are certified by *authorities* too, from the next connection on.
@@ -405,9 +408,11 @@ class Http:
         return Connection(self._tls, self._dial, connect_timeout=connect_timeout, keep_alive=self._keep_alive)
 
     async def _dial(self, origin: str, host: str, port: int) -> SocketStream:
-        from ._dial import dial
+        from ._dial import Lookups, dial
 
-        return await dial(origin, host, port, guard=self._guard, channel=self.channel)
+        if self._lookups is None:
+            self._lookups = Lookups()
+        return await dial(origin, host, port, guard=self._guard, channel=self.channel, resolve=self._lookups)
 
     def _tls(self) -> Any:
         try:
