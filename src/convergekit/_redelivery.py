@@ -136,7 +136,7 @@ class Redelivering:
                 number += 1
             else:
                 left[each.left] += 1
-        return Redelivered(number, left, until)
+        return Redelivered(number, dict(left), until)
 
     def each(self, selection: Selection) -> AsyncIterator[Redelivery[DispatchHandle]]:
         """See `Hub.redeliveries`."""
