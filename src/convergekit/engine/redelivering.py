@@ -19,15 +19,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
 from convergekit.errors import ConfigurationError
-from convergekit.model import Delivery, DeliveryState, Dispatch, DispatchState, Status
+from convergekit.model import Delivery, DeliveryState, Dispatch, DispatchState, Message, Status
 from convergekit.router.advance import is_needed
 
 from .channels import ChannelRuntime
 from .clock import Ids
-from .resending import repeat
+from .resending import in_place, repeat
 
 __all__ = ["Again", "Left", "chosen"]
 
@@ -55,7 +55,6 @@ class Left(StrEnum):
     """Its content is gone."""
 
 
-_CLOSED: Final = (DeliveryState.DEAD, DeliveryState.UNKNOWN)
 _STOPPED: Final = {DispatchState.CANCELLED: Left.CANCELLED, DispatchState.SUPPRESSED: Left.SUPPRESSED}
 
 
@@ -110,7 +109,7 @@ class Again:
                 self.left[id] = reason
                 continue
             self.gone[id] = new = self._new(delivery)
-            after = _with(after, delivery, new, self.expires_at)
+            after = in_place(after, new, self._message(after))
         return after if self.gone else None
 
     def _why_not(self, dispatch: Dispatch, delivery: Delivery) -> Left | None:
@@ -155,19 +154,12 @@ class Again:
         new = repeat(delivery, self.ids(), self.now, known=self._is_known(delivery))
         return new if self.expires_at is None else new.model_copy(update={"expires_at": self.expires_at})
 
+    def _message(self, dispatch: Dispatch) -> Message | None:
+        """The message with its new time to live; None where it has none, or keeps its own."""
+        if self.expires_at is None or dispatch.message.expires_at is None:
+            return None
+        return dispatch.message.model_copy(update={"expires_at": self.expires_at})
+
 
 def _may_have_gone(delivery: Delivery) -> bool:
     return any(delivery.status_of(part) is Status.UNKNOWN for part in delivery.unknown)
-
-
-def _with(dispatch: Dispatch, old: Delivery, new: Delivery, expires_at: datetime | None) -> Dispatch:
-    if old.state in _CLOSED:
-        old = old.model_copy(update={"state": DeliveryState.CLOSED})
-    update: dict[str, Any] = {
-        "deliveries": (*dispatch.replaced(old), new),
-        "state": DispatchState.PENDING,  # what had reached its goal is satisfied again when the plan is looked at
-        "reason": None,
-    }
-    if expires_at is not None and dispatch.message.expires_at is not None:
-        update["message"] = dispatch.message.model_copy(update={"expires_at": expires_at})
-    return dispatch.model_copy(update=update)

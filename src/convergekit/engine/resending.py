@@ -39,7 +39,7 @@ from .channels import ChannelRuntime
 from .ledger import Change
 from .outcomes import with_receipt
 
-__all__ = ["decided", "discarded", "repeat", "replacement", "sent_again", "with_content"]
+__all__ = ["decided", "discarded", "in_place", "repeat", "replacement", "sent_again", "with_content"]
 
 _GIVEN_UP = (DeliveryState.DEAD, DeliveryState.UNKNOWN)
 
@@ -155,19 +155,24 @@ def sent_again(new: Delivery, message: Message | None) -> Change:
 
     def change(dispatch: Dispatch) -> Dispatch | None:
         old = dispatch.by_id(new.supersedes or "")
-        if old.state not in _GIVEN_UP:
-            return None
-        closed = old.model_copy(update={"state": DeliveryState.CLOSED})
-        update: dict[str, Any] = {
-            "deliveries": (*dispatch.replaced(closed), new),
-            "state": DispatchState.PENDING,
-            "reason": None,
-        }
-        if message is not None:
-            update["message"] = message
-        return dispatch.model_copy(update=update)
+        return in_place(dispatch, new, message) if old.state in _GIVEN_UP else None
 
     return change
+
+
+def in_place(dispatch: Dispatch, new: Delivery, message: Message | None) -> Dispatch:
+    """*dispatch*, in which *new* goes out and what it supersedes waits for nobody any more; with *message*, edited."""
+    old = dispatch.by_id(new.supersedes or "")
+    if old.state in _GIVEN_UP:
+        old = old.model_copy(update={"state": DeliveryState.CLOSED})
+    update: dict[str, Any] = {
+        "deliveries": (*dispatch.replaced(old), new),
+        "state": DispatchState.PENDING,  # what had reached its goal is satisfied again when the plan is looked at
+        "reason": None,
+    }
+    if message is not None:
+        update["message"] = message
+    return dispatch.model_copy(update=update)
 
 
 def decided(delivery: Delivery, sent: bool, now: datetime) -> Delivery | None:
