@@ -14,7 +14,7 @@ from convergekit.http.signatures import SignatureScheme, scheme_named
 if TYPE_CHECKING:
     from .config import WebhookConfig
 
-__all__ = ["OWN", "Scheme", "SchemeSetting", "flaw", "made", "schemes"]
+__all__ = ["OWN", "Scheme", "SchemeSetting", "flaw", "is_shared", "made", "schemes"]
 
 _JSON: Final = {"content-type": "application/json"}
 #: The name of a scheme that the host hands over as a part.
@@ -76,6 +76,16 @@ def made(scheme: str | Scheme, secrets: tuple[SecretStr, ...], **defaults: Any) 
         return None
     options = {name: value for name, value in said if name != "name" and value is not None}
     return scheme_named(said.name, secrets, **{**defaults, **options})
+
+
+def is_shared(secret: SecretStr) -> bool:
+    """Whether the other side has *secret* as well; not so a private key.
+
+    What is signed with that comes from us: were it believed when it comes in, then everybody whom we send something
+    could send it back as a message of theirs.
+    """
+    text = secret.get_secret_value().strip()
+    return not text.startswith("whsk_") and "PRIVATE KEY-" not in text
 
 
 def schemes(config: WebhookConfig, parts: Mapping[str, Any]) -> tuple[SignatureScheme, SignatureScheme]:
