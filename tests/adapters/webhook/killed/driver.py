@@ -28,8 +28,8 @@ _ROOT: Final = Path(__file__).parents[4]
 _LEASE: Final = 2.0
 _LANES: Final = 20
 _SECRET: Final = "whsec_" + "a2lsbGVk" * 4
-#: Seconds that the life of a side takes, more or less: so long messages are submitted.
-_LIFE: Final = 3.0
+#: Seconds after which a side is killed, at most; messages are submitted for as long as that goes on, more or less.
+_LIFE: Final = 2.0
 _STUCK: Final = 300.0
 
 
@@ -82,7 +82,7 @@ class Killed:
                 for name in self._chance.sample(list(sides), 2):
                     for worker in sides.values():
                         await worker.until(lambda worker=worker: worker.note("open") > 0, 60)  # type: ignore[misc]
-                    await anyio.sleep(self._chance.random() * 2 * _LEASE)
+                    await anyio.sleep(self._chance.random() * _LIFE)
                     sides[name].kill()
                     sides[name] = self._start(name)
             await sides["sends"].until(lambda: sides["sends"].note("submitted") > 0, _STUCK)
