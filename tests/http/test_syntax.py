@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from convergekit.http import is_header, is_this_machine, leads_to, origin_of
+from convergekit.http import is_header, is_this_machine, leads_to, origin_at, origin_of
 
 
 @pytest.mark.parametrize(
@@ -60,3 +60,17 @@ def test_a_host_is_itself_and_a_star_whatever_is_below(url: str, leads: bool) ->
 )
 def test_which_host_is_this_machine(host: str, is_here: bool) -> None:
     assert is_this_machine(host) is is_here
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "origin"),
+    [
+        ("api.example", None, "https://api.example"),
+        ("api.example", 8443, "https://api.example:8443"),
+        ("localhost", 8080, "http://localhost:8080"),
+        ("::1", 8080, "http://[::1]:8080"),
+        ("2001:db8::1", None, "https://[2001:db8::1]"),
+    ],
+)
+def test_a_host_is_asked_by_https_unless_it_is_this_machine(host: str, port: int | None, origin: str) -> None:
+    assert origin_at(host, port) == origin

@@ -46,6 +46,7 @@ from .syntax import (
     is_header,
     is_this_machine,
     leads_to,
+    origin_at,
     origin_of,
 )
 from .tokens import (
@@ -82,6 +83,7 @@ __all__ = [
     "is_this_machine",
     "keys_for",
     "leads_to",
+    "origin_at",
     "origin_of",
     "outcome_for",
     "parse_http_date",

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
-__all__ = ["is_header", "is_this_machine", "is_token", "leads_to", "origin_of"]
+__all__ = ["is_header", "is_this_machine", "is_token", "leads_to", "origin_at", "origin_of"]
 
 _UNPRINTABLE: Final = re.compile(r"[^\x20-\x7e]")
 _BEFORE_PATH: Final = re.compile(r"[^/?#]*//[^/?#]*")
@@ -36,6 +36,13 @@ def _origin(url: str) -> str | None:
     except ValueError:
         return None
     return None if malformed or not _AUTHORITY.fullmatch(parts.netloc) else f"{parts.scheme}://{parts.netloc}"
+
+
+def origin_at(host: str, port: int | None = None) -> str:
+    """The origin of what serves at *host*, which is without brackets: by https, and by http on this machine."""
+    scheme = "http" if is_this_machine(host) else "https"
+    shown = f"[{host}]" if ":" in host else host
+    return f"{scheme}://{shown}" + (f":{port}" if port is not None else "")
 
 
 @lru_cache(maxsize=256)

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, SecretStr, field_validator
 
 from convergekit.errors import ConfigurationError
-from convergekit.http import is_this_machine
+from convergekit.http import origin_at
 from convergekit.model import Address
 
 from . import profiles
@@ -214,7 +214,7 @@ class SmsConfig(BaseModel):
             raise ConfigurationError(f"{_DSN}; a + stands for a blank there, so that of a number is %2B")
         profile = profiles.load(parts.scheme)
         account = {name: query.pop(name) for name in list(query) if name in profile.settings}
-        host = None if parts.hostname == "default" else _origin(parts.hostname, port)
+        host = None if parts.hostname == "default" else origin_at(parts.hostname, port)
         given = {"username": parts.username, "password": parts.password, "host": host}
         for place, text in given.items():
             setting: str | None = getattr(profile.dsn, place)
@@ -232,9 +232,3 @@ class SmsConfig(BaseModel):
         shown |= {"callback_url": self.callback_url, "callback_token": "***" if self.callback_token else None}
         query = urlencode({name: value for name, value in shown.items() if value}, safe="*")
         return f"{self._profile.name}://***@default" + (f"?{query}" if query else "")
-
-
-def _origin(host: str, port: int | None) -> str:
-    scheme = "http" if is_this_machine(host) else "https"
-    shown = f"[{host}]" if ":" in host else host
-    return f"{scheme}://{shown}" + (f":{port}" if port is not None else "")

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from convergekit.errors import ConfigurationError
-from convergekit.http import is_this_machine
+from convergekit.http import is_this_machine, origin_at
 
 __all__ = ["BudgetConfig", "OAuth1Config", "OAuth2Config", "XConfig"]
 
@@ -214,7 +214,7 @@ class XConfig(_Settings):
         key, secret = unquote(parts.username or ""), unquote(parts.password or "")
         if parts.scheme != "x" or not parts.hostname or not key or parts.path not in ("", "/") or parts.fragment:
             raise ConfigurationError(_DSN)
-        settings: dict[str, Any] = {} if parts.hostname == "default" else {"api": _origin(parts.hostname, port)}
+        settings: dict[str, Any] = {} if parts.hostname == "default" else {"api": origin_at(parts.hostname, port)}
         if "refresh_token" in query:
             secrets = {"client_secret": secret} if secret else {}
             settings["oauth2"] = {"client_id": key, **secrets, "refresh_token": query.pop("refresh_token")}
@@ -236,9 +236,3 @@ class XConfig(_Settings):
         if self.user_id is not None:
             shown["user_id"] = self.user_id
         return f"x://***:***@{host}?{urlencode(shown, safe='*')}"
-
-
-def _origin(host: str, port: int | None) -> str:
-    scheme = "http" if is_this_machine(host) else "https"
-    shown = f"[{host}]" if ":" in host else host
-    return f"{scheme}://{shown}" + (f":{port}" if port is not None else "")
