@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from convergekit.http import is_header, is_this_machine, leads_to, origin_at, origin_of
+from convergekit.http import is_header, is_this_machine, leads_to, origin_at, origin_of, url_behind
 
 
 @pytest.mark.parametrize(
@@ -74,3 +74,17 @@ def test_which_host_is_this_machine(host: str, is_here: bool) -> None:
 )
 def test_a_host_is_asked_by_https_unless_it_is_this_machine(host: str, port: int | None, origin: str) -> None:
     assert origin_at(host, port) == origin
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "url"),
+    [
+        ("", "", "https://a.example/in"),
+        ("/shop", "a=b%20c", "https://a.example/in/shop?a=b%20c"),
+        ("/a b/\u00e9?#", "", "https://a.example/in/a%20b/%C3%A9%3F%23"),
+        ("/:@!$&'()*+,;=~-._", "", "https://a.example/in/:@!$&'()*+,;=~-._"),
+        ("/\udcff", "", "https://a.example/in/%3F"),
+    ],
+)
+def test_the_url_that_was_called_is_written_as_its_caller_wrote_it(path: str, query: str, url: str) -> None:
+    assert url_behind("https://a.example/in", path, query) == url

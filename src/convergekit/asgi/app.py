@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence, Set
 from typing import Final, Protocol, cast
-from urllib.parse import quote
 
 from convergekit.abc import Admission, Headers, ReceivesWebhooks, Request, Response
 from convergekit.errors import (
@@ -17,6 +16,7 @@ from convergekit.errors import (
     UnsupportedMediaTypeError,
     place_of,
 )
+from convergekit.http import url_behind
 from convergekit.model import Event
 
 from ._bodies import Bodies
@@ -39,8 +39,6 @@ _MALFORMED: Final = Response(400, b"the body makes no sense")
 _UNREAD: Final = Response(415, b"a body of this kind is not read here")
 _UNAVAILABLE: Final = Response(503, b"not available; try again", _LATER)
 _BROKEN: Final = Response(500, b"internal error")
-#: RFC 3986 §3.3: what stands in a path as it is.
-_UNQUOTED: Final = "/:@!$&'()*+,;=~-._"
 
 
 class Receiver(Protocol):
@@ -158,7 +156,7 @@ class WebhookApp:
         query = scope.get("query_string", b"").decode("latin-1")
         url = None
         if self._public_url is not None:
-            url = f"{self._public_url}/{quote(channel + path, safe=_UNQUOTED)}" + (f"?{query}" if query else "")
+            url = url_behind(self._public_url, f"/{channel}{path}", query)
         return Request(scope["method"], path, query, Headers(scope["headers"]), body, url)
 
     async def _handle(self, receiver: Receiver, channel: str, request: Request) -> Response:

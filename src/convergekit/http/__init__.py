@@ -48,6 +48,7 @@ from .syntax import (
     leads_to,
     origin_at,
     origin_of,
+    url_behind,
 )
 from .tokens import (
     StoredTokens,
@@ -89,5 +90,6 @@ __all__ = [
     "parse_http_date",
     "parse_retry_after",
     "token_of",
+    "url_behind",
     "verify_hmac",
 ]

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
-__all__ = ["is_header", "is_this_machine", "is_token", "leads_to", "origin_at", "origin_of"]
+__all__ = ["is_header", "is_this_machine", "is_token", "leads_to", "origin_at", "origin_of", "url_behind"]
 
 _UNPRINTABLE: Final = re.compile(r"[^\x20-\x7e]")
 _BEFORE_PATH: Final = re.compile(r"[^/?#]*//[^/?#]*")
@@ -17,6 +17,9 @@ _TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 #: RFC 3986 §3.2.2, of which a name has letters, digits and what stands in names of hosts: where more is let through,
 #: two readers can make two hosts of it. An IPv6 address may have a scope (RFC 6874).
 _AUTHORITY: Final = re.compile(r"(?:[0-9A-Za-z._~-]+|\[[0-9A-Fa-f:.]+(?:%[0-9A-Za-z._~%-]+)?\])(?::[0-9]{0,5})?")
+
+#: RFC 3986 §3.3: what stands in a path as it is.
+_UNQUOTED: Final = "/:@!$&'()*+,;=~-._"
 
 
 def origin_of(url: str) -> str | None:
@@ -43,6 +46,17 @@ def origin_at(host: str, port: int | None = None) -> str:
     scheme = "http" if is_this_machine(host) else "https"
     shown = f"[{host}]" if ":" in host else host
     return f"{scheme}://{shown}" + (f":{port}" if port is not None else "")
+
+
+def url_behind(base: str, path: str, query: str = "") -> str:
+    """The URL at which somebody called who had *base* from us, as signatures cover it.
+
+    Args:
+        base: Without a slash at its end.
+        path: What is behind that, decoded: "" or beginning with a slash.
+        query: Undecoded, without "?".
+    """
+    return base + quote(path, safe=_UNQUOTED, errors="replace") + (f"?{query}" if query else "")
 
 
 @lru_cache(maxsize=256)

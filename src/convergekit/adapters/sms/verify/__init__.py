@@ -41,12 +41,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, TypeAlias
-from urllib.parse import quote
 
 from pydantic import ValidationError
 
 from convergekit.abc import Request
 from convergekit.errors import ConfigurationError, SignatureError
+from convergekit.http import url_behind
 from convergekit.http.signatures import SecretPath
 
 from ..profile import Profile, Verification
@@ -79,8 +79,6 @@ SCHEMES: Final[Mapping[str, type[Scheme]]] = {
 }
 
 _SETTING: Final = re.compile(r"\{([a-z][a-z0-9_]*)\}")
-#: RFC 3986 §3.3: what stands in a path as it is.
-_UNQUOTED: Final = "/:@!$&'()*+,;=~-._"
 
 
 def problems(profile: Profile) -> list[str]:
@@ -123,8 +121,7 @@ def public_url(config: SmsConfig, request: Request) -> str | None:
     """The URL at which the gateway called, with its query; None where no setting says it."""
     if config.callback_url is None:
         return request.url
-    query = f"?{request.query}" if request.query else ""
-    return config.callback_url + quote(request.path, safe=_UNQUOTED, errors="replace") + query
+    return url_behind(config.callback_url, request.path, request.query)
 
 
 def _problems(where: str, verification: Verification, profile: Profile) -> Iterator[str]:
