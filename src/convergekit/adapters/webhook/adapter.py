@@ -147,7 +147,10 @@ class WebhookAdapter(Adapter[WebhookConfig]):
     def challenge(self, request: Request) -> Response | None:
         """What the scheme, or a sender of CloudEvents, asks before it calls; Standard Webhooks has none."""
         answer = self._verifies.challenge(request, self.context.clock.now())
-        return cloudevents.handshake(request, self.config.allowed_origins) if answer is None else Response(*answer)
+        if answer is not None:
+            return Response(*answer)
+        # Most calls are no question, and are not looked at any closer.
+        return cloudevents.handshake(request, self.config.allowed_origins) if request.method == "OPTIONS" else None
 
     async def verify(self, request: Request) -> None:
         """Check the signature over the raw bytes, of which there may be so many, and that they are fresh."""
