@@ -31,7 +31,8 @@ def _presets() -> Iterable[str]:
         elif found.scheme:
             scheme = f"`{scheme}`"
         ids = [each for rule in found.messages for each in rule.id] + list(found.call_id)
-        yield f"| `{name}` | {title} | {scheme} | {', else '.join(f'`{each}`' for each in dict.fromkeys(ids))} |\n"
+        told = ", else ".join(f"`{each}`" for each in dict.fromkeys(ids)) or "what the scheme knows"
+        yield f"| `{name}` | {title} | {scheme} | {told} |\n"
 
 
 def _coded(text: str) -> str:

@@ -45,10 +45,9 @@ def accepts(requests: list[httpx.Request]) -> Any:
 async def test_what_is_genuine_is_read_and_what_is_not_is_401(case: Case) -> None:
     genuine = case.call(1, at=START)
     path = f"/hooks{genuine.path or '/alerts'}"
-    async with channel(public_url=PUBLIC, messages=RULES, call_id="digest", **settings(case, 2, 1)) as (
-        app,
-        context,
-    ):
+    said = settings(case, 2, 1)
+    said["inbound_secrets"] = said["secrets"]  # a private key proves nothing unless it is said to
+    async with channel(public_url=PUBLIC, messages=RULES, call_id="digest", **said) as (app, context):
         good = await call(app, path, genuine.body, headers=dict(genuine.headers))
         forged = case.call(3, at=START)
         path = f"/hooks{forged.path or '/alerts'}"

@@ -53,6 +53,7 @@ BATCHED: Final = "application/cloudevents-batch+json"
 SET_BY_US: Final = frozenset({"specversion", "id", "source", "type", "time", "datacontenttype", "data", "data_base64"})
 
 _VERSION: Final = "1.0"
+_REQUIRED: Final = frozenset({"specversion", "id", "source", "type"})
 _JSON: Final = re.compile(r"[^/;\s]+/(?:[^/;\s]+\+)?json")
 #: §3.1.3.2: of ASCII all that is printed but for the blank, the quotation mark and the percent sign.
 _PLAIN: Final = "".join(map(chr, range(0x21, 0x7F))).replace('"', "").replace("%", "")
@@ -266,7 +267,20 @@ def _from_binary(headers: Mapping[str, str], body: bytes) -> CloudEvent:
         raise InvalidInputError("a ce- header says what content-type and the body say, and might say otherwise")
     if "content-type" in headers:
         attributes["datacontenttype"] = headers["content-type"]
-    return _event(attributes, _data(headers, body))
+    data = _data(headers, body)
+    if _is_structured(data):
+        raise InvalidInputError("the data of a CloudEvent in headers is one by itself, which nobody signed as such")
+    return _event(attributes, data)
+
+
+def _is_structured(data: Any) -> bool:
+    """Whether *data* is what stands for events in the other modes.
+
+    Which mode it is says content-type, which most schemes do not sign: whoever has seen such a call could else send it
+    again in headers of his own, and it would be known by another key.
+    """
+    events = data if isinstance(data, list) else [data]
+    return any(isinstance(each, dict) and each.keys() >= _REQUIRED for each in events)
 
 
 def _event(attributes: dict[str, Any], data: Any) -> CloudEvent:

@@ -53,8 +53,8 @@ class MessageSignatures(Keyed):
         require: What a signature that comes must cover. `@target-uri` covers its parts, and is covered by
             `@authority` and `@path`, with `@query` where there is one; "content-digest" is asked for where there is a
             body; a pattern asks for all fields like it that came.
-        id_header: The field that holds the id of a message, covered by our signatures; `Verified.id` where it is
-            covered by theirs.
+        id_header: The field that holds the id of a message, covered by our signatures, and by theirs where it is
+            there; it is `Verified.id`.
         tag: The application that a signature is for (§2.3): ours say so, and others are not looked at.
         nonce: Whether ours have a random number, and theirs need one. Who looks for repeats does it by the id.
         random: Where it comes from.
@@ -147,7 +147,9 @@ class MessageSignatures(Keyed):
         if self._nonce and result.nonce is None:
             raise SignatureError("the signature has no nonce")
         library.check_digest(result, request, required=_DIGEST in self._require)
-        id = request.headers[self._id_header] if self._id_header in covered else None
+        id = request.headers.get(self._id_header)
+        if id is not None and self._id_header not in covered:  # the same call could come again under any other
+            raise SignatureError(f"the signature does not cover {self._id_header}")
         if id is not None and not _ID.fullmatch(id):
             raise SignatureError("the id is malformed")
         return Verified(id, int(result.parameters["created"]), index)

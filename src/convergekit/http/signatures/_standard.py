@@ -18,6 +18,7 @@ __all__ = ["StandardWebhooks"]
 
 _ID: Final = re.compile(r"[\x21-\x7e]{1,256}")
 _TIMESTAMP: Final = re.compile(r"[0-9]{1,12}")
+_TIME_WITHIN: Final = re.compile(r"\.[0-9]+$|\.[0-9]{9,12}\.")
 _MAX_HEADER: Final = 8192
 
 
@@ -107,9 +108,9 @@ class StandardWebhooks:
             id, seconds, given = [headers[name] for name in self._names]
         except KeyError:
             raise SignatureError("the id, the timestamp or the signature is missing") from None
-        # The dots between the parts are not escaped: were an id to end in ".<digits>", then another message could
-        # be cut out of this one, with the same signature.
-        ambiguous = "." in id and id.rpartition(".")[2].isdigit()
+        # The dots between the parts are not escaped: were an id to end in ".<digits>", or to have a time between dots,
+        # then another message could be cut out of this one, or this one out of another, with the same signature.
+        ambiguous = "." in id and _TIME_WITHIN.search(id)
         if ambiguous or not _ID.fullmatch(id) or not _TIMESTAMP.fullmatch(seconds):
             raise SignatureError("the id or the timestamp is missing or malformed")
         if abs(now.timestamp() - int(seconds)) > self.tolerance:

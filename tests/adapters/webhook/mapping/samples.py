@@ -516,7 +516,7 @@ MAILGUN = [
     (
         "a bounce",
         call({"signature": {"timestamp": "1", "token": "t", "signature": "s"}, "event-data": MAILGUN_EVENT}),
-        event("failed", key="mg1", data=MAILGUN_EVENT, sender="mailto:ann@example.org", thread="m1@example.org"),
+        event("failed", data=MAILGUN_EVENT, sender="mailto:ann@example.org", thread="m1@example.org"),
     )
 ]
 FLAT = [
