@@ -369,6 +369,8 @@ class TestSecrets:
             f'dsn = "post://user:{SECRET}@me?retries=x"',
             f'dsn = "pots://user:{SECRET}@me"',
             f'dsn = "{SECRET}"',
+            f'adapter = "post"\nsender = "x"\nretries = "https://ann:{SECRET}@example.org/"',
+            f'adapter = "post"\nsender = "x"\nretries = "https://example.org/?a=b&sig={SECRET}"',
             'dsn = "post://user:refused-by-parser@me"',
         ],
     )
@@ -378,6 +380,11 @@ class TestSecrets:
         shown = "".join(traceback.format_exception(caught.value)) + repr(caught.value)
         for secret in (SECRET, "battery", "correct horse", "refused-by-parser"):
             assert secret not in shown
+
+    def test_of_a_url_the_rest_is_shown(self, path: Path) -> None:
+        url = "https://ann:pw@example.org/x?a=b"
+        (line,) = refused(path, f'[channels.a]\nadapter = "post"\nsender = "x"\nretries = "{url}"\n')
+        assert line.endswith("not 'https://***@example.org/x?a=***'")
 
     @pytest.mark.parametrize("field", ["SENDER", "RETRIES", "PIN", "SECRETS", "SERVER__PASSWORD", "UNKNOWN", "DSN"])
     def test_values_of_the_environment_never_appear(self, path: Path, field: str) -> None:

@@ -146,7 +146,8 @@ def _told(
     if error["type"] == "missing":
         return at, "missing" + _misspelt(str(where[-1]), parent, _names(kind, where[:-1]))
     message = _TABLE if error["type"] in _NO_TABLE else error["msg"].removeprefix("Value error, ")
-    if (seen := _seen(kind, where, error["input"])) is None:
+    seen = _seen(kind, where, error["input"])
+    if seen is None or (isinstance(error["input"], str) and seen in message):
         return at, message
     return at, f"{message}, not {seen}" + _nearest_choice(error)
 
@@ -173,8 +174,17 @@ def _seen(kind: type[BaseModel], where: Path, value: Any) -> str | None:
         return None
     if isinstance(value, FromEnvironment | SecretStr | SecretBytes) or _is_secret(kind, where):
         return MASK
-    shown = ascii(value)
+    shown = ascii(_bare(value) if isinstance(value, str) else value)
     return shown if len(shown) <= 60 else f"{shown[:57]}..."
+
+
+def _bare(text: str) -> str:
+    """*text*; of a URL neither the user and the password, which end at the last @, nor the values of its query."""
+    scheme, mark, rest = text.partition("://")
+    if not mark:
+        return text
+    userinfo, at, rest = rest.rpartition("@")
+    return f"{scheme}{mark}{MASK if userinfo else ''}{at}" + re.sub(r"([?&#][^=&#]*=)[^&#]+", rf"\1{MASK}", rest)
 
 
 def _is_secret(kind: type[BaseModel], where: Path) -> bool:

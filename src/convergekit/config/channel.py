@@ -186,7 +186,8 @@ def _from_dsn(kind: type[Adapter[Any]], dsn: Any, path: Path, problems: Problems
             return read(str(dsn))
         except ValidationError as exc:
             found = exc.errors(include_url=False, include_input=False)
-            said = "; ".join(f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in found)
+            told = [(".".join(map(str, each["loc"])), each["msg"].removeprefix("Value error, ")) for each in found]
+            said = "; ".join(": ".join(filter(None, each)) for each in told)
             problems.add(path, f"{said}, in {masked_url(dsn)}")
         except Exception as exc:  # an adapter's own parser; what it says is searched for secrets before it is shown
             problems.add(path, f"{exc}, in {masked_url(dsn)}")

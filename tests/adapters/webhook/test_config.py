@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from convergekit.adapters.webhook import WebhookConfig
+from convergekit.config import channel_settings
 from convergekit.errors import ConfigurationError
 from tests.adapters.webhook.kit import NEW, OLD, config
 
@@ -89,3 +90,22 @@ def test_another_form_is_refused_without_being_shown(dsn: str) -> None:
 def test_there_is_a_schema_and_each_setting_is_described() -> None:
     properties = WebhookConfig.model_json_schema()["properties"]
     assert all(setting.get("description") for setting in properties.values())
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ("webhook://c2hvcnQ@example.org/x", "channel 'a': dsn: scheme: a webhook secret is `whsec_`"),
+        (
+            {"adapter": "webhook", "secrets": NEW, "allow_networks": "x"},
+            "channel 'a': allow_networks: 'x' is no network",
+        ),
+        ({"adapter": "webhook", "secrets": NEW, "preset": "x"}, "channel 'a': preset: no preset is called 'x'"),
+    ],
+)
+def test_what_is_wrong_is_said_once_and_at_its_place(settings: Any, told: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        channel_settings("a", settings)
+    said = str(caught.value)
+    assert said.startswith(told)
+    assert "not 'x'" not in said

@@ -160,7 +160,7 @@ class WebhookConfig(BaseModel):
         try:
             AddressGuard(value)
         except ConfigurationError as exc:
-            raise ValueError(str(exc)) from None
+            raise ValueError(str(exc).removeprefix("allow_networks: ")) from None
         return value
 
     @model_validator(mode="before")

@@ -82,7 +82,7 @@ def _is_template(value: str) -> str:
 
 def _is_text(value: str) -> str:
     if _LOOKS_LIKE.fullmatch(value) and not _START.fullmatch(value):
-        raise ValueError(f"{value[:80]!a} looks like a path, which begins with {', '.join(PLACES)}")
+        raise ValueError(f"{value[:80]!a} looks like a path, which begins with {', '.join(PLACES)}: body.message.text")
     return _is_template(value)
 
 
