@@ -161,7 +161,7 @@ SHOWN = {
     "own_signature.py": ["forged: 401", "signed: 204", "2: The lamp is out."],
     "verifying.py": [
         "genuine: 72d3162e, by secret 1",
-        "refused: the signature does not fit: another secret, or the body was changed on the way",
+        "refused: the signature does not fit: another secret or URL, or something was changed on the way",
         "refused: the header x-hub-signature-256 is missing, or longer than it ever is",
         "stripe-signature",
     ],

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from string import Formatter
 from typing import Annotated, Any, Final, Self, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from .._templates import names_in, pieces_of
 
 __all__ = ["Condition", "Path", "Paths", "Pattern", "Strings", "Template", "names_in", "pieces_of"]
 
@@ -17,27 +17,6 @@ _SEGMENT: Final = re.compile(r"\*|[^.*#^]+#?")
 def _one_or_more(value: Any) -> Any:
     """A list may be written as its only element."""
     return value if isinstance(value, list | tuple) else (value,)
-
-
-def pieces_of(template: str) -> Iterator[tuple[str, str | None]]:
-    """What stands before each placeholder in *template*, and its name; what stands at the end has None behind it.
-
-    Raises:
-        ValueError: It is no template.
-    """
-    try:
-        found = [*Formatter().parse(template)]
-    except ValueError:
-        raise ValueError("a brace that is meant as such is written twice") from None
-    for literal, name, spec, conversion in found:
-        if name == "" or spec or conversion:
-            raise ValueError(f"{{{name}}} is no placeholder; a brace that is meant as such is written twice")
-        yield literal, name
-
-
-def names_in(template: str) -> Iterator[str]:
-    """The placeholders in *template*; raises `ValueError` where it is none."""
-    return (name for _, name in pieces_of(template) if name is not None)
 
 
 def _is_template(value: str) -> str:

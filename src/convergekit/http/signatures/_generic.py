@@ -7,11 +7,11 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from itertools import pairwise
-from string import Formatter
 from typing import Final, Literal
 
 from convergekit.errors import ConfigurationError, SignatureError
 
+from .._templates import pieces_of
 from ..syntax import is_token
 from ._checks import Keyed, Leaving, Secrets, agree, fresh, header_of, optional_id, signed_url, tolerance_of
 from ._hmac import Encoding, hmac_signature, verify_hmac
@@ -20,7 +20,6 @@ from ._scheme import Incoming, Verified
 __all__ = ["BasicAuth", "HeaderToken", "Hmac", "SecretPath"]
 
 _SIGNED: Final = frozenset({"timestamp", "body", "url", "id"})
-_ID: Final = re.compile(rb"[\x21-\x7e]{1,256}")
 _ON_ONE_LINE: Final = re.compile(rb"[\x20-\x7e]{1,8192}")
 _SHORTEST_PATH: Final = 16
 
@@ -94,11 +93,10 @@ class Hmac(Keyed):
         if self._timestamp is not None:
             values["timestamp"] = header_of(request, self._timestamp)
             timestamp = fresh(values["timestamp"], now.timestamp(), self.tolerance)
-        if self._id is not None and "id" in names:
-            values["id"] = self._told_apart(header_of(request, self._id), SignatureError)
-            id = values["id"].decode()
-        elif self._id is not None:
+        if self._id is not None:
             id = optional_id(request, self._id)
+        if "id" in names:
+            values["id"] = self._told_apart(id, SignatureError)
         signed = self._filled(values)
         key = verify_hmac(
             signed, given, self._secrets, digest=self._digest, encoding=self._encoding, prefix=self._prefix
@@ -106,7 +104,7 @@ class Hmac(Keyed):
         return Verified(id, timestamp, key)
 
     def _signed(self, call: Leaving) -> dict[str, str]:
-        id = self._told_apart(call.id.encode(), ConfigurationError)
+        id = self._told_apart(call.id, ConfigurationError)
         values = {
             "timestamp": call.seconds.encode(),
             "id": id,
@@ -122,11 +120,11 @@ class Hmac(Keyed):
     def _filled(self, values: Mapping[str, bytes]) -> bytes:
         return b"".join(literal + (values[name] if name else b"") for literal, name in self._parts)
 
-    def _told_apart(self, id: bytes, error: type[ConfigurationError | SignatureError]) -> bytes:
+    def _told_apart(self, id: str | None, error: type[ConfigurationError | SignatureError]) -> bytes:
         """*id*, unless it has what is to part it from what follows: another message could be cut out of this one."""
-        if not _ID.fullmatch(id) or (self._behind_id is not None and self._behind_id in id):
-            raise error("the id is malformed")
-        return id
+        if id is None or (self._behind_id is not None and self._behind_id in id.encode()):
+            raise error("the id is missing or malformed")
+        return id.encode()
 
 
 class _Shown(Keyed):
@@ -246,15 +244,9 @@ def _if_any(header: str | None) -> str | None:
 def _parts_of(template: str) -> tuple[tuple[bytes, str], ...]:
     """Literals, each with the name behind it, if any."""
     try:
-        pieces = [*Formatter().parse(template)]
-    except ValueError:
-        raise ConfigurationError("signed: a brace that is meant as such is written twice") from None
-    for _, name, spec, conversion in pieces:
-        if name == "" or spec or conversion:
-            raise ConfigurationError(
-                f"signed: {{{name}}} is no placeholder; a brace that is meant as such is written twice"
-            )
-    parts = tuple((literal.encode(), name or "") for literal, name, _, _ in pieces)
+        parts = tuple((literal.encode(), name or "") for literal, name in pieces_of(template))
+    except ValueError as exc:
+        raise ConfigurationError(f"signed: {exc}") from None
     names = {name for _, name in parts if name}
     if unknown := names - _SIGNED:
         raise ConfigurationError(f"signed: {', '.join(sorted(unknown))} is none of {', '.join(sorted(_SIGNED))}")

@@ -10,6 +10,8 @@ from typing import Literal, TypeAlias
 
 from convergekit.errors import SignatureError
 
+from ._checks import agree
+
 __all__ = ["Encoding", "hmac_signature", "verify_hmac"]
 
 Encoding: TypeAlias = Literal["hex", "base64"]
@@ -51,12 +53,7 @@ def verify_hmac(
         raise SignatureError("the signature is missing, or has another form")
     value = value[len(prefix) :]
     value = value.lower() if encoding == "hex" else value
-    fits = [
-        hmac.compare_digest(hmac_signature(secret, body, digest=digest, encoding=encoding), value) for secret in secrets
-    ]
-    if True not in fits:
-        raise SignatureError("the signature does not fit: another secret, or the body was changed on the way")
-    return fits.index(True)
+    return agree(value, [hmac_signature(each, body, digest=digest, encoding=encoding) for each in secrets])
 
 
 def _ascii(value: str | bytes | None) -> bytes | None:
