@@ -174,6 +174,8 @@ def _seen(kind: type[BaseModel], where: Path, value: Any) -> str | None:
         return None
     if isinstance(value, FromEnvironment | SecretStr | SecretBytes) or _is_secret(kind, where):
         return MASK
+    if (field := kind.model_fields.get(str(where[0]))) is not None and not field.repr:
+        return None  # what its own repr does not show: a URL may have a token in its path
     shown = ascii(_bare(value) if isinstance(value, str) else value)
     return shown if len(shown) <= 60 else f"{shown[:57]}..."
 
