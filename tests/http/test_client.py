@@ -90,7 +90,7 @@ async def test_a_redirect_is_an_answer_and_is_not_followed(library: Any) -> None
         return library.Response(302, headers={"location": "https://elsewhere.example/"})
 
     client = library.AsyncClient(transport=library.MockTransport(handler), follow_redirects=True)
-    with pytest.raises(RejectedError):
+    with pytest.raises(RejectedError, match="'Found', and no redirect is followed"):
         await Http(client=client).request("POST", URL, out=Mark())
     assert calls == 1
     await client.aclose()

@@ -39,8 +39,8 @@ def parser() -> argparse.ArgumentParser:
     main.add_argument("--version", action="version", version=f"convergekit {__version__}")
     commands = main.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for add in (
-        _demo, _send, _listen, _worker, _dead, _redeliver, _search, _export, _erase, _retain, _db, _adapters, _check,
-        _schema, _verify, _parse, _new_adapter,
+        _demo, _send, _listen, _worker, _dead, _enable, _redeliver, _search, _export, _erase, _retain, _db, _adapters,
+        _check, _schema, _verify, _parse, _new_adapter,
     ):  # fmt: skip
         add(commands)
     return main
@@ -178,6 +178,16 @@ def _dead_ids(found: _Parser) -> _Parser:
     found.add_argument("--all", action="store_true", help="all that were given up; what is unknown is named by its id")
     found.add_argument("--channel", metavar="NAME", help="with --all, only those of one channel")
     return found
+
+
+def _enable(commands: _Commands) -> None:
+    about = "write again to an endpoint that has said that it wants no more"
+    found = _command(commands, "enable", about, "  convergekit enable shop https://shop.example/hooks\n")
+    found.add_argument("channel", metavar="CHANNEL", help="which one of the file")
+    found.add_argument("addresses", nargs="+", metavar="ADDRESS", help="the endpoint, as it is written to")
+    found.add_argument("--config", default=_CONFIG, metavar="FILE", help=f"settings (default: {_CONFIG})")
+    found.set_defaults(store=None)
+    _add_backend(found)
 
 
 def _redeliver(commands: _Commands) -> None:

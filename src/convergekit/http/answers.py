@@ -114,6 +114,8 @@ _ERRORS: Final[Mapping[Outcome, type[DeliveryError]]] = MappingProxyType(
     }
 )
 
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+
 #: Seconds to wait after "too many requests" that does not say how long.
 _UNSAID: Final = 60.0
 
@@ -140,9 +142,10 @@ class HttpAnswer:
     def reason(self) -> str:
         """The status in words, which are ours: the answer's own are the other side's text."""
         try:
-            return f"the server answered {HTTPStatus(self.status).phrase!r}"
+            said = f"the server answered {HTTPStatus(self.status).phrase!r}"
         except ValueError:
             return "the server answered with a status of its own"
+        return f"{said}, and no redirect is followed" if self.status in _REDIRECTS else said
 
     def json(self) -> Any:
         """The body's content; raises `InvalidInputError` where that is no JSON, or not all of it."""

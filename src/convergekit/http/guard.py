@@ -174,7 +174,7 @@ def refuse(objection: str | None, channel: str) -> None:
     """Raise what stands for an *objection*; nothing where there is none."""
     if objection is not None:
         reason = f"the address guard refuses where the URL leads: {objection}"
-        raise RejectedError(f"{reason}; `allow_networks` names what may be asked", channel=channel)
+        raise RejectedError(f"{reason}; where that is meant, name it in `allow_networks`", channel=channel)
 
 
 def _is_number(text: str) -> bool:
@@ -231,7 +231,7 @@ def _objection(address: _IPAddress, allowed: Iterable[_Network]) -> str | None:
     within = [network for network in allowed if address in network]
     if any(address in network for network in _metadata()):
         is_named = any(network.prefixlen == network.max_prefixlen for network in within)
-        return None if is_named else "a metadata service; one is allowed only by itself"
+        return None if is_named else "a metadata service, which no larger network allows"
     if within:
         return None
     found = next(((network, name) for network, name in _ranges() if address in network), None)

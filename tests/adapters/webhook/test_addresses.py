@@ -68,6 +68,19 @@ async def test_no_address_that_a_user_types_leads_inside() -> None:
     assert not [host for host in refused if "@" in host or "%" in host or "\\" in host]
 
 
+@pytest.mark.parametrize(
+    ("host", "why"),
+    [
+        ("10.1.2.3", r"10\.0\.0\.0/8 \(private\); where that is meant, name it in `allow_networks`"),
+        ("169.254.169.254", "a metadata service, which no larger network allows"),
+    ],
+)
+async def test_a_refusal_says_what_it_is_and_how_to_allow_it(host: str, why: str) -> None:
+    async with sender() as adapter:
+        with pytest.raises(RejectedError, match=why):
+            await adapter.send(outgoing(f"https://{host}/"))
+
+
 @pytest.mark.parametrize("bad", ["\r\n", "\n", "\r", "\x00", "\t", " ", "\u2028", "%0d%0a"])
 def test_nothing_that_ends_a_line_is_in_an_address(bad: str) -> None:
     for url in ("https://exam{}ple.org/", "https://example.org{}x: y/", "https://ann{}@example.org/"):
