@@ -46,9 +46,9 @@ class Bodies:
         # A timer costs more than all the rest of the limits, so the scope gets its deadline only if `receive` has to
         # wait. It is entered before: whatever scopes the server's `receive` opens lie inside it.
         with anyio.CancelScope() as scope:
-            unfinished = _Unfinished(self, scope, receive())
+            unfinished = _Unfinished(self, scope)
             try:
-                message = await unfinished
+                message = await unfinished.next(receive())
                 if message["type"] != "http.request":
                     return None
                 body: bytes = message.get("body", b"")
@@ -61,14 +61,14 @@ class Bodies:
         return _TIMEOUT
 
     async def _rest(self, unfinished: _Unfinished, body: bytearray, receive: Receive) -> bytes | Response | None:
-        if unfinished.since is None:
-            self.wait(unfinished)
         more = True
         while more:
             if len(body) > self._max_body:
                 return _TOO_LARGE
-            self._grow(unfinished, len(body))
-            message = await receive()
+            unfinished.brought = len(body)
+            if unfinished.since is not None:
+                self._grow(unfinished)
+            message = await unfinished.next(receive())
             if message["type"] != "http.request":
                 return None
             body += message.get("body", b"")
@@ -94,12 +94,13 @@ class Bodies:
         body.since = anyio.current_time()
         body.scope.deadline = body.since + self._timeout
         self._waiting.add(body)
+        self._grow(body)
 
-    def _grow(self, body: _Unfinished, size: int) -> None:
+    def _grow(self, body: _Unfinished) -> None:
         if body not in self._waiting:
             return  # cut off, and about to hear of it
-        self._bytes += size - body.size
-        body.size = size
+        self._bytes += body.brought - body.size
+        body.size = body.brought
         while self._bytes > self._max_waiting:
             now = anyio.current_time()
             most = max(self._waiting, key=lambda each: each.kept(now))
@@ -113,19 +114,28 @@ class Bodies:
 
 
 class _Unfinished:
-    """One body, and the wait for its first bytes: `await unfinished`.
+    """One body, and the wait for the next of its bytes: `await unfinished.next(receive())`.
 
     Attributes:
         since: When it began to be waited for; None where that was not needed.
-        size: Bytes that it has brought.
+        brought: Bytes that have come.
+        size: Those of them that are counted among what waits.
     """
 
-    __slots__ = ("_bodies", "_call", "scope", "since", "size")
+    __slots__ = ("_bodies", "_call", "brought", "scope", "since", "size")
 
-    def __init__(self, bodies: Bodies, scope: anyio.CancelScope, call: Awaitable[MutableMapping[str, Any]]) -> None:
-        self._bodies, self.scope, self._call = bodies, scope, call
+    def __init__(self, bodies: Bodies, scope: anyio.CancelScope) -> None:
+        self._bodies, self.scope = bodies, scope
+        self._call: Awaitable[MutableMapping[str, Any]] | None = None
         self.since: float | None = None
-        self.size = 0
+        self.brought = self.size = 0
+
+    def next(self, call: Awaitable[MutableMapping[str, Any]]) -> Awaitable[MutableMapping[str, Any]]:
+        """What *call* gives; its time begins only where it is not there yet."""
+        if self.since is not None:
+            return call
+        self._call = call
+        return self
 
     def kept(self, now: float) -> float:
         """Bytes times seconds."""
@@ -133,6 +143,7 @@ class _Unfinished:
         return self.size * (now - self.since)
 
     def __await__(self) -> Generator[Any, Any, MutableMapping[str, Any]]:
+        assert self._call is not None
         steps = self._call.__await__()
         try:
             waits_for = next(steps)
