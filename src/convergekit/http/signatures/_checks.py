@@ -20,6 +20,7 @@ from convergekit.errors import ConfigurationError, SignatureError
 from ._scheme import Challenge, Incoming
 
 __all__ = [
+    "ID",
     "MAX_SIGNATURES",
     "Keyed",
     "Leaving",
@@ -41,11 +42,12 @@ __all__ = [
 #: One secret, or several of which the current one comes first.
 Secrets: TypeAlias = SecretStr | str | bytes | Iterable[SecretStr | str | bytes]
 
+#: What an id of a message is made of.
+ID: Final = re.compile(r"[\x21-\x7e]{1,256}")
 #: Signatures looked at in one header: rotation needs two, and nobody has to be patient with a thousand.
 MAX_SIGNATURES: Final = 16
 _MAX_HEADER: Final = 8192
 _MAX_FIELDS: Final = 1000
-_ID: Final = re.compile(r"[\x21-\x7e]{1,256}")
 _TIMESTAMP: Final = re.compile(rb"[0-9]{1,12}")
 _URL_SAFE: Final = bytes.maketrans(b"-_", b"+/")
 _FORM: Final = "application/x-www-form-urlencoded"
@@ -105,7 +107,7 @@ class Keyed:
         """See `SignatureScheme.sign`."""
         if not self._secrets:
             raise ConfigurationError("there is no secret to sign with")
-        if not _ID.fullmatch(id):
+        if not ID.fullmatch(id):
             raise ConfigurationError("a webhook's id is printable ASCII without blanks, at most 256 characters")
         return self._signed(Leaving(id, str(int(at.timestamp())), body, method, url, headers or {}))
 
@@ -159,7 +161,7 @@ def header_of(request: Incoming, name: str) -> bytes:
 def optional_id(request: Incoming, name: str) -> str | None:
     """The id in the header *name*; None where there is none, or what is there is none."""
     value = request.headers.get(name, "")
-    return value if _ID.fullmatch(value) else None
+    return value if ID.fullmatch(value) else None
 
 
 def agree(given: bytes, expected: Iterable[bytes]) -> int:

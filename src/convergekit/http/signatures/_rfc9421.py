@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 from convergekit.errors import ConfigurationError, SignatureError
 
-from ._checks import Keyed, Leaving, Secrets, tolerance_of
+from ._checks import ID, Keyed, Leaving, Secrets, tolerance_of
 from ._scheme import Incoming, Verified
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ _DIGEST: Final = "content-digest"
 _TARGET: Final = "@target-uri"
 #: What the target is made of, and so is covered with it.
 _OF_TARGET: Final = frozenset({"@scheme", "@authority", "@path", "@query", "@request-target"})
-_ID: Final = re.compile(r"[\x21-\x7e]{1,256}")
 #: RFC 9421 §2: a derived component, or the name of a field in lower case; with "*" at the end, all that begin so.
 _COMPONENT: Final = re.compile(
     r"@(method|target-uri|authority|scheme|request-target|path|query)|[a-z0-9!#$&'^_`|~.+-]+\*?"
@@ -150,7 +149,7 @@ class MessageSignatures(Keyed):
         id = request.headers.get(self._id_header)
         if id is not None and self._id_header not in covered:  # the same call could come again under any other
             raise SignatureError(f"the signature does not cover {self._id_header}")
-        if id is not None and not _ID.fullmatch(id):
+        if id is not None and not ID.fullmatch(id):
             raise SignatureError("the id is malformed")
         return Verified(id, int(result.parameters["created"]), index)
 

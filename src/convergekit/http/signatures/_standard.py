@@ -5,21 +5,28 @@ from __future__ import annotations
 import base64
 import hmac
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Final, Protocol
 
 from convergekit.errors import ConfigurationError, SignatureError
 
-from ._checks import MAX_SIGNATURES, Secrets, decoded_secret, secrets_of, shown, tolerance_of
-from ._scheme import Challenge, Incoming, Verified
+from ._checks import (
+    MAX_SIGNATURES,
+    Keyed,
+    Leaving,
+    Secrets,
+    decoded_secret,
+    fresh,
+    header_of,
+    optional_id,
+    tolerance_of,
+)
+from ._scheme import Incoming, Verified
 
 __all__ = ["StandardWebhooks"]
 
-_ID: Final = re.compile(r"[\x21-\x7e]{1,256}")
-_TIMESTAMP: Final = re.compile(r"[0-9]{1,12}")
 _TIME_WITHIN: Final = re.compile(r"\.[0-9]+$|\.[0-9]{9,12}\.")
-_MAX_HEADER: Final = 8192
 
 
 class _Key(Protocol):
@@ -34,8 +41,8 @@ class _Key(Protocol):
         ...
 
 
-class StandardWebhooks:
-    """The scheme of Standard Webhooks 1.0.0, with rotation and a replay window.
+class StandardWebhooks(Keyed):
+    """The scheme of Standard Webhooks 1.0.0, with rotation and a replay window. An id has no dots.
 
     Args:
         secrets: As `whsec_` and base64; or `whsk_` with a private key, `whpk_` with a public one. The current one
@@ -54,78 +61,35 @@ class StandardWebhooks:
     __slots__ = ("_keys", "_names", "tolerance")
 
     def __init__(self, secrets: Secrets, *, tolerance: float = 300.0, prefix: str = "webhook-") -> None:
-        self._keys = tuple(_key_of(secret) for secret in secrets_of(secrets))
+        super().__init__(secrets)
+        self._keys = tuple(map(_key_of, self._secrets))
         self._names = (f"{prefix}id", f"{prefix}timestamp", f"{prefix}signature")
         self.tolerance = tolerance_of(tolerance)
 
-    def __repr__(self) -> str:
-        return shown(self, len(self._keys))
-
-    def sign(
-        self,
-        id: str,
-        at: datetime,
-        body: bytes,
-        *,
-        method: str = "POST",
-        url: str = "",
-        headers: Mapping[str, str] | None = None,
-    ) -> dict[str, str]:
-        """The three headers for *body*.
-
-        Args:
-            id: Of the message, the same over all attempts: printable ASCII, without blanks and dots.
-            at: Time of this attempt; aware.
-            body: As it will be sent.
-            method: Not signed.
-            url: Not signed.
-            headers: Not signed.
-
-        Raises:
-            ConfigurationError: There is no secret to sign with, or *id* cannot be signed.
-        """
-        if not _ID.fullmatch(id) or "." in id:
-            raise ConfigurationError("a webhook id is printable ASCII without blanks and dots, at most 256 characters")
-        seconds = str(int(at.timestamp()))
-        signed = f"{id}.{seconds}.".encode() + body
-        made = [signature for key in self._keys if (signature := key.sign(signed)) is not None]
-        if not made:
-            raise ConfigurationError("there is no secret to sign with")
-        return dict(zip(self._names, (id, seconds, " ".join(made)), strict=True))
-
     def verify(self, request: Incoming, now: datetime) -> Verified:
-        """Check that the body of *request* comes from somebody who has one of the secrets, and that it is fresh.
-
-        Args:
-            request: As it came.
-            now: Aware.
-
-        Raises:
-            SignatureError: It does not; and nothing else, whatever came.
-        """
-        headers = request.headers
-        try:
-            id, seconds, given = [headers[name] for name in self._names]
-        except KeyError:
-            raise SignatureError("the id, the timestamp or the signature is missing") from None
+        """See `SignatureScheme.verify`."""
+        name, timestamp, signature = self._names
+        id, seconds, given = optional_id(request, name), header_of(request, timestamp), header_of(request, signature)
         # The dots between the parts are not escaped: were an id to end in ".<digits>", or to have a time between dots,
         # then another message could be cut out of this one, or this one out of another, with the same signature.
-        ambiguous = "." in id and _TIME_WITHIN.search(id)
-        if ambiguous or not _ID.fullmatch(id) or not _TIMESTAMP.fullmatch(seconds):
-            raise SignatureError("the id or the timestamp is missing or malformed")
-        if abs(now.timestamp() - int(seconds)) > self.tolerance:
-            raise SignatureError(f"the timestamp is more than {self.tolerance:g} s away from our clock")
-        return Verified(id, int(seconds), self._key_of(f"{id}.{seconds}.".encode() + request.body, given))
+        if id is None or _TIME_WITHIN.search(id):
+            raise SignatureError(f"the header {name} is missing or malformed")
+        at = fresh(seconds, now.timestamp(), self.tolerance)
+        return Verified(id, at, self._fitting(b"%b.%b.%b" % (id.encode(), seconds, request.body), given))
 
-    def challenge(self, request: Incoming, now: datetime) -> Challenge | None:
-        """None: there is none."""
-        return None
+    def _signed(self, call: Leaving) -> dict[str, str]:
+        if "." in call.id:
+            raise ConfigurationError("an id that is signed by Standard Webhooks has no dots")
+        signed = f"{call.id}.{call.seconds}.".encode() + call.body
+        made = [one for key in self._keys if (one := key.sign(signed)) is not None]
+        if not made:
+            raise ConfigurationError("there is no secret to sign with")
+        name, timestamp, signature = self._names
+        return {name: call.id, timestamp: call.seconds, signature: " ".join(made)}
 
-    def _key_of(self, signed: bytes, given: str) -> int:
+    def _fitting(self, signed: bytes, given: bytes) -> int:
         # More than a few are not looked at; a comma stays at the end where a proxy joined two fields.
-        if len(given) > _MAX_HEADER:
-            raise SignatureError("the signature is longer than it ever is")
-        offered = [one.rstrip(b",") for one in given.encode("ascii", "replace").split(b" ", MAX_SIGNATURES)]
+        offered = [one.rstrip(b",") for one in given.split(b" ", MAX_SIGNATURES)]
         for index, key in enumerate(self._keys):
             if key.fits(signed, offered):
                 return index
