@@ -175,6 +175,7 @@ async def test_a_host_hands_its_own_scheme_over() -> None:
     [
         ({"scheme": "own"}, {}),
         ({"scheme": "own"}, {"scheme": "github"}),
+        ({"scheme": "own"}, {"scheme": Reversed}),  # the class of one
         ({"secrets": (NEW,)}, {"scheme": Reversed()}),
         ({"secrets": (NEW,)}, {"inbound_scheme": Reversed()}),
         ({"secrets": (NEW,), "inbound_scheme": "own"}, {}),

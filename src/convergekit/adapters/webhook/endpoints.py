@@ -172,7 +172,8 @@ class Endpoints:
             endpoint.looked_up_at = now
         if endpoint.disabled:
             raise RejectedError(
-                "the endpoint answered 410 Gone before; `await hub.channel(...).enable(url)`, or `convergekit enable`, ends that",
+                "the endpoint answered 410 Gone before; "
+                "`await hub.channel(...).enable(url)`, or `convergekit enable`, ends that",
                 code=DISABLED,
                 channel=self._context.channel,
             )

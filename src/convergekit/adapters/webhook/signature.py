@@ -120,6 +120,8 @@ def flaw(scheme: SignatureScheme) -> str | None:
 
 def _part(name: str, parts: Mapping[str, Any]) -> SignatureScheme | None:
     part = parts.get(name)
+    if isinstance(part, type):  # which has the methods, too
+        raise ConfigurationError(f"{name}= is a scheme with secrets in it, and not its class: {part.__name__}(...)")
     if part is not None and not isinstance(part, SignatureScheme):
-        raise ConfigurationError(f"{name}= has the methods sign, verify and challenge, not a {type(part).__name__}")
+        raise ConfigurationError(f"{name}= has the methods sign, verify and challenge; {type(part).__name__} has not")
     return part
