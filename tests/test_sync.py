@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 import pytest
 
+import convergekit
+import convergekit.sync
 from convergekit import Contact, Conversation, MemoryStore, MessageReceived, Status
 from convergekit import Hub as AsyncHub
 from convergekit.adapters.loopback import Medium
@@ -316,3 +318,20 @@ def test_whatever_the_asynchronous_hub_can_do_this_one_can() -> None:
     asynchronous = {"asgi", "idle", "open", "receiver", "run", "clock", "random", "router", "store"}
     names = {name for name in (*dir(AsyncHub), *vars(AsyncHub(store="memory:"))) if not name.startswith("_")}
     assert names - asynchronous <= {*dir(Hub), *vars(Hub(store="memory:"))}
+
+
+@pytest.mark.parametrize("name", ["DispatchHandle", "Channel", "Conversation"])
+def test_so_can_what_it_hands_out(name: str) -> None:
+    """`sent` is how `Hub.send` waits."""
+    names = {each for each in dir(getattr(convergekit, name)) if not each.startswith("_")}
+    assert names - {"sent"} <= set(dir(getattr(convergekit.sync, name)))
+
+
+def test_what_waits_for_a_retry_has_settled_and_says_when_it_goes(hub: Hub, medium: Medium) -> None:
+    handle = hub.send("Order 1", to="loopback:ann")
+    medium.script(NotSentError("the line is down"))
+    later = hub.submit("Order 2", to="loopback:ann")
+    later.settled(60)
+    assert later.status is Status.QUEUED
+    assert later.next_attempt is not None
+    assert handle.next_attempt is None

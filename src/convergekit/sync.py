@@ -54,7 +54,7 @@ T = TypeVar("T")
 
 
 class DispatchHandle:
-    """See `convergekit.DispatchHandle`; `wait` and `cancel` block."""
+    """See `convergekit.DispatchHandle`; `wait`, `settled` and `cancel` block."""
 
     def __init__(self, hub: Hub, handle: _asynchronous.DispatchHandle) -> None:
         self._hub = hub
@@ -96,6 +96,11 @@ class DispatchHandle:
         return self._handle.deliveries
 
     @property
+    def next_attempt(self) -> datetime | None:
+        """When the next attempt is due, or None when none is planned."""
+        return self._handle.next_attempt
+
+    @property
     def error(self) -> Exception | None:
         """Why the ledger will not try again although the goal is not reached."""
         return self._handle.error
@@ -103,6 +108,10 @@ class DispatchHandle:
     def wait(self, until: Status = Status.ACCEPTED, *, timeout: float | None = None) -> Status:
         """See `convergekit.DispatchHandle.wait`."""
         return self._hub._call(lambda: self._handle.wait(until, timeout=timeout))
+
+    def settled(self, timeout: float | None) -> None:
+        """See `convergekit.DispatchHandle.settled`."""
+        self._hub._call(lambda: self._handle.settled(timeout))
 
     def cancel(self) -> bool:
         """See `convergekit.DispatchHandle.cancel`."""
