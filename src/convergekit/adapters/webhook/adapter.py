@@ -43,7 +43,7 @@ from .config import WebhookConfig, is_allowed
 from .endpoints import Endpoints
 from .mapping import mapper_of
 from .own_secrets import own_secrets
-from .transport import GONE, Endpoint
+from .transport import GONE, Transport
 
 __all__ = ["WebhookAdapter"]
 
@@ -105,7 +105,7 @@ class WebhookAdapter(Adapter[WebhookConfig]):
         self._signs, self._verifies = signature.schemes(config, context.parts)
         self._own_secrets = own_secrets(config, context.parts, self._signs)
         self._unsigned = signature.flaw(self._signs) if self._own_secrets is None else None
-        self._endpoint = Endpoint(config, context.http)
+        self._transport = Transport(config, context.http)
         self._ids: dict[int, str | None] = {}  # what `verify` learns and `parse` needs, by the request
         self._mapper = mapper_of(config, channel=context.channel)
         self._endpoints = Endpoints(context, breaker=config.breaker)
@@ -123,7 +123,7 @@ class WebhookAdapter(Adapter[WebhookConfig]):
         signed = _signed(scheme, id, now, body, out.to.uri, headers)
         try:
             with endpoint:
-                await self._endpoint.post(out, signed, body)
+                await self._transport.post(out, signed, body)
         except ThrottledError as exc:
             if not exc.asked:
                 raise
@@ -142,7 +142,7 @@ class WebhookAdapter(Adapter[WebhookConfig]):
         """Whether the configured endpoint can be reached."""
         if self.config.url is None:
             return Health(ok=True, detail="there is no url; this channel receives, and sends where it is told to")
-        return await self._endpoint.probe(self.config.url)
+        return await self._transport.probe(self.config.url)
 
     def challenge(self, request: Request) -> Response | None:
         """What the scheme, or a sender of CloudEvents, asks before it calls; Standard Webhooks has none."""

@@ -11,7 +11,7 @@ from convergekit.http import OUTCOMES, AddressGuard, Http, HttpAnswer, Outcome, 
 
 from .config import WebhookConfig
 
-__all__ = ["GONE", "WEBHOOK_OUTCOMES", "Endpoint"]
+__all__ = ["GONE", "WEBHOOK_OUTCOMES", "Transport"]
 
 #: The endpoint says that it is no more.
 GONE: Final = "410"
@@ -26,8 +26,8 @@ WEBHOOK_OUTCOMES: Final[Outcomes] = OUTCOMES | {
 }
 
 
-class Endpoint:
-    """Where the documents of one channel go.
+class Transport:
+    """Posts the documents of one channel, to whichever endpoint.
 
     Args:
         config: The channel's.
@@ -38,18 +38,19 @@ class Endpoint:
         self._http, self._timeout = http, config.timeout
         chosen = () if config.url is None else (config.url,)
         http.guard(AddressGuard(config.allow_networks, allow_urls=chosen))
-        self._headers = {
-            **{name.lower(): secret.get_secret_value() for name, secret in config.headers.items()},
-            "content-type": "application/json",
-        }
+        self._headers = {name.lower(): secret.get_secret_value() for name, secret in config.headers.items()}
 
-    async def post(self, out: Outgoing, signature: Mapping[str, str], body: bytes) -> HttpAnswer:
-        """Send *body* to `out.to`; raises one of the four outcomes unless it was taken."""
+    async def post(self, out: Outgoing, headers: Mapping[str, str], body: bytes) -> HttpAnswer:
+        """Send *body* to `out.to`, with *headers* beside those of the settings.
+
+        Raises:
+            DeliveryError: One of the four outcomes, unless it was taken.
+        """
         return await self._http.request(
             "POST",
             out.to.uri,
             out=out,
-            headers={**self._headers, **signature},
+            headers={**self._headers, **headers},
             content=body,
             outcomes=WEBHOOK_OUTCOMES,
             timeout=self._timeout,
