@@ -9,26 +9,22 @@ from urllib.parse import quote, unquote, urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from convergekit.errors import ConfigurationError
-from convergekit.http import AddressGuard, is_this_machine
+from convergekit.http import AddressGuard, is_header, is_this_machine
 from convergekit.http.signatures import SignatureScheme
 from convergekit.model import Address
 
 from .mapping import Ids, Rule, Templates, load, names, scheme_of, without_id
-from .signature import OWN, Scheme, SchemeSetting, is_shared, made
+from .signature import Scheme, SchemeSetting, is_shared, made
 
 __all__ = ["WebhookConfig", "is_allowed"]
 
 _SCHEMES: Final = {"webhook": "https", "webhook+http": "http"}
-_NAME: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,256}")  # RFC 9110 §5.6.2
-_VALUE: Final = re.compile(r"[\x20-\x7e]{0,8192}")
 #: What the adapter, or the protocol below it, says itself.
 _TAKEN: Final = frozenset(
     {"host", "content-length", "content-type", "transfer-encoding", "connection", "te", "trailer", "upgrade"}
 )
 #: Those of a signature; a sender of CloudEvents says with `webhook-request-origin` who it is.
 _OURS: Final = re.compile(r"webhook-(?!request-origin$).*")
-#: Schemes that know a call from its repeat; what the host's own does is for the host to know.
-_WITH_IDS: Final = frozenset({"standard", "github", "shopify", "twilio", "mailgun", "rfc9421", OWN})
 #: A name as DNS has it, all below one, or everybody.
 _ORIGIN: Final = re.compile(r"\*|(\*\.)?[A-Za-z0-9._-]{1,253}")
 
@@ -37,8 +33,8 @@ class WebhookConfig(BaseModel):
     """One webhook partner: where to send to, and the secrets shared with it.
 
     `secrets` sign what goes out, and prove what comes in unless `inbound_secrets` are given; a private key among them
-    proves nothing, for nobody but us has it. To replace a secret
-    without a gap, put the new one first, wait until the other side has it, and remove the old one.
+    proves nothing, for nobody but us has it. To replace a secret without a gap, put the new one first, wait until the
+    other side has it, and remove the old one.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -185,9 +181,9 @@ class WebhookConfig(BaseModel):
     @classmethod
     def _are_headers(cls, value: dict[str, SecretStr]) -> dict[str, SecretStr]:
         for name, secret in value.items():
-            if not _NAME.fullmatch(name) or name.lower() in _TAKEN or _OURS.fullmatch(name.lower()):
+            if not is_header(name, "") or name.lower() in _TAKEN or _OURS.fullmatch(name.lower()):
                 raise ValueError(f"{name[:80]!a} is not a header that can be set here")
-            if not _VALUE.fullmatch(secret.get_secret_value()):
+            if not is_header(name, secret.get_secret_value()):
                 raise ValueError(f"the value of {name} is not printable ASCII on one line")
         return value
 
@@ -210,9 +206,8 @@ class WebhookConfig(BaseModel):
 
     @model_validator(mode="after")
     def _can_tell_calls_apart(self) -> Self:
-        scheme = self.inbound_scheme or self.scheme
-        said = Scheme(name=scheme) if isinstance(scheme, str) else scheme
-        if said.name not in _WITH_IDS and said.id_header is None and (missing := without_id(self)) is not None:
+        said = Scheme.of(self.inbound_scheme or self.scheme)
+        if not said.has_ids and (missing := without_id(self)) is not None:
             raise ValueError(
                 f"{missing}, and the scheme {said.name} knows none: set call_id to a path, such as header.x-id, to "
                 "digest (of the body), or to none, for which every call is new"

@@ -19,6 +19,7 @@ __all__ = ["OWN", "Scheme", "SchemeSetting", "flaw", "is_shared", "made", "schem
 _JSON: Final = {"content-type": "application/json"}
 #: The name of a scheme that the host hands over as a part.
 OWN: Final = "own"
+_WITH_IDS: Final = frozenset({"standard", "github", "shopify", "twilio", "mailgun", "rfc9421", OWN})
 
 
 class Scheme(BaseModel):
@@ -46,6 +47,16 @@ class Scheme(BaseModel):
     tag: str | None = Field(default=None, description="rfc9421: the application that a signature is for.")
     nonce: bool | None = Field(default=None, description="rfc9421: whether a signature has a random number.")
 
+    @classmethod
+    def of(cls, said: str | Scheme) -> Scheme:
+        """What a setting says: a name stands for a table with nothing else in it."""
+        return cls(name=said) if isinstance(said, str) else said
+
+    @property
+    def has_ids(self) -> bool:
+        """Whether it knows a call from its repeat; of the host's own, that is for the host to know."""
+        return self.name in _WITH_IDS or self.id_header is not None
+
     def __repr_args__(self) -> list[tuple[str | None, Any]]:
         """What was said."""
         return [(name, value) for name, value in self if name in self.model_fields_set]
@@ -71,7 +82,7 @@ def made(scheme: str | Scheme, secrets: tuple[SecretStr, ...], **defaults: Any) 
     Raises:
         ConfigurationError: They do not fit together; the text shows no secret.
     """
-    said = Scheme(name=scheme) if isinstance(scheme, str) else scheme
+    said = Scheme.of(scheme)
     if said.name == OWN:
         return None
     options = {name: value for name, value in said if name != "name" and value is not None}
