@@ -136,6 +136,11 @@ async def test_the_path_is_understood_under_any_mount(path: str, root: str, rest
     assert hooks.requests[0].path == rest
 
 
+def test_a_public_url_that_is_none_would_fit_no_signature() -> None:
+    with pytest.raises(ConfigurationError, match="public_url is such as"):
+        app_for(public_url="example.org/hooks")
+
+
 async def test_the_public_url_comes_from_the_configuration_and_never_from_the_host_header() -> None:
     hooks = Scripted()
     app = app_for(hooks, public_url="https://example.org/in/")

@@ -16,9 +16,19 @@ from pydantic import SecretStr
 
 from convergekit.cli import main
 from convergekit.http import StandardWebhooks
+from convergekit.http.signatures import Hmac
 
 SECRET = "whsec_" + base64.b64encode(bytes(32)).decode()
 SETTINGS = f'[store]\nurl = "memory:"\n[channels.hook]\nadapter = "webhook"\nsecrets = ["{SECRET}"]\n'
+#: A channel whose calls are signed with their URL, and where the other side finds us.
+COVERING_THE_URL = f"""
+[channels.signed]
+adapter = "webhook"
+preset = "flat"
+scheme = {{ name = "hmac", header = "X-Signature", signed = "{{url}}{{body}}" }}
+secrets = ["{SECRET}"]
+"""
+PUBLIC = ("--public-url", "https://example.org/hooks/")
 
 
 @pytest.fixture
@@ -34,6 +44,13 @@ def post(url: str, text: str) -> int:
     return httpx.post(url, content=body, headers=dict(headers), trust_env=False).status_code
 
 
+def post_covering_the_url(url: str) -> int:
+    scheme = Hmac(SECRET, header="X-Signature", signed="{url}{body}")
+    body = b'{"id": "1", "text": "hello", "sender": "ann"}'
+    headers = scheme.sign("1", datetime.now(UTC), body, url="https://example.org/hooks/signed")
+    return httpx.post(url, content=body, headers=dict(headers), trust_env=False).status_code
+
+
 def told(lines: Iterable[str], kind: str) -> dict[str, Any]:
     """The next object of this type; others may stand between, for channels come up when they like."""
     found: dict[str, Any] = next(each for each in map(json.loads, lines) if each["type"] == kind)
@@ -43,7 +60,8 @@ def told(lines: Iterable[str], kind: str) -> dict[str, Any]:
 @pytest.mark.parametrize(("backend", "ends", "code"), [("asyncio", signal.SIGINT, 130), ("trio", signal.SIGTERM, 0)])
 def test_events_are_printed_until_a_signal(config: Path, backend: str, ends: signal.Signals, code: int) -> None:
     command = "import sys; from convergekit.cli import main; sys.exit(main())"
-    argv = ["listen", "--json", "--config", str(config), "--port", "0", "--backend", backend]
+    config.write_text(SETTINGS + COVERING_THE_URL)
+    argv = ["listen", "--json", "--config", str(config), "--port", "0", "--backend", backend, *PUBLIC]
     with subprocess.Popen(
         [sys.executable, "-c", command, *argv], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -56,6 +74,7 @@ def test_events_are_printed_until_a_signal(config: Path, backend: str, ends: sig
             assert post(channel["url"], "hello") == 204
             event = told(process.stdout, "message.received")
             assert (event["channel"], event["text"]) == ("hook", "hello")
+            assert post_covering_the_url(channel["url"].replace("hook", "signed")) == 204
             for _ in range(2):
                 assert httpx.post(channel["url"], content=b"a private word", trust_env=False).status_code == 401
             process.send_signal(ends)

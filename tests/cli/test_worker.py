@@ -21,7 +21,7 @@ from convergekit.engine.clock import SystemClock
 from convergekit.errors import ConfigurationError
 from convergekit.stores import SqlStore
 
-from .test_listen import SECRET, post
+from .test_listen import COVERING_THE_URL, PUBLIC, SECRET, post, post_covering_the_url
 
 SETTINGS = """
 [store]
@@ -31,6 +31,7 @@ adapter = "loopback"
 [channels.hook]
 adapter = "webhook"
 secrets = ["{secret}"]
+{signed}
 """
 APP = """
 import json
@@ -40,7 +41,7 @@ router = Router("shop")
 hub = Hub(store="memory:")
 number = 3
 
-@router.on_message(channel="hook")
+@router.on_message()
 async def handle(message: MessageReceived) -> None:
     print(json.dumps({"type": "handled", "text": message.text}), flush=True)
 """
@@ -48,7 +49,9 @@ async def handle(message: MessageReceived) -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    (tmp_path / "convergekit.toml").write_text(SETTINGS.format(file=tmp_path / "ledger.db", secret=SECRET))
+    (tmp_path / "convergekit.toml").write_text(
+        SETTINGS.format(file=tmp_path / "ledger.db", secret=SECRET, signed=COVERING_THE_URL)
+    )
     (tmp_path / "shop_app.py").write_text(APP)
     (tmp_path / "broken_app.py").write_text("import no_such_thing\n")
     return tmp_path
@@ -86,13 +89,14 @@ async def _submitted(folder: Path) -> Status:
 def test_it_sends_what_others_submit_and_handles_what_comes_in(
     folder: Path, backend: str, ends: signal.Signals
 ) -> None:
-    with worker(folder, "shop_app:router", "--port", "0", "--backend", backend) as process:
+    with worker(folder, "shop_app:router", "--port", "0", "--backend", backend, *PUBLIC) as process:
         assert process.stderr is not None
         url = told(process.stdout, "working")["url"]
         assert told(process.stdout, "channel")["state"] in {"up", "opening"}
         assert anyio.run(_submitted, folder) is Status.ACCEPTED
         assert post(f"{url}/hook", "where is it?") == 204
         assert told(process.stdout, "handled")["text"] == "where is it?"
+        assert post_covering_the_url(f"{url}/signed") == 204
         assert httpx.post(f"{url}/hook", content=b"a private word", trust_env=False).status_code == 401
         assert httpx.get(f"{url}/-/ready", trust_env=False).text == "ready"
         process.send_signal(ends)

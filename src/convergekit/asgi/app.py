@@ -87,8 +87,8 @@ class WebhookApp:
         details: Whether `/-/ready` tells the names and the states of the channels.
 
     Raises:
-        ConfigurationError: A limit is not positive, or one body may be larger than all of them, or *health* is asked
-            for of receivers that have no `health()`.
+        ConfigurationError: *public_url* is none, or a limit is not positive, or one body may be larger than all of
+            them, or *health* is asked for of receivers that have no `health()`.
     """
 
     def __init__(
@@ -104,7 +104,9 @@ class WebhookApp:
         details: bool = False,
     ) -> None:
         self._receivers = receivers
-        self._public_url = public_url.rstrip("/") if public_url else None
+        if public_url is not None and not public_url.startswith(("https://", "http://")):
+            raise ConfigurationError(f"public_url is such as https://example.org/hooks, not {public_url[:80]!a}")
+        self._public_url = None if public_url is None else public_url.rstrip("/")
         _check(max_body=max_body, body_timeout=body_timeout, max_concurrent=max_concurrent, max_waiting=max_waiting)
         self._bodies = Bodies(max_body=max_body, timeout=body_timeout, max_waiting=max_waiting)
         self._max_concurrent, self._handled = max_concurrent, 0

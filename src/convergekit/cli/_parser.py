@@ -107,6 +107,7 @@ def _listen(commands: _Commands) -> None:
     found.add_argument("--config", default=_CONFIG, metavar="FILE", help=f"settings (default: {_CONFIG})")
     found.add_argument("--host", default="127.0.0.1", help="where to listen (default: 127.0.0.1, this machine only)")
     found.add_argument("--port", type=_port, default=8000, help="default: 8000; 0 takes any that is free")
+    _add_public_url(found)
     _add_backend(found)
 
 
@@ -124,7 +125,14 @@ def _worker(commands: _Commands) -> None:
     found.add_argument("--config", metavar="FILE", help=f"settings (default: {_CONFIG}); a Hub of yours has its own")
     found.add_argument("--host", default="127.0.0.1", help="where to take webhooks (default: 127.0.0.1)")
     found.add_argument("--port", type=_port, help="take webhooks at this port; without it none are taken")
+    _add_public_url(found)
     _add_backend(found)
+
+
+def _add_public_url(found: _Parser) -> None:
+    found.add_argument(
+        "--public-url", metavar="URL", help="where others find what listens here, for signatures that cover the URL"
+    )
 
 
 def _dead(commands: _Commands) -> None:

@@ -35,7 +35,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
 async def _listen(hub: Hub, args: argparse.Namespace, console: Console) -> int:
     # In this order, so that the server stops taking before the hub drains.
     with refusals_told(console), anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        async with hub, serving(hub.asgi(), backend=args.backend, host=args.host, port=args.port) as url:
+        app = hub.asgi(public_url=args.public_url)
+        async with hub, serving(app, backend=args.backend, host=args.host, port=args.port) as url:
             _greet(hub, url, console)
             received = await anext(signals)
             console.progress("finishing what has come in")

@@ -47,9 +47,8 @@ async def _work(hub: Hub, args: argparse.Namespace, console: Console) -> int:
         url = None
         if args.port is not None:
             stack.enter_context(refusals_told(console))
-            url = await stack.enter_async_context(
-                serving(hub.asgi(health=True), backend=args.backend, host=args.host, port=args.port)
-            )
+            app = hub.asgi(health=True, public_url=args.public_url)
+            url = await stack.enter_async_context(serving(app, backend=args.backend, host=args.host, port=args.port))
         _greet(hub, url, console)
         await hub.run()  # drains while the server still answers, with 503
     return 0
