@@ -6,7 +6,8 @@ Rules kept here:
   that name the same list. Lists that lie side by side in one call are all read.
 - What no rule takes is a `CustomReceived` all the same, under the system's own name for it: nothing is dropped unless
   a rule says "ignored".
-- A key is made of what the system repeats; it never depends on when something came, unless a rule says "none".
+- A key is made of what the system repeats, and where rules find their ids by different paths, of the path; it never
+  depends on when something came, unless a rule says "none".
 - Nothing of a document says where we send to, or what of ours is read.
 """
 
@@ -63,7 +64,10 @@ class Mapper:
         home: str | None = None,
         fresh: Callable[[], str] = secrets.token_hex,
     ) -> None:
-        shared = _Shared(channel, home, fresh, tuple(_keys(ids, fresh)), (*names, *_NAMES))
+        rules = tuple(rules)
+        # Systems count issues and comments each from 1 on: by paths that differ, the same value is two things.
+        named = len({rule.id for rule in rules if any(map(_is_path, rule.id))}) > 1
+        shared = _Shared(channel, home, fresh, tuple(_keys(ids, fresh)), (*names, *_NAMES), named)
         self._ready = [(rule.each, _Ready(rule, shared)) for rule in rules]
         self._unmapped = _Ready(Rule(kind="event"), shared)
         self._lists = {
@@ -123,6 +127,7 @@ class _Shared(NamedTuple):
     fresh: Callable[[], str]
     keys: tuple[_Key, ...]
     names: tuple[str, ...]
+    named: bool
 
 
 class _Ready:
@@ -131,7 +136,7 @@ class _Ready:
     def __init__(self, rule: Rule, shared: _Shared) -> None:
         self._rule, self._channel, self._home = rule, shared.channel, shared.home
         self.holds: Holds = test_of(rule.when)
-        self._keys = (*_keys(rule.id, shared.fresh), *shared.keys, _known, _digest)
+        self._keys = (*_keys(rule.id, shared.fresh, named=shared.named), *shared.keys, _known, _digest)
         self._text, self._subject = saying(rule.text, holes=True), saying(rule.subject, holes=True)
         self._sender, self._sender_name = saying(rule.sender), saying(rule.sender_name)
         self._conversation, self._message_id = saying(rule.conversation), saying(rule.message_id)
@@ -192,15 +197,24 @@ class _Ready:
         return next(key for make in self._keys if (found := make(call)) and (key := short(found)))  # a blank is none
 
 
-def _keys(ids: Iterable[str], fresh: Callable[[], str]) -> Iterator[_Key]:
-    """What makes keys, in order. Entries of one call are told apart by their place, if by nothing of their own."""
+def _keys(ids: Iterable[str], fresh: Callable[[], str], *, named: bool = False) -> Iterator[_Key]:
+    """What makes keys, in order. Entries of one call are told apart by their place, if by nothing of their own.
+
+    Where they are *named*, a path that is all of an id stands in the key as well.
+    """
     for id in ids:
+        if named and _is_path(id):
+            id = f"{id}:{{{id}}}"
         if id == "none":
             yield lambda call: fresh()
         elif id == "digest":
             yield _digest
         else:
             yield saying([id]) if about_entry(id) else _placed(saying([id]))
+
+
+def _is_path(id: str) -> bool:
+    return id not in ("digest", "none") and "{" not in id
 
 
 def _placed(make: Says) -> _Key:
