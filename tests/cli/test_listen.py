@@ -80,9 +80,9 @@ def test_events_are_printed_until_a_signal(config: Path, backend: str, ends: sig
             process.send_signal(ends)
             assert process.wait(timeout=60) == code
             refused = (
-                "convergekit: hook: a webhook was refused for its signature: the id, the timestamp or the signature "
+                "convergekit: hook: a webhook was refused for its signature: the header webhook-timestamp is missing"
             )
-            assert process.stderr.read().startswith(refused + "is missing\n")
+            assert process.stderr.read().startswith(refused)
         finally:
             process.kill()
 
