@@ -83,7 +83,7 @@ class StandardWebhooks(Keyed):
         signed = f"{call.id}.{call.seconds}.".encode() + call.body
         made = [one for key in self._keys if (one := key.sign(signed)) is not None]
         if not made:
-            raise ConfigurationError("there is no secret to sign with")
+            raise ConfigurationError("there is no secret to sign with: a public key (whpk_) only verifies")
         name, timestamp, signature = self._names
         return {name: call.id, timestamp: call.seconds, signature: " ".join(made)}
 
