@@ -71,15 +71,17 @@ class Case(NamedTuple):
         return f"httpx {version('httpx')} AsyncClient.post of the same, {self.kept} connections"
 
 
-def cases(hosts: int) -> tuple[Case, ...]:
-    """To many hosts httpx either keeps a connection to each, as ours does, and looks through all for each request; or
-    it has fewer, and makes nearly each anew.
+def cases(hosts: int, many: int) -> tuple[Case, ...]:
+    """One, and *many* at the same time, to one host and to *hosts*.
+
+    To many hosts httpx either keeps a connection to each, as ours does, and looks through all for each request; or it
+    has fewer, and makes nearly each anew.
     """
     return (
-        Case(1, 1, 50, 2_000, Goal(">=", 0.95)),
-        Case(IN_FLIGHT, 1, 50, 2_000, Goal(">=", 3.0)),
-        Case(IN_FLIGHT, hosts, hosts, 150, Goal(">=", 10.0)),
-        Case(IN_FLIGHT, hosts, 50, 300, None),
+        Case(1, 1, many, 2_000, Goal(">=", 0.95)),
+        Case(many, 1, many, 2_000, Goal(">=", 3.0)),
+        Case(many, hosts, hosts, 150, Goal(">=", 10.0)),
+        Case(many, hosts, many, 300, None),
     )
 
 
@@ -89,11 +91,11 @@ OWN_GOAL: Final = Goal("<=", 0.1)
 
 async def run(effort: Effort) -> Iterator[Line]:
     """By the clock on the wall, each side new in each round; what is spent, and hubs that send, for information."""
-    hosts = effort.items(HOSTS, at_least=10)
+    compared = cases(effort.items(HOSTS, at_least=10), effort.items(IN_FLIGHT, at_least=5))
     if why := missing():
-        return iter([unknown(RATE.format(case), float("nan"), why, case.goal) for case in cases(hosts) if case.goal])
-    with Nginx(hosts) as server:
-        found = [(case, *await _compared(server, case, effort)) for case in cases(hosts)]
+        return iter([unknown(RATE.format(case), float("nan"), why, case.goal) for case in compared if case.goal])
+    with Nginx(compared[-1].hosts) as server:
+        found = [(case, *await _compared(server, case, effort)) for case in compared]
         own = await compare({"own": _without_the_wire(effort.items(2_000, at_least=50), server.url)}, effort.rounds)
         by_hubs = await _hubs(server, effort, found[-1][1]["ours"])
     lines = [
