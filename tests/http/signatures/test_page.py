@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from convergekit.abc import Headers, Request
 from convergekit.adapters.webhook.signature import Scheme
 from convergekit.http import signatures
 from convergekit.http.signatures import SCHEMES
@@ -45,3 +46,13 @@ def test_every_option_is_told() -> None:
     table = PAGE.partition("### Options")[2].partition("### Challenges")[0]
 
     assert all(f"`{option}`" in table for option in set(Scheme.model_fields) - {"name"})
+
+
+def test_the_key_pair_that_it_makes_is_one(capsys: pytest.CaptureFixture[str]) -> None:
+    made = PAGE.partition("### Key pairs")[2].partition("```python\n")[2].partition("```")[0]
+    exec(compile(made, "webhook-signatures.md", "exec"), {})
+    private, public = capsys.readouterr().out.split()
+
+    headers = signatures.StandardWebhooks(private).sign("msg_1", NOW, b"{}")
+    request = Request("POST", headers=Headers(headers), body=b"{}")
+    assert signatures.StandardWebhooks(public).verify(request, NOW).id == "msg_1"
