@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import socket
-import sqlite3
-import subprocess
-import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Sequence
 from itertools import cycle
 from pathlib import Path
 from random import Random
-from threading import Thread
 from typing import Any, Final
 
 import anyio
+
+from tests.killing import Worker, free_port, handled
 
 from .line import Line
 
 __all__ = ["Killed", "killed"]
 
-_ROOT: Final = Path(__file__).parents[4]
+_MODULE: Final = "tests.adapters.webhook.killed.worker"
 #: Seconds without a sign of life after which what a dead worker had in hand is taken over.
 _LEASE: Final = 2.0
 _LANES: Final = 20
@@ -51,7 +46,7 @@ class Killed:
     def __init__(self, folder: Path, backends: Sequence[str], *, seed: int, messages: int, kills: int) -> None:
         self._folder, self._backends, self._chance, self._seed = folder, cycle(backends), Random(seed), seed
         self._messages, self._kills = messages, kills
-        self._port = _free_port()
+        self._port = free_port()
         self.wrong: list[str] = []
         self.figures: dict[str, Any] = {}
 
@@ -81,7 +76,7 @@ class Killed:
             for _ in range(self._kills):
                 for name in self._chance.sample(list(sides), 2):
                     for worker in sides.values():
-                        await worker.until(lambda worker=worker: worker.note("open") > 0, 60)  # type: ignore[misc]
+                        await worker.opened()
                     await anyio.sleep(self._chance.random() * _LIFE)
                     sides[name].kill()
                     sides[name] = self._start(name)
@@ -95,11 +90,10 @@ class Killed:
 
     def _compare(self) -> None:
         said = {f"{number % _LANES}/{number}" for number in range(self._messages)}
-        with closing(sqlite3.connect(self._folder / "takes.db")) as database:
-            rows = [each for (each,) in database.execute("SELECT said FROM handled ORDER BY rowid")]
-        handled = Counter(rows)
-        self.wrong += [f"{each} was never handled" for each in sorted(said - handled.keys())]
-        self.wrong += [f"{each} was handled {count} times" for each, count in handled.items() if count > 1]
+        rows = handled(self._folder / "takes.db")
+        counts = Counter(rows)
+        self.wrong += [f"{each} was never handled" for each in sorted(said - counts.keys())]
+        self.wrong += [f"{each} was handled {count} times" for each, count in counts.items() if count > 1]
         if self._admitted != len(said):
             self.wrong.append(f"{self._admitted} entries were admitted, of {len(said)} messages")
         self._compare_requests()
@@ -133,57 +127,9 @@ class Killed:
                     self.wrong.append(f"messages {number} and {newest[lane]} of lane {lane} {what} in the other order")
                 newest[lane] = max(number, newest.get(lane, -1))
 
-    def _start(self, name: str) -> _Worker:
+    def _start(self, name: str) -> Worker:
         terms = {**self._terms, "ledger": str(self._folder / f"{name}.db")}
-        return _Worker(name, next(self._backends), terms, self._folder / "log")
-
-
-class _Worker:
-    def __init__(self, name: str, backend: str, terms: dict[str, Any], log: Path) -> None:
-        self._name, self._log = name, log
-        with log.open("ab") as errors:
-            command = [sys.executable, "-m", "tests.adapters.webhook.killed.worker", name, backend, json.dumps(terms)]
-            self._process = subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.PIPE, stderr=errors, text=True)
-        self._notes: dict[str, Any] = {}
-        self._reader = Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        with self._process.stdout as lines:
-            for line in lines:
-                if line.endswith("\n"):  # the last one may be cut off
-                    self._notes.update(json.loads(line))
-
-    def note(self, name: str) -> int:
-        return int(self._notes.get(name, -1))
-
-    async def done(self, seconds: float) -> None:
-        """Return once nothing is left to be done, by a note that was written after this was asked."""
-        for _ in range(2):  # the next one may be on its way already
-            self._notes.pop("left", None)
-            await self.until(lambda: self.note("left") == 0, seconds)
-
-    async def until(self, what: Callable[[], bool], seconds: float) -> None:
-        """Return once it is so."""
-        end = time.monotonic() + seconds
-        while not what():
-            if self._process.poll() is not None:
-                raise RuntimeError(f"{self._name} has ended by itself: {self._log.read_text()[-2000:]}")
-            if time.monotonic() > end:
-                raise TimeoutError(f"{self._name} is stuck: {self._notes}; {self._log.read_text()[-2000:]}")
-            await anyio.sleep(0.05)
-
-    def kill(self) -> None:
-        self._process.kill()
-        self._process.wait()
-        self._reader.join(10)
-
-
-def _free_port() -> int:
-    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
-        port: int = listener.getsockname()[1]
-    return port
+        return Worker(_MODULE, name, next(self._backends), terms=terms, log=self._folder / "log")
 
 
 def killed(folder: Path, *backends: str, **size: int) -> Killed:

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import sys
 from random import Random
 from typing import Any, ClassVar, Final
 
 import anyio
-from sqlalchemy import text
 
-from convergekit import Hub, Message, MessageReceived, Transaction
+from convergekit import Hub, Message
 from convergekit.abc import EntryState, RetryPolicy
 from convergekit.adapters.webhook import WebhookAdapter, endpoints
 from convergekit.model import DeliveryState
 from tests.asgi_kit import served
+from tests.killing import handles, tell
 
 __all__: list[str] = []
 
-_TABLE: Final = "CREATE TABLE IF NOT EXISTS handled (said TEXT)"
-_HANDLED: Final = text("INSERT INTO handled VALUES (:said)")
 _AGAIN: Final = 20
 _OPEN: Final = (DeliveryState.QUEUED, DeliveryState.SENDING)
 
@@ -32,16 +29,12 @@ class _Quick(WebhookAdapter):
     send_timeout: ClassVar[float] = 1.5  # a lease is longer, and is waited for after each kill
 
 
-def _note(**what: Any) -> None:
-    print(json.dumps(what), flush=True)
-
-
 async def _send(terms: dict[str, Any], backend: str) -> None:
     """Submit all of it, in order; after a kill the last ones again, and what is there is not there twice."""
     endpoints._FIRST, endpoints._LONGEST, endpoints._ASKING = 0.3, 1.0, 0.1  # type: ignore[misc]
     async with Hub(store=f"sqlite:///{terms['ledger']}", lease=terms["lease"]) as hub:
         await hub.add_channel("hooks", terms["settings"], adapter=_Quick)
-        _note(open=True)
+        tell(open=True)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_watch_deliveries, hub)
             submitted = sum((await hub.store.counts()).deliveries.values())
@@ -52,37 +45,29 @@ async def _send(terms: dict[str, Any], backend: str) -> None:
                 message = Message(f"{lane}/{number}", order_key=key, thread=f"lane-{lane}")
                 await hub.submit(message, to=terms["url"], key=f"message-{number}")
                 await anyio.sleep(terms["pause"])
-            _note(submitted=1)
+            tell(submitted=1)
             await anyio.sleep_forever()
 
 
 async def _watch_deliveries(hub: Hub) -> None:
     while True:
         counts = (await hub.store.counts()).deliveries.items()
-        _note(left=sum(number for (_, state), number in counts if state in _OPEN))
+        tell(left=sum(number for (_, state), number in counts if state in _OPEN))
         await anyio.sleep(0.1)
 
 
 async def _take(terms: dict[str, Any], backend: str) -> None:
     chance = Random(terms["seed"])
-    with sqlite3.connect(terms["ledger"], timeout=30) as database:
-        database.execute(_TABLE)
-    database.close()
     hub = Hub(store=f"sqlite:///{terms['ledger']}", handlers=16, lease=terms["lease"])
-
-    @hub.on_message
-    async def handle(message: MessageReceived, transaction: Transaction) -> None:
-        await anyio.sleep(chance.random() * 0.02)
-        said = message.text or ""
-        transaction.add(lambda connection: connection.execute(_HANDLED, {"said": said}))
+    handles(hub, terms["ledger"], chance)
 
     async with hub, served(hub.asgi(), backend, port=terms["port"]):
         await hub.add_channel("shop", terms["settings"], adapter=_Quick)
-        _note(open=True)
+        tell(open=True)
         while True:
             entries = (await hub.store.counts()).entries.items()
             left = sum(number for (_, state), number in entries if state is EntryState.READY)
-            _note(left=left, all=sum(number for _, number in entries))
+            tell(left=left, all=sum(number for _, number in entries))
             await anyio.sleep(0.1)
 
 

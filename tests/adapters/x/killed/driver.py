@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import socket
-import sqlite3
-import subprocess
-import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Sequence
 from itertools import cycle
 from pathlib import Path
 from random import Random
-from threading import Thread
 from typing import Any, Final
 
 import anyio
 
 from convergekit.testing.x import Limit, Person, XServer
+from tests.killing import Worker, free_port, handled
 
 __all__ = ["Killed", "killed"]
 
-_ROOT: Final = Path(__file__).parents[4]
+_MODULE: Final = "tests.adapters.x.killed.worker"
 #: Seconds without a sign of life after which another worker may hear the channel.
 _LEASE: Final = 2.0
 _PEOPLE: Final = 30
@@ -55,7 +49,7 @@ class Killed:
     ) -> None:
         self._folder, self._backends, self._chance, self._seed = folder, cycle(backends), Random(seed), seed
         self._mentions, self._directs, self._kills = mentions, directs, kills
-        self._port = _free_port()
+        self._port = free_port()
         self.wrong: list[str] = []
         self.figures: dict[str, Any] = {}
         self._said: set[str] = set()
@@ -102,7 +96,7 @@ class Killed:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._say)
                 for _ in range(self._kills):
-                    await worker.opened(60)
+                    await worker.opened()
                     await anyio.sleep(self._chance.random() * 2 * _LEASE)
                     worker.kill()
                     worker = self._start()
@@ -143,17 +137,16 @@ class Killed:
             await anyio.sleep(0.2)
 
     def _compare(self) -> None:
-        with closing(sqlite3.connect(self._folder / "ledger.db")) as database:
-            handled = Counter(each for (each,) in database.execute("SELECT said FROM handled"))
-        self.wrong += [f"{each!r} was never handled" for each in sorted(self._said - handled.keys())]
-        self.wrong += [f"{each!r} was never said" for each in sorted(handled.keys() - self._said)]
-        self.wrong += [f"{each!r} was handled {count} times" for each, count in handled.items() if count > 1]
+        counts = Counter(handled(self._folder / "ledger.db"))
+        self.wrong += [f"{each!r} was never handled" for each in sorted(self._said - counts.keys())]
+        self.wrong += [f"{each!r} was never said" for each in sorted(counts.keys() - self._said)]
+        self.wrong += [f"{each!r} was handled {count} times" for each, count in counts.items() if count > 1]
         if self._admitted != len(self._said):
             self.wrong.append(f"{self._admitted} entries were admitted, of {len(self._said)} that were said")
         delivered = self._server.activity.delivered
         self.figures |= {
             "said": len(self._said),
-            "handled": len(handled),
+            "handled": len(counts),
             "told": len(delivered),
             "taken": sum(each.status == 200 for each in delivered),
         }
@@ -168,54 +161,8 @@ class Killed:
         if asked > most:
             self.wrong.append(f"X was asked {asked} times, of {most:.0f} that are enough")
 
-    def _start(self) -> _Worker:
-        return _Worker(next(self._backends), self._terms, self._folder / "log")
-
-
-class _Worker:
-    def __init__(self, backend: str, terms: dict[str, Any], log: Path) -> None:
-        self._log = log
-        with log.open("ab") as errors:
-            command = [sys.executable, "-m", "tests.adapters.x.killed.worker", backend, json.dumps(terms)]
-            self._process = subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.PIPE, stderr=errors, text=True)
-        self._notes: dict[str, Any] = {}
-        self._reader = Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        with self._process.stdout as lines:
-            for line in lines:
-                if line.endswith("\n"):  # the last one may be cut off
-                    self._notes.update(json.loads(line))
-
-    def note(self, name: str) -> int:
-        return int(self._notes.get(name, -1))
-
-    async def opened(self, seconds: float) -> None:
-        """Return once its channel is there."""
-        await self.until(lambda: "open" in self._notes, seconds)
-
-    async def until(self, what: Callable[[], bool], seconds: float) -> None:
-        """Return once it is so."""
-        end = time.monotonic() + seconds
-        while not what():
-            if self._process.poll() is not None:
-                raise RuntimeError(f"the worker has ended by itself: {self._log.read_text()[-2000:]}")
-            if time.monotonic() > end:
-                raise TimeoutError(f"stuck: {self._notes}; {self._log.read_text()[-2000:]}")
-            await anyio.sleep(0.05)
-
-    def kill(self) -> None:
-        self._process.kill()
-        self._process.wait()
-        self._reader.join(10)
-
-
-def _free_port() -> int:
-    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
-        port: int = listener.getsockname()[1]
-    return port
+    def _start(self) -> Worker:
+        return Worker(_MODULE, next(self._backends), terms=self._terms, log=self._folder / "log")
 
 
 def killed(folder: Path, *backends: str, **size: int) -> Killed:

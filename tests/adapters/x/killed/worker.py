@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import sys
 from random import Random
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 import anyio
-from sqlalchemy import text
 
-from convergekit import Hub, MessageReceived, Transaction
+from convergekit import Hub
 from convergekit.abc import EntryState
 from convergekit.adapters.x import XAdapter
 from convergekit.adapters.x.feeds import feeds
 from tests.asgi_kit import served
+from tests.killing import handles, tell
 
 __all__: list[str] = []
-
-_TABLE: Final = "CREATE TABLE IF NOT EXISTS handled (said TEXT)"
-_HANDLED: Final = text("INSERT INTO handled VALUES (:said)")
 
 
 class _Quick(XAdapter):
@@ -31,25 +27,17 @@ async def _run(terms: dict[str, Any], backend: str) -> None:
     # Polls as if X told nothing by itself: all comes both ways.
     feeds._SLOW = feeds._TICK = 1.0  # type: ignore[misc]
     chance = Random(terms["seed"])
-    with sqlite3.connect(terms["ledger"], timeout=30) as database:
-        database.execute(_TABLE)
-    database.close()
     hub = Hub(store=f"sqlite:///{terms['ledger']}", handlers=16, lease=terms["lease"])
-
-    @hub.on_message
-    async def handle(message: MessageReceived, transaction: Transaction) -> None:
-        await anyio.sleep(chance.random() * 0.02)
-        said = message.text or ""
-        transaction.add(lambda connection: connection.execute(_HANDLED, {"said": said}))
+    handles(hub, terms["ledger"], chance)
 
     async with hub, served(hub.asgi(), backend, port=terms["port"]):
         await hub.add_channel("x", terms["settings"], adapter=_Quick)
-        print(json.dumps({"open": True}), flush=True)
+        tell(open=True)
         while True:
             counts = await hub.store.counts()
             entries = counts.entries.items()
             left = sum(number for (_, state), number in entries if state is EntryState.READY)
-            print(json.dumps({"left": left, "all": sum(number for _, number in entries)}), flush=True)
+            tell(left=left, all=sum(number for _, number in entries))
             await anyio.sleep(0.2)
 
 

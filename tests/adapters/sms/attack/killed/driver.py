@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -20,6 +19,8 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 from urllib.parse import parse_qs, urlencode, urlsplit
+
+from tests.killing import free_port, handled
 
 __all__ = ["Killed", "killed"]
 
@@ -69,7 +70,7 @@ class Killed:
         self.fates: dict[str, str] = {}
         self.wrong: list[str] = []
         self.figures: dict[str, Any] = {}
-        self._port = _free_port()
+        self._port = free_port()
         self._stop = threading.Event()
         self._calls = self._repeats = 0
         self._lock = threading.Lock()
@@ -122,13 +123,10 @@ class Killed:
         self._compare(said, statuses)
 
     def _compare(self, said: set[str], statuses: dict[str, str]) -> None:
-        import sqlite3
-
-        with closing(sqlite3.connect(self._folder / "ledger.db")) as database:
-            handled = Counter(each for (each,) in database.execute("SELECT said FROM handled"))
-        self.wrong += [f"{each!r} was never handled" for each in sorted(said - handled.keys())]
-        self.wrong += [f"{each!r} was never said" for each in sorted(handled.keys() - said)]
-        self.wrong += [f"{each!r} was handled {count} times" for each, count in handled.items() if count > 1]
+        counts = Counter(handled(self._folder / "ledger.db"))
+        self.wrong += [f"{each!r} was never handled" for each in sorted(said - counts.keys())]
+        self.wrong += [f"{each!r} was never said" for each in sorted(counts.keys() - said)]
+        self.wrong += [f"{each!r} was handled {count} times" for each, count in counts.items() if count > 1]
         self.wrong += [f"{each!r} was sent {count} times" for each, count in self.got.items() if count > 1]
         ends = {"done": "DELIVERED", "lost": "FAILED"}
         for number in range(self._sends):
@@ -136,7 +134,7 @@ class Killed:
             expected = ends[self.fates[text]] if text in self.got else "UNKNOWN"
             if statuses.get(text) != expected:
                 self.wrong.append(f"{text!r} is {statuses.get(text)}, and not {expected}")
-        self.figures |= {"sent": len(self.got), "handled": len(handled), "statuses": dict(Counter(statuses.values()))}
+        self.figures |= {"sent": len(self.got), "handled": len(counts), "statuses": dict(Counter(statuses.values()))}
 
     def _say(self) -> set[str]:
         """Phones say something, each until it is taken."""
@@ -262,12 +260,6 @@ class _Worker:
     def kill(self) -> None:
         self._process.kill()
         self._process.wait()
-
-
-def _free_port() -> int:
-    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
-        port: int = listener.getsockname()[1]
-    return port
 
 
 def killed(folder: Path, backend: str, **size: int) -> Killed:

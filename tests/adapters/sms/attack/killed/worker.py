@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import json
 import signal
-import sqlite3
 import sys
 from random import Random
 from typing import Any, ClassVar, Final
 
 import anyio
 import anyio.lowlevel
-from sqlalchemy import text
 
-from convergekit import Hub, MessageReceived, Transaction
+from convergekit import Hub
 from convergekit.abc import EntryState
 from convergekit.adapters.sms import SmsAdapter
 from convergekit.model import ConversationRef
 from tests.asgi_kit import served
+from tests.killing import handles, tell
 
 __all__: list[str] = []
 
-_TABLE: Final = "CREATE TABLE IF NOT EXISTS handled (said TEXT)"
-_HANDLED: Final = text("INSERT INTO handled VALUES (:said)")
 _OPEN: Final = ("waiting", "queued", "sending")
 
 
@@ -32,16 +29,8 @@ class _Quick(SmsAdapter):
 
 async def _run(terms: dict[str, Any], backend: str) -> None:
     chance = Random(terms["seed"])
-    with sqlite3.connect(terms["ledger"], timeout=30) as database:
-        database.execute(_TABLE)
-    database.close()
     hub = Hub(store=f"sqlite:///{terms['ledger']}", sends=8, handlers=16, lease=4.0)
-
-    @hub.on_message
-    async def handle(message: MessageReceived, transaction: Transaction) -> None:
-        await anyio.sleep(chance.random() * 0.02)
-        said = message.text or ""
-        transaction.add(lambda connection: connection.execute(_HANDLED, {"said": said}))
+    handles(hub, terms["ledger"], chance)
 
     async def submit() -> None:
         for number in range(terms["sends"]):
@@ -54,20 +43,20 @@ async def _run(terms: dict[str, Any], backend: str) -> None:
             counts = await hub.store.counts()
             left = sum(number for (_, state), number in counts.entries.items() if state is EntryState.READY)
             left += sum(number for (_, state), number in counts.deliveries.items() if state in _OPEN)
-            print(json.dumps({"left": left}), flush=True)
+            tell(left=left)
             await anyio.sleep(0.2)
 
     async with hub:
         await hub.add_channel("phone", terms["settings"], adapter=_Quick)
         async with served(hub.asgi(), backend, port=terms["port"]), anyio.create_task_group() as tasks:
-            print(json.dumps({"open": True}), flush=True)
+            tell(open=True)
             await submit()
-            print(json.dumps({"submitted": True}), flush=True)
+            tell(submitted=True)
             tasks.start_soon(look)
             with anyio.open_signal_receiver(signal.SIGTERM) as signals:
                 async for _ in signals:
                     found = [[each.key, str(each.status)] for each in await hub.dispatches(limit=10_000)]
-                    print(json.dumps({"statuses": found}), flush=True)
+                    tell(statuses=found)
                     tasks.cancel_scope.cancel()
                     break
 
