@@ -137,10 +137,11 @@ class _Ready:
         self._rule, self._channel, self._home = rule, shared.channel, shared.home
         self.holds: Holds = test_of(rule.when)
         self._keys = (*_keys(rule.id, shared.fresh, named=shared.named), *shared.keys, _known, _digest)
-        self._text, self._subject = saying(rule.text, holes=True), saying(rule.subject, holes=True)
-        self._sender, self._sender_name = saying(rule.sender), saying(rule.sender_name)
-        self._conversation, self._message_id = saying(rule.conversation), saying(rule.message_id)
-        self._name = saying((*rule.name, *shared.names))
+        self._text, self._subject = saying(rule.text, holes=True), saying(rule.subject, holes=True, then=_subject)
+        self._sender, self._sender_name = saying(rule.sender, then=_bounded), saying(rule.sender_name, then=_bounded)
+        self._conversation = saying(rule.conversation, then=_bounded)
+        self._message_id = saying(rule.message_id, then=short)
+        self._name = saying((*rule.name, *shared.names), then=short)
         self._at = tuple(map(value_of, rule.at))
         self._data = value_of(rule.data) if rule.data is not None else None
         said = rule.automated
@@ -155,8 +156,8 @@ class _Ready:
         fields = self._fields(call, key, now)
         text = self._text(call) if kind in ("message", "edited") else None
         id = self._message_id(call)
-        details = {"name": short(name)} if name else {}
-        id = (short(id) if id else None) or (key if kind == "message" else None)
+        details = {"name": name} if name else {}
+        id = id or (key if kind == "message" else None)
         if kind == "retracted" and id:
             return (MessageRetracted.model_validate({**fields, "details": details, "target": id}),)
         if text is None or not id:
@@ -166,7 +167,7 @@ class _Ready:
         thread = fields["conversation"].thread if self._rule.conversation else None
         fields |= {
             "text": text,
-            "subject": line(subject)[:_LONGEST_LINE] if subject else None,
+            "subject": subject or None,
             "thread": thread,
             "details": details,
             "headers": {},  # to check an empty one takes less time than to copy the default
@@ -177,9 +178,9 @@ class _Ready:
 
     def _fields(self, call: Call, key: str, now: datetime) -> dict[str, Any]:
         sender, conversation = whence(
-            _bounded(self._sender(call)),
-            _bounded(self._sender_name(call)),
-            _bounded(self._conversation(call)),
+            self._sender(call),
+            self._sender_name(call),
+            self._conversation(call),
             self._channel,
             self._home,
         )
@@ -225,9 +226,13 @@ def _placed(make: Says) -> _Key:
     return key
 
 
-def _bounded(text: str | None) -> str | None:
+def _bounded(text: str) -> str:
     """*text*, of which a memory of a thousand stays small."""
-    return text if text is None or len(text) <= _SHORT else short(text)
+    return text if len(text) <= _SHORT else short(text)
+
+
+def _subject(text: str) -> str:
+    return line(text[:_LONGEST_LINE])
 
 
 def _entries(value: Any) -> list[Any]:

@@ -38,6 +38,7 @@ _LONGEST: Final = 262_144  # characters of a text: a template may name a long va
 _ALL: Final = 4_194_304  # ... and of all those of one call, each of which may have
 _LEAST: Final = 4096
 _SHORT: Final = 500
+_FAR_TOO_LONG: Final = 2 * _SHORT
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _NO_LINE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _LOOKED_AT: Final = 8192
@@ -69,7 +70,7 @@ class Call:
         #: Characters that a text may have.
         self.room = _LONGEST
         #: What was found out once, for all rules and entries: there may be thousands of them.
-        self.memo: dict[str, Any] = {}
+        self.memo: dict[Any, Any] = {}
 
     def entries(self, values: Sequence[Any]) -> Iterator[Call]:
         """The same call, at each entry of a list of it. All their texts together are bounded, too."""
@@ -148,14 +149,16 @@ def text_of(path: str) -> Says:
     return says
 
 
-def saying(templates: Iterable[str], *, holes: bool = False) -> Says:
+def saying(templates: Iterable[str], *, holes: bool = False, then: Callable[[str], str] = str) -> Says:
     """What the first of *templates* says in which nothing is missing.
 
     Args:
         templates: In order.
         holes: Where there is none such, the last one of which any value is there counts, and those that are missing
             leave their places empty.
+        then: What is done with it.
     """
+    templates = tuple(templates)
     ready = [_filling(template) for template in templates]
     if not ready:
         return lambda call: None
@@ -165,11 +168,20 @@ def saying(templates: Iterable[str], *, holes: bool = False) -> Says:
         for fill in ready:
             text, missing = fill(call)
             if not missing:
-                return text
+                return then(text) if text else text
             last = text or last
-        return last if holes else None
+        return then(last) if holes and last else None
 
-    return says
+    def says_once(call: Call) -> str | None:
+        if call.index is None:
+            return says(call)
+        key = says, call.room  # the same of all entries of a list, which may be thousands
+        if key not in call.memo:
+            call.memo[key] = says(call)
+        found: str | None = call.memo[key]
+        return found
+
+    return says if any(map(about_entry, templates)) else says_once
 
 
 def test_of(conditions: Conditions) -> Holds:
@@ -192,7 +204,7 @@ def line(text: str) -> str:
 
 def short(text: str) -> str:
     """*text* as a name of bounded length: itself as one line, or its digest."""
-    text = line(text)
+    text = text if len(text) > _FAR_TOO_LONG else line(text)
     return text if len(text) <= _SHORT else "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 
