@@ -76,16 +76,19 @@ class Bodies:
         return bytes(body) if len(body) <= self._max_body else _TOO_LARGE
 
     def _refused_by_length(self, headers: Sequence[tuple[bytes, bytes]]) -> Response | None:
-        seen = False
+        seen = chunked = False
         for name, value in headers:
             if name == b"content-length":
-                # RFC 9112 §6.3: two of them, or no number, is what whoever stands in front of us may read otherwise.
+                # RFC 9112 §6.3: two of them, no number, or one beside chunks is what whoever stands in front of us may
+                # read otherwise: what we take for one request would be two there.
                 if seen or not value.isdigit() or len(value) > 18:
                     return _BAD_LENGTH
                 if int(value) > self._max_body:
                     return _TOO_LARGE
                 seen = True
-        return None
+            elif name == b"transfer-encoding":
+                chunked = True
+        return _BAD_LENGTH if seen and chunked else None
 
     # Those that are not whole
 

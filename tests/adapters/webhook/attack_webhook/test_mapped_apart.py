@@ -38,7 +38,7 @@ def test_what_all_entries_of_a_call_have_in_common_is_made_plain_once(monkeypatc
         return text
 
     monkeypatch.setattr(places, "_plain", plain)
-    shared = {name: "body.big" for name in ("sender", "sender_name", "conversation", "message_id", "subject")}
+    shared = dict.fromkeys(("sender", "sender_name", "conversation", "message_id", "subject"), "body.big")
     reader = mapper({"each": "body.list", "id": "entry.id", "text": "entry.text", **shared})
     entries = [{"id": number, "text": "t"} for number in range(100)]
     found = events(reader, request({"big": "x\r\n" * 1000, "list": entries}))
