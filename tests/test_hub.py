@@ -710,6 +710,9 @@ async def test_a_stored_id_leads_back_to_the_handle() -> None:
         assert found is not None
         assert (found.id, await found.wait()) == (sent.id, Status.ACCEPTED)
         assert await world.hub.dispatch("nobody") is None
+        by_delivery = await world.hub.dispatch(found.deliveries[0].id)  # which is what a medium may have been told
+        assert by_delivery is not None
+        assert by_delivery.id == sent.id
     async with opened(store=store) as world:
         handle = await world.hub.dispatch(kept)
         assert handle is not None

@@ -110,22 +110,26 @@ class Redelivering:
         """See `Hub.redeliver`."""
         self._check_open()
         id = what if isinstance(what, str) else what.id
-        dispatch = await self._store.load(id)
-        wanted = (id,) if dispatch is None else chosen(dispatch)
-        dispatch = dispatch or await self._of_delivery(id)
-        again = self._again(wanted, expires_at)
+        if (dispatch := await self.find(id)) is None:
+            raise InvalidInputError(
+                f"the ledger has no dispatch {id!r}, and no delivery of a channel that is known here"
+            )
+        again = self._again(chosen(dispatch) if dispatch.id == id else (id,), expires_at)
         saved = await self._engine.ledger.update(dispatch, again)
         if saved is None:
             raise InvalidInputError(f"{id} does not go again: {_summed(dispatch, again)}")
         return DispatchHandle(self._side, self._engine.ledger.watch(saved))
 
-    async def _of_delivery(self, id: str) -> Dispatch:
+    async def find(self, id: str) -> Dispatch | None:
+        """The dispatch of that *id*, or the one that has a delivery of that id, by a channel that is known here."""
+        if (dispatch := await self._store.load(id)) is not None:
+            return dispatch
         for channel in self._engine.channels:
             found = await self._store.find(channel, delivery=id)
             dispatch = None if found is None else await self._store.load(found[0])
             if dispatch is not None:
                 return dispatch
-        raise InvalidInputError(f"the ledger has no dispatch {id!r}, and no delivery of a channel that is known here")
+        return None
 
     async def many(self, selection: Selection) -> Redelivered:
         """See `Hub.redeliver`."""

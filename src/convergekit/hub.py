@@ -444,10 +444,11 @@ class Hub(AsyncContextManagerMixin):
         """The handle on what was submitted before, maybe by another process; None where the ledger has no such id.
 
         Args:
-            id: `DispatchHandle.id`, as a host has stored it, or the `dispatch` of a `DeliveryError`.
+            id: `DispatchHandle.id`, as a host has stored it, or the `dispatch` of a `DeliveryError`; or the id of one
+                of its deliveries on a channel that is known here, as a thin webhook tells it.
         """
         self._check_open()
-        found = await self.store.load(id)
+        found = await self._redelivering.find(id)
         return None if found is None else self._handle(found)
 
     async def dispatches(self, *, limit: int = 100, recipient: To | None = None) -> list[DispatchHandle]:
