@@ -12,10 +12,8 @@ Rules kept here:
 from __future__ import annotations
 
 import json as jsonlib
-import logging
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
-from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, Self
@@ -28,6 +26,7 @@ from convergekit.errors import AccountError, InvalidInputError, NotSentError, Re
 
 from . import _library
 from ._call import Call
+from ._hosted import Hosted
 from ._pools import Pools
 from .answers import OUTCOMES, Fault, HttpAnswer, Outcome, Outcomes, error_for, outcome_for
 from .guard import AddressGuard, refuse
@@ -52,8 +51,6 @@ _JSON: Final = jsonlib.JSONEncoder(ensure_ascii=False, separators=(",", ":"), al
 _HOPS: Final = 5
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
-_ours: ContextVar[bool] = ContextVar("convergekit_http", default=False)
-
 
 class Started(Protocol):
     """What is told that the first byte is about to leave: an `Outgoing`."""
@@ -75,31 +72,6 @@ class Tells(Protocol):
 class _SystemTime:
     def now(self) -> datetime:
         return datetime.now(UTC)
-
-
-class _Quiet(logging.Filter):
-    """Drops what a client library says about our own requests: it says their URLs, which may hold a token.
-
-    Entered, it is on the library's logger; it lets pass what others log meanwhile.
-    """
-
-    def __init__(self, logger: str) -> None:
-        super().__init__()
-        self._logger, self._users = logging.getLogger(logger), 0
-
-    def __enter__(self) -> None:
-        self._users += 1
-        self._logger.addFilter(self)  # which adds it once
-        _ours.set(True)
-
-    def __exit__(self, *exc: object) -> None:
-        _ours.set(False)
-        self._users -= 1
-        if not self._users:
-            self._logger.removeFilter(self)
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        return not _ours.get()
 
 
 class Http:
@@ -131,12 +103,11 @@ class Http:
         keep_alive: float = 4.0,
     ) -> None:
         self.channel = channel
-        self._transport, self._client = transport, client
+        hosted = transport is not None or client is not None
+        self._hosted = Hosted(transport, client, connect_timeout=connect_timeout) if hosted else None
         self._clock = clock or _SystemTime()
-        self._timeouts = {"connect": connect_timeout, "pool": None, "read": None, "write": None}
-        self._keep_alive = keep_alive
+        self._connect_timeout, self._keep_alive = connect_timeout, keep_alive
         self._pools = Pools(self._connection, connections, keep=keep_alive)
-        self._quiet = _Quiet(_library.library_of(client, "AsyncClient"))
         self._authorities: Path | None = None
         self._guard: AddressGuard | None = None
         self._lookups: Lookups | None = None
@@ -346,7 +317,7 @@ class Http:
         """Let *call* come as far as it can; only a stranger's exception comes out."""
         with anyio.move_on_after(timeout) as scope:
             try:
-                if self._client is None and self._transport is None:
+                if self._hosted is None:
                     await self._over_network(call, scope)
                 else:
                     async with self._exchange(call) as stream:
@@ -368,44 +339,20 @@ class Http:
     @asynccontextmanager
     async def _exchange(self, call: Call) -> AsyncGenerator[AsyncIterator[bytes]]:
         """The head of the answer is in *call*; yields the stream of the body."""
-        if self._guard is not None and (self._client is not None or self._transport is not None):
-            refuse(self._guard.objection_to(call.url), self.channel)
-        if self._client is not None:
-            async with _closing(await self._over_client(call), call) as stream:
+        if self._hosted is not None:
+            if self._guard is not None:
+                refuse(self._guard.objection_to(call.url), self.channel)
+            async with self._hosted.exchange(call) as stream:
                 yield stream
-        elif self._transport is not None:
-            async with _closing(await self._over(self._transport, call), call) as stream:
-                yield stream
-        else:
-            assert call.origin is not None
-            async with self._pools.lend(call.origin) as connection:
-                yield await connection.ask(call)
-
-    async def _over(self, transport: Any, call: Call) -> Any:
-        name = _library.library_of(transport, "AsyncBaseTransport")
-        request = self._prepared(_library.library(name).Request, name, call)
-        if not _library.tells_when_it_writes(transport):
-            call.start()
-        return await transport.handle_async_request(request)
-
-    async def _over_client(self, call: Call) -> Any:
-        request = self._prepared(self._client.build_request, _library.library_of(self._client, "AsyncClient"), call)
-        call.start()
-        with self._quiet:
-            return await self._client.send(request, stream=True, follow_redirects=False)
-
-    def _prepared(self, make: Callable[..., Any], name: str, call: Call) -> Any:
-        extensions = {"timeout": self._timeouts, "trace": call.trace}
-        url = _library.url_of(name, call.url)
-        request = make(call.method, url, headers=call.headers, content=call.content, extensions=extensions)
-        request.stream = _library.body_of(name)(call.content)
-        return request
+            return
+        assert call.origin is not None
+        async with self._pools.lend(call.origin) as connection:
+            yield await connection.ask(call)
 
     def _connection(self) -> Any:
         from ._connection import Connection
 
-        connect_timeout = self._timeouts["connect"] or 0.0
-        return Connection(self._tls, self._dial, connect_timeout=connect_timeout, keep_alive=self._keep_alive)
+        return Connection(self._tls, self._dial, connect_timeout=self._connect_timeout, keep_alive=self._keep_alive)
 
     async def _dial(self, origin: str, host: str, port: int) -> SocketStream:
         from ._dial import Lookups, dial
@@ -489,14 +436,3 @@ async def _read(call: Call, stream: AsyncIterable[bytes], scope: anyio.CancelSco
             # connection closes now; Trio warns of generators that the garbage collector has to close.
             scope.cancel()
     call.complete = call.limit is None or len(call.body) <= call.limit
-
-
-@asynccontextmanager
-async def _closing(response: Any, call: Call) -> AsyncGenerator[AsyncIterator[bytes]]:
-    """The answer of a client library: its head goes into *call*; yields its body."""
-    try:
-        call.status, call.fields = response.status_code, response.headers.multi_items()
-        yield aiter(response.stream)
-    finally:
-        with anyio.move_on_after(2, shield=True):
-            await response.aclose()
