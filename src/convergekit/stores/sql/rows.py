@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DIRECTIONS",
     "IMPORTANCES",
+    "REMEMBERED",
     "DeliveryRow",
     "DispatchRow",
     "EntryRow",
@@ -37,6 +38,8 @@ __all__ = [
 
 DIRECTIONS: Final = ("in", "out")
 IMPORTANCES: Final = ("urgent", "normal", "bulk")
+#: Characters of a name that is remembered: a stranger may choose threads of thousands, another for each message.
+REMEMBERED: Final = 512
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _OPEN: Final = (DeliveryState.QUEUED, DeliveryState.SENDING)
@@ -58,16 +61,19 @@ def hashed(*words: str) -> str:
     return urlsafe_b64encode(blake2b(text, digest_size=16).digest())[:22].decode()
 
 
-@lru_cache(maxsize=65_536)
 def lane_key(lane: Lane) -> str:
     """What a lane is called in the tables."""
-    return hashed(*lane)
+    return _hashed(*lane) if len(lane.conversation) <= REMEMBERED else hashed(*lane)
 
 
-@lru_cache(maxsize=65_536)
 def address_key(channel: str, uri: str) -> str:
     """What an address on a channel is called in the tables."""
-    return hashed("address", channel, uri)
+    return (_hashed if len(uri) <= REMEMBERED else hashed)("address", channel, uri)
+
+
+@lru_cache(maxsize=131_072)
+def _hashed(*words: str) -> str:
+    return hashed(*words)
 
 
 class EntryRow(NamedTuple):

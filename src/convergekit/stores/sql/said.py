@@ -28,7 +28,7 @@ from convergekit.model import Content, Dispatch
 from convergekit.stores._said import Row, described
 
 from .prepared import driver
-from .rows import micros
+from .rows import REMEMBERED, micros
 from .schema import _ID, _NAME, _NUMBER, _PREFIX, metadata
 
 __all__ = [
@@ -119,9 +119,17 @@ class Said(NamedTuple):
     words: str
 
 
-@lru_cache(maxsize=65_536)
 def topic(*names: str) -> int:
     """The number of a topic: ("address", URI), ("conversation", key), ("channel", name), or (channel, id)."""
+    return _topic(*names) if len(names[1]) <= REMEMBERED else _numbered(*names)
+
+
+@lru_cache(maxsize=65_536)
+def _topic(*names: str) -> int:
+    return _numbered(*names)
+
+
+def _numbered(*names: str) -> int:
     digest = blake2b("\x00".join(names).encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return int.from_bytes(digest) >> 1
 
