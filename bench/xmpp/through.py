@@ -30,14 +30,14 @@ async def run(effort: Effort) -> Iterator[Line]:
     """Each side in each round has two accounts of its own, on a server that is fresh."""
     if Prosody.missing():
         return iter([missing(PLAIN, float("nan"), peer, GOAL) for peer in (RAW, MANAGED, SAME)])
-    items = effort.items(ITEMS, at_least=100)
+    items, rate = effort.items(ITEMS, at_least=50), partial(_rate, warm=effort.items(WARM, at_least=10))
     sides: Mapping[str, Side] = {
-        "ours": _rate(partial(ours, receipts=False), items),
-        "raw": _rate(theirs, items),
-        "managed": _rate(partial(theirs, plugins=["xep_0198"]), items),
-        "same": _rate(partial(theirs, plugins=["xep_0198"], more=OURS), items),
-        "ours, confirmed": _rate(partial(ours, receipts=True), items, reports=True),
-        "theirs, confirmed": _rate(
+        "ours": rate(partial(ours, receipts=False), items),
+        "raw": rate(theirs, items),
+        "managed": rate(partial(theirs, plugins=["xep_0198"]), items),
+        "same": rate(partial(theirs, plugins=["xep_0198"], more=OURS), items),
+        "ours, confirmed": rate(partial(ours, receipts=True), items, reports=True),
+        "theirs, confirmed": rate(
             partial(theirs, plugins=["xep_0198", "xep_0184"], receipts=True), items, reports=True
         ),
     }
@@ -52,7 +52,7 @@ async def run(effort: Effort) -> Iterator[Line]:
     )
 
 
-def _rate(opened: Opened, items: int, *, reports: bool = False) -> Side:
+def _rate(opened: Opened, items: int, *, warm: int, reports: bool = False) -> Side:
     """The side whose figure is its messages a second, once it is connected and warm."""
 
     async def one_round() -> float:
@@ -64,11 +64,11 @@ def _rate(opened: Opened, items: int, *, reports: bool = False) -> Side:
                 if reports:
                     await pair.here.until(lambda: pair.here.reports >= numbers.stop)
 
-            await send(range(WARM))
+            await send(range(warm))
             began = time.perf_counter()
-            await send(range(WARM, WARM + items))
+            await send(range(warm, warm + items))
             took = time.perf_counter() - began
-        if pair.there.numbers != list(range(WARM + items)):
+        if pair.there.numbers != list(range(warm + items)):
             raise RuntimeError("messages were lost, doubled, or came out of order")
         return items / took
 
