@@ -13,15 +13,16 @@ from .email import EMAIL
 from .measure import Effort, Line
 from .sms import SMS
 from .store import STORE
+from .webhook import WEBHOOK
 from .x import X
 from .xmpp import XMPP
 
 #: What can be named, and the modules whose `run` measures it.
 MODULES: Mapping[str, Sequence[str]] = {
     "inbound": ("inbound",),
-    "webhook": ("webhook", "webhook_send"),
-    "webhook.send": ("webhook_send",),
-    "server": ("server",),
+    "webhook": tuple(f"webhook.{part}" for part in WEBHOOK),
+    **{f"webhook.{part}": (f"webhook.{part}",) for part in WEBHOOK},
+    "server": ("webhook.server",),
     "import": ("imports",),
     "message": ("message",),
     "send": ("send",),

@@ -11,7 +11,7 @@ import httpx
 from convergekit.http import Http
 
 from .measure import Effort, Line, Side, Timer, compare
-from .serving import server
+from .webhook.serving import server
 
 __all__ = ["run"]
 

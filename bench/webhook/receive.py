@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from . import mapped
-from .hooks import CHANNEL, App, Header, Ours, Signed, bare, ours
-from .measure import Effort, Goal, Line, Side, Timer, compare
+from ..measure import Effort, Goal, Line, Side, Timer, compare
+from .comments import CONFIG as GITHUB
+from .comments import Comments
+from .signed import CHANNEL, App, Header, Ours, Signed, bare, ours
 
 __all__ = ["run"]
 
@@ -17,7 +18,7 @@ BURST = 64
 async def run(effort: Effort) -> Iterator[Line]:
     """Until it is answered, which is what the bare function does; and until a handler has had it, for information."""
     items = effort.items(2560, at_least=BURST)
-    async with ours() as side, ours(mapped.CONFIG, mapped.Comments) as comments:
+    async with ours() as side, ours(GITHUB, Comments) as comments:
         sides = {
             "answered": _ours(side, items, handled=False),
             "mapped": _ours(comments, items // 4, handled=False),

@@ -25,11 +25,11 @@ from convergekit.model import Address, ConversationRef, Message, Part
 from convergekit.stores.sql import SqlStore
 from tools.nginx import Nginx, missing
 
-from .email.drive import Opened, Send, drive, sending
-from .hooks import SECRET
-from .measure import Effort, Goal, Line, Side, Timer, compare
-from .measure import missing as unknown
-from .store.drive import fresh_file
+from ..email.drive import Opened, Send, drive, sending
+from ..measure import Effort, Goal, Line, Side, Timer, compare
+from ..measure import missing as unknown
+from ..store.drive import fresh_file
+from .signed import SECRET
 
 __all__ = ["run"]
 

@@ -1,4 +1,4 @@
-"""An app under hypercorn, in a process of its own on loopback: `python -m bench.serving ours|bare|sink`."""
+"""An app under hypercorn, in a process of its own on loopback: `python -m bench.webhook.serving ours|bare|sink`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import anyio
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
-from .hooks import App, bare, ours
+from .signed import App, bare, ours
 
 __all__ = ["CPU_PATH", "server"]
 
@@ -27,7 +27,7 @@ CPU_PATH = "/-/cpu-seconds"
 @contextmanager
 def server(kind: str) -> Generator[int]:
     """Start one, yield its port, and stop it."""
-    started = subprocess.Popen([sys.executable, "-m", "bench.serving", kind], stdout=subprocess.PIPE, text=True)
+    started = subprocess.Popen([sys.executable, "-m", "bench.webhook.serving", kind], stdout=subprocess.PIPE, text=True)
     try:
         assert started.stdout is not None
         yield int(started.stdout.readline())

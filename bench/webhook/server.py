@@ -11,9 +11,9 @@ from statistics import median
 import anyio
 from anyio.abc import SocketStream
 
-from .hooks import CHANNEL, Signed
-from .measure import Effort, Goal, Line, Side, compare
+from ..measure import Effort, Goal, Line, Side, compare
 from .serving import CPU_PATH, server
+from .signed import CHANNEL, Signed
 
 __all__ = ["run"]
 
