@@ -16,6 +16,7 @@ __all__ = ["whence"]
 
 _URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]{1,30}:.{1,500}")
 _NAME: Final = 200
+_PATH: Final = 3000
 
 
 @lru_cache(maxsize=1024)
@@ -46,4 +47,7 @@ def _sender(said: str, name: str | None, channel: str) -> Address:
         except InvalidInputError:
             pass
     plain = short(said)
-    return Address(f"webhook:{channel}/{quote(plain, safe='@')}", display_name=name or plain[:_NAME])
+    # Where each character takes twelve, what is short enough for a name is too long for an address: its digest is not.
+    path = quote(plain, safe="@")
+    path = path if len(path) <= _PATH else short(path)
+    return Address(f"webhook:{channel}/{path}", display_name=name or plain[:_NAME])
