@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from convergekit.adapters.webhook import translator
-from convergekit.errors import ConvergeError, StoreError
+from convergekit.errors import ConvergeError, InvalidInputError, StoreError
 from convergekit.http import StandardWebhooks
 from convergekit.model import Address, CustomReceived, Importance, MessageReceived, event_from_json, event_to_json
 from tests.adapters.webhook.kit import HOME, NEW, OLD, START, channel
@@ -163,6 +163,16 @@ async def test_what_is_signed_and_makes_no_sense_is_400(body: bytes) -> None:
     async with channel() as (app, context):
         assert (await post(app, body)).status == 400
     assert context.admitted == []
+
+
+@pytest.mark.parametrize(
+    ("data", "named"), [({"text": 5, "headers": {"a word": 7}}, "headers, text"), ({"sender": "a word"}, "sender")]
+)
+def test_the_fields_that_do_not_fit_are_named_and_what_is_in_them_is_not(data: dict[str, Any], named: str) -> None:
+    """For whoever looks at a call by `convergekit parse`."""
+    with pytest.raises(InvalidInputError) as caught:
+        translator.to_event(body_of(**data), key="k", type="message.created", channel="shop", home=None)
+    assert str(caught.value) == f"fields of the document do not fit: {named}"
 
 
 async def test_more_than_the_channel_takes_is_refused_before_it_is_looked_at() -> None:

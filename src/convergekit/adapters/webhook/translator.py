@@ -196,7 +196,9 @@ def event_of(
     try:
         return _event(said, native, key=key, id=id, type=type, channel=channel, home=home)
     except ValidationError as exc:
-        raise InvalidInputError(f"{exc.error_count()} fields of the document do not fit") from exc
+        places = [each["loc"] for each in exc.errors(include_input=False)]  # the first name of each is one of ours
+        names = {"sender" if exc.title == Address.__name__ else str(place[0]) for place in places if place}
+        raise InvalidInputError(f"fields of the document do not fit: {', '.join(sorted(names))}") from exc
 
 
 def _event(
