@@ -32,6 +32,7 @@ from anyio.streams.tls import TLSStream
 
 from ._call import Call
 from ._wire import readable, wired
+from .syntax import TOKEN
 
 __all__ = ["Connection"]
 
@@ -50,9 +51,8 @@ _FRAMED: Final = 8
 _WITH_A_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 #: What says how a message is framed, or what becomes of the connection: what has one of these is not plain.
 _FRAMING: Final = frozenset({"connection", "content-length", "expect", "te", "trailer", "transfer-encoding", "upgrade"})
-_TOKEN: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-_PLAIN_REQUEST: Final = re.compile(rf"[A-Z]+ [!-~]+ HTTP/1\.1\r\n(?:{_TOKEN}: [!-~](?:[ -~]*[!-~])?\r\n)+\r\n")
-_FIELD: Final = rf"({_TOKEN}):([\t -~\x80-\xff]*)\r\n"  # in linear time, whatever somebody sends
+_PLAIN_REQUEST: Final = re.compile(rf"[A-Z]+ [!-~]+ HTTP/1\.1\r\n(?:{TOKEN}: [!-~](?:[ -~]*[!-~])?\r\n)+\r\n")
+_FIELD: Final = rf"({TOKEN}):([\t -~\x80-\xff]*)\r\n"  # in linear time, whatever somebody sends
 _PLAIN_FIELDS: Final = re.compile(_FIELD)
 _PLAIN_HEAD: Final = re.compile(rf"HTTP/1\.1 ([2-5][0-9]{{2}})(?: [\t -~\x80-\xff]*)?\r\n(?:{_FIELD})*\r\n")
 _LENGTH: Final = re.compile(r"[0-9]{1,15}")

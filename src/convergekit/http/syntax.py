@@ -9,11 +9,13 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import quote, urlsplit
 
-__all__ = ["is_header", "is_this_machine", "is_token", "leads_to", "origin_at", "origin_of", "url_behind"]
+__all__ = ["TOKEN", "is_header", "is_this_machine", "is_token", "leads_to", "origin_at", "origin_of", "url_behind"]
+
+#: What a method, and the name of a header, is made of (RFC 9110 §5.6.2): a regular expression.
+TOKEN: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 
 _UNPRINTABLE: Final = re.compile(r"[^\x20-\x7e]")
 _BEFORE_PATH: Final = re.compile(r"[^/?#]*//[^/?#]*")
-_TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 #: RFC 3986 §3.2.2, of which a name has letters, digits and what stands in names of hosts: where more is let through,
 #: two readers can make two hosts of it. An IPv6 address may have a scope (RFC 6874).
 _AUTHORITY: Final = re.compile(r"(?:[0-9A-Za-z._~-]+|\[[0-9A-Fa-f:.]+(?:%[0-9A-Za-z._~%-]+)?\])(?::[0-9]{0,5})?")
@@ -61,8 +63,8 @@ def url_behind(base: str, path: str, query: str = "") -> str:
 
 @lru_cache(maxsize=256)
 def is_token(text: str) -> bool:
-    """Whether *text* can be a method, or the name of a header (RFC 9110 §5.6.2)."""
-    return _TOKEN.fullmatch(text) is not None
+    """Whether *text* can be a method, or the name of a header."""
+    return re.fullmatch(TOKEN, text) is not None
 
 
 def is_header(name: str, value: str) -> bool:
