@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from convergekit.errors import RejectedError
+from convergekit.http import leads_to
 from convergekit.model import Attachment
 
 from .auth import Auth
@@ -17,8 +18,8 @@ from .session import Session
 __all__ = ["fetched"]
 
 #: What of X' serves files to whoever has an account's signature, and what to anybody.
-_SIGNED: Final = ("ton.twitter.com", "ton.x.com")
-_OPEN: Final = ("twimg.com",)
+_SIGNED: Final = ("ton.twitter.com", "*.ton.twitter.com", "ton.x.com", "*.ton.x.com")
+_OPEN: Final = ("twimg.com", "*.twimg.com")
 
 
 @asynccontextmanager
@@ -47,7 +48,5 @@ async def _signed(session: Session, url: str) -> str:
 
 
 def _is_at(url: str, hosts: tuple[str, ...]) -> bool:
-    """Whether *url* is of one of *hosts*, or of what stands below it, over TLS."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    return parts.scheme == "https" and any(host == each or host.endswith(f".{each}") for each in hosts)
+    """Whether *url* leads to one of *hosts*, over TLS."""
+    return url[:8].lower() == "https://" and leads_to(url, hosts)
