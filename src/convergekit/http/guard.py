@@ -27,6 +27,8 @@ __all__ = ["AddressGuard", "literal", "refuse"]
 _IPAddress: TypeAlias = IPv4Address | IPv6Address
 _Network: TypeAlias = IPv4Network | IPv6Network
 
+_NO_HOST: Final = "a URL without a host that others know"
+_NO_ADDRESS: Final = "a number that is no address"
 #: What lies in several of these is called by the first.
 _RANGES: Final = {
     "0.0.0.0/8": "this network",  # Linux takes 0.0.0.0 for 127.0.0.1
@@ -139,11 +141,11 @@ class AddressGuard:
         origin = origin_of(url)
         host = urlsplit(origin).hostname if origin else None
         if origin is None or host is None or "%" in host:  # a scope makes sense on this machine only
-            return "a URL without a host that others know"
+            return _NO_HOST
         try:
             address = literal(host) or _by_name(host)
         except ValueError:
-            return "a number that is no address"
+            return _NO_ADDRESS
         return None if address is None else self.objection(address, origin=origin)
 
 
@@ -174,7 +176,8 @@ def refuse(objection: str | None, channel: str) -> None:
     """Raise what stands for an *objection*; nothing where there is none."""
     if objection is not None:
         reason = f"the address guard refuses where the URL leads: {objection}"
-        raise RejectedError(f"{reason}; where that is meant, name it in `allow_networks`", channel=channel)
+        way_out = "" if objection in (_NO_HOST, _NO_ADDRESS) else "; where that is meant, name it in `allow_networks`"
+        raise RejectedError(reason + way_out, channel=channel)
 
 
 def _is_number(text: str) -> bool:

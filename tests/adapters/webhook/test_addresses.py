@@ -72,7 +72,8 @@ async def test_no_address_that_a_user_types_leads_inside() -> None:
     ("host", "why"),
     [
         ("10.1.2.3", r"10\.0\.0\.0/8 \(private\); where that is meant, name it in `allow_networks`"),
-        ("169.254.169.254", "a metadata service, which no larger network allows"),
+        ("169.254.169.254", "a metadata service, which no larger network allows; where that"),
+        ("10.0.0.300", "a number that is no address$"),
     ],
 )
 async def test_a_refusal_says_what_it_is_and_how_to_allow_it(host: str, why: str) -> None:

@@ -273,6 +273,8 @@ async def test_a_channel_that_can_only_receive_keeps_the_message_until_a_person_
     adapter = adapter_over(Endpoint(), secrets=(), inbound_secrets=(SecretStr(NEW),))
     with pytest.raises(AuthenticationError, match="secrets"):
         await adapter.send(outgoing(HOME))
+    health = await adapter.check()
+    assert (health.ok, health.detail.partition(":")[0]) == (False, "nothing can be signed")
 
 
 async def test_check_asks_for_nothing_to_be_done() -> None:

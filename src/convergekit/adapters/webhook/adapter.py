@@ -139,9 +139,11 @@ class WebhookAdapter(Adapter[WebhookConfig]):
         return await self._endpoints.enable(address)
 
     async def check(self) -> Health:
-        """Whether the configured endpoint can be reached."""
+        """Whether the configured endpoint can be reached, and something be signed for it."""
         if self.config.url is None:
             return Health(ok=True, detail="there is no url; this channel receives, and sends where it is told to")
+        if self._unsigned is not None:
+            return Health(ok=False, detail=self._cannot_sign)
         return await self._transport.probe(self.config.url)
 
     def challenge(self, request: Request) -> Response | None:
@@ -187,12 +189,15 @@ class WebhookAdapter(Adapter[WebhookConfig]):
         """The same for what is new and for what we have already."""
         return _TAKEN
 
+    @property
+    def _cannot_sign(self) -> str:
+        return f"nothing can be signed: {self._unsigned}; see `scheme` and `secrets`"
+
     def _refuse_what_cannot_go(self, out: Outgoing) -> None:
         if out.to.scheme not in self.schemes:  # an answer to a document that came without a way back
             raise RejectedError("there is nowhere to answer to: set `url`")
         if self._unsigned is not None:
-            text = f"nothing can be signed: {self._unsigned}; see `scheme` and `secrets`"
-            raise AuthenticationError(text, channel=self.context.channel)
+            raise AuthenticationError(self._cannot_sign, channel=self.context.channel)
         if not is_allowed(out.to.uri, allow_http=self.config.allow_http):
             raise RejectedError("plain http is refused: use https, or set `allow_http = true`")
 
