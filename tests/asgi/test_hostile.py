@@ -28,17 +28,17 @@ LARGE = b"x" * (2**20 - 1)
 
 #: What each does again and again, and how many of them there are.
 HOSTILE: dict[str, tuple[int, Script]] = {
-    "slow headers": (15, trickles(POST + b"x-a: ")),
-    "slow bodies": (15, trickles(POST + b"content-length: 1000\r\n\r\n")),
-    "silent": (15, says(POST + b"content-length: 1000\r\n\r\n")),
-    "large, and then silent": (20, says(POST + b"content-length: 1048576\r\n\r\n" + LARGE)),
+    "slow headers": (10, trickles(POST + b"x-a: ")),
+    "slow bodies": (10, trickles(POST + b"content-length: 1000\r\n\r\n")),
+    "silent": (10, says(POST + b"content-length: 1000\r\n\r\n")),
+    "large, and then silent": (45, says(POST + b"content-length: 1048576\r\n\r\n" + LARGE)),
     "chunks without end": (
         10,
         says(POST + b"transfer-encoding: chunked\r\n\r\n", *[b"10000\r\n" + b"x" * 65536 + b"\r\n"] * 18),
     ),
     "forged": (5, says(POST + b"connection: close\r\ncontent-length: 2\r\n\r\n{}")),
-    "wrong lengths": (10, says(POST + b"content-length: -1\r\n\r\n")),
-    "leaving": (10, leaves(POST + b"content-length: 1000\r\n\r\nx", reset=True)),
+    "wrong lengths": (5, says(POST + b"content-length: -1\r\n\r\n")),
+    "leaving": (5, leaves(POST + b"content-length: 1000\r\n\r\nx", reset=True)),
 }
 HONEST, CALLS = 4, 3
 _MADE = count()
@@ -112,8 +112,8 @@ async def test_honest_calls_are_answered_and_memory_is_bounded(server: str) -> N
         grown = most() - before
     assert len(took) == HONEST * CALLS
     assert max(took) < 20
-    # The large ones alone would keep thirty, in buffers that are larger still; four are allowed for all.
-    assert grown < 34
+    # Without the bound it is more than eighty; four are allowed for all, and the server's own buffers are beside them.
+    assert grown < 65
     assert {status for _, status in heard} <= {None, 400, 401, 408, 413}
 
 
