@@ -172,7 +172,7 @@ def test_a_shared_secret_and_a_key_pair_sign_together_while_one_replaces_the_oth
 def test_a_public_key_verifies_and_does_not_sign() -> None:
     both = StandardWebhooks([PUBLIC, OLD]).sign("m1", NOW, BODY)
     assert both["webhook-signature"].startswith("v1,")
-    with pytest.raises(ConfigurationError, match="a public key .whpk_. only verifies"):
+    with pytest.raises(ConfigurationError, match=r"a public key .whpk_. only verifies"):
         StandardWebhooks([PUBLIC]).sign("m1", NOW, BODY)
 
 

@@ -233,7 +233,6 @@ class TestIds:
         assert keys(None, ids=["entry.id"]) == ["1", "2"]
         assert len(set(keys("digest"))) == 2
 
-
     def test_entries_of_two_lists_in_one_call_are_told_apart(self) -> None:
         rules = mapper({"each": "body.a", "text": "entry.t"}, {"each": "body.b", "text": "entry.t"})
         found = events(rules, call({"a": [{"t": 1}, {"t": 2}], "b": [{"t": 3}]}))
