@@ -47,7 +47,8 @@ async def forget(event: EndpointDisabled) -> None:
 def customers(request: httpx.Request) -> httpx.Response:
     if str(request.url) == BAKER:
         return httpx.Response(410)
-    print("the shop gets:", json.loads(request.content)["data"]["text"])
+    told = json.loads(request.content)
+    print("the shop gets:", told["data"].get("text", told["type"]))
     return httpx.Response(204)
 
 
@@ -68,6 +69,11 @@ async def run() -> None:
         # [send]
         await hub.submit("The new prices are out.", to=SHOP, key="prices-2026:shop")
         # [send end]
+        # [event]
+        shipped = {"type": "order.shipped", "data": {"order": 42, "parcel": "DX1"}}
+        await hub.submit(Message(native={"webhook": shipped}), to=SHOP, key="order-42:told")
+        # [event end]
+        await hub.idle()
         await orders()
         for news in ("prices", "holidays"):
             try:

@@ -137,6 +137,7 @@ SHOWN = {
     ],
     "webhook_endpoints.py": [
         "the shop gets: The new prices are out.",
+        "the shop gets: order.shipped",
         "the shop gets: Order 42 was placed.",
         "the shop gets: Order 42 was paid.",
         "the shop gets: Order 42 was shipped.",
