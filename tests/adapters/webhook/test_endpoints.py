@@ -104,7 +104,7 @@ async def test_while_one_request_finds_out_no_other_goes() -> None:
     with state:
         with pytest.raises(ThrottledError, match="just being asked") as caught:
             state.check()
-        assert caught.value.retry_after == pytest.approx(5.5)
+        assert caught.value.retry_after == pytest.approx(22), "as long as one request may take"
     state.check()  # it is back
 
 

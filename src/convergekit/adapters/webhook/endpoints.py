@@ -39,10 +39,13 @@ DISABLED: Final = "disabled"
 
 _FIRST: Final = 30.0
 _LONGEST: Final = 600.0
-#: Seconds after which whoever has found that somebody else is asking looks again.
-_ASKING: Final = 5.0
+#: Seconds after which whoever has found that somebody else is asking looks again. Few find that unless the request
+#: hangs, so it is for as long as one may: thousands who look each few seconds keep the ledger from all others.
+_ASKING: Final = 20.0
 #: Share by which a wait is prolonged by chance, so that not all come back at the same moment.
 _SPREAD: Final = 0.2
+#: How many come back in a second, at most: each costs the ledger two writes, and thousands may wait for one endpoint.
+_A_SECOND: Final = 200
 _LOOKED_UP: Final = 60.0
 #: Endpoints that are remembered, those that were written to last; of others it is learnt anew how they are.
 _REMEMBERED: Final = 4096
@@ -64,6 +67,7 @@ class EndpointState:
         "_clock",
         "_failures",
         "_pause",
+        "_put_off",
         "_random",
         "_until",
         "disabled",
@@ -76,6 +80,7 @@ class EndpointState:
         self._pause = 0.0  # for how long it was left alone the last time; 0 while it works
         self._until = -math.inf  # nothing goes before
         self._asking = False  # a request is under way that finds out
+        self._put_off = 0  # since it was last heard of
         self.disabled = False
         self.looked_up_at = -math.inf
 
@@ -84,7 +89,8 @@ class EndpointState:
         left = self._until - self._clock.monotonic()
         if left <= 0 and not self._asking:
             return
-        wait = left if left > 0 else _ASKING
+        wait = (left if left > 0 else _ASKING) + self._put_off / _A_SECOND
+        self._put_off += 1
         raise ThrottledError(
             self._why(), retry_after=wait * (1 + _SPREAD * self._random()), scope="conversation", asked=False
         )
@@ -108,7 +114,7 @@ class EndpointState:
             self._fails(asked)
 
     def _works(self) -> None:
-        self._failures = 0
+        self._failures = self._put_off = 0
         if self._pause:
             self._pause, self._until = 0.0, -math.inf
 
@@ -118,7 +124,7 @@ class EndpointState:
         # Those that were under way when it became clear say nothing new.
         if asked or (0 < self._breaker <= self._failures and now >= self._until):
             self._pause = min(2 * self._pause, _LONGEST) or _FIRST
-            self._until = now + self._pause
+            self._until, self._put_off = now + self._pause, 0
 
     def _why(self) -> str:
         if self._asking:
