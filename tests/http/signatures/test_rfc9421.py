@@ -312,6 +312,15 @@ def test_an_id_that_is_there_is_covered() -> None:
     assert MessageSignatures([NEW], id_header="X-Theirs").verify(call(theirs), NOW).id == "m1"
 
 
+@pytest.mark.parametrize("id", ["", "m 1", "m" * 257])
+def test_an_id_that_is_none_is_refused_whoever_signed_it(id: str) -> None:
+    """It becomes the key of an event."""
+    theirs = MessageSignatures([NEW], cover=["@method", "@target-uri", "webhook-id"], id_header="x-theirs")
+    sent = theirs.sign("m1", NOW, BODY, url=URL, headers={"webhook-id": id})
+    with pytest.raises(SignatureError, match="the id is malformed"):
+        SCHEME.verify(call({**sent, "webhook-id": id}), NOW)
+
+
 def test_a_tag_parts_applications_and_a_nonce_can_be_asked_for() -> None:
     shop = MessageSignatures([NEW], tag="shop", nonce=True, random=lambda count: "n" * count)
     sent = shop.sign("m1", NOW, BODY, url=URL)
