@@ -167,6 +167,13 @@ def test_a_list_stands_with_commas_between() -> None:
     assert message(mapper(rule), call(body)).text == "a, 1; x, y; true"
 
 
+@pytest.mark.parametrize(("each", "place"), [(None, "body"), ("body", "entry")])
+def test_names_with_numbers_behind_them_are_a_list(each: str | None, place: str) -> None:
+    """As forms have them: tag0, tag1 ..."""
+    rules = mapper({"each": each, "text": f"{{{place}.tag#}}", "id": f"{place}.id"})
+    assert message(rules, call({"id": 1, "tag0": "a", "tag1": "b"})).text == "a, b"
+
+
 def test_text_is_plain_text() -> None:
     """Lines and tabs stay; no NUL, no escape, nothing that a terminal or a store would choke on."""
     rule = TEXT | {"subject": "body.text", "conversation": "body.text", "id": "body.text"}
