@@ -10,6 +10,7 @@ import anyio
 import pytest
 from pydantic import BaseModel, ValidationError
 
+from convergekit import Hub
 from convergekit.abc import Admission, Request, Response
 from convergekit.asgi import WebhookApp
 from convergekit.errors import ConfigurationError, InvalidInputError, NotRunningError, StoreError
@@ -146,6 +147,24 @@ async def test_the_public_url_comes_from_the_configuration_and_never_from_the_ho
     app = app_for(hooks, public_url="https://example.org/in/")
     await call(app, "/x/hooks/a b/ä", root_path="/x", query_string=b"q=%20", headers={"host": "evil.example"})
     assert hooks.requests[0].url == "https://example.org/in/hooks/a%20b/%C3%A4?q=%20"
+
+
+async def test_that_nobody_has_entered_the_hub_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    hub = Hub(store="memory:")
+    app = hub.asgi()
+    for _ in range(2):
+        assert (await call(app, "/shop")).status == 503
+    (record,) = [each for each in caplog.records if each.levelno == logging.WARNING]
+    assert record.getMessage() == "webhooks are answered with 503: the hub is not open: use it inside `async with hub`"
+
+
+async def test_that_it_closes_is_no_news(caplog: pytest.LogCaptureFixture) -> None:
+    hub = Hub(store="memory:")
+    app = hub.asgi()
+    async with hub:
+        assert (await call(app, "/shop")).status == 404
+    assert (await call(app, "/shop")).status == 503
+    assert "503" not in caplog.text
 
 
 async def test_a_hub_that_is_not_open_is_503_and_says_when_to_come_back() -> None:

@@ -110,6 +110,7 @@ class WebhookApp:
         _check(max_body=max_body, body_timeout=body_timeout, max_concurrent=max_concurrent, max_waiting=max_waiting)
         self._bodies = Bodies(max_body=max_body, timeout=body_timeout, max_waiting=max_waiting)
         self._max_concurrent, self._handled = max_concurrent, 0
+        self._never_open = True
         self._health = HealthCheck(_report_of(receivers), details=details) if health or details else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -134,11 +135,15 @@ class WebhookApp:
             return self._health(slash + rest, method)
         try:
             receiver = self._receivers.receiver(channel) if channel else None
-        except NotRunningError:
+        except NotRunningError as exc:
+            if self._never_open:  # else it is closing, as it should
+                self._never_open = False
+                _log.warning("webhooks are answered with 503: %s", exc)
             return _UNAVAILABLE
         except ConfigurationError as exc:  # served in another thread than the hub
             _log.error("a webhook could not be taken: %s", exc)
             return _BROKEN
+        self._never_open = False
         if receiver is None:
             return _UNKNOWN
         if method not in _KNOWN_METHODS:
