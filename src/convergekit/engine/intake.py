@@ -11,7 +11,7 @@ import anyio
 
 from convergekit.abc import Admission, Cursor, Fence, Store
 from convergekit.errors import InvalidInputError, NotRunningError
-from convergekit.model import Address, ConversationRef, Event, ReceiptReceived
+from convergekit.model import Address, ChannelChanged, ConversationRef, EndpointDisabled, Event, ReceiptReceived
 from convergekit.model import Content as ModelContent
 
 from .blobs import checked_in, is_large, native_checked_in
@@ -19,6 +19,10 @@ from .blobs import checked_in, is_large, native_checked_in
 __all__ = ["Intake", "completed"]
 
 _EPHEMERAL: Final = 1024
+#: How keys begin of what we tell ourselves, by ids that the other side may know. Whoever chooses the keys of his events
+#: could else choose one of these first, and ours would be taken for a repeat.
+_OURS: Final = ("channel:", "dead:", "delivery:", "endpoint:", "media:", "opted-out:", "theirs:")
+_TOLD_BY_US: Final = (ChannelChanged, EndpointDisabled)
 EventT = TypeVar("EventT", bound=Event)
 
 
@@ -107,10 +111,12 @@ class Intake:
 
 
 def completed(event: EventT, channel: str, *, ephemeral: bool = False) -> EventT:
-    """*event* with its channel, and with a direct conversation where it named none."""
+    """*event* with its channel, a key that is none of ours, and a direct conversation where it named none."""
     if not event.key and not ephemeral:
         raise InvalidInputError(f"{channel}: an event of type {event.type} has no key, so a repeat could not be told")
     update: dict[str, Any] = {}
+    if event.key.startswith(_OURS) and not isinstance(event, _TOLD_BY_US):
+        update["key"] = f"theirs:{event.key}"
     if event.channel != channel:
         update["channel"] = channel
     if event.lane is None and isinstance(event, ReceiptReceived):
