@@ -15,7 +15,6 @@ from ._challenging import (
     X,
 )
 from ._checks import (
-    Secrets,
     agree,
     agree_any,
     form_fields,
@@ -23,7 +22,6 @@ from ._checks import (
     header_of,
     is_form,
     optional_id,
-    secrets_of,
     signed_url,
 )
 from ._generic import (
@@ -36,6 +34,10 @@ from ._hmac import (
     Encoding,
     hmac_signature,
     verify_hmac,
+)
+from ._keyed import (
+    Secrets,
+    secrets_of,
 )
 from ._named import (
     SCHEMES,

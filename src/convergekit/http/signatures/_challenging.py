@@ -12,9 +12,10 @@ from pydantic_core import from_json
 
 from convergekit.errors import SignatureError
 
-from ._checks import Secrets, agree, form_fields, secrets_of
+from ._checks import agree, form_fields
 from ._generic import Hmac
 from ._hmac import hmac_signature
+from ._keyed import Secrets, secrets_of
 from ._scheme import Challenge, Incoming, Verified
 
 __all__ = ["Meta", "Slack", "X"]

@@ -5,42 +5,28 @@ A value that came is compared as bytes, in constant time, and is decoded only wh
 
 from __future__ import annotations
 
-import base64
 import hmac
 import re
-from collections.abc import Iterable, Mapping
-from datetime import datetime
-from typing import Final, NamedTuple, TypeAlias
+from collections.abc import Iterable
+from typing import Final
 from urllib.parse import unquote_to_bytes
 
-from pydantic import SecretStr
+from convergekit.errors import SignatureError
 
-from convergekit.errors import ConfigurationError, SignatureError
-
-from ._scheme import Challenge, Incoming
+from ._scheme import Incoming
 
 __all__ = [
     "ID",
     "MAX_SIGNATURES",
-    "Keyed",
-    "Leaving",
-    "Secrets",
     "agree",
     "agree_any",
-    "decoded_secret",
     "form_fields",
     "fresh",
     "header_of",
     "is_form",
     "optional_id",
-    "secrets_of",
-    "shown",
     "signed_url",
-    "tolerance_of",
 ]
-
-#: One secret, or several of which the current one comes first.
-Secrets: TypeAlias = SecretStr | str | bytes | Iterable[SecretStr | str | bytes]
 
 #: What an id of a message is made of.
 ID: Final = re.compile(r"[\x21-\x7e]{1,256}")
@@ -49,105 +35,9 @@ MAX_SIGNATURES: Final = 16
 _MAX_HEADER: Final = 8192
 _MAX_FIELDS: Final = 1000
 _TIMESTAMP: Final = re.compile(rb"[0-9]{1,12}")
-_URL_SAFE: Final = bytes.maketrans(b"-_", b"+/")
 _FORM: Final = "application/x-www-form-urlencoded"
 #: How a body begins that is JSON, or markup, whatever it says that it is.
 _NO_FORM: Final = re.compile(rb"\s*+(?:[\[{<]|\xef\xbb\xbf|.{0,3}\0)", re.DOTALL)
-
-
-class Leaving(NamedTuple):
-    """A call of our own that is to be signed: see `SignatureScheme.sign`. It looks like one that came in, too."""
-
-    id: str
-    seconds: str
-    body: bytes
-    method: str
-    url: str
-    headers: Mapping[str, str]
-
-    @property
-    def path(self) -> str:
-        """Nobody knows where the other side begins."""
-        return ""
-
-    @property
-    def query(self) -> str:
-        """Of the URL."""
-        return self.url.partition("?")[2]
-
-
-class Keyed:
-    """What schemes with shared secrets have in common.
-
-    Args:
-        secrets: One, or several of which the current one comes first: it signs, and any of them verifies.
-
-    Raises:
-        ConfigurationError: One of them is empty.
-    """
-
-    __slots__ = ("_secrets",)
-
-    def __init__(self, secrets: Secrets) -> None:
-        self._secrets = secrets_of(secrets)
-
-    def __repr__(self) -> str:
-        return shown(self, len(self._secrets))
-
-    def sign(
-        self,
-        id: str,
-        at: datetime,
-        body: bytes,
-        *,
-        method: str = "POST",
-        url: str = "",
-        headers: Mapping[str, str] | None = None,
-    ) -> dict[str, str]:
-        """See `SignatureScheme.sign`."""
-        if not self._secrets:
-            raise ConfigurationError("there is no secret to sign with")
-        if not ID.fullmatch(id):
-            raise ConfigurationError("a webhook's id is printable ASCII without blanks, at most 256 characters")
-        return self._signed(Leaving(id, str(int(at.timestamp())), body, method, url, headers or {}))
-
-    def challenge(self, request: Incoming, now: datetime) -> Challenge | None:
-        """None: there is none."""
-        return None
-
-    def _signed(self, call: Leaving) -> dict[str, str]:
-        raise NotImplementedError
-
-
-def secrets_of(secrets: Secrets) -> tuple[bytes, ...]:
-    """The bytes of *secrets*; raises `ConfigurationError` for one that is empty, with which anybody could sign."""
-    several = (secrets,) if isinstance(secrets, SecretStr | str | bytes) else tuple(secrets)
-    plain = [each.get_secret_value() if isinstance(each, SecretStr) else each for each in several]
-    try:
-        # As environments have them that are not UTF-8 (PEP 383).
-        found = tuple(each.encode("utf-8", "surrogateescape") if isinstance(each, str) else each for each in plain)
-    except UnicodeEncodeError:  # it holds the secret
-        raise ConfigurationError("a secret is no text that could be written down") from None
-    if b"" in found:
-        raise ConfigurationError("a secret is empty: everybody knows that one")
-    return found
-
-
-def decoded_secret(text: bytes) -> bytes:
-    """What *text* is the base64 of, in either alphabet and with or without padding; b"" where it is none.
-
-    Nothing is raised: the traceback would show the secret.
-    """
-    text = text.rstrip(b"=").translate(_URL_SAFE)
-    try:
-        return base64.b64decode(text + b"=" * (-len(text) % 4), validate=True)
-    except ValueError:  # binascii.Error is one
-        return b""
-
-
-def shown(scheme: object, secrets: int) -> str:
-    """A scheme for people to read, without its secrets."""
-    return f"{type(scheme).__name__}({secrets} secret{'' if secrets == 1 else 's'})"
 
 
 def header_of(request: Incoming, name: str) -> bytes:
@@ -200,13 +90,6 @@ def fresh(seconds: bytes, now: float, tolerance: float, future: float | None = N
     if not -(tolerance if future is None else future) <= now - found <= tolerance:
         raise SignatureError(f"the timestamp is more than {tolerance:g} s away from our clock")
     return found
-
-
-def tolerance_of(seconds: float) -> float:
-    """*seconds*, which make a replay window; raises `ConfigurationError` for what makes none."""
-    if not 0 < seconds < float("inf"):
-        raise ConfigurationError("tolerance is a number of seconds above 0")
-    return seconds
 
 
 def signed_url(request: Incoming) -> str:

@@ -8,7 +8,7 @@ from typing import Final
 
 from convergekit.errors import ConfigurationError
 
-from ._checks import decoded_secret
+from ._keyed import decoded_secret
 
 try:
     from cryptography.exceptions import InvalidSignature

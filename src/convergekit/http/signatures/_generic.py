@@ -13,8 +13,9 @@ from convergekit.errors import ConfigurationError, SignatureError
 
 from .._templates import pieces_of
 from ..syntax import is_token
-from ._checks import Keyed, Leaving, Secrets, agree, fresh, header_of, optional_id, signed_url, tolerance_of
+from ._checks import agree, fresh, header_of, optional_id, signed_url
 from ._hmac import Encoding, hmac_signature, verify_hmac
+from ._keyed import Keyed, Leaving, Secrets, tolerance_of
 from ._scheme import Incoming, Verified
 
 __all__ = ["BasicAuth", "HeaderToken", "Hmac", "SecretPath"]

@@ -11,8 +11,8 @@ from pydantic import ConfigDict, ValidationError, validate_call
 from convergekit.errors import ConfigurationError
 
 from ._challenging import Meta, Slack, X
-from ._checks import Secrets, secrets_of
 from ._generic import BasicAuth, HeaderToken, Hmac, SecretPath
+from ._keyed import Secrets, secrets_of
 from ._providers import GitHub, Mailgun, Shopify, Stripe
 from ._rfc9421 import MessageSignatures
 from ._scheme import SignatureScheme

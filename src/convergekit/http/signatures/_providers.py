@@ -10,9 +10,10 @@ from pydantic_core import from_json
 
 from convergekit.errors import ConfigurationError, SignatureError
 
-from ._checks import MAX_SIGNATURES, Keyed, Leaving, Secrets, agree_any, fresh, header_of, optional_id, tolerance_of
+from ._checks import MAX_SIGNATURES, agree_any, fresh, header_of, optional_id
 from ._generic import Hmac
 from ._hmac import hmac_signature
+from ._keyed import Keyed, Leaving, Secrets, tolerance_of
 from ._scheme import Incoming, Verified
 
 __all__ = ["GitHub", "Mailgun", "Shopify", "Stripe"]

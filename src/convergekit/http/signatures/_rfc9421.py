@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Final
 
 from convergekit.errors import ConfigurationError, SignatureError
 
-from ._checks import ID, Keyed, Leaving, Secrets, tolerance_of
+from ._checks import ID
+from ._keyed import Keyed, Leaving, Secrets, tolerance_of
 from ._scheme import Incoming, Verified
 
 if TYPE_CHECKING:

@@ -32,7 +32,8 @@ from http_message_signatures import (
 
 from convergekit.errors import ConfigurationError, SignatureError
 
-from ._checks import decoded_secret, header_of, signed_url
+from ._checks import header_of, signed_url
+from ._keyed import decoded_secret
 from ._scheme import Incoming
 
 __all__ = ["Key", "Made", "Message", "Offered", "check_digest", "digest", "offered", "parse_key", "sign", "verify"]

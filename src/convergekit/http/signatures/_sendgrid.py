@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from convergekit.errors import ConfigurationError, SignatureError
 
-from ._checks import Keyed, Leaving, Secrets, decoded_secret, fresh, header_of, tolerance_of
+from ._checks import fresh, header_of
+from ._keyed import Keyed, Leaving, Secrets, decoded_secret, tolerance_of
 from ._scheme import Incoming, Verified
 
 if TYPE_CHECKING:

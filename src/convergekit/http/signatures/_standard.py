@@ -11,17 +11,8 @@ from typing import Final, Protocol
 
 from convergekit.errors import ConfigurationError, SignatureError
 
-from ._checks import (
-    MAX_SIGNATURES,
-    Keyed,
-    Leaving,
-    Secrets,
-    decoded_secret,
-    fresh,
-    header_of,
-    optional_id,
-    tolerance_of,
-)
+from ._checks import MAX_SIGNATURES, fresh, header_of, optional_id
+from ._keyed import Keyed, Leaving, Secrets, decoded_secret, tolerance_of
 from ._scheme import Incoming, Verified
 
 __all__ = ["StandardWebhooks"]

@@ -10,8 +10,9 @@ from typing import Final
 
 from convergekit.errors import ConfigurationError, SignatureError
 
-from ._checks import Keyed, Leaving, agree, form_fields, header_of, is_form, optional_id, signed_url
+from ._checks import agree, form_fields, header_of, is_form, optional_id, signed_url
 from ._hmac import hmac_signature
+from ._keyed import Keyed, Leaving
 from ._scheme import Incoming, Verified
 
 __all__ = ["Twilio"]
