@@ -18,8 +18,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from pydantic import ValidationError
-
 from convergekit.abc import Request
 from convergekit.errors import InvalidInputError
 from convergekit.model import CustomReceived, Event, MessageEdited, MessageReceived, MessageRetracted
@@ -87,12 +85,6 @@ class Mapper:
             InvalidInputError: Its body makes no sense, or has more than 10000 entries.
         """
         call = Call(document(request), request.body, request.headers, request.query, id)
-        try:
-            return self._events(call, now)
-        except ValidationError as exc:
-            raise InvalidInputError(f"{exc.error_count()} fields of an event do not fit") from exc
-
-    def _events(self, call: Call, now: datetime) -> tuple[Event, ...]:
         events: list[Event] | None = None  # None until a rule has taken something
         seen = set[str]()
         for each, ready in self._ready:
