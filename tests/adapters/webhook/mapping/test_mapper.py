@@ -69,22 +69,26 @@ def test_each_sender_has_a_conversation_where_the_rule_says_none() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "uri"),
+    ("said", "uri", "name"),
     [
-        ("mailto:Ann@Example.org", "mailto:Ann@example.org"),
-        ("Ann Lee", "webhook:ci/Ann%20Lee"),
-        ("ann@example.org", "webhook:ci/ann@example.org"),
-        ("Note: hello", "webhook:ci/Note%3A%20hello"),
-        ("https://user:secret@host/", "webhook:ci/https%3A%2F%2Fuser%3Asecret%40host%2F"),
-        ("a\u202eb\n", "webhook:ci/a%E2%80%AEb"),
-        (7, "webhook:ci/7"),
+        ("mailto:Ann@Example.org", "mailto:Ann@example.org", None),
+        ("Ann Lee", "webhook:ci/Ann%20Lee", "Ann Lee"),
+        ("ann@example.org", "webhook:ci/ann@example.org", "ann@example.org"),
+        ("Note: hello", "webhook:ci/Note%3A%20hello", "Note: hello"),
+        ("https://u:p@host/", "webhook:ci/https%3A%2F%2Fu%3Ap@host%2F", "https://u:p@host/"),
+        ("a\u202eb\n", "webhook:ci/a%E2%80%AEb", "a\u202eb"),
+        (7, "webhook:ci/7", "7"),
     ],
 )
-def test_whoever_has_no_address_gets_one(said: Any, uri: str) -> None:
+def test_whoever_has_no_address_gets_one(said: Any, uri: str, name: str | None) -> None:
     """Two people stay two people, and no name makes a message disappear."""
-    sender = message(mapper(TEXT | {"sender": "body.from"}), call({"text": "x", "from": said})).sender
+    rule = TEXT | {"sender": "body.from"}
+    sender = message(mapper(rule), call({"text": "x", "from": said})).sender
     assert sender is not None
-    assert sender.uri.replace("%40host", "%40host") in {uri, uri.replace("%40", "@")}
+    assert (sender.uri, sender.display_name) == (uri, name)
+    sender = message(mapper(rule | {"sender_name": "body.text"}), call({"text": "x", "from": said})).sender
+    assert sender is not None
+    assert (sender.uri, sender.display_name) == (uri, "x")
 
 
 def test_the_first_rule_that_fits_takes_the_call() -> None:
