@@ -60,7 +60,8 @@ def test_nothing_is_an_empty_document() -> None:
 def test_what_json_does_not_allow_is_read_all_the_same() -> None:
     """It was signed, and would be sent again for hours: better half a text than none."""
     assert read(b'{"a": "\\ud83d"}') == {"a": "\ufffd"}
-    assert read(b'{"a": NaN, "b": 1e999}') == {"a": "NaN", "b": "1e999"}
+    assert read(b'{"a": NaN}') == {"a": "NaN"}
+    assert read(b'{"a": [{"b": -1e999}]}') == {"a": [{"b": "-1e999"}]}
     assert read('{"a": "ü"}'.encode("utf-16")) == {"a": "ü"}
 
 

@@ -32,10 +32,7 @@ def document(request: Request) -> Item:
     Raises:
         InvalidInputError: It is neither JSON, nor a form, nor text, or is nested more than 80 levels deep.
     """
-    body = request.body
-    if body[:1] in (b"{", b"["):
-        return _json(body, request)
-    body = body.strip()
+    body = request.body.strip()
     if not body:
         return Item({})
     if body[:1] in (b"{", b"["):
