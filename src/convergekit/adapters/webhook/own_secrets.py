@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
+import anyio
 from pydantic import SecretStr
 
 from convergekit.errors import ConfigurationError, DeliveryError, NotSentError, place_of
@@ -34,6 +35,7 @@ class OwnSecrets:
         lookup: The host's; asked for each attempt, so what it says counts from then on.
         make: Makes the channel's scheme with other secrets; None where the scheme is the host's own.
         otherwise: Signs for whoever has no secrets of their own; None where nobody's are set.
+        timeout: Seconds that *lookup* may take.
     """
 
     def __init__(
@@ -41,8 +43,10 @@ class OwnSecrets:
         lookup: Lookup,
         make: Callable[[tuple[SecretStr, ...]], SignatureScheme | None],
         otherwise: SignatureScheme | None,
+        *,
+        timeout: float,
     ) -> None:
-        self._lookup, self._otherwise = lookup, otherwise
+        self._lookup, self._otherwise, self._timeout = lookup, otherwise, timeout
 
         def made(secrets: tuple[str, ...]) -> SignatureScheme | None:
             return make(tuple(map(SecretStr, secrets)))
@@ -58,7 +62,8 @@ class OwnSecrets:
             DeliveryError: As the host has raised it.
         """
         try:
-            found = await self._lookup(address)
+            with anyio.fail_after(self._timeout):  # one that hangs would keep others of the channel from being sent
+                found = await self._lookup(address)
             own = None if found is None else tuple(_plain(secret) for secret in _several(found))
             scheme = self._otherwise if own is None else self._made(own) if own else None
         except DeliveryError:
@@ -92,7 +97,8 @@ def own_secrets(config: WebhookConfig, parts: Mapping[str, Any], signs: Signatur
         raise ConfigurationError("the settings say own_secrets: hand the function to add_channel, as secrets=")
     if not config.own_secrets:
         raise ConfigurationError("secrets= was handed over, and the settings do not say own_secrets = true")
-    return OwnSecrets(cast(Lookup, lookup), config.signature_with, None if flaw(signs) else signs)
+    otherwise = None if flaw(signs) else signs
+    return OwnSecrets(cast(Lookup, lookup), config.signature_with, otherwise, timeout=config.timeout)
 
 
 def _several(found: Sequence[str | SecretStr]) -> Sequence[str | SecretStr]:
