@@ -175,6 +175,7 @@ class WebhookAdapter(Adapter[WebhookConfig]):
                 type=self.config.event_type,
                 channel=self.context.channel,
                 home=self.config.url,
+                body_only=signature.Scheme.of(self.config.inbound_scheme or self.config.scheme).signs_body_only,
             )
         event = translator.to_event(
             request.body,

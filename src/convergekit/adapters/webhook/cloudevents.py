@@ -165,7 +165,9 @@ def to_request(
     return to_binary(event), to_body(event.data)
 
 
-def to_events(request: Request, *, id: str | None, type: str, channel: str, home: str | None) -> tuple[Event, ...]:
+def to_events(
+    request: Request, *, id: str | None, type: str, channel: str, home: str | None, body_only: bool = False
+) -> tuple[Event, ...]:
     """The events that a verified *request* holds; of each all attributes and data are in `native`, as in JSON.
 
     Args:
@@ -174,6 +176,7 @@ def to_events(request: Request, *, id: str | None, type: str, channel: str, home
         type: Which `type` is a message.
         channel: Name of the channel.
         home: Where replies go, whatever the event says; or None.
+        body_only: Whether the scheme signs the body, and neither the headers nor an id.
 
     Raises:
         UnsupportedMediaTypeError: It is in no form that is read here.
@@ -181,6 +184,8 @@ def to_events(request: Request, *, id: str | None, type: str, channel: str, home
     """
     # What identifies an event has to be signed: who has seen a call might else send it again under another ce-id.
     signed = id if is_binary(request.headers) else None
+    if signed is None and body_only and is_binary(request.headers):
+        raise InvalidInputError("nobody has signed which event it is: with this scheme it has to stand in the body")
     events = []
     for event in read(request.headers, request.body):
         said = {"type": event.type, "timestamp": event.attributes.get("time"), "data": event.data}

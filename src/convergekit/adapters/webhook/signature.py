@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["OWN", "Scheme", "SchemeSetting", "flaw", "is_shared", "made", "schemes"]
 
 _JSON: Final = {"content-type": "application/json"}
+#: Schemes of which a call that somebody has seen can be made again with other headers.
+_OF_BODIES: Final = frozenset({"hmac", "github", "meta", "stripe", "slack", "shopify", "x", "sendgrid"})
 #: The name of a scheme that the host hands over as a part.
 OWN: Final = "own"
 _WITH_IDS: Final = frozenset({"standard", "github", "shopify", "twilio", "mailgun", "rfc9421", OWN})
@@ -56,6 +58,11 @@ class Scheme(BaseModel):
     def has_ids(self) -> bool:
         """Whether it knows a call from its repeat; of the host's own, that is for the host to know."""
         return self.name in _WITH_IDS or self.id_header is not None
+
+    @property
+    def signs_body_only(self) -> bool:
+        """Whether what it signs is the body, and no header of an event."""
+        return self.name in _OF_BODIES
 
     def __repr_args__(self) -> list[tuple[str | None, Any]]:
         """What was said."""

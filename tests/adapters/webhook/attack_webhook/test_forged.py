@@ -118,3 +118,26 @@ def test_a_form_of_twilios_is_bounded_before_it_is_decoded() -> None:
     request = Request("POST", headers=Headers(headers), body=b"%41" * 90_000, url=URL)
     with pytest.raises(SignatureError, match="larger"):
         Twilio(["k"]).verify(request, START)
+
+
+async def test_a_cloudevent_in_headers_is_believed_where_somebody_signs_which_one_it_is() -> None:
+    """An HMAC of the body stays good under any other ce-id; who has a token of his own needs none."""
+    binary = {
+        "ce-specversion": "1.0",
+        "ce-source": "/shop",
+        "ce-type": "order.paid",
+        "content-type": "application/json",
+    }
+    secrets, body = (SecretStr("s" * 32),), json.dumps(EVENT).encode()
+    proof = {"x-sig": hmac.digest(b"s" * 32, b"{}", "sha256").hex()}
+    hashed, shown = {"name": "hmac", "header": "X-Sig"}, {"name": "header", "header": "X-Sig"}
+    more: dict[str, Any] = {"format": "cloudevents", "sender": "https://us.example", "secrets": secrets}
+    async with channel(scheme=hashed, **more) as (app, context):
+        found = [
+            (await call(app, body=b"{}", headers={**binary, **proof, "ce-id": id})).status for id in ("7", "8", "9")
+        ]
+        whole = {"x-sig": hmac.digest(b"s" * 32, body, "sha256").hex(), "content-type": STRUCTURED}
+        structured = await call(app, body=body, headers=whole)
+    assert (found, structured.status, len(context.admitted)) == ([400, 400, 400], 204, 1)
+    async with channel(scheme=shown, **more) as (app, context):
+        assert (await call(app, body=b"{}", headers={**binary, "x-sig": "s" * 32, "ce-id": "7"})).status == 204
