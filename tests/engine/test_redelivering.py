@@ -144,6 +144,27 @@ def test_why_a_message_is_left(fields: dict[str, Any], left: Left) -> None:
     assert asked(dispatch(leg(**REFUSED), **fields))[1].left == {"d0": left}
 
 
+SOON, LATE = NOW + timedelta(minutes=1), NOW + timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("own", "asked_for", "message", "delivery"),
+    [
+        (None, None, None, None),
+        (SOON, None, SOON, SOON),
+        (SOON, LATE, LATE, LATE),
+        (None, LATE, None, LATE),  # others of the same message have as much time as they had
+    ],
+)
+def test_a_time_to_live_is_kept_unless_another_is_said(
+    own: datetime | None, asked_for: datetime | None, message: datetime | None, delivery: datetime | None
+) -> None:
+    value = dispatch(leg(**REFUSED, expires_at=own), message=Message("x", expires_at=own))
+    after, _ = asked(value, expires_at=asked_for)
+    assert after is not None
+    assert (after.message.expires_at, after.deliveries[1].expires_at) == (message, delivery)
+
+
 def test_what_was_sent_again_is_history() -> None:
     value = dispatch(leg(**REFUSED), leg(id="d1", supersedes="d0", **REFUSED))
     _, again = asked(value, "d0", "d1")
