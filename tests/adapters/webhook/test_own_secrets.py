@@ -17,6 +17,7 @@ from convergekit.errors import (
     NotSentError,
     RejectedError,
     SignatureError,
+    UnsupportedContentError,
 )
 from convergekit.http import StandardWebhooks
 from convergekit.model import Address, Status
@@ -130,3 +131,13 @@ async def test_they_are_handed_over_with_the_channel() -> None:
         settings = {"adapter": "webhook", "own_secrets": True}
         await hub.add_channel("hooks", settings, secrets=host.lookup, transport=transport)
         assert (await hub.send("hello", to=HOME)).status is Status.DELIVERED
+
+
+async def test_a_cloud_event_without_a_source_is_not_sent() -> None:
+    """The settings know nothing of whoever signs, so they cannot ask for one."""
+    host = Host(format="cloudevents")
+    host.secrets[HOME] = [NEW]
+    async with host.adapter as adapter:
+        with pytest.raises(UnsupportedContentError, match="set `source`"):
+            await adapter.send(outgoing(HOME, "hello"))
+    assert host.requests == []

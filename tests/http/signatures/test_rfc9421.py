@@ -321,6 +321,14 @@ def test_an_id_that_is_none_is_refused_whoever_signed_it(id: str) -> None:
         SCHEME.verify(call({**sent, "webhook-id": id}), NOW)
 
 
+@pytest.mark.parametrize("field", ["signature-input", "signature"])
+def test_a_label_that_comes_twice_is_refused(field: str) -> None:
+    """Two readers could take two of it."""
+    sent = MessageSignatures([NEW]).sign("m1", NOW, BODY, url=URL)
+    with pytest.raises(SignatureError, match=f"{field} is malformed"):
+        SCHEME.verify(call({**sent, field: f"{sent[field]}, {sent[field]}"}), NOW)
+
+
 def test_a_tag_parts_applications_and_a_nonce_can_be_asked_for() -> None:
     shop = MessageSignatures([NEW], tag="shop", nonce=True, random=lambda count: "n" * count)
     sent = shop.sign("m1", NOW, BODY, url=URL)

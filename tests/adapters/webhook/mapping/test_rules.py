@@ -41,6 +41,7 @@ GOOD: dict[str, Any] = {"text": "body.text"}
         (GOOD | {"automated": {"entry.a": "b"}}, "entry.a leads into an entry"),
         (GOOD | {"data": "entry.a"}, "entry.a leads into an entry"),
         (GOOD | {"when": {"x-github-event": "push"}}, "'x-github-event' is no path"),
+        (GOOD | {"data": "body.a*b"}, "names, numbers or * with dots between"),
         (GOOD | {"when": {"body.a": {"matches": "("}}}, "no regular expression"),
         (GOOD | {"when": {"body.a": {}}}, "equals, matches or present"),
         (GOOD | {"when": {"body.a": {"is": "b"}}}, "Extra inputs"),
