@@ -39,19 +39,35 @@ class Names:
 
 
 @contextmanager
-def watched(*hosts: str, port: int = 0) -> Generator[tuple[int, list[socket.socket]]]:
+def watched(*hosts: str) -> Generator[tuple[int, list[socket.socket]]]:
     """Listen at each of *hosts*, on one port."""
     with ExitStack() as stack:
-        listeners: list[socket.socket] = []
-        for host in hosts:
-            family = socket.AF_INET6 if ":" in host else socket.AF_INET
-            listener = stack.enter_context(socket.socket(family))
-            listener.bind((host, port))
-            listener.listen()
-            listener.setblocking(False)
-            port = listener.getsockname()[1]
-            listeners.append(listener)
-        yield port, listeners
+        listeners = _listening(hosts, stack)
+        yield listeners[0].getsockname()[1], listeners
+
+
+def _listening(hosts: Sequence[str], stack: ExitStack) -> list[socket.socket]:
+    """A port that is free at the first may be somebody's at the next: then it is another one."""
+    for _ in range(50):
+        with ExitStack() as tried:
+            listeners, port = list[socket.socket](), 0
+            for host in hosts:
+                family = socket.AF_INET6 if ":" in host else socket.AF_INET
+                listener = tried.enter_context(socket.socket(family))
+                try:
+                    listener.bind((host, port))
+                except OSError:
+                    if not port:
+                        raise
+                    break
+                listener.listen()
+                listener.setblocking(False)
+                port = listener.getsockname()[1]
+                listeners.append(listener)
+            else:
+                stack.push(tried.pop_all())
+                return listeners
+    raise RuntimeError("no port is free at all of these hosts")
 
 
 def nobody_came(*listeners: socket.socket) -> bool:

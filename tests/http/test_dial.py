@@ -13,7 +13,7 @@ from typing import Any
 import anyio
 import pytest
 import trustme
-from anyio.abc import SocketAttribute
+from anyio.abc import SocketAttribute, SocketListener
 from anyio.streams.tls import TLSListener
 
 from convergekit.errors import DeliveryError, NotSentError, RejectedError
@@ -60,11 +60,18 @@ async def refused(http: Http, url: str) -> RejectedError:
 
 
 @asynccontextmanager
-async def serving(host: str, script: raw.Script, port: int = 0) -> AsyncGenerator[int]:
-    listener = await anyio.create_tcp_listener(local_host=host, local_port=port)
+async def serving(host: str, script: raw.Script) -> AsyncGenerator[int]:
+    with watched(host) as (port, (listening,)):
+        async with serving_at(listening, script):
+            yield port
+
+
+@asynccontextmanager
+async def serving_at(listening: socket.socket, script: raw.Script) -> AsyncGenerator[None]:
+    listener = await SocketListener.from_socket(listening)
     async with listener, anyio.create_task_group() as tasks:
         tasks.start_soon(listener.serve, script)
-        yield listener.extra(SocketAttribute.local_port)
+        yield
         tasks.cancel_scope.cancel()
 
 
@@ -136,14 +143,14 @@ async def test_a_name_is_resolved_once_and_the_connection_goes_to_what_was_looke
             hosts.append(await raw.request_of(stream))
             await stream.send(OK)
 
-    async with serving(ALLOWED, script) as port, guarded(ALLOWED) as http:
-        with watched("127.0.0.1", port=port) as (_, listeners):
+    with watched("127.0.0.1", ALLOWED) as (port, (inner, allowed)):
+        async with serving_at(allowed, script), guarded(ALLOWED) as http:
             url = f"http://rebinding.example:{port}/hook"
             assert (await http.request("POST", url, out=Mark())).body == b"hi"
             assert names.asked == ["rebinding.example"]
             await http.aclose()
             await refused(http, url)
-            assert nobody_came(*listeners)
+            assert nobody_came(inner)
     assert len(hosts) == 1
     assert f"\r\nhost: rebinding.example:{port}\r\n".encode() in hosts[0]
 
