@@ -167,8 +167,7 @@ def test_an_adapter_that_never_ends_is_broken_and_the_run_goes_on(
     hangs, goes_on = (
         list(verify(holds_on, backends=[backend], rules=[rule])) for rule in ("taken-is-receipt", "class-complete")
     )
-    assert [each.verdict for each in hangs] == [Verdict.BROKEN]
-    assert hangs[0].text.startswith("it had not ended after 0.1 s")
+    assert [(each.verdict, each.text[:29]) for each in hangs] == [(Verdict.BROKEN, "it had not ended after 0.1 s,")]
     assert [each.verdict for each in goes_on] == [Verdict.KEPT]
 
 
