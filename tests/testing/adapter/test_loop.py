@@ -115,3 +115,24 @@ def test_what_would_end_the_process_is_told_as_an_error(ending: type[BaseExcepti
         EscapesError, match=rf"raised {ending.__name__} at .*test_loop:\d+, which ends the whole process"
     ):
         run(works, backend, seconds=10)
+
+
+@pytest.mark.parametrize("gone", [OSError(9, "Bad file descriptor"), RuntimeError("Event loop is closed")])
+def test_a_loop_that_ends_while_it_is_ended_is_no_finding(gone: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its sockets may be closed between two looks at it; what hung is what is told."""
+
+    class Ended:
+        def call_soon_threadsafe(self, function: Callable[[], object]) -> None:
+            raise gone
+
+    over = threading.Event()
+
+    async def work(loop: Time) -> None:
+        over.wait(30)  # not even the loop is let go of
+
+    token = type("Token", (), {"native_token": Ended()})()
+    monkeypatch.setattr("convergekit.testing.adapter._loop.current_token", lambda: token)
+    monkeypatch.setattr("convergekit.testing.adapter._loop._PERSISTENCE", 0.1)
+    with pytest.raises(HangsError, match="does not end when it is cancelled"):
+        run(work, "asyncio", seconds=0.05, grace=0.05)
+    over.set()

@@ -10,6 +10,7 @@ import ctypes
 import gc
 import sys
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from threading import Thread
 from time import monotonic
 from types import AsyncGeneratorType, CoroutineType
@@ -136,7 +137,9 @@ class _Trial(Thread):
         native = None if self._token is None else self._token.native_token
         soon = getattr(native, "call_soon_threadsafe", None) or getattr(native, "run_sync_soon", None)
         if soon is not None:
-            soon(function)
+            # It may have come to its end just now, or have been ended in the midst of that, with its sockets closed.
+            with suppress(RuntimeError, OSError):
+                soon(function)
 
     def _is_looked_at(self) -> bool:
         frame = sys._current_frames().get(self.ident or 0)
