@@ -12,7 +12,7 @@ Rules kept here:
   off before who is quick is turned away.
 - Servers and frameworks disagree on what a mounted app sees: `root_path` is stripped where the path begins with it,
   else the path is taken as it is; a slash at the end does not count. Lifespan is answered, but never relied on.
-- What came in is never reflected, nor logged; answers are `text/plain` (health's details: JSON) and `nosniff`.
+- What came in is never reflected, nor logged; what has a body is `text/plain` (health's details: JSON) and `nosniff`.
 """
 
 from __future__ import annotations

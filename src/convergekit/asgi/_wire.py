@@ -43,13 +43,10 @@ async def answer(response: Response, scope: Scope, send: Send) -> None:
 
 
 def _headers(response: Response) -> list[tuple[bytes, bytes]]:
-    if response.status == 204 and not response.headers:  # most of our answers
-        return [_NOSNIFF]
     headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.headers.items()]
-    names = {name for name, _ in headers}
-    headers.append(_NOSNIFF)
-    if response.status != 204:  # RFC 9110 §8.6
-        headers.append((b"content-length", b"%d" % len(response.body)))
+    if response.status != 204:  # RFC 9110 §8.6; and nothing can be taken for what it is not
+        names = {name for name, _ in headers}
+        headers += [_NOSNIFF, (b"content-length", b"%d" % len(response.body))]
         if b"content-type" not in names:
             headers.append(_PLAIN)
     return headers
